@@ -1,0 +1,3 @@
+//! The `dethrone` command.
+
+fn main() {}

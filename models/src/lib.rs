@@ -1,0 +1,1 @@
+//! Language models: hub, loading, generation, scoring and fingerprints.

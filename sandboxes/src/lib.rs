@@ -1,0 +1,1 @@
+//! Running untrusted code in wasmtime: one program, one instance, deterministic limits.
