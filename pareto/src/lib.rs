@@ -1,1 +1,19 @@
 //! Who wins, and why: screens, duels, mechanisms, weights and consensus, without I/O, clock or randomness of its own.
+//!
+//! Everything here is a function of its arguments: the same scores give the same decision, to the bit, on every machine.
+//! (Logarithms and exponentials come from the `libm` crate, because those of the platform differ between platforms.)
+//! Environments and entries are indices; names belong to the caller.
+#![forbid(unsafe_code)]
+
+pub mod duel;
+pub mod eprocess;
+pub mod explain;
+pub mod reign;
+pub mod scores;
+pub mod screens;
+pub mod weights;
+
+pub use duel::{Decision, Duel, DuelError, DuelMode, DuelSettings, EnvironmentEvidence, Reason, Verdict, duel};
+pub use explain::{Names, explain};
+pub use reign::Reign;
+pub use scores::{MissingChallenger, Pair, PairedScores};

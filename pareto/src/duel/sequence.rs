@@ -1,0 +1,435 @@
+//! The duel itself: pairs go in, in task order; a decision comes out as soon as there is one.
+
+use crate::duel::decision::{Decision, Reason, Verdict};
+use crate::duel::environment::{DuelBets, Environment};
+use crate::duel::forecast::{Forecast, forecast};
+use crate::duel::settings::{DuelError, DuelMode, DuelSettings};
+use crate::eprocess::EProcess;
+use crate::scores::{Pair, PairedScores};
+
+/// Holds a whole duel from scores: the same as pushing every pair into a [`Duel`].
+pub fn duel(scores: &PairedScores, settings: &DuelSettings, alpha: f64) -> Result<Decision, DuelError> {
+    Ok(Duel::held(scores, settings, alpha)?.decision())
+}
+
+/// A duel in progress.
+#[derive(Clone, Debug)]
+pub struct Duel {
+    pub(super) settings: DuelSettings,
+    pub(super) alpha: f64,
+    bar: f64,
+    futility_bar: f64,
+    inferiority_bar: f64,
+    pub(super) bets: DuelBets,
+    pub(super) environments: Vec<Environment>,
+    /// Wealth of the superiority bets made in all environments with the same fractions.
+    superiority: EProcess,
+    pub(super) superiority_settled_after: Option<usize>,
+    pub(super) futility: EProcess,
+    /// Environments that have not yet taken their task of this round.
+    pending: Vec<bool>,
+    waiting: usize,
+    rounds: usize,
+    end: Option<Reason>,
+}
+
+impl Duel {
+    /// A duel before its first task.
+    pub fn new(environments: usize, settings: &DuelSettings, alpha: f64) -> Result<Self, DuelError> {
+        settings.validate()?;
+        if environments == 0 {
+            return Err(DuelError::NoEnvironments);
+        }
+        if !(1e-60..=0.5).contains(&alpha) {
+            return Err(DuelError::Alpha { alpha });
+        }
+        let worse = match settings.mode {
+            DuelMode::Pareto => -settings.tolerance,
+            DuelMode::Strict => settings.margin,
+        };
+        Ok(Self {
+            bar: 1.0 / alpha,
+            futility_bar: 1.0 / settings.futility_alpha,
+            inferiority_bar: environments as f64 / settings.futility_alpha,
+            bets: DuelBets::new(settings, worse),
+            environments: vec![Environment::default(); environments],
+            superiority: EProcess::default(),
+            superiority_settled_after: None,
+            futility: EProcess::default(),
+            pending: vec![true; environments],
+            waiting: environments,
+            rounds: 0,
+            end: None,
+            settings: settings.clone(),
+            alpha,
+        })
+    }
+
+    /// A duel into which every pair of `scores` has been pushed.
+    pub fn held(scores: &PairedScores, settings: &DuelSettings, alpha: f64) -> Result<Self, DuelError> {
+        let mut duel = Self::new(scores.environments.len(), settings, alpha)?;
+        let longest = scores.environments.iter().map(Vec::len).max().unwrap_or(0);
+        for task in 0..longest {
+            for (environment, pairs) in scores.environments.iter().enumerate() {
+                if let Some(pair) = pairs.get(task) {
+                    duel.push(environment, *pair)?;
+                }
+            }
+            if duel.end.is_some() {
+                break;
+            }
+        }
+        Ok(duel)
+    }
+
+    /// Takes the next pair of an environment, in its task order, and returns how the duel ended once it has.
+    ///
+    /// A pair that arrives before its round waits for it; one that arrives after the end is checked and not read.
+    pub fn push(&mut self, environment: usize, pair: Pair) -> Result<Option<Verdict>, DuelError> {
+        let environments = self.environments.len();
+        let Some(place) = self.environments.get_mut(environment) else {
+            return Err(DuelError::UnknownEnvironment { environment, environments });
+        };
+        if let Some(score) = pair.out_of_range() {
+            return Err(DuelError::Score { environment, task: place.pushed, score });
+        }
+        place.pushed += 1;
+        if self.end.is_some() {
+            return Ok(self.verdict());
+        }
+        if self.pending[environment] && place.queue.is_empty() {
+            self.read(environment, pair);
+            self.advance();
+        } else {
+            place.queue.push_back(pair);
+        }
+        Ok(self.verdict())
+    }
+
+    /// How the duel ended, once it has.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.end.map(verdict_of)
+    }
+
+    /// The environments whose next task the duel waits for; none once it has ended.
+    pub fn wants(&self) -> Vec<usize> {
+        (0..self.environments.len()).filter(|environment| self.end.is_none() && self.pending[*environment]).collect()
+    }
+
+    /// Tasks of an environment pushed so far, read or not: the position of the next one to run.
+    pub fn pushed(&self, environment: usize) -> usize {
+        self.environments.get(environment).map_or(0, |place| place.pushed)
+    }
+
+    /// The environment in which the next task says most: the one that is furthest from settling among those waited for.
+    pub fn next_environment(&self) -> Option<usize> {
+        let open = self.wants();
+        open.into_iter().reduce(|best, other| {
+            let (left, right) = (&self.environments[best].noninferiority, &self.environments[other].noninferiority);
+            if right.log_e() < left.log_e() { other } else { best }
+        })
+    }
+
+    /// How the duel stands or ended.
+    pub fn decision(&self) -> Decision {
+        let reason = self.end.unwrap_or(Reason::MoreTasksNeeded);
+        Decision {
+            verdict: verdict_of(reason),
+            reason,
+            environments: self
+                .environments
+                .iter()
+                .map(|place| place.evidence(self.settings.interval_coverage))
+                .collect(),
+            superiority_log_e: self.superiority_log_e(),
+            superiority_settled_after: self.superiority_settled_after,
+            futility_log_e: self.futility.log_e(),
+            needed_log_e: libm::log(self.bar),
+            needed_futility_log_e: libm::log(self.futility_bar),
+            tasks_used: self.tasks_used(),
+            rounds: self.rounds,
+            next_environment: self.next_environment(),
+            alpha: self.alpha,
+        }
+    }
+
+    /// Tasks read in all environments together.
+    pub fn tasks_used(&self) -> usize {
+        self.environments.iter().map(|place| place.tasks).sum()
+    }
+
+    /// How many further tasks would settle the duel if the differences went on as they were.
+    pub fn forecast(&self) -> Forecast {
+        forecast(self)
+    }
+
+    pub(super) fn needed_log_e(&self) -> f64 {
+        libm::log(self.bar)
+    }
+
+    pub(super) fn needed_futility_log_e(&self) -> f64 {
+        libm::log(self.futility_bar)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Log of the mixture over "in all environments alike" and "in one environment alone".
+    pub(super) fn superiority_log_e(&self) -> f64 {
+        let alone = 0.5 / self.environments.len() as f64;
+        let logs: Vec<(f64, f64)> = std::iter::once((0.5, self.superiority.log_e()))
+            .chain(self.environments.iter().map(|place| (alone, place.superiority.log_e())))
+            .collect();
+        let largest = logs.iter().map(|(_, log)| *log).fold(f64::NEG_INFINITY, f64::max);
+        largest + libm::log(logs.iter().map(|(share, log)| share * libm::exp(log - largest)).sum::<f64>())
+    }
+
+    fn read(&mut self, environment: usize, pair: Pair) {
+        let place = &mut self.environments[environment];
+        place.tasks += 1;
+        self.pending[environment] = false;
+        self.waiting -= 1;
+        let Some(counted) = pair.counted(self.settings.missing_challenger) else {
+            return;
+        };
+        let factors = place.count(counted, &self.bets);
+        if self.superiority_settled_after.is_none() {
+            self.superiority.multiply(&factors);
+            self.futility.push(&self.bets.futility, counted.difference());
+        }
+    }
+
+    /// Goes on with the pairs that wait for as many rounds as they last.
+    fn advance(&mut self) {
+        while self.waiting == 0 && self.end.is_none() {
+            self.close_round();
+            for environment in 0..self.environments.len() {
+                if self.end.is_none()
+                    && self.pending[environment]
+                    && let Some(pair) = self.environments[environment].queue.pop_front()
+                {
+                    self.read(environment, pair);
+                }
+            }
+        }
+    }
+
+    fn close_round(&mut self) {
+        self.rounds += 1;
+        let minimum = self.settings.minimum_tasks;
+        for place in &mut self.environments {
+            let process = match self.settings.mode {
+                DuelMode::Pareto => &place.noninferiority,
+                DuelMode::Strict => &place.superiority,
+            };
+            if place.settled_after.is_none() && place.counted >= minimum && process.reaches(self.bar) {
+                place.settled_after = Some(place.tasks);
+            }
+        }
+        let settled = self.environments.iter().all(|place| place.settled_after.is_some());
+        if self.superiority_settled_after.is_none() && self.superior(settled) {
+            self.superiority_settled_after = Some(self.rounds);
+        }
+        self.end = if settled && self.superiority_settled_after.is_some() {
+            Some(Reason::Better)
+        } else {
+            self.hopeless().or_else(|| self.open_round())
+        };
+    }
+
+    /// Whether "nowhere better" is rejected; in strict mode that is the same as every environment having settled.
+    fn superior(&self, settled: bool) -> bool {
+        if self.settings.mode == DuelMode::Strict {
+            return settled;
+        }
+        let alone: f64 = self.environments.iter().map(|place| place.superiority.value()).sum();
+        0.5 * self.superiority.value() + 0.5 * alone / self.environments.len() as f64 >= self.bar
+    }
+
+    fn hopeless(&self) -> Option<Reason> {
+        let inferior =
+            |place: &Environment| place.settled_after.is_none() && place.inferiority.reaches(self.inferiority_bar);
+        if let Some(environment) = self.environments.iter().position(inferior) {
+            return Some(Reason::Inferior { environment });
+        }
+        let futile = self.superiority_settled_after.is_none() && self.futility.reaches(self.futility_bar);
+        futile.then_some(Reason::Futile)
+    }
+
+    /// Chooses the environments of the next round, or says why there is none.
+    fn open_round(&mut self) -> Option<Reason> {
+        let budget = self.settings.budget;
+        self.waiting = 0;
+        for (environment, place) in self.environments.iter().enumerate() {
+            if place.settled_after.is_none() {
+                if place.tasks >= budget {
+                    return Some(Reason::BudgetSpent { environment });
+                }
+                self.pending[environment] = true;
+                self.waiting += 1;
+            }
+        }
+        if self.waiting > 0 {
+            return None;
+        }
+        // Worse nowhere: only "better somewhere" is open, so the tasks go where most has been gained so far.
+        let mut best: Option<usize> = None;
+        for (environment, place) in self.environments.iter().enumerate() {
+            let gained = |other: usize| self.environments[other].superiority.log_e();
+            if place.tasks < budget && best.is_none_or(|other| gained(environment) > gained(other)) {
+                best = Some(environment);
+            }
+        }
+        let Some(environment) = best else {
+            return Some(Reason::NowhereBetter);
+        };
+        self.pending[environment] = true;
+        self.waiting = 1;
+        None
+    }
+}
+
+fn verdict_of(reason: Reason) -> Verdict {
+    match reason {
+        Reason::Better => Verdict::Dethroned,
+        Reason::Futile | Reason::Inferior { .. } => Verdict::Defended,
+        Reason::BudgetSpent { .. } | Reason::NowhereBetter | Reason::MoreTasksNeeded => Verdict::Undecided,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIN: (f64, f64) = (0.0, 1.0);
+    const LOSS: (f64, f64) = (1.0, 0.0);
+    const TIE: (f64, f64) = (1.0, 1.0);
+
+    /// Repeats each environment's pattern of (champion, challenger) scores.
+    fn scores(patterns: &[&[(f64, f64)]], repeats: usize) -> PairedScores {
+        let repeated = |pattern: &[(f64, f64)]| -> Vec<Pair> {
+            let pairs: Vec<Pair> =
+                pattern.iter().map(|(champion, challenger)| Pair::new(*champion, *challenger)).collect();
+            pairs.repeat(repeats)
+        };
+        PairedScores { environments: patterns.iter().map(|pattern| repeated(pattern)).collect() }
+    }
+
+    fn check(patterns: &[&[(f64, f64)]], repeats: usize, settings: &DuelSettings, reason: Reason) -> Decision {
+        let decision = duel(&scores(patterns, repeats), settings, 0.01).expect("valid");
+        assert_eq!(decision.reason, reason, "{decision:?}");
+        assert_eq!(decision.next_environment.is_some(), reason == Reason::MoreTasksNeeded, "{decision:?}");
+        decision
+    }
+
+    #[test]
+    fn each_way_to_end_is_reached() {
+        let settings = DuelSettings { budget: 60, ..DuelSettings::default() };
+        let strict = DuelSettings { mode: DuelMode::Strict, ..settings.clone() };
+        check(&[&[WIN], &[WIN]], 60, &settings, Reason::Better);
+        check(&[&[WIN], &[WIN, WIN, TIE]], 60, &strict, Reason::Better);
+        check(&[&[WIN], &[TIE]], 70, &settings, Reason::BudgetSpent { environment: 1 });
+        check(&[&[WIN], &[TIE]], 70, &strict, Reason::BudgetSpent { environment: 1 });
+        check(&[&[WIN], &[LOSS]], 60, &settings, Reason::Inferior { environment: 1 });
+        check(&[&[LOSS, TIE, TIE], &[TIE]], 60, &settings, Reason::Futile);
+        check(&[&[TIE], &[TIE]], 5, &settings, Reason::MoreTasksNeeded);
+        check(&[&[WIN], &[]], 60, &settings, Reason::MoreTasksNeeded);
+    }
+
+    #[test]
+    fn a_model_that_is_never_worse_wins_once_it_is_better_anywhere() {
+        let settings = DuelSettings { tolerance: 0.2, futility_margin: 0.01, ..DuelSettings::default() };
+        let decision = check(&[&[WIN, TIE, TIE, TIE], &[TIE]], 200, &settings, Reason::Better);
+        let settled: Vec<_> = decision.environments.iter().map(|evidence| evidence.settled_after).collect();
+        assert!(settled.iter().all(Option::is_some) && decision.superiority_settled_after.is_some(), "{decision:?}");
+        assert!(decision.environments[1].tasks < 100, "a settled environment is sampled no more: {decision:?}");
+    }
+
+    #[test]
+    fn a_tie_that_is_never_broken_ends_without_a_winner() {
+        let settings = DuelSettings { tolerance: 0.3, futility_margin: 0.001, budget: 100, ..DuelSettings::default() };
+        check(&[&[TIE], &[TIE]], 100, &settings, Reason::NowhereBetter);
+    }
+
+    #[test]
+    fn the_decision_does_not_depend_on_who_finishes_first() {
+        let settings = DuelSettings { budget: 80, ..DuelSettings::default() };
+        let all = scores(&[&[WIN, TIE, WIN], &[WIN, LOSS, WIN, WIN], &[TIE, WIN]], 30);
+        let expected = duel(&all, &settings, 0.01).expect("valid");
+        // One environment after the other, the last first, each a whole batch ahead of its round.
+        let mut late = Duel::new(3, &settings, 0.01).expect("valid");
+        for environment in [2, 0, 1] {
+            for pair in &all.environments[environment] {
+                late.push(environment, *pair).expect("valid");
+            }
+        }
+        assert_eq!(late.decision(), expected);
+        // Only what is asked for, one by one.
+        let mut asked = Duel::new(3, &settings, 0.01).expect("valid");
+        while let Some(environment) = asked.next_environment() {
+            let Some(pair) = all.environments[environment].get(asked.pushed(environment)) else { break };
+            asked.push(environment, *pair).expect("valid");
+        }
+        assert_eq!(asked.decision(), expected);
+        assert_ne!(expected.verdict, Verdict::Undecided, "{expected:?}");
+    }
+
+    #[test]
+    fn missing_scores_are_read_and_do_not_count() {
+        let missing = Pair { champion: None, challenger: Some(1.0) };
+        let given = PairedScores { environments: vec![vec![missing, Pair::new(0.0, 1.0), missing]] };
+        let decision = duel(&given, &DuelSettings::default(), 0.01).expect("valid");
+        let evidence = &decision.environments[0];
+        assert_eq!((evidence.tasks, evidence.counted, evidence.difference), (3, 1, 1.0));
+    }
+
+    #[test]
+    fn a_small_budget_settles_large_differences_only() {
+        let settings = DuelSettings { budget: 40, ..DuelSettings::default() };
+        check(&[&[WIN, WIN, TIE, TIE], &[WIN, TIE]], 40, &settings, Reason::Better);
+        check(
+            &[&[WIN, TIE, TIE, TIE, TIE, TIE, TIE, TIE, TIE, TIE]],
+            40,
+            &settings,
+            Reason::BudgetSpent { environment: 0 },
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_decided_is_refused_with_its_place() {
+        let settings = DuelSettings::default();
+        let message = |error: DuelError| error.to_string();
+        assert!(message(Duel::new(0, &settings, 0.01).expect_err("empty")).contains("at least one"));
+        assert!(message(Duel::new(1, &settings, 0.0).expect_err("alpha")).contains("alpha is 0"));
+        let mut duel = Duel::new(1, &settings, 0.01).expect("valid");
+        duel.push(0, Pair::new(0.0, 0.5)).expect("valid");
+        assert!(message(duel.push(0, Pair::new(0.0, 1.5)).expect_err("score")).contains("task 1 of environment 0"));
+        assert!(
+            message(duel.push(1, Pair::new(0.0, 1.0)).expect_err("place")).contains("environment 1 does not exist")
+        );
+        for (wrong, name) in [
+            (DuelSettings { tolerance: -0.1, ..settings.clone() }, "tolerance"),
+            (DuelSettings { futility_margin: 0.0, ..settings.clone() }, "futility_margin"),
+            (DuelSettings { margin: f64::NAN, ..settings.clone() }, "margin"),
+            (DuelSettings { budget: 5, ..settings.clone() }, "budget of 5"),
+        ] {
+            assert!(message(wrong.validate().expect_err("out of range")).contains(name));
+        }
+    }
+
+    #[test]
+    fn a_forecast_comes_true_when_the_differences_go_on() {
+        let settings = DuelSettings::default();
+        let pattern: &[(f64, f64)] = &[WIN, TIE, LOSS, TIE, WIN, TIE, TIE, TIE, TIE, TIE];
+        let started = Duel::held(&scores(&[pattern, pattern], 6), &settings, 0.01).expect("valid");
+        let expected = started.forecast().dethroning().expect("wins within the budget") + 60;
+        let ended = duel(&scores(&[pattern, pattern], 300), &settings, 0.01).expect("valid");
+        assert_eq!(ended.verdict, Verdict::Dethroned);
+        let ratio = expected as f64 / ended.rounds as f64;
+        assert!((0.8..1.25).contains(&ratio), "forecast {expected}, needed {}", ended.rounds);
+        let hopeless = Duel::held(&scores(&[&[TIE], &[LOSS, TIE, TIE, TIE, TIE, TIE, TIE, TIE]], 10), &settings, 0.01)
+            .expect("valid");
+        assert_eq!(hopeless.forecast().dethroning(), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! What a duel is decided by, and what can be wrong with it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::scores::MissingChallenger;
+
+/// What "better" means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DuelMode {
+    /// Worse nowhere (by more than the tolerance) and better somewhere (by more than the margin).
+    #[default]
+    Pareto,
+    /// Better by more than the margin in every environment.
+    Strict,
+}
+
+/// Everything a duel needs besides scores and alpha.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DuelSettings {
+    /// A challenger worse by no more than this, in mean score, counts as not worse. In [0, 0.5].
+    pub tolerance: f64,
+    /// A challenger must be better by more than this, in mean score. In [0, 0.5].
+    pub margin: f64,
+    /// A challenger whose average gain is shown to be smaller than this is dismissed. In (0, 0.5].
+    pub futility_margin: f64,
+    /// The chance at which a challenger that *is* as good as the futility margin may be dismissed all the same. In (0, 0.5].
+    pub futility_alpha: f64,
+    /// Tasks that each environment may spend on one duel.
+    pub budget: usize,
+    /// Tasks that an environment must have counted before it can settle.
+    pub minimum_tasks: usize,
+    /// What "better" means.
+    pub mode: DuelMode,
+    /// What a pair counts for when only the challenger's score is missing.
+    pub missing_challenger: MissingChallenger,
+    /// Coverage of the reported intervals, which hold at all times at once; they decide nothing. In (0, 1).
+    pub interval_coverage: f64,
+}
+
+impl Default for DuelSettings {
+    fn default() -> Self {
+        Self {
+            tolerance: 0.02,
+            margin: 0.0,
+            futility_margin: 0.03,
+            futility_alpha: 0.05,
+            budget: 3_000,
+            minimum_tasks: 10,
+            mode: DuelMode::default(),
+            missing_challenger: MissingChallenger::default(),
+            interval_coverage: 0.95,
+        }
+    }
+}
+
+impl DuelSettings {
+    /// Checks every range.
+    pub fn validate(&self) -> Result<(), DuelError> {
+        let setting = |name, value: f64, allowed, holds: bool| {
+            if holds { Ok(()) } else { Err(DuelError::Setting { name, value, allowed }) }
+        };
+        let half = 0.0..=0.5;
+        setting("tolerance", self.tolerance, "[0, 0.5]", half.contains(&self.tolerance))?;
+        setting("margin", self.margin, "[0, 0.5]", half.contains(&self.margin))?;
+        let futility = |value: f64| value > 0.0 && value <= 0.5;
+        setting("futility_margin", self.futility_margin, "(0, 0.5]", futility(self.futility_margin))?;
+        setting("futility_alpha", self.futility_alpha, "(0, 0.5]", futility(self.futility_alpha))?;
+        let coverage = self.interval_coverage;
+        setting("interval_coverage", coverage, "(0, 1)", coverage > 0.0 && coverage < 1.0)?;
+        if self.budget == 0 || self.minimum_tasks > self.budget {
+            return Err(DuelError::Budget { budget: self.budget, minimum_tasks: self.minimum_tasks });
+        }
+        Ok(())
+    }
+}
+
+/// Why a duel cannot be held.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DuelError {
+    /// A setting is out of its range.
+    #[error("the duel's {name} is {value}; set it within {allowed}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// The range it may have.
+        allowed: &'static str,
+    },
+    /// The budget leaves no room for the minimum.
+    #[error(
+        "a budget of {budget} tasks cannot hold the minimum of {minimum_tasks}; raise the budget or lower the minimum"
+    )]
+    Budget {
+        /// Tasks that each environment may spend.
+        budget: usize,
+        /// Tasks each environment needs.
+        minimum_tasks: usize,
+    },
+    /// Alpha is not a usable error probability.
+    #[error("alpha is {alpha}; it must lie between 1e-60 and 0.5")]
+    Alpha {
+        /// The value given.
+        alpha: f64,
+    },
+    /// There is nothing to compare in.
+    #[error("a duel needs at least one environment")]
+    NoEnvironments,
+    /// An environment's index is too large.
+    #[error("environment {environment} does not exist; the duel has {environments}")]
+    UnknownEnvironment {
+        /// The index given.
+        environment: usize,
+        /// How many there are.
+        environments: usize,
+    },
+    /// A score is no score.
+    #[error("task {task} of environment {environment} has the score {score}; scores lie within [0, 1]")]
+    Score {
+        /// The environment.
+        environment: usize,
+        /// The position in task order, from 0.
+        task: usize,
+        /// The value.
+        score: f64,
+    },
+}

@@ -1,0 +1,131 @@
+//! Betting against a null hypothesis about a mean: a wealth that cannot grow in expectation while the null is true.
+//!
+//! The observations are differences d in [-1, 1]. Against "the mean is at most m" a strand with fraction c in (0, 1) bets
+//! lambda = c / (1 + m) and multiplies its wealth by `1 + lambda (d - m)`, which is never negative and has conditional
+//! expectation at most one under the null. Several strands share the initial wealth by a fixed prior; their sum is again a
+//! non-negative supermartingale, so by Ville's inequality it ever exceeds 1 / alpha with probability at most alpha.
+//!
+//! Wealth is kept as products, not as sums of logarithms: multiplication is exact to the last bit on every machine and ten
+//! times cheaper. A common power of two is taken out when it would leave the range of a double.
+
+/// Number of strands, each with its own betting fraction.
+pub const STRANDS: usize = 8;
+
+/// The betting fractions, as shares of the largest bet that cannot go broke.
+pub const FRACTIONS: [f64; STRANDS] = [0.04, 0.09, 0.17, 0.27, 0.4, 0.56, 0.74, 0.92];
+
+/// How the initial wealth is shared by the strands.
+pub const PRIOR: [f64; STRANDS] = [0.04, 0.08, 0.15, 0.2, 0.2, 0.18, 0.1, 0.05];
+
+/// Wealth is rescaled by two to this power.
+const RESCALE_BITS: i32 = 512;
+const RESCALE_UP: f64 = f64::from_bits(((1023 + RESCALE_BITS) as u64) << 52);
+const RESCALE_DOWN: f64 = f64::from_bits(((1023 - RESCALE_BITS) as u64) << 52);
+/// Total wealth stays within two to plus and minus this power before it is rescaled.
+const LARGE: f64 = f64::from_bits(((1023 + 256) as u64) << 52);
+const SMALL: f64 = f64::from_bits(((1023 - 256) as u64) << 52);
+/// A strand below this has lost so much that it is given up; giving wealth away keeps a supermartingale one.
+const NOTHING: f64 = f64::from_bits(((1023 - 900) as u64) << 52);
+
+/// What an e-process bets against.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Null {
+    /// "The mean difference is at most this": wealth grows when the challenger is better.
+    AtMost(f64),
+    /// "The mean difference is at least this": wealth grows when the challenger is worse.
+    AtLeast(f64),
+}
+
+/// The betting rates against a null, shared by all processes with the same null.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bets {
+    centre: f64,
+    rates: [f64; STRANDS],
+}
+
+impl Bets {
+    /// The rates against a null whose mean lies strictly between -1 and 1.
+    pub fn against(null: Null) -> Self {
+        let (centre, scale) = match null {
+            Null::AtMost(mean) => (mean, 1.0 / (1.0 + mean)),
+            Null::AtLeast(mean) => (mean, -1.0 / (1.0 - mean)),
+        };
+        Self { centre, rates: FRACTIONS.map(|fraction| fraction * scale) }
+    }
+
+    /// The factor by which each strand's wealth is multiplied on a difference.
+    pub fn factors(&self, difference: f64) -> [f64; STRANDS] {
+        let excess = difference - self.centre;
+        self.rates.map(|rate| 1.0 + rate * excess)
+    }
+}
+
+/// A wealth, spread over the strands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EProcess {
+    wealth: [f64; STRANDS],
+    total: f64,
+    shift: i32,
+}
+
+impl Default for EProcess {
+    fn default() -> Self {
+        Self { wealth: PRIOR, total: 1.0, shift: 0 }
+    }
+}
+
+impl EProcess {
+    /// Multiplies every strand by its factor (see [`Bets::factors`]).
+    #[inline]
+    pub fn multiply(&mut self, factors: &[f64; STRANDS]) {
+        for (wealth, factor) in self.wealth.iter_mut().zip(factors) {
+            let product = *wealth * factor;
+            *wealth = if product < NOTHING { 0.0 } else { product };
+        }
+        self.total = sum(&self.wealth);
+        if !(SMALL..LARGE).contains(&self.total) {
+            self.rescale();
+        }
+    }
+
+    /// Takes one difference into account.
+    #[inline]
+    pub fn push(&mut self, bets: &Bets, difference: f64) {
+        self.multiply(&bets.factors(difference));
+    }
+
+    /// Whether the wealth is at least `bar`, for any bar between 2^-256 and 2^256.
+    #[inline]
+    pub fn reaches(&self, bar: f64) -> bool {
+        self.shift > 0 || (self.shift == 0 && self.total >= bar)
+    }
+
+    /// The wealth; 0 or infinity when it leaves the range of a double.
+    #[inline]
+    pub fn value(&self) -> f64 {
+        match self.shift {
+            0 => self.total,
+            1.. => f64::INFINITY,
+            _ => 0.0,
+        }
+    }
+
+    /// The natural logarithm of the wealth.
+    pub fn log_e(&self) -> f64 {
+        libm::log(self.total) + f64::from(self.shift) * f64::from(RESCALE_BITS) * std::f64::consts::LN_2
+    }
+
+    #[cold]
+    fn rescale(&mut self) {
+        let (factor, step) = if self.total < SMALL { (RESCALE_UP, -1) } else { (RESCALE_DOWN, 1) };
+        for wealth in &mut self.wealth {
+            *wealth *= factor;
+        }
+        self.total = sum(&self.wealth);
+        self.shift += step;
+    }
+}
+
+fn sum(values: &[f64; STRANDS]) -> f64 {
+    ((values[0] + values[1]) + (values[2] + values[3])) + ((values[4] + values[5]) + (values[6] + values[7]))
+}

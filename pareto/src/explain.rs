@@ -1,0 +1,187 @@
+//! A decision as a sentence, built from the values that made it.
+
+use crate::duel::{Decision, EnvironmentEvidence, Reason, Verdict};
+
+/// What the caller calls the parties.
+pub trait Names {
+    /// The champion.
+    fn champion(&self) -> String;
+    /// The challenger.
+    fn challenger(&self) -> String;
+    /// An environment, by index.
+    fn environment(&self, environment: usize) -> String;
+}
+
+/// Says who stays or becomes champion, and which test on how many tasks settled it.
+pub fn explain(decision: &Decision, names: &dyn Names) -> String {
+    let (champion, challenger) = (names.champion(), names.challenger());
+    let tasks = format!(
+        "after {} in {}",
+        count(decision.tasks_used, "task"),
+        count(decision.environments.len(), "environment")
+    );
+    let head = match decision.verdict {
+        Verdict::Dethroned => format!("{challenger} dethrones {champion} {tasks}"),
+        Verdict::Defended => format!("{champion} stays champion {tasks}"),
+        Verdict::Undecided => format!("{champion} stays champion, undecided {tasks}"),
+    };
+    format!("{head}: {}.", because(decision, names))
+}
+
+fn because(decision: &Decision, names: &dyn Names) -> String {
+    let challenger = names.challenger();
+    let at = |environment: usize| {
+        let evidence = &decision.environments[environment];
+        format!("in {} ({})", names.environment(environment), scores(evidence))
+    };
+    match decision.reason {
+        Reason::Better => {
+            let worst = extreme(decision, |left, right| left < right);
+            let best = extreme(decision, |left, right| left > right);
+            format!(
+                "it is worse nowhere (its least gain is {}) and better {} (odds of at least {} to 1 against \"nowhere better\"; {} were needed)",
+                at(worst),
+                at(best),
+                odds(decision.superiority_log_e),
+                odds(decision.needed_log_e),
+            )
+        }
+        Reason::Futile => format!(
+            "{challenger} gains {} on average, too little to go on (odds of {} to 1 against a gain worth the tasks; {} were needed)",
+            signed(average(decision)),
+            odds(decision.futility_log_e),
+            odds(decision.needed_futility_log_e),
+        ),
+        Reason::Inferior { environment } => format!(
+            "{challenger} falls short {} (odds of {} to 1)",
+            at(environment),
+            odds(decision.environments[environment].inferiority_log_e),
+        ),
+        Reason::BudgetSpent { environment } => format!(
+            "the budget was spent {} with odds of {} to 1 that {challenger} is good enough there, where {} were needed",
+            at(environment),
+            odds(decision.environments[environment].noninferiority_log_e),
+            odds(decision.needed_log_e),
+        ),
+        Reason::NowhereBetter => format!(
+            "{challenger} is worse nowhere, but the budget was spent with odds of {} to 1 that it is better anywhere, where {} were needed",
+            odds(decision.superiority_log_e),
+            odds(decision.needed_log_e),
+        ),
+        Reason::MoreTasksNeeded => match decision.next_environment {
+            Some(environment) => {
+                format!("the scores end there; more tasks are needed, first of all {}", at(environment))
+            }
+            None => "the scores end there".to_owned(),
+        },
+    }
+}
+
+fn scores(evidence: &EnvironmentEvidence) -> String {
+    if evidence.counted == 0 {
+        return "no task counted yet".to_owned();
+    }
+    format!(
+        "{:.3} against {:.3}, {} on {}, between {} and {}",
+        evidence.challenger_mean,
+        evidence.champion_mean,
+        signed(evidence.difference),
+        count(evidence.counted, "task"),
+        signed(evidence.interval.0),
+        signed(evidence.interval.1),
+    )
+}
+
+fn extreme(decision: &Decision, better: impl Fn(f64, f64) -> bool) -> usize {
+    let difference = |environment: usize| decision.environments[environment].difference;
+    (1..decision.environments.len())
+        .fold(0, |best, other| if better(difference(other), difference(best)) { other } else { best })
+}
+
+fn average(decision: &Decision) -> f64 {
+    let sum: f64 = decision.environments.iter().map(|evidence| evidence.difference).sum();
+    sum / decision.environments.len().max(1) as f64
+}
+
+fn signed(value: f64) -> String {
+    format!("{value:+.3}")
+}
+
+/// The odds a log wealth amounts to, for people.
+fn odds(log_e: f64) -> String {
+    match log_e {
+        log if log >= libm::log(1e6) => format!("10^{:.0}", (log / std::f64::consts::LN_10).floor()),
+        log if log >= std::f64::consts::LN_10 => format!("{:.0}", libm::exp(log).floor()),
+        log => format!("{:.2}", libm::exp(log)),
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::duel::{DuelSettings, duel};
+    use crate::scores::{Pair, PairedScores};
+
+    struct Example;
+
+    impl Names for Example {
+        fn champion(&self) -> String {
+            "ada/one".to_owned()
+        }
+        fn challenger(&self) -> String {
+            "bob/two".to_owned()
+        }
+        fn environment(&self, environment: usize) -> String {
+            ["sat", "coding"][environment].to_owned()
+        }
+    }
+
+    fn check(first: &[(f64, f64)], second: &[(f64, f64)], repeats: usize, settings: &DuelSettings, expected: &[&str]) {
+        let pairs = |pattern: &[(f64, f64)]| {
+            (0..repeats)
+                .flat_map(|_| pattern.iter().map(|(champion, challenger)| Pair::new(*champion, *challenger)))
+                .collect()
+        };
+        let scores = PairedScores { environments: vec![pairs(first), pairs(second)] };
+        let sentence = explain(&duel(&scores, settings, 0.01).expect("valid"), &Example);
+        for part in expected {
+            assert!(sentence.contains(part), "{part:?} is missing in: {sentence}");
+        }
+        assert!(sentence.ends_with('.') && !sentence.contains("NaN"), "{sentence}");
+    }
+
+    #[test]
+    fn every_way_to_end_is_told_with_its_numbers() {
+        let settings = DuelSettings { budget: 60, ..DuelSettings::default() };
+        let (win, loss, tie) = ((0.0, 1.0), (1.0, 0.0), (1.0, 1.0));
+        check(
+            &[win],
+            &[win],
+            50,
+            &settings,
+            &["bob/two dethrones ada/one", "worse nowhere", "in sat (1.000 against 0.000", "100 were needed"],
+        );
+        check(&[loss], &[loss], 50, &settings, &["ada/one stays champion after", "tasks in 2 environments"]);
+        check(&[win], &[loss], 50, &settings, &["bob/two falls short in coding (0.000 against 1.000, -1.000 on"]);
+        check(&[win], &[tie], 60, &settings, &["undecided", "the budget was spent in coding"]);
+        check(
+            &[tie],
+            &[tie],
+            5,
+            &settings,
+            &["undecided after 10 tasks", "the scores end there; more tasks are needed"],
+        );
+        check(&[], &[], 0, &settings, &["undecided after 0 tasks", "no task counted yet"]);
+    }
+
+    #[test]
+    fn large_odds_are_told_as_a_power_of_ten() {
+        for (log_e, expected) in [(0.0, "1.00"), (-3.0, "0.05"), (5.0, "148"), (20.0, "10^8"), (5_000.0, "10^2171")] {
+            assert_eq!(odds(log_e), expected);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! How one reign's alpha is spent over any number of challengers.
+//!
+//! **The promise.** The chance that *any* challenger that is not better ever dethrones the champion of a reign is at most
+//! alpha, however many hotkeys enter and whatever they do with each other.
+//!
+//! **Why.** Challenger number k of the reign is tested at `alpha_k = alpha * gamma_k` and the gammas sum to one. A challenger
+//! that is not better wins its duel with probability at most `alpha_k` (see [`crate::duel`]). The union bound adds these
+//! up to at most alpha. It needs no independence: copies of one another, a shared champion and shared tasks are all
+//! covered, so the champion's rollouts can be made once a window.
+//!
+//! **What it assumes.** (1) The number k of a challenger is fixed before any of its scores is seen, by order of commitment.
+//! (2) An entry was committed before the randomness existed from which its tasks are derived; otherwise "not better" would
+//! have to mean on these tasks. (3) Given the past, the next task of an environment is a fresh draw, so that a model
+//! that is not better has an expected difference at or below the bound that is bet against. (4) A score's absence is never the challenger's choice,
+//! or counts against it.
+//!
+//! **The gammas.** `gamma_k = h(k-1) - h(k)` with `h(k) = 1 / (1 + ln(1 + k))`. The sum telescopes to one without any constant to
+//! trust; the tail 1 / (k ln^2 k) is about as slow as a summable sequence can be. The first challenger gets 41% of alpha, the tenth 0.8%, the 256th
+//! 0.009%: since the tasks needed grow with the logarithm of 1 / alpha, the 256th needs about two and a half times as many as the first, and
+//! 15% of alpha are left for those after it.
+//!
+//! **What is spent.**
+//!
+//! | event | spends |
+//! |---|---|
+//! | a duel's first task | its challenger's share, once, however the duel ends (undecided too) |
+//! | a duel resumed, on later tasks or in a later window | nothing more: wealth and alpha carry on |
+//! | a copy or another finding before the duel | nothing: no duel is held |
+//! | an entry withdrawn before its first task | nothing |
+//! | an entry withdrawn later | what it has spent stays spent |
+//! | a dethronement | the reign ends; the next starts with all of alpha |
+
+use serde::{Deserialize, Serialize};
+
+/// The alpha of one reign and how many challengers have drawn on it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reign {
+    alpha: f64,
+    challengers: u64,
+}
+
+/// An alpha that is no error probability.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("a reign's alpha is {alpha}; it must be above 0 and at most 0.5")]
+pub struct ReignError {
+    /// The value given.
+    pub alpha: f64,
+}
+
+impl Reign {
+    /// A reign that no challenger has drawn on.
+    pub fn new(alpha: f64) -> Result<Self, ReignError> {
+        Self::resumed(alpha, 0)
+    }
+
+    /// A reign in which `challengers` duels have begun.
+    pub fn resumed(alpha: f64, challengers: u64) -> Result<Self, ReignError> {
+        if alpha > 0.0 && alpha <= 0.5 { Ok(Self { alpha, challengers }) } else { Err(ReignError { alpha }) }
+    }
+
+    /// The chance that any challenger of this reign that is not better ever wins.
+    pub fn alpha(&self) -> f64 {
+        self.alpha
+    }
+
+    /// Duels begun.
+    pub fn challengers(&self) -> u64 {
+        self.challengers
+    }
+
+    /// Alpha of challenger number k, from 1.
+    pub fn alpha_of(&self, challenger: u64) -> f64 {
+        self.alpha * gamma(challenger)
+    }
+
+    /// Begins the next duel and returns its alpha.
+    pub fn begin(&mut self) -> f64 {
+        self.challengers += 1;
+        self.alpha_of(self.challengers)
+    }
+
+    /// The part of alpha that no duel has drawn yet.
+    pub fn left(&self) -> f64 {
+        self.alpha * tail(self.challengers)
+    }
+}
+
+/// The share of alpha of challenger number k, from 1; challenger 0 does not exist and gets nothing.
+pub fn gamma(challenger: u64) -> f64 {
+    if challenger == 0 {
+        return 0.0;
+    }
+    // h(k-1) - h(k) without cancellation: ln((1+k)/k) / ((1+ln k)(1+ln(1+k))).
+    let k = challenger as f64;
+    libm::log1p(1.0 / k) / ((1.0 + libm::log(k)) * (1.0 + libm::log(1.0 + k)))
+}
+
+/// The share of alpha left after `challengers` duels.
+fn tail(challengers: u64) -> f64 {
+    1.0 / (1.0 + libm::log(1.0 + challengers as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_and_what_is_left_sum_to_one() {
+        for challengers in [1_u64, 2, 10, 256, 100_000] {
+            let spent: f64 = (1..=challengers).map(gamma).sum();
+            assert!((spent + tail(challengers) - 1.0).abs() < 1e-12, "{challengers}: {spent}");
+        }
+    }
+
+    #[test]
+    fn every_share_is_positive_and_smaller_than_the_one_before() {
+        for challenger in 1..100_000 {
+            assert!(gamma(challenger) > gamma(challenger + 1) && gamma(challenger + 1) > 0.0, "{challenger}");
+        }
+        assert!(gamma(u64::MAX) > 0.0 && gamma(0) == 0.0);
+    }
+
+    #[test]
+    fn the_shares_are_those_that_the_docs_name() {
+        let percent = |challenger| (gamma(challenger) * 1e5).round() / 1e3;
+        assert_eq!((percent(1), percent(10), percent(256)), (40.938, 0.849, 0.009));
+    }
+
+    #[test]
+    fn a_reign_spends_by_number_and_never_more_than_alpha() {
+        let mut reign = Reign::new(0.01).expect("valid");
+        let first = reign.begin();
+        let second = reign.begin();
+        assert_eq!((first, second), (reign.alpha_of(1), reign.alpha_of(2)));
+        assert!((first + second + reign.left() - 0.01).abs() < 1e-15);
+        assert_eq!(Reign::resumed(0.01, 2), Ok(reign));
+        assert!(Reign::new(0.0).is_err() && Reign::new(f64::NAN).is_err() && Reign::new(0.6).is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! Paired scores: what champion and challenger got on the same tasks, in task order.
+
+use serde::{Deserialize, Serialize};
+
+/// Both scores on one task; `None` is a score that could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// The champion's score in [0, 1].
+    pub champion: Option<f64>,
+    /// The challenger's score in [0, 1].
+    pub challenger: Option<f64>,
+}
+
+/// What a pair counts for when the champion has a score and the challenger has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingChallenger {
+    /// The challenger scores 0: a model cannot gain by stalling on the tasks it would lose.
+    #[default]
+    CountsAsZero,
+    /// The pair is left out: only for scores whose absence no model can cause.
+    LeftOut,
+}
+
+/// A pair that counts: both scores known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CountedPair {
+    /// The champion's score in [0, 1].
+    pub champion: f64,
+    /// The challenger's score in [0, 1].
+    pub challenger: f64,
+}
+
+impl CountedPair {
+    /// Challenger minus champion, in [-1, 1].
+    pub fn difference(self) -> f64 {
+        self.challenger - self.champion
+    }
+}
+
+impl Pair {
+    /// A pair with both scores.
+    pub fn new(champion: f64, challenger: f64) -> Self {
+        Self { champion: Some(champion), challenger: Some(challenger) }
+    }
+
+    /// The two scores that count under a rule, or `None` when the pair is left out.
+    ///
+    /// A missing champion always leaves the pair out: it favours nobody.
+    pub fn counted(self, missing: MissingChallenger) -> Option<CountedPair> {
+        let champion = self.champion?;
+        let challenger = match (self.challenger, missing) {
+            (Some(score), _) => score,
+            (None, MissingChallenger::CountsAsZero) => 0.0,
+            (None, MissingChallenger::LeftOut) => return None,
+        };
+        Some(CountedPair { champion, challenger })
+    }
+
+    /// A score outside [0, 1] or not a number, if there is one.
+    pub fn out_of_range(self) -> Option<f64> {
+        let wrong = |score: &f64| !(0.0..=1.0).contains(score);
+        self.champion.filter(wrong).or(self.challenger.filter(wrong))
+    }
+}
+
+/// All pairs of a duel: `environments[e][t]` is the t-th task of environment e, in task order.
+///
+/// A list is a prefix of the task order: it ends before the first task that is still open, so that completion order never matters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PairedScores {
+    /// One list of pairs for each environment.
+    pub environments: Vec<Vec<Pair>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_score_counts_only_against_the_challenger() {
+        let check = |champion, challenger, missing, expected: Option<f64>| {
+            let pair = Pair { champion, challenger };
+            assert_eq!(pair.counted(missing).map(CountedPair::difference), expected, "{pair:?} {missing:?}");
+        };
+        use MissingChallenger::{CountsAsZero, LeftOut};
+        check(Some(0.25), Some(1.0), CountsAsZero, Some(0.75));
+        check(Some(1.0), None, CountsAsZero, Some(-1.0));
+        check(Some(1.0), None, LeftOut, None);
+        check(None, Some(1.0), CountsAsZero, None);
+        check(None, None, CountsAsZero, None);
+    }
+
+    #[test]
+    fn a_score_outside_the_unit_interval_is_found() {
+        assert_eq!(Pair::new(0.0, 1.0).out_of_range(), None);
+        assert_eq!(Pair::new(1.5, 0.0).out_of_range(), Some(1.5));
+        assert_eq!(Pair::new(0.5, -0.1).out_of_range(), Some(-0.1));
+        assert!(Pair::new(f64::NAN, 0.0).out_of_range().expect("found").is_nan());
+    }
+}

@@ -1,0 +1,366 @@
+//! Recognises a model that was published before: same files, same tensors, near tensors, permuted or rescaled twins.
+//!
+//! Everybody's model is near the public base, so being alike says nothing by itself. Where a print of the base is given, a distance is
+//! taken relative to what the *less changed* of the two models added to the base (its task vector); without one it is taken relative to
+//! the tensors themselves, against a far stricter threshold. The earlier commitment is the original, the later one the copy.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::screens::{Finding, FindingKind};
+
+/// What is known of one entry's tensors, without the tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EntryPrint {
+    /// Block of the commitment.
+    pub committed: u64,
+    /// Order within the block.
+    pub position: u32,
+    /// Digest of the sorted list of tensor-file digests.
+    pub files: [u8; 32],
+    /// One print a tensor, in any order.
+    pub tensors: Vec<TensorPrint>,
+}
+
+/// What is known of one tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TensorPrint {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Digest of its elements as canonical f32 bytes.
+    pub digest: [u8; 32],
+    /// Euclidean norm of its elements.
+    pub norm: f64,
+    /// A seeded random projection: the squared distance of two sketches estimates that of the tensors.
+    pub sketch: Vec<f32>,
+    /// A summary that neither permuting nor rescaling rows changes.
+    pub spectrum: Vec<f32>,
+}
+
+/// The largest distances at which an entry counts as a copy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CopySettings {
+    /// Distance of the tensors, relative to the smaller task vector. The default takes a change of a twentieth of the tuning for noise.
+    pub near_to_task_vector: f64,
+    /// Distance of the tensors, relative to the tensors, where no base is given. The default is twice the error of a cast to bf16.
+    pub near_without_base: f64,
+    /// Distance of the spectra, relative to the smaller change of the spectra from the base.
+    pub twin_to_task_vector: f64,
+    /// Distance of the spectra, relative to the spectra, where no base is given.
+    pub twin_without_base: f64,
+}
+
+impl Default for CopySettings {
+    fn default() -> Self {
+        Self {
+            near_to_task_vector: 0.05,
+            near_without_base: 0.002,
+            twin_to_task_vector: 0.05,
+            twin_without_base: 0.0003,
+        }
+    }
+}
+
+/// Finds the entries that repeat an earlier one; at most one finding an entry, ascending by entry.
+///
+/// Of several originals the most certain kind counts, then the earliest. An entry that is a copy itself is an original to
+/// those after it, so that no chain of small steps leads away from the first.
+pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &CopySettings) -> Vec<Finding> {
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by_key(|entry| (entries[*entry].committed, entries[*entry].position, *entry));
+    let prepared: Vec<Prepared> = entries.iter().map(|entry| Prepared::new(&entry.tensors, base)).collect();
+    let mut findings = Vec::new();
+    for (rank, later) in order.iter().enumerate() {
+        let mut best: Option<Finding> = None;
+        for earlier in &order[..rank] {
+            let found = compare((entries, &prepared), *earlier, *later, base.is_some(), settings);
+            best = match (best, found) {
+                (Some(best), Some(found)) if found.kind >= best.kind => Some(best),
+                (best, found) => found.or(best),
+            };
+        }
+        findings.extend(best);
+    }
+    findings.sort_by_key(|finding| finding.entry);
+    findings
+}
+
+/// An entry's tensors by shape, and how far they are from the base.
+struct Prepared<'a> {
+    digests: Vec<[u8; 32]>,
+    groups: BTreeMap<&'a [usize], Vec<&'a TensorPrint>>,
+    sketch_scale: f64,
+    spectrum_scale: f64,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(tensors: &'a [TensorPrint], base: Option<&'a [TensorPrint]>) -> Self {
+        let mut digests: Vec<[u8; 32]> = tensors.iter().map(|tensor| tensor.digest).collect();
+        digests.sort_unstable();
+        let mut groups: BTreeMap<&[usize], Vec<&TensorPrint>> = BTreeMap::new();
+        for tensor in tensors {
+            groups.entry(&tensor.shape).or_default().push(tensor);
+        }
+        let own = |part: Part| tensors.iter().map(|tensor| square(part(tensor))).sum::<f64>().sqrt();
+        let mut prepared = Self { digests, groups, sketch_scale: own(sketch), spectrum_scale: own(spectrum) };
+        if let Some(base) = base {
+            let base = Prepared::new(base, None);
+            // Without a common layout nothing is known of the task vector; the tensors themselves bound it.
+            if let Some(distance) = distance(&base, &prepared, sketch) {
+                prepared.sketch_scale = distance;
+            }
+            if let Some(distance) = distance(&base, &prepared, spectrum) {
+                prepared.spectrum_scale = distance;
+            }
+        }
+        prepared
+    }
+
+    /// A lower bound of the distance of any matching, from the norms alone: most pairs of models end here.
+    fn norms_differ_by(&self, other: &Self) -> Option<f64> {
+        let mut sum = 0.0;
+        for (left, right) in matched_groups(self, other)? {
+            let sorted = |tensors: &[&TensorPrint]| {
+                let mut norms: Vec<f64> = tensors.iter().map(|tensor| tensor.norm).collect();
+                norms.sort_by(f64::total_cmp);
+                norms
+            };
+            sum += sorted(left).iter().zip(sorted(right)).map(|(one, two)| (one - two) * (one - two)).sum::<f64>();
+        }
+        Some(sum.sqrt())
+    }
+}
+
+type Part = fn(&TensorPrint) -> &[f32];
+
+fn sketch(tensor: &TensorPrint) -> &[f32] {
+    &tensor.sketch
+}
+
+fn spectrum(tensor: &TensorPrint) -> &[f32] {
+    &tensor.spectrum
+}
+
+fn compare(
+    (entries, prepared): (&[EntryPrint], &[Prepared<'_>]),
+    earlier: usize,
+    later: usize,
+    with_base: bool,
+    settings: &CopySettings,
+) -> Option<Finding> {
+    let finding =
+        |kind, measure, threshold| Some(Finding { entry: later, kind, of: Some(earlier), measure, threshold });
+    let (original, copy) = (&prepared[earlier], &prepared[later]);
+    if entries[earlier].files == entries[later].files {
+        return finding(FindingKind::SameFiles, 0.0, 0.0);
+    }
+    if original.digests.is_empty() || copy.digests.is_empty() {
+        return None;
+    }
+    if original.digests == copy.digests {
+        return finding(FindingKind::SameTensors, 0.0, 0.0);
+    }
+    let (near, twin) = match with_base {
+        true => (settings.near_to_task_vector, settings.twin_to_task_vector),
+        false => (settings.near_without_base, settings.twin_without_base),
+    };
+    // A sketch is only an estimate of a distance, so the bound by norms gets some room.
+    let scale = original.sketch_scale.min(copy.sketch_scale);
+    if original.norms_differ_by(copy)? <= 2.0 * near * scale {
+        let measure = relative(distance(original, copy, sketch)?, scale);
+        if measure <= near {
+            return finding(FindingKind::NearTensors, measure, near);
+        }
+    }
+    let measure = relative(distance(original, copy, spectrum)?, original.spectrum_scale.min(copy.spectrum_scale));
+    if measure <= twin { finding(FindingKind::Twin, measure, twin) } else { None }
+}
+
+/// 0 / 0 is 0: two models equal to the base are equal.
+fn relative(distance: f64, scale: f64) -> f64 {
+    if distance == 0.0 { 0.0 } else { distance / scale }
+}
+
+/// Groups of tensors of the same shape, or `None` when the two layouts differ.
+fn matched_groups<'p, 'a>(
+    one: &'p Prepared<'a>,
+    two: &'p Prepared<'a>,
+) -> Option<Vec<(&'p [&'a TensorPrint], &'p [&'a TensorPrint])>> {
+    if one.groups.len() != two.groups.len() {
+        return None;
+    }
+    one.groups
+        .iter()
+        .map(|(shape, tensors)| {
+            let others = two.groups.get(shape)?;
+            (others.len() == tensors.len()).then_some((tensors.as_slice(), others.as_slice()))
+        })
+        .collect()
+}
+
+/// Euclidean distance of a part of two prints, each tensor with its nearest of the same shape; `None` when the layouts differ.
+fn distance(one: &Prepared<'_>, two: &Prepared<'_>, part: Part) -> Option<f64> {
+    let mut sum = 0.0;
+    for (left, right) in matched_groups(one, two)? {
+        for (place, tensor) in left.iter().enumerate() {
+            let to = |other: &TensorPrint| square_distance(part(tensor), part(other));
+            let opposite = to(right[place])?;
+            // Names are the usual order; only a tensor that is far from its opposite is looked for elsewhere.
+            let nearest = if opposite <= 0.01 * square(part(tensor)) {
+                opposite
+            } else {
+                right.iter().filter_map(|other| to(other)).fold(opposite, f64::min)
+            };
+            sum += nearest;
+        }
+    }
+    Some(sum.sqrt())
+}
+
+fn square(values: &[f32]) -> f64 {
+    values.iter().map(|value| f64::from(*value) * f64::from(*value)).sum()
+}
+
+/// Squared distance of two vectors of the same length.
+fn square_distance(one: &[f32], two: &[f32]) -> Option<f64> {
+    if one.len() != two.len() {
+        return None;
+    }
+    Some(one.iter().zip(two).map(|(left, right)| (f64::from(*left) - f64::from(*right)).powi(2)).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small deterministic model: `tensors` tensors of two shapes, each with its elements as sketch.
+    fn model(seed: u64, tensors: usize) -> Vec<TensorPrint> {
+        (0..tensors).map(|tensor| print(tensor, &elements(seed * 1_000 + tensor as u64))).collect()
+    }
+
+    fn elements(seed: u64) -> Vec<f32> {
+        let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        (0..64)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                ((state >> 40) as f32 / (1_u64 << 23) as f32) - 1.0
+            })
+            .collect()
+    }
+
+    fn print(tensor: usize, values: &[f32]) -> TensorPrint {
+        let mut digest = [0; 32];
+        for (place, value) in values.iter().enumerate() {
+            for (byte, bits) in value.to_bits().to_le_bytes().into_iter().enumerate() {
+                digest[(place * 4 + byte) % 32] ^= bits.rotate_left(place as u32 % 7);
+            }
+        }
+        let mut spectrum: Vec<f32> = values.to_vec();
+        spectrum.sort_by(f32::total_cmp);
+        TensorPrint {
+            shape: vec![8 + tensor % 2, 8],
+            digest,
+            norm: square(values).sqrt(),
+            sketch: values.to_vec(),
+            spectrum,
+        }
+    }
+
+    fn changed(of: &[TensorPrint], change: impl Fn(&mut Vec<f32>, usize)) -> Vec<TensorPrint> {
+        of.iter()
+            .enumerate()
+            .map(|(tensor, one)| {
+                let mut values = one.sketch.clone();
+                change(&mut values, tensor);
+                print(tensor, &values)
+            })
+            .collect()
+    }
+
+    /// `share` of another direction added to every tensor.
+    fn moved(of: &[TensorPrint], seed: u64, share: f32) -> Vec<TensorPrint> {
+        changed(of, |values, tensor| {
+            for (value, step) in values.iter_mut().zip(elements(seed * 777 + tensor as u64)) {
+                *value += share * step;
+            }
+        })
+    }
+
+    fn entry(committed: u64, files: u8, tensors: Vec<TensorPrint>) -> EntryPrint {
+        EntryPrint { committed, position: 0, files: [files; 32], tensors }
+    }
+
+    fn check(entries: &[EntryPrint], base: Option<&[TensorPrint]>, expected: &[(usize, FindingKind, usize)]) {
+        let findings = copies(entries, base, &CopySettings::default());
+        let found: Vec<_> = findings
+            .iter()
+            .map(|finding| (finding.entry, finding.kind, finding.of.expect("a copy has an original")))
+            .collect();
+        assert_eq!(found, expected, "{findings:?}");
+        for finding in findings {
+            assert!(finding.measure <= finding.threshold, "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_recognised_through_its_disguises() {
+        let base = model(1, 6);
+        let original = moved(&base, 2, 0.05);
+        let mut renamed = original.clone();
+        renamed.reverse();
+        let noisy = moved(&original, 3, 0.0005);
+        let permuted = changed(&original, |values, _| values.reverse());
+        let check_both = |copy: &[TensorPrint], kind| {
+            let entries = [entry(1, 1, original.clone()), entry(2, 2, copy.to_vec())];
+            check(&entries, None, &[(1, kind, 0)]);
+            check(&entries, Some(&base), &[(1, kind, 0)]);
+        };
+        check_both(&renamed, FindingKind::SameTensors);
+        check_both(&noisy, FindingKind::NearTensors);
+        check_both(&permuted, FindingKind::Twin);
+        check(&[entry(1, 1, original.clone()), entry(2, 1, original.clone())], None, &[(1, FindingKind::SameFiles, 0)]);
+    }
+
+    #[test]
+    fn a_noisy_copy_with_reordered_tensors_is_matched_by_shape() {
+        let original = model(1, 8);
+        let mut noisy = moved(&original, 3, 0.0005);
+        noisy.reverse();
+        check(&[entry(1, 1, original), entry(2, 2, noisy)], None, &[(1, FindingKind::NearTensors, 0)]);
+    }
+
+    #[test]
+    fn honest_work_on_the_same_base_is_not_a_copy() {
+        let base = model(1, 6);
+        let entries: Vec<_> =
+            (0..4).map(|number| entry(number, number as u8, moved(&base, 10 + number, 0.05))).collect();
+        check(&entries, Some(&base), &[]);
+        check(&entries, None, &[]);
+    }
+
+    #[test]
+    fn a_tuned_champion_is_welcome_and_a_touched_one_is_not() {
+        let base = model(1, 6);
+        let champion = moved(&base, 2, 0.05);
+        let tuned = entry(2, 2, moved(&champion, 3, 0.02));
+        let touched = entry(3, 3, moved(&champion, 4, 0.0015));
+        check(&[entry(1, 1, champion), tuned, touched], Some(&base), &[(2, FindingKind::NearTensors, 0)]);
+    }
+
+    #[test]
+    fn the_earlier_commitment_is_the_original_wherever_it_stands() {
+        let original = model(1, 4);
+        let mut later = entry(7, 3, original.clone());
+        later.position = 4;
+        let entries = [later, entry(7, 2, original.clone()), entry(9, 1, moved(&original, 3, 0.0005))];
+        check(&entries, None, &[(0, FindingKind::SameTensors, 1), (2, FindingKind::NearTensors, 1)]);
+    }
+
+    #[test]
+    fn models_of_different_layout_are_never_near() {
+        check(&[entry(1, 1, model(1, 4)), entry(2, 2, model(1, 5)), entry(3, 3, Vec::new())], None, &[]);
+        check(&[], None, &[]);
+    }
+}

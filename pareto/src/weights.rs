@@ -1,0 +1,145 @@
+//! Shares of emission: who gets how much, and the integers the chain wants.
+
+use serde::{Deserialize, Serialize};
+
+/// How the champion's weight is shared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WeightSettings {
+    /// Share that goes to uid 0, where it is burned. In [0, 1].
+    pub burn: f64,
+    /// Factor from each champion to the one before it; 0 gives the latest everything. In [0, 1].
+    pub decay: f64,
+    /// Champions that share, the latest included. At least 1.
+    pub champions: usize,
+}
+
+impl Default for WeightSettings {
+    fn default() -> Self {
+        Self { burn: 0.0, decay: 0.0, champions: 1 }
+    }
+}
+
+/// Why there are no weights.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum WeightError {
+    /// A setting is out of its range.
+    #[error("the weights' {name} is {value}; set it within {allowed}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// The range it may have.
+        allowed: &'static str,
+    },
+    /// A weight is negative or not a number.
+    #[error("uid {uid} has the weight {weight}; weights are finite and not negative")]
+    Weight {
+        /// The uid.
+        uid: u16,
+        /// Its weight.
+        weight: f64,
+    },
+}
+
+/// Weights that sum to one, ascending by uid, each uid once.
+///
+/// `champions` are uids, the latest first; one that appears again later in the list, or is uid 0, simply adds up. Without
+/// any champion everything is burned: uid 0 gets it all.
+pub fn winner_takes_all(champions: &[u16], settings: &WeightSettings) -> Result<Vec<(u16, f64)>, WeightError> {
+    let setting = |name, value: f64, allowed, holds: bool| {
+        if holds { Ok(()) } else { Err(WeightError::Setting { name, value, allowed }) }
+    };
+    setting("burn", settings.burn, "[0, 1]", (0.0..=1.0).contains(&settings.burn))?;
+    setting("decay", settings.decay, "[0, 1]", (0.0..=1.0).contains(&settings.decay))?;
+    setting("champions", settings.champions as f64, "at least 1", settings.champions > 0)?;
+    let mut shares: Vec<(u16, f64)> = Vec::new();
+    let mut share = 1.0;
+    for uid in champions.iter().take(settings.champions) {
+        add(&mut shares, *uid, share);
+        share *= settings.decay;
+    }
+    let total: f64 = shares.iter().map(|(_, share)| share).sum();
+    let burn = if total > 0.0 { settings.burn } else { 1.0 };
+    for (_, share) in &mut shares {
+        *share *= (1.0 - burn) / total;
+    }
+    if burn > 0.0 {
+        add(&mut shares, 0, burn);
+    }
+    shares.retain(|(_, share)| *share > 0.0);
+    shares.sort_by_key(|(uid, _)| *uid);
+    Ok(shares)
+}
+
+/// Weights as the chain takes them: the largest becomes 65535, the others keep their ratio, rounded to the nearest.
+///
+/// Weights that round to 0 and uids without weight are left out.
+pub fn to_u16(weights: &[(u16, f64)]) -> Result<Vec<(u16, u16)>, WeightError> {
+    let mut largest = 0.0_f64;
+    for (uid, weight) in weights {
+        if !weight.is_finite() || *weight < 0.0 {
+            return Err(WeightError::Weight { uid: *uid, weight: *weight });
+        }
+        largest = largest.max(*weight);
+    }
+    let scaled = weights.iter().map(|(uid, weight)| (*uid, (weight / largest * f64::from(u16::MAX)).round() as u16));
+    Ok(if largest > 0.0 { scaled.filter(|(_, weight)| *weight > 0).collect() } else { Vec::new() })
+}
+
+fn add(shares: &mut Vec<(u16, f64)>, uid: u16, share: f64) {
+    match shares.iter_mut().find(|(other, _)| *other == uid) {
+        Some((_, sum)) => *sum += share,
+        None => shares.push((uid, share)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_champion_takes_all_but_what_is_burned_or_decays() {
+        let check = |champions: &[u16], burn, decay, count, expected: &[(u16, f64)]| {
+            let settings = WeightSettings { burn, decay, champions: count };
+            let weights = winner_takes_all(champions, &settings).expect("valid settings");
+            assert_eq!(weights.len(), expected.len(), "{weights:?}");
+            for (got, wanted) in weights.iter().zip(expected) {
+                assert!(got.0 == wanted.0 && (got.1 - wanted.1).abs() < 1e-12, "{weights:?} {expected:?}");
+            }
+            assert!((weights.iter().map(|(_, weight)| weight).sum::<f64>() - 1.0).abs() < 1e-12);
+        };
+        check(&[7], 0.0, 0.0, 1, &[(7, 1.0)]);
+        check(&[7, 3], 0.25, 0.0, 2, &[(0, 0.25), (7, 0.75)]);
+        check(&[7, 3, 9], 0.0, 0.5, 2, &[(3, 1.0 / 3.0), (7, 2.0 / 3.0)]);
+        check(&[7, 3, 7], 0.0, 0.5, 3, &[(3, 2.0 / 7.0), (7, 5.0 / 7.0)]);
+        check(&[0], 0.3, 0.0, 1, &[(0, 1.0)]);
+        check(&[], 0.1, 0.0, 1, &[(0, 1.0)]);
+        check(&[5], 1.0, 0.0, 1, &[(0, 1.0)]);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused() {
+        let check = |burn, decay, champions, name: &str| {
+            let error = winner_takes_all(&[1], &WeightSettings { burn, decay, champions }).expect_err("out of range");
+            assert!(error.to_string().contains(name), "{error}");
+        };
+        check(1.5, 0.0, 1, "burn");
+        check(0.0, f64::NAN, 1, "decay");
+        check(0.0, 0.0, 0, "champions");
+    }
+
+    #[test]
+    fn the_largest_weight_becomes_the_largest_integer() {
+        let check = |weights: &[(u16, f64)], expected: &[(u16, u16)]| {
+            assert_eq!(to_u16(weights).expect("valid weights"), expected);
+        };
+        check(&[(3, 1.0)], &[(3, 65_535)]);
+        check(&[(0, 0.25), (3, 0.75)], &[(0, 21_845), (3, 65_535)]);
+        check(&[(1, 1e-9), (2, 0.5), (4, 0.0)], &[(2, 65_535)]);
+        check(&[(1, 0.0)], &[]);
+        check(&[], &[]);
+        assert!(to_u16(&[(1, f64::NAN)]).is_err() && to_u16(&[(1, -0.1)]).is_err());
+    }
+}
