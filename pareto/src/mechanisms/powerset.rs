@@ -1,0 +1,75 @@
+//! The public rule of 2025's beginning: the winner of every subset of environments gets points that double with its size.
+
+use crate::mechanisms::field::{Field, FieldError, Mechanism, Ruling, Standing};
+use crate::mechanisms::four_stage::few_enough;
+
+/// Points 2^|S| for the winner of every subset S of the environments; weights are shares of all points won.
+///
+/// An entry wins a subset when it beats every other entry that takes part in it. The later of two beats the earlier when it
+/// exceeds it by more than the margin in every environment of the subset; the earlier beats the later when that happens in none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Powerset {
+    /// By how much a later entry's mean must exceed an earlier one's.
+    pub margin: f64,
+    /// Share of an environment's tasks that an entry must have scores for.
+    pub min_completeness: f64,
+}
+
+impl Default for Powerset {
+    fn default() -> Self {
+        Self { margin: 0.02, min_completeness: 0.9 }
+    }
+}
+
+impl Powerset {
+    /// A weight for each standing; all 0 when no subset has a winner.
+    pub fn weigh(&self, standings: &[Standing], environments: usize) -> Vec<f64> {
+        let mut points = vec![0.0; standings.len()];
+        for subset in 1..1_u32 << environments {
+            let members: Vec<usize> = (0..environments).filter(|place| subset >> place & 1 == 1).collect();
+            if let Some(winner) = self.winner(standings, &members) {
+                points[winner] += f64::from(1_u32 << members.len());
+            }
+        }
+        let total: f64 = points.iter().sum();
+        if total > 0.0 {
+            for value in &mut points {
+                *value /= total;
+            }
+        }
+        points
+    }
+
+    fn winner(&self, standings: &[Standing], subset: &[usize]) -> Option<usize> {
+        let present: Vec<usize> = (0..standings.len())
+            .filter(|entry| subset.iter().all(|environment| standings[*entry].valid[*environment]))
+            .collect();
+        let wins =
+            |entry: &usize| present.iter().all(|other| other == entry || self.beats(standings, *entry, *other, subset));
+        present.iter().copied().find(wins)
+    }
+
+    fn beats(&self, standings: &[Standing], one: usize, two: usize, subset: &[usize]) -> bool {
+        let order = |entry: usize| (standings[entry].order, entry);
+        let (earlier, later) = if order(one) < order(two) { (one, two) } else { (two, one) };
+        let exceeds = |environment: &&usize| {
+            standings[later].means[**environment] > standings[earlier].means[**environment] + self.margin
+        };
+        let won = subset.iter().filter(exceeds).count();
+        if one == later { won == subset.len() } else { won == 0 }
+    }
+}
+
+impl Mechanism for Powerset {
+    fn name(&self) -> &'static str {
+        "powerset"
+    }
+
+    fn rule(&self, field: &Field) -> Result<Ruling, FieldError> {
+        field.validate()?;
+        few_enough(field.environments)?;
+        let weights = self.weigh(&field.standings(self.min_completeness), field.environments);
+        let burned = if weights.iter().all(|weight| *weight == 0.0) { 1.0 } else { 0.0 };
+        Ok(Ruling::shared(weights, burned, &field.by_commitment()))
+    }
+}

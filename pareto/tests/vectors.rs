@@ -1,0 +1,74 @@
+//! The published rules, checked against results of their reference implementations.
+
+use pareto::mechanisms::{FourStage, Standing, WindowEnvironment, WindowScores, WindowVerdict, judge};
+use serde_json::Value;
+
+fn cases(name: &str) -> Vec<Value> {
+    let path = format!("{}/../tests/fixtures/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let file: Value = serde_json::from_str(&text).unwrap();
+    file["cases"].as_array().unwrap().clone()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn the_window_rule_decides_every_recorded_duel_as_its_reference_does() {
+    let cases = cases("window");
+    assert_eq!(cases.len(), 300);
+    for (place, case) in cases.iter().enumerate() {
+        let environments = case["environments"].as_array().unwrap();
+        let sides: Vec<_> =
+            environments.iter().map(|one| (numbers(&one["champion"]), numbers(&one["challenger"]))).collect();
+        let scores: Vec<_> = environments
+            .iter()
+            .zip(&sides)
+            .map(|(one, (champion, challenger))| WindowScores {
+                rule: WindowEnvironment {
+                    margin: one["margin"].as_f64().unwrap(),
+                    not_worse_tolerance: one["not_worse_tolerance"].as_f64().unwrap(),
+                    min_tasks: one["min_tasks"].as_u64().unwrap() as usize,
+                },
+                champion,
+                challenger,
+            })
+            .collect();
+        let judgement = judge(&scores, case["min_dominant"].as_u64().unwrap() as usize);
+        let expected: Vec<WindowVerdict> = serde_json::from_value(case["expected"]["per_environment"].clone()).unwrap();
+        assert_eq!(judgement.per_environment, expected, "case {place}");
+        assert_eq!(judgement.dethroned, case["expected"]["winner"] == "challenger", "case {place}");
+    }
+}
+
+#[test]
+fn the_four_stage_rule_gives_every_recorded_field_the_weights_its_reference_does() {
+    let cases = cases("four_stage");
+    assert_eq!(cases.len(), 200);
+    for (place, case) in cases.iter().enumerate() {
+        let names: Vec<&str> =
+            case["environments"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let miners = case["miners"].as_array().unwrap();
+        let standings: Vec<Standing> = miners
+            .iter()
+            .map(|miner| Standing {
+                order: (miner["first_block"].as_u64().unwrap(), miner["uid"].as_u64().unwrap() as u32),
+                means: names.iter().map(|name| miner["means"][name].as_f64().unwrap()).collect(),
+                counts: vec![1; names.len()],
+                valid: names.iter().map(|name| miner["valid"][name].as_bool().unwrap()).collect(),
+            })
+            .collect();
+        let (weights, burned) = FourStage::default().weigh(&standings, names.len());
+        let expected = |uid: u64| case["expected"][uid.to_string()].as_f64();
+        for (miner, weight) in miners.iter().zip(&weights) {
+            let wanted = expected(miner["uid"].as_u64().unwrap()).unwrap();
+            assert!((weight - wanted).abs() < 1e-9, "case {place}: {miner} got {weight}, not {wanted}");
+        }
+        if let Some(wanted) = expected(0) {
+            assert!((burned - wanted).abs() < 1e-9, "case {place}: {burned} burned, not {wanted}");
+        }
+        let total = weights.iter().sum::<f64>() + burned;
+        assert!((total - 1.0).abs() < 1e-12, "case {place}: the weights sum to {total}");
+    }
+}
