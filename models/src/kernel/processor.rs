@@ -1,0 +1,126 @@
+//! What computes: the vector instructions found at run time and the caller's threads.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pulp::{Scalar, Simd, WithSimd};
+use rayon::ThreadPool;
+
+/// A set of vector instructions that this machine has; results do not depend on it, only speed does.
+#[derive(Clone, Copy)]
+pub struct InstructionSet(Level);
+
+#[derive(Clone, Copy)]
+enum Level {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(pulp::x86::V3),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(pulp::x86::V4),
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
+}
+
+impl InstructionSet {
+    /// The widest set of this machine.
+    pub fn detect() -> Self {
+        Self::available().pop().expect("scalar code runs everywhere")
+    }
+
+    /// Every set this machine can run, the narrowest first.
+    pub fn available() -> Vec<Self> {
+        let mut levels = vec![Level::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        {
+            levels.extend(pulp::x86::V3::try_new().map(Level::Avx2));
+            levels.extend(pulp::x86::V4::try_new().map(Level::Avx512));
+        }
+        #[cfg(target_arch = "aarch64")]
+        levels.extend(pulp::aarch64::Neon::try_new().map(Level::Neon));
+        levels.into_iter().map(Self).collect()
+    }
+
+    /// What to call it in a report: `scalar`, `avx2`, `avx512` or `neon`.
+    pub fn name(&self) -> &'static str {
+        match self.0 {
+            Level::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon(_) => "neon",
+        }
+    }
+
+    /// Runs `work` compiled for these instructions.
+    #[inline]
+    pub(super) fn run<W: WithSimd>(self, work: W) -> W::Output {
+        match self.0 {
+            Level::Scalar => Simd::vectorize(Scalar::new(), work),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2(simd) => Simd::vectorize(simd, work),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512(simd) => Simd::vectorize(simd, work),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon(simd) => Simd::vectorize(simd, work),
+        }
+    }
+}
+
+impl fmt::Debug for InstructionSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// The instructions and the threads that a kernel runs on; neither changes a result.
+#[derive(Clone, Debug)]
+pub struct Processor {
+    instructions: InstructionSet,
+    pool: Arc<ThreadPool>,
+}
+
+impl Processor {
+    /// The widest instructions of this machine on the threads of `pool`.
+    pub fn new(pool: Arc<ThreadPool>) -> Self {
+        Self::with(InstructionSet::detect(), pool)
+    }
+
+    /// Chosen instructions on the threads of `pool`.
+    pub fn with(instructions: InstructionSet, pool: Arc<ThreadPool>) -> Self {
+        Self { instructions, pool }
+    }
+
+    /// The instructions in use.
+    pub fn instructions(&self) -> InstructionSet {
+        self.instructions
+    }
+
+    /// The threads in use.
+    pub fn pool(&self) -> &ThreadPool {
+        &self.pool
+    }
+
+    /// How many threads there are.
+    pub(super) fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Runs `work` on every part: here if that is one part or one thread, else spread over the threads.
+    pub(super) fn each<P: Send>(&self, parts: Vec<P>, work: impl Fn(P) + Sync) {
+        if parts.len() <= 1 || self.threads() == 1 {
+            parts.into_iter().for_each(work);
+            return;
+        }
+        let work = &work;
+        self.pool.scope(|scope| {
+            let mut parts = parts.into_iter();
+            let first = parts.next();
+            for part in parts {
+                scope.spawn(move |_| work(part));
+            }
+            first.into_iter().for_each(work);
+        });
+    }
+}
