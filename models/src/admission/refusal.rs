@@ -1,0 +1,174 @@
+//! Why a model is not run, as data; every sentence tells the miner what to change.
+
+use serde::Serialize;
+
+/// A reason, found in the files themselves, for which a model is left out; trying again cannot help.
+///
+/// A refusal is data: it is the model's fault, it is recorded, and it scores nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is neither a safetensors nor a GGUF file.
+    #[error("there is no model here: publish config.json with model.safetensors (or its shards and index), or one GGUF file")]
+    NoModel,
+    /// The tensors come as pickles, which run code when opened.
+    #[error("{file} is a pickle, which can run code when it is opened: save the model with safe_serialization=True and publish the safetensors files")]
+    PickleOnly {
+        /// The first pickle found.
+        file: String,
+    },
+    /// The configuration asks for code from the repository.
+    #[error("{file} has {key}, so the model needs code from its repository, which is never run: use a built-in architecture and remove {key}")]
+    RemoteCode {
+        /// The file that asks.
+        file: String,
+        /// The key that asks, `auto_map` as a rule.
+        key: String,
+    },
+    /// A file without which the model cannot be run is missing.
+    #[error("{file} is missing: {hint}")]
+    MissingFile {
+        /// Its name.
+        file: String,
+        /// What to do.
+        hint: String,
+    },
+    /// More than one file could be the model.
+    #[error("{first} and {second} could both be the model: publish one of them")]
+    Ambiguous {
+        /// One file.
+        first: String,
+        /// Another file.
+        second: String,
+    },
+    /// A file name that could leave its folder or mean something else elsewhere.
+    #[error("{file:?} is not an acceptable file name: use letters, digits, dots, dashes and underscores, and no folders")]
+    FileName {
+        /// The name as published.
+        file: String,
+    },
+    /// Something is larger than the validator allows.
+    #[error("{what} has {bytes} bytes and at most {limit} are allowed: publish a smaller model or a smaller encoding")]
+    TooLarge {
+        /// What was measured, a file name or "the model".
+        what: String,
+        /// Its size in bytes.
+        bytes: u64,
+        /// The cap in bytes.
+        limit: u64,
+    },
+    /// A file that should be JSON is not, or not of the expected form.
+    #[error("{file} cannot be understood: {reason}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// What is wrong with it and where.
+        reason: String,
+    },
+    /// The architecture is not one of ours.
+    #[error("architecture {architecture:?} is not supported: use one of {supported}")]
+    UnsupportedArchitecture {
+        /// What config.json or the GGUF metadata says.
+        architecture: String,
+        /// The ones that are, separated by commas.
+        supported: String,
+    },
+    /// A setting of the configuration is missing or has a value that cannot be honoured.
+    #[error("{key} = {value} in the model's configuration cannot be used: {hint}")]
+    Setting {
+        /// The key as in config.json.
+        key: String,
+        /// Its value as JSON, or "missing".
+        value: String,
+        /// What would be acceptable.
+        hint: String,
+    },
+    /// A tensor is stored in a way that is not supported.
+    #[error("tensor {tensor} is stored as {encoding}, which is not supported: use F32, F16, BF16 or, in a GGUF file, one of {supported}")]
+    Encoding {
+        /// The tensor.
+        tensor: String,
+        /// Its stored data type.
+        encoding: String,
+        /// Those supported in a GGUF file.
+        supported: String,
+    },
+    /// A tensor's shape is not the one that the configuration implies.
+    #[error("tensor {tensor} has shape {found:?} but the configuration implies {expected:?}: make the two agree")]
+    TensorShape {
+        /// The tensor.
+        tensor: String,
+        /// As the configuration implies.
+        expected: Vec<usize>,
+        /// As stored.
+        found: Vec<usize>,
+    },
+    /// A tensor that the configuration implies is not there.
+    #[error("tensor {tensor} is missing (shape {expected:?}): publish all shards and a configuration that fits")]
+    MissingTensor {
+        /// The tensor.
+        tensor: String,
+        /// As the configuration implies.
+        expected: Vec<usize>,
+    },
+    /// There is a tensor that the configuration does not explain.
+    #[error("tensor {tensor} has no place in this architecture: remove it, or correct the configuration")]
+    ExtraTensor {
+        /// The tensor.
+        tensor: String,
+    },
+    /// A parameter is not a number.
+    #[error("tensor {tensor} holds {value} at element {index}: every parameter must be finite")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+        /// The first such element in row-major order.
+        index: usize,
+        /// "NaN", "inf" or "-inf".
+        value: String,
+    },
+    /// The tokenizer can produce tokens that the model has no row for.
+    #[error("the tokenizer goes up to token {largest} but the model has only {rows} embedding rows: publish the tokenizer the model was trained with")]
+    Vocabulary {
+        /// The largest token id of the tokenizer.
+        largest: u32,
+        /// Rows of the embedding.
+        rows: usize,
+    },
+    /// A safetensors file contradicts itself.
+    #[error("{file} is not a sound safetensors file: {reason}; save it again")]
+    Safetensors {
+        /// The file.
+        file: String,
+        /// What contradicts what.
+        reason: String,
+    },
+    /// The index of the shards contradicts the shards.
+    #[error("{file} does not fit its shards: {reason}; save the model again")]
+    Index {
+        /// The index file.
+        file: String,
+        /// What contradicts what.
+        reason: String,
+    },
+    /// A GGUF file contradicts itself or ends early.
+    #[error("{file} is not a sound GGUF file: {reason}; convert or upload it again")]
+    Gguf {
+        /// The file.
+        file: String,
+        /// What contradicts what.
+        reason: String,
+    },
+    /// The tokenizer cannot be used.
+    #[error("the tokenizer cannot be used: {reason}; publish the one of the base model")]
+    Tokenizer {
+        /// Why not.
+        reason: String,
+    },
+    /// The chat template cannot be used.
+    #[error("the chat template cannot be used: {reason}; publish the one of the base model")]
+    Template {
+        /// Why not.
+        reason: String,
+    },
+}

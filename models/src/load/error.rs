@@ -1,0 +1,45 @@
+//! What can go wrong while a model is read.
+
+use std::path::PathBuf;
+
+use crate::admission::Refusal;
+
+/// Why a model could not be loaded or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The files themselves are at fault; trying again cannot help.
+    #[error("the model is refused: {0}")]
+    Refused(#[from] Refusal),
+    /// This machine could not read a file.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// This machine could not write a file.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A tensor was asked for that the source does not have.
+    #[error("there is no tensor named {name}")]
+    UnknownTensor {
+        /// The name asked for.
+        name: String,
+    },
+}
+
+impl LoadError {
+    /// The refusal, where the files are at fault.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}

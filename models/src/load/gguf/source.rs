@@ -1,0 +1,185 @@
+//! The tensors of a GGUF file under the names and in the order of the Hugging Face convention.
+
+use std::{borrow::Cow, collections::BTreeMap, ops::Range, path::Path};
+
+use serde_json::Value as Json;
+
+use super::{
+    Content, config_json,
+    names::{Architecture, Change},
+};
+use crate::{
+    admission::Refusal,
+    load::{Encoding, LoadError, Stored, TensorSource, mapped::Mapped},
+};
+
+/// The tensor in which Llama 3 files keep what stretches the rotary angles; the configuration has it.
+pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
+/// Likewise for Phi-3, for texts within and beyond the original length.
+pub(super) const LONG_ROPE_FACTORS: [&str; 2] = ["rope_factors_short.weight", "rope_factors_long.weight"];
+
+/// No mixture has more.
+const MOST_EXPERTS: usize = 1 << 12;
+
+/// A GGUF file.
+#[derive(Debug)]
+pub struct Gguf {
+    mapped: Mapped,
+    file: String,
+    config: Json,
+    tensors: BTreeMap<String, Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    encoding: Encoding,
+    shape: Vec<usize>,
+    bytes: Range<usize>,
+    change: Change,
+    heads: usize,
+}
+
+impl Gguf {
+    /// Maps a file and checks its header.
+    pub fn open(path: &Path) -> Result<Self, LoadError> {
+        let mapped = Mapped::open(path)?;
+        let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let content = Content::parse(&file, mapped.bytes())?;
+        let config = config_json(&content, mapped.bytes())?;
+        let tensors = counterparts(&content, &config)?;
+        drop(content);
+        Ok(Self { mapped, file, config, tensors })
+    }
+
+    /// The configuration in the form of a `config.json`.
+    pub fn config(&self) -> &Json {
+        &self.config
+    }
+
+    /// Reads the metadata again, for the tokenizer and the template.
+    pub fn content(&self) -> Result<Content<'_>, Refusal> {
+        Content::parse(&self.file, self.mapped.bytes())
+    }
+
+    fn bytes(&self, place: &Place) -> &[u8] {
+        &self.mapped.bytes()[place.bytes.clone()]
+    }
+}
+
+fn counterparts(content: &Content<'_>, config: &Json) -> Result<BTreeMap<String, Place>, Refusal> {
+    let architecture = Architecture::of(content.text("general.architecture").unwrap_or_default())?;
+    let count = |key: &str| config[key].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+    let mut tensors = BTreeMap::new();
+    for (name, info) in &content.tensors {
+        if *name == ROPE_FACTORS || LONG_ROPE_FACTORS.contains(name) {
+            continue;
+        }
+        let extra = || Refusal::ExtraTensor { tensor: (*name).to_owned() };
+        let counterpart = architecture.counterpart(name).ok_or_else(extra)?;
+        let heads = match counterpart.change {
+            Change::HeadRows if counterpart.name.contains("q_proj") => count("num_attention_heads"),
+            Change::HeadRows => count("num_key_value_heads"),
+            _ => 0,
+        };
+        if counterpart.change == Change::HeadRows {
+            let rows = info.shape.first().copied().unwrap_or(0);
+            if heads == 0 || rows == 0 || rows % (2 * heads) != 0 {
+                let value = heads.to_string();
+                let hint = format!("{name} has {rows} rows, which is no even number for each head");
+                return Err(Refusal::Setting { key: "num_attention_heads".to_owned(), value, hint });
+            }
+        }
+        let mut add = |name: String, shape: &[usize], bytes: Range<usize>| {
+            let place =
+                Place { encoding: info.encoding, shape: shape.to_owned(), bytes, change: counterpart.change, heads };
+            tensors.insert(name, place);
+        };
+        match info.shape.split_first() {
+            Some((experts, shape)) if counterpart.stacked && *experts <= MOST_EXPERTS => {
+                let length = info.bytes.len() / experts;
+                for expert in 0..*experts {
+                    let from = info.bytes.start + expert * length;
+                    add(counterpart.name.replace("{}", &expert.to_string()), shape, from..from + length);
+                }
+            }
+            _ if counterpart.stacked => return Err(extra()),
+            _ => add(counterpart.name, &info.shape, info.bytes.clone()),
+        }
+    }
+    Ok(tensors)
+}
+
+/// Puts query or key rows back: the file has the two halves of every head interleaved.
+///
+/// `row` is the length of a row in whatever unit `values` has.
+fn restore_rows<T: Copy>(values: &[T], row: usize, heads: usize) -> Vec<T> {
+    let half = values.len() / row / heads / 2;
+    let mut restored = Vec::with_capacity(values.len());
+    for head in 0..heads {
+        for part in 0..2 {
+            for index in 0..half {
+                let from = (head * 2 * half + 2 * index + part) * row;
+                restored.extend_from_slice(&values[from..from + row]);
+            }
+        }
+    }
+    restored
+}
+
+impl TensorSource for Gguf {
+    fn names(&self) -> Vec<String> {
+        self.tensors.keys().cloned().collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.tensors.get(name).map(|place| place.shape.clone())
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>, LoadError> {
+        let place = self.tensors.get(name).ok_or_else(|| LoadError::UnknownTensor { name: name.to_owned() })?;
+        let mut values = place.encoding.decode(self.bytes(place));
+        match place.change {
+            Change::None => {}
+            Change::HeadRows => {
+                let row = place.shape[1..].iter().product::<usize>();
+                values = restore_rows(&values, row, place.heads);
+            }
+            Change::PlusOne => values.iter_mut().for_each(|value| *value -= 1.0),
+        }
+        Ok(values)
+    }
+
+    fn stored(&self, name: &str) -> Option<Stored<'_>> {
+        let place = self.tensors.get(name)?;
+        let bytes = self.bytes(place);
+        let bytes = match place.change {
+            Change::None => Cow::Borrowed(bytes),
+            Change::HeadRows => {
+                let row = bytes.len() / place.shape[0];
+                Cow::Owned(restore_rows(bytes, row, place.heads))
+            }
+            Change::PlusOne => return None,
+        };
+        Some(Stored { encoding: place.encoding, shape: place.shape.clone(), bytes })
+    }
+
+    fn release(&self, name: &str) {
+        if let Some(place) = self.tensors.get(name) {
+            self.mapped.release(place.bytes.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interleaved_halves_come_apart_again() {
+        // two heads of four rows, written as half 0 and half 1 in turn
+        let stored = [0, 2, 1, 3, 4, 6, 5, 7];
+        assert_eq!(restore_rows(&stored, 1, 2), [0, 1, 2, 3, 4, 5, 6, 7]);
+        let stored = ["a0", "a1", "c0", "c1", "b0", "b1", "d0", "d1"];
+        assert_eq!(restore_rows(&stored, 2, 1), ["a0", "a1", "b0", "b1", "c0", "c1", "d0", "d1"]);
+    }
+}

@@ -1,0 +1,263 @@
+//! Chat templates: a stranger's program that lays a conversation out as text.
+//!
+//! It runs with bounded fuel (which also bounds what it can build in memory), a clock that stands still, no files, no
+//! other templates and no environment, so that it gives the same text on every machine and every day.
+
+use std::{fmt, sync::Arc};
+
+use minijinja::{
+    Environment, Error, ErrorKind, Value, context,
+    syntax::SyntaxConfig,
+    value::{Kwargs, ValueKind},
+};
+use serde::{Deserialize, Serialize};
+
+use super::json_style::spaced;
+use crate::admission::Refusal;
+
+/// One instruction costs one, and so do 64 bytes that are built: at most 128 MiB in all.
+const FUEL: u64 = 2_000_000;
+/// Longest acceptable template in bytes; published ones have up to 20 KiB.
+const LONGEST_TEMPLATE: usize = 256 << 10;
+/// Longest rendered text in bytes.
+const LONGEST_TEXT: usize = 4 << 20;
+/// Deepest nesting of calls and loops.
+const RECURSION: usize = 100;
+const NAME: &str = "chat";
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Whoever set the conversation up.
+    System,
+    /// Whoever asks.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// The written forms of the tokens that a template may put in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamedTokens {
+    /// Begins a text.
+    pub bos: Option<String>,
+    /// Ends a text.
+    pub eos: Option<String>,
+    /// Stands for what cannot be encoded.
+    pub unk: Option<String>,
+    /// Fills up.
+    pub pad: Option<String>,
+}
+
+/// A compiled chat template.
+#[derive(Clone)]
+pub struct ChatTemplate {
+    environment: Arc<Environment<'static>>,
+    source: Arc<str>,
+    tokens: NamedTokens,
+}
+
+/// A template did not render a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the chat template failed: {reason}")]
+pub struct TemplateError {
+    /// What it said, or what it ran out of.
+    pub reason: String,
+}
+
+impl ChatTemplate {
+    /// Compiles a template and tries it on one question.
+    pub fn parse(source: &str, tokens: NamedTokens) -> Result<Self, Refusal> {
+        let refuse = |reason: String| Refusal::Template { reason };
+        if source.len() > LONGEST_TEMPLATE {
+            return Err(refuse(format!("it has {} bytes and at most {LONGEST_TEMPLATE} are allowed", source.len())));
+        }
+        let environment = environment(source).map_err(|error| refuse(describe(&error)))?;
+        let template = Self { environment: Arc::new(environment), source: source.into(), tokens };
+        let question = Message { role: Role::User, content: "Hello".to_owned() };
+        template.render(&[question]).map_err(|error| refuse(error.reason))?;
+        Ok(template)
+    }
+
+    /// The conversation as text, ending where the model's reply begins.
+    pub fn render(&self, messages: &[Message]) -> Result<String, TemplateError> {
+        let failed = |error: Error| TemplateError { reason: describe(&error) };
+        let template = self.environment.get_template(NAME).map_err(failed)?;
+        let text = template
+            .render(context! {
+                messages => messages,
+                add_generation_prompt => true,
+                tools => Value::from(()),
+                documents => Value::from(()),
+                bos_token => self.tokens.bos.as_deref().unwrap_or_default(),
+                eos_token => self.tokens.eos.as_deref().unwrap_or_default(),
+                unk_token => self.tokens.unk.as_deref().unwrap_or_default(),
+                pad_token => self.tokens.pad.as_deref().unwrap_or_default(),
+            })
+            .map_err(failed)?;
+        if text.len() > LONGEST_TEXT {
+            return Err(TemplateError { reason: format!("it made {} bytes of text", text.len()) });
+        }
+        Ok(text)
+    }
+
+    /// The template as written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The tokens that it may put in.
+    pub fn tokens(&self) -> &NamedTokens {
+        &self.tokens
+    }
+}
+
+impl fmt::Debug for ChatTemplate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ChatTemplate").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+/// What templates may rely on: Jinja as Hugging Face sets it up, less everything that looks outside.
+fn environment(source: &str) -> Result<Environment<'static>, Error> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(RECURSION);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_function("raise_exception", |reason: String| -> Result<Value, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, reason))
+    });
+    environment.add_function("strftime_now", strftime_now);
+    environment.add_filter("tojson", to_json);
+    environment.add_template_owned(NAME, without_generation_marks(source))?;
+    Ok(environment)
+}
+
+/// Marks around the assistant's text, which training looks at, become conditions that always hold.
+fn without_generation_marks(source: &str) -> String {
+    let mut plain = source.to_owned();
+    for open in ["{%", "{%-"] {
+        for close in ["%}", "-%}"] {
+            plain = plain.replace(&format!("{open} generation {close}"), &format!("{open} if true {close}"));
+            plain = plain.replace(&format!("{open} endgeneration {close}"), &format!("{open} endif {close}"));
+        }
+    }
+    plain
+}
+
+/// The day on which every conversation takes place: the one that Llama's own templates fall back to.
+fn strftime_now(format: &str) -> Result<String, Error> {
+    let mut text = String::new();
+    let mut characters = format.chars();
+    while let Some(character) = characters.next() {
+        if character != '%' {
+            text.push(character);
+            continue;
+        }
+        text.push_str(match characters.next() {
+            Some('d' | 'e') => "26",
+            Some('b') => "Jul",
+            Some('B') => "July",
+            Some('m') => "07",
+            Some('Y') => "2024",
+            Some('y') => "24",
+            Some('a') => "Fri",
+            Some('A') => "Friday",
+            Some('H' | 'M' | 'S') => "00",
+            Some('j') => "208",
+            Some('%') => "%",
+            other => {
+                return Err(Error::new(ErrorKind::InvalidOperation, format!("strftime_now: %{other:?} is not known")));
+            }
+        });
+    }
+    Ok(text)
+}
+
+/// JSON as Python writes it, without the escapes that HTML would need.
+fn to_json(value: &Value, arguments: Kwargs) -> Result<String, Error> {
+    let indent = match arguments.get::<Option<Value>>("indent")? {
+        Some(indent) if indent.kind() == ValueKind::Number => usize::try_from(indent)?,
+        _ => 0,
+    };
+    // Accepted and without effect: keys come sorted, and nothing is escaped.
+    for key in ["ensure_ascii", "sort_keys", "separators"] {
+        let _: Option<Value> = arguments.get(key)?;
+    }
+    arguments.assert_all_used()?;
+    if indent > 16 {
+        return Err(Error::new(ErrorKind::InvalidOperation, "tojson: an indent of more than 16"));
+    }
+    spaced(value, indent)
+        .map_err(|error| Error::new(ErrorKind::InvalidOperation, "cannot be written as JSON").with_source(error))
+}
+
+fn describe(error: &Error) -> String {
+    let place = error.line().map(|line| format!(" (line {line})")).unwrap_or_default();
+    let text: String = error.to_string().chars().take(400).collect();
+    format!("{text}{place}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(role: Role, content: &str) -> Message {
+        Message { role, content: content.to_owned() }
+    }
+
+    #[track_caller]
+    fn check(source: &str, expected: Result<&str, &str>) {
+        let tokens = NamedTokens { bos: Some("<s>".to_owned()), ..NamedTokens::default() };
+        let messages = [message(Role::System, "Be <brief>."), message(Role::User, " 2 + 2? ")];
+        let found = ChatTemplate::parse(source, tokens)
+            .map_err(|refusal| refusal.to_string())
+            .and_then(|template| template.render(&messages).map_err(|error| error.to_string()));
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+            (Err(found), Err(part)) => assert!(found.contains(part), "{found}"),
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn conversations_are_laid_out_as_jinja_would() {
+        check("{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m['content'].strip() }}\n{% endfor %}", Ok("<s>[system] Be <brief>.\n[user] 2 + 2?\n"));
+        check("{%- for m in messages %}\n    {%- if loop.first %}\n{{ m.content }}\n    {%- endif %}\n{%- endfor %}", Ok("Be <brief>."));
+        check("{% if tools is not none %}tools{% endif %}{% if tools %}x{% endif %}{{ nothing }}!", Ok("!"));
+        check("{{ messages[-1] | tojson }}", Ok(r#"{"content": " 2 + 2? ", "role": "user"}"#));
+        check("{{ strftime_now('%d %b %Y') }}", Ok("26 Jul 2024"));
+        check("{% generation %}a{% endgeneration %}", Ok("a"));
+        check("{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% if ns.n == 1 %}{% continue %}{% endif %}{{ ns.n }}{% endfor %}", Ok("2"));
+    }
+
+    #[test]
+    fn a_template_that_fails_on_a_question_is_refused_with_its_reason() {
+        check("{{ raise_exception('only pairs') }}", Err("only pairs"));
+        check("{% if %}", Err("syntax error"));
+        check("{% include 'secret' %}", Err("secret"));
+        check("{{ strftime_now('%Q') }}", Err("is not known"));
+    }
+
+    #[test]
+    fn a_template_can_neither_run_nor_build_without_bound() {
+        check("{% for a in range(100000) %}{% for b in range(100000) %}{{ a }}{% endfor %}{% endfor %}", Err("fuel"));
+        check("{% set n = namespace(x='xxxxxxxx') %}{% for a in range(64) %}{% set n.x = n.x ~ n.x %}{% endfor %}", Err("fuel"));
+        check("{{ 'x' * 1000000000 }}", Err(""));
+        check("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", Err("recursion"));
+        check("{{ messages | tojson(indent=1000000000) }}", Err("indent"));
+        check(&format!("{}1{}", "(".repeat(5000), ")".repeat(5000)), Err("syntax"));
+        check(&" ".repeat(LONGEST_TEMPLATE + 1), Err("bytes"));
+    }
+}

@@ -1,0 +1,214 @@
+//! A tokenizer from the metadata of a GGUF file, which keeps the vocabulary but only names the rest.
+
+use serde_json::{Value as Json, json};
+use tokenizers::{AddedToken, models::bpe::Vocab};
+
+use super::{
+    Tokenizer,
+    parts::{Place, part},
+    patterns,
+    text::{Written, refuse},
+};
+use crate::{
+    admission::Refusal,
+    load::gguf::{Content, List, Value},
+};
+
+/// The kinds of `tokenizer.ggml.token_type` that matter here.
+const NORMAL: i64 = 1;
+const CONTROL: i64 = 3;
+const USER_DEFINED: i64 = 4;
+/// Longest token that is made by merging, and all tokens together, in bytes: every way to cut each is tried.
+const LONGEST_PIECES: (usize, usize) = (256, 1 << 24);
+/// What stands for a space in the vocabularies made by SentencePiece.
+const SPACE: &str = "\u{2581}";
+
+/// How a family of byte-level tokenizers cuts and normalizes.
+struct Style {
+    pattern: Option<&'static str>,
+    single_digits: bool,
+    normalizer: Option<&'static str>,
+    ignore_merges: bool,
+    begins: bool,
+}
+
+/// The styles by `tokenizer.ggml.pre`.
+fn style(name: &str) -> Option<Style> {
+    let plain = Style { pattern: None, single_digits: false, normalizer: None, ignore_merges: false, begins: false };
+    Some(match name {
+        "gpt-2" | "gpt2" => plain,
+        "smollm" | "starcoder" | "refact" | "codeshell" => Style { single_digits: true, ..plain },
+        "llama3" | "llama-v3" | "llama-bpe" => {
+            Style { pattern: Some(patterns::LLAMA3), ignore_merges: true, begins: true, ..plain }
+        }
+        "smaug-bpe" => Style { pattern: Some(patterns::LLAMA3), ..plain },
+        "qwen2" | "deepseek-r1-qwen" => Style { pattern: Some(patterns::QWEN2), normalizer: Some("NFC"), ..plain },
+        "qwen35" => Style { pattern: Some(patterns::QWEN35), normalizer: Some("NFC"), ..plain },
+        "tekken" => Style { pattern: Some(patterns::TEKKEN), ignore_merges: true, begins: true, ..plain },
+        _ => return None,
+    })
+}
+
+impl Tokenizer {
+    /// Builds the tokenizer that the metadata describes; `None` where there is no vocabulary at all.
+    pub fn from_gguf(content: &Content<'_>) -> Result<Option<Self>, Refusal> {
+        let Some(tokens) = content.texts("tokenizer.ggml.tokens") else { return Ok(None) };
+        let kinds = match content.metadata.get("tokenizer.ggml.token_type") {
+            None => vec![NORMAL; tokens.len()],
+            Some(Value::List(List::Integers(kinds))) if kinds.len() == tokens.len() => kinds.clone(),
+            Some(_) => return Err(refuse("tokenizer.ggml.token_type is not one number a token")),
+        };
+        let metadata = Metadata { content, tokens, kinds };
+        let written = match content.text("tokenizer.ggml.model") {
+            Some("gpt2") => metadata.byte_level()?,
+            Some("llama") => metadata.sentence_piece()?,
+            other => return Err(refuse(format!("tokenizer.ggml.model {other:?} is neither gpt2 nor llama"))),
+        };
+        written.build().map(Some)
+    }
+}
+
+struct Metadata<'a> {
+    content: &'a Content<'a>,
+    tokens: &'a [&'a str],
+    kinds: Vec<i64>,
+}
+
+impl Metadata<'_> {
+    fn byte_level(&self) -> Result<Written, Refusal> {
+        let name = self.content.text("tokenizer.ggml.pre").unwrap_or("missing");
+        let style = style(name).ok_or_else(|| refuse(format!("tokenizer.ggml.pre {name:?} is not known")))?;
+        let merges = self.content.texts("tokenizer.ggml.merges").ok_or_else(|| refuse("tokenizer.ggml.merges is missing"))?;
+        let merges = merges.iter().map(|merge| merge.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned())));
+        let merges = merges.collect::<Option<_>>().ok_or_else(|| refuse("a merge is not two tokens"))?;
+        let byte_level = |cuts: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": cuts });
+        let cut = match style.pattern {
+            Some(pattern) => vec![
+                json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false }),
+                byte_level(false),
+            ],
+            None if style.single_digits => vec![json!({ "type": "Digits", "individual_digits": true }), byte_level(true)],
+            None => vec![byte_level(true)],
+        };
+        let normalizer = style.normalizer.map_or(Json::Null, |kind| json!({ "type": kind }));
+        Ok(Written {
+            vocabulary: self.vocabulary()?,
+            merges,
+            unknown: None,
+            fuse_unknown: false,
+            byte_fallback: false,
+            ignore_merges: style.ignore_merges,
+            added: self.added(),
+            normalizer: part(Place::Normalizer, &normalizer)?,
+            pre_tokenizer: part(Place::PreTokenizer, &json!({ "type": "Sequence", "pretokenizers": cut }))?,
+            post_processor: part(Place::PostProcessor, &self.ends(style.begins)?)?,
+            decoder: part(Place::Decoder, &byte_level(true))?,
+        })
+    }
+
+    fn sentence_piece(&self) -> Result<Written, Refusal> {
+        let replace = |from: &str, to: &str| json!({ "type": "Replace", "pattern": { "String": from }, "content": to });
+        let mut normalizers = vec![replace(" ", SPACE)];
+        let mut decoders = vec![replace(SPACE, " "), json!({ "type": "ByteFallback" }), json!({ "type": "Fuse" })];
+        if self.content.flag("tokenizer.ggml.add_space_prefix").unwrap_or(true) {
+            normalizers.insert(0, json!({ "type": "Prepend", "prepend": SPACE }));
+            decoders.push(json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
+        }
+        let vocabulary = self.vocabulary()?;
+        let unknown = self.content.count("tokenizer.ggml.unknown_token_id").unwrap_or(0);
+        Ok(Written {
+            merges: self.merges_by_score(&vocabulary)?,
+            vocabulary,
+            unknown: Some(self.token(unknown)?.to_owned()),
+            fuse_unknown: true,
+            byte_fallback: true,
+            ignore_merges: false,
+            added: self.added(),
+            normalizer: part(Place::Normalizer, &json!({ "type": "Sequence", "normalizers": normalizers }))?,
+            pre_tokenizer: None,
+            post_processor: part(Place::PostProcessor, &self.ends(true)?)?,
+            decoder: part(Place::Decoder, &json!({ "type": "Sequence", "decoders": decoders }))?,
+        })
+    }
+
+    /// SentencePiece joins whichever neighbours give the token of the best score; as merges, those tokens by score.
+    fn merges_by_score(&self, vocabulary: &Vocab) -> Result<Vec<(String, String)>, Refusal> {
+        let scores = match self.content.metadata.get("tokenizer.ggml.scores") {
+            Some(Value::List(List::Floats(scores))) if scores.len() == self.tokens.len() => scores,
+            _ => return Err(refuse("tokenizer.ggml.scores is not one number a token")),
+        };
+        let mut order: Vec<usize> = (0..self.tokens.len()).filter(|id| self.kinds[*id] == NORMAL).collect();
+        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+        let lengths = order.iter().map(|id| self.tokens[*id].len());
+        if lengths.clone().max().unwrap_or(0) > LONGEST_PIECES.0 || lengths.sum::<usize>() > LONGEST_PIECES.1 {
+            return Err(refuse("its tokens are longer than any published ones"));
+        }
+        let normal = |piece: &str| vocabulary.get(piece).copied().filter(|id| self.kinds[*id as usize] == NORMAL);
+        let mut merges = Vec::new();
+        for id in order {
+            let token = self.tokens[id];
+            let splits = token.char_indices().skip(1).map(|(at, _)| token.split_at(at));
+            let mut pairs: Vec<_> =
+                splits.filter_map(|(left, right)| Some(((normal(left)?, normal(right)?), left, right))).collect();
+            pairs.sort_unstable();
+            merges.extend(pairs.into_iter().map(|(_, left, right)| (left.to_owned(), right.to_owned())));
+        }
+        Ok(merges)
+    }
+
+    fn vocabulary(&self) -> Result<Vocab, Refusal> {
+        let mut vocabulary = Vocab::with_capacity(self.tokens.len());
+        for (id, token) in self.tokens.iter().enumerate() {
+            if vocabulary.insert((*token).to_owned(), id as u32).is_some() {
+                return Err(refuse(format!("token {token:?} appears twice")));
+            }
+        }
+        Ok(vocabulary)
+    }
+
+    /// Control and user-defined tokens are found in the text as they are, before anything is cut or merged.
+    fn added(&self) -> Vec<(u32, AddedToken)> {
+        let marked = self.tokens.iter().zip(&self.kinds).enumerate();
+        let marked = marked.filter(|(_, (token, kind))| matches!(**kind, CONTROL | USER_DEFINED) && !token.is_empty());
+        marked
+            .map(|(id, (token, kind))| {
+                (id as u32, AddedToken::from(*token, *kind == CONTROL).normalized(false))
+            })
+            .collect()
+    }
+
+    /// The tokens put before and after a text that is no part of a conversation.
+    fn ends(&self, begins: bool) -> Result<Json, Refusal> {
+        let wanted = |flag: &str, usual: bool, id: &str| -> Result<Option<(u64, &str)>, Refusal> {
+            if !self.content.flag(flag).unwrap_or(usual) {
+                return Ok(None);
+            }
+            let id = self.content.count(id).ok_or_else(|| refuse(format!("{id} is missing but {flag} is set")))?;
+            Ok(Some((id, self.token(id)?)))
+        };
+        let first = wanted("tokenizer.ggml.add_bos_token", begins, "tokenizer.ggml.bos_token_id")?;
+        let last = wanted("tokenizer.ggml.add_eos_token", false, "tokenizer.ggml.eos_token_id")?;
+        if first.is_none() && last.is_none() {
+            return Ok(Json::Null);
+        }
+        let special = |token: &str, side: u32| json!({ "SpecialToken": { "id": token, "type_id": side } });
+        let text = |name: &str, side: u32| {
+            let mut pieces = Vec::new();
+            pieces.extend(first.map(|(_, token)| special(token, side)));
+            pieces.push(json!({ "Sequence": { "id": name, "type_id": side } }));
+            pieces.extend(last.map(|(_, token)| special(token, side)));
+            pieces
+        };
+        let mut known = serde_json::Map::new();
+        for (id, token) in [first, last].into_iter().flatten() {
+            known.insert(token.to_owned(), json!({ "id": token, "ids": [id], "tokens": [token] }));
+        }
+        let pair: Vec<Json> = text("A", 0).into_iter().chain(text("B", 1)).collect();
+        Ok(json!({ "type": "TemplateProcessing", "single": text("A", 0), "pair": pair, "special_tokens": known }))
+    }
+
+    fn token(&self, id: u64) -> Result<&str, Refusal> {
+        let token = usize::try_from(id).ok().and_then(|id| self.tokens.get(id)).copied();
+        token.ok_or_else(|| refuse(format!("token {id} is named but there are only {}", self.tokens.len())))
+    }
+}

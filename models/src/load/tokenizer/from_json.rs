@@ -1,0 +1,128 @@
+//! A tokenizer from `tokenizer.json`.
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokenizers::{AddedToken, models::bpe::Vocab};
+
+use super::{
+    Tokenizer,
+    parts::{Place, part},
+    text::{Written, refuse},
+};
+use crate::admission::Refusal;
+
+/// Largest acceptable `tokenizer.json` in bytes; Gemma's has 33 MB.
+pub(crate) const LARGEST_FILE: u64 = 64 << 20;
+/// Most tokens beside the vocabulary, and their bytes altogether.
+const MOST_ADDED: (usize, usize) = (1 << 16, 1 << 20);
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    added_tokens: Vec<Added>,
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
+    post_processor: Value,
+    #[serde(default)]
+    decoder: Value,
+    model: Model,
+}
+
+#[derive(Deserialize)]
+struct Added {
+    id: u32,
+    #[serde(flatten)]
+    token: AddedToken,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    dropout: Option<f32>,
+    unk_token: Option<String>,
+    continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
+    #[serde(default)]
+    fuse_unk: bool,
+    #[serde(default)]
+    byte_fallback: bool,
+    #[serde(default)]
+    ignore_merges: bool,
+    vocab: Vocab,
+    merges: Vec<Merge>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Merge {
+    Pair(String, String),
+    Joined(String),
+}
+
+impl Tokenizer {
+    /// Reads and checks a `tokenizer.json`.
+    pub fn parse(json: &[u8]) -> Result<Self, Refusal> {
+        let malformed = |error: serde_json::Error| Refusal::Malformed {
+            file: "tokenizer.json".to_owned(),
+            reason: format!("{error} (only byte-pair encoding is known)"),
+        };
+        let file: File = serde_json::from_slice(json).map_err(malformed)?;
+        file.check()?;
+        let merges = file.model.merges.into_iter().map(Merge::pair).collect::<Result<_, _>>()?;
+        Written {
+            vocabulary: file.model.vocab,
+            merges,
+            unknown: file.model.unk_token,
+            fuse_unknown: file.model.fuse_unk,
+            byte_fallback: file.model.byte_fallback,
+            ignore_merges: file.model.ignore_merges,
+            added: file.added_tokens.into_iter().map(|added| (added.id, added.token)).collect(),
+            normalizer: part(Place::Normalizer, &file.normalizer)?,
+            pre_tokenizer: part(Place::PreTokenizer, &file.pre_tokenizer)?,
+            post_processor: part(Place::PostProcessor, &file.post_processor)?,
+            decoder: part(Place::Decoder, &file.decoder)?,
+        }
+        .build()
+    }
+}
+
+impl File {
+    fn check(&self) -> Result<(), Refusal> {
+        let model = &self.model;
+        if let Some(kind) = model.kind.as_deref().filter(|kind| *kind != "BPE") {
+            return Err(refuse(format!("model {kind:?} is not BPE")));
+        }
+        if model.dropout.is_some_and(|dropout| dropout != 0.0) {
+            return Err(refuse("with dropout it would encode one text in many ways"));
+        }
+        for affix in [&model.continuing_subword_prefix, &model.end_of_word_suffix].into_iter().flatten() {
+            if !affix.is_empty() {
+                return Err(refuse(format!("the affix {affix:?} is not known")));
+            }
+        }
+        let bytes: usize = self.added_tokens.iter().map(|added| added.token.content.len()).sum();
+        if self.added_tokens.len() > MOST_ADDED.0 || bytes > MOST_ADDED.1 {
+            return Err(refuse(format!("{} added tokens of {bytes} bytes are too many", self.added_tokens.len())));
+        }
+        if self.added_tokens.iter().any(|added| added.token.content.is_empty()) {
+            return Err(refuse("an added token is empty"));
+        }
+        Ok(())
+    }
+}
+
+impl Merge {
+    fn pair(self) -> Result<(String, String), Refusal> {
+        match self {
+            Self::Pair(left, right) => Ok((left, right)),
+            Self::Joined(joined) => match joined.split_once(' ') {
+                Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
+                None => Err(refuse(format!("{joined:?} is no merge of two tokens"))),
+            },
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Text to token ids and back, from a stranger's `tokenizer.json` or GGUF metadata.
+//!
+//! Only byte-pair encoding is known, and only pipelines of known parts with known patterns: a pattern of a stranger's own
+//! could take for ever on an ordinary text.
+
+mod from_gguf;
+mod from_json;
+mod parts;
+mod patterns;
+mod text;
+
+pub(crate) use from_json::LARGEST_FILE;
+pub use text::{SpecialTokens, Tokenizer, TokenizerError};

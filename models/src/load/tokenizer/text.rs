@@ -1,0 +1,163 @@
+//! The tokenizer that the rest of the crate uses.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use tokenizers::{
+    AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper,
+    models::bpe::{BPE, Vocab},
+};
+
+use crate::admission::Refusal;
+
+/// Longest single text that is encoded, in bytes.
+const LONGEST_TEXT: usize = 8 << 20;
+/// Token ids stay below this, so that nothing is ever sized by an absurd one.
+const LARGEST_ID: u32 = 1 << 22;
+
+/// What to do with the tokens that stand for no text, such as the one that begins a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpecialTokens {
+    /// Add them when encoding, show them when decoding.
+    Keep,
+    /// Neither add nor show them.
+    Skip,
+}
+
+/// A tokenizer made of checked parts.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    largest: u32,
+}
+
+/// A text could not be encoded, or ids not decoded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tokenizer failed on {what}: {reason}")]
+pub struct TokenizerError {
+    what: String,
+    reason: String,
+}
+
+impl Tokenizer {
+    /// The ids of a text.
+    pub fn encode(&self, text: &str, special: SpecialTokens) -> Result<Vec<u32>, TokenizerError> {
+        let failed = |reason: String| TokenizerError { what: format!("a text of {} bytes", text.len()), reason };
+        if text.len() > LONGEST_TEXT {
+            return Err(failed(format!("at most {LONGEST_TEXT} bytes are encoded")));
+        }
+        let encoded = guarded(|| self.inner.encode_fast(text, special == SpecialTokens::Keep)).map_err(failed)?;
+        Ok(encoded.get_ids().to_vec())
+    }
+
+    /// The text of some ids; incomplete characters become U+FFFD, unknown ids nothing.
+    pub fn decode(&self, ids: &[u32], special: SpecialTokens) -> Result<String, TokenizerError> {
+        let failed = |reason| TokenizerError { what: format!("{} ids", ids.len()), reason };
+        guarded(|| self.inner.decode(ids, special == SpecialTokens::Skip)).map_err(failed)
+    }
+
+    /// The id of a token by its written form.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// The largest id that encoding can give.
+    pub fn largest(&self) -> u32 {
+        self.largest
+    }
+
+    /// As a `tokenizer.json`, the same bytes for the same tokenizer.
+    pub fn to_json(&self) -> Result<String, TokenizerError> {
+        guarded(|| self.inner.to_string(false))
+            .map_err(|reason| TokenizerError { what: "its own description".to_owned(), reason })
+    }
+}
+
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tokenizer").field("largest", &self.largest).finish_non_exhaustive()
+    }
+}
+
+/// Everything a tokenizer is built from, already restricted to known parts.
+pub(super) struct Written {
+    pub(super) vocabulary: Vocab,
+    pub(super) merges: Vec<(String, String)>,
+    pub(super) unknown: Option<String>,
+    pub(super) fuse_unknown: bool,
+    pub(super) byte_fallback: bool,
+    pub(super) ignore_merges: bool,
+    pub(super) added: Vec<(u32, AddedToken)>,
+    pub(super) normalizer: Option<NormalizerWrapper>,
+    pub(super) pre_tokenizer: Option<PreTokenizerWrapper>,
+    pub(super) post_processor: Option<PostProcessorWrapper>,
+    pub(super) decoder: Option<DecoderWrapper>,
+}
+
+impl Written {
+    /// Checks what the library takes for granted, and builds.
+    pub(super) fn build(mut self) -> Result<Tokenizer, Refusal> {
+        if self.vocabulary.is_empty() {
+            return Err(refuse("it has no tokens"));
+        }
+        let mut ids: Vec<u32> = self.vocabulary.values().copied().collect();
+        ids.sort_unstable();
+        if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(refuse(format!("two tokens have id {}", twice[0])));
+        }
+        let longest = self.vocabulary.keys().map(String::len).max().unwrap_or(0);
+        if let Some((left, right)) = self.merges.iter().find(|(left, right)| left.len() + right.len() > longest) {
+            return Err(refuse(format!("merging {left:?} and {right:?} gives no token")));
+        }
+        let mut largest = ids.last().copied().unwrap_or(0);
+        self.added.sort_by_key(|(id, _)| *id);
+        if let Some((id, _)) = self.added.last() {
+            largest = largest.max(*id);
+        }
+        if largest >= LARGEST_ID {
+            return Err(refuse(format!("token id {largest} is beyond reason")));
+        }
+        let inner = guarded(|| self.assemble()).map_err(refuse)?;
+        Ok(Tokenizer { inner, largest })
+    }
+
+    fn assemble(self) -> tokenizers::Result<tokenizers::Tokenizer> {
+        let mut model = BPE::builder()
+            .vocab_and_merges(self.vocabulary, self.merges)
+            .fuse_unk(self.fuse_unknown)
+            .byte_fallback(self.byte_fallback)
+            .ignore_merges(self.ignore_merges);
+        if let Some(unknown) = self.unknown {
+            model = model.unk_token(unknown);
+        }
+        let mut tokenizer = tokenizers::Tokenizer::new(model.build()?);
+        tokenizer.with_normalizer(self.normalizer)?;
+        tokenizer.with_pre_tokenizer(self.pre_tokenizer);
+        tokenizer.with_post_processor(self.post_processor);
+        tokenizer.with_decoder(self.decoder);
+        let (ids, tokens): (Vec<u32>, Vec<AddedToken>) = self.added.into_iter().unzip();
+        tokenizer.add_tokens(tokens.iter().cloned())?;
+        for (id, token) in ids.iter().zip(&tokens) {
+            let given = tokenizer.token_to_id(&token.content);
+            if given != Some(*id) {
+                let content = &token.content;
+                return Err(format!("added token {content:?} should have id {id} and would get {given:?}").into());
+            }
+        }
+        Ok(tokenizer)
+    }
+}
+
+pub(super) fn refuse(reason: impl Into<String>) -> Refusal {
+    Refusal::Tokenizer { reason: reason.into() }
+}
+
+/// Runs the library, whose own checks end in a panic here and there.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the tokenizer library gave up".to_owned()),
+    }
+}

@@ -1,0 +1,150 @@
+//! The files of a model on disk, each with its digest.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Longest acceptable file name in bytes.
+const LONGEST_NAME: usize = 200;
+
+/// A model as it lies in one folder; subfolders are no part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Snapshot {
+    /// The folder.
+    pub root: PathBuf,
+    /// Its files, sorted by name.
+    pub files: Vec<SnapshotFile>,
+}
+
+/// One file of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SnapshotFile {
+    /// Its name within the folder.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+}
+
+/// A file could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}", path.display())]
+pub struct SnapshotError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl Snapshot {
+    /// All plainly named files directly in a folder; hidden ones and subfolders are passed over.
+    pub fn of_folder(root: &Path) -> Result<Self, SnapshotError> {
+        let failed = |source| SnapshotError { path: root.to_owned(), source };
+        let mut names = Vec::new();
+        for entry in root.read_dir().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            // A link is followed: the cache layout of Hugging Face consists of links.
+            if is_plain_name(&name) && entry.path().metadata().is_ok_and(|metadata| metadata.is_file()) {
+                names.push(name);
+            }
+        }
+        Self::of_names(root, names)
+    }
+
+    /// A single GGUF file.
+    pub fn of_gguf(path: &Path) -> Result<Self, SnapshotError> {
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| SnapshotError {
+            path: path.to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidInput, "not a file name in UTF-8"),
+        })?;
+        let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::of_names(root, vec![name.to_owned()])
+    }
+
+    /// The named files of a folder.
+    pub(crate) fn of_names(root: &Path, mut names: Vec<String>) -> Result<Self, SnapshotError> {
+        names.sort();
+        names.dedup();
+        let files = names.into_par_iter().map(|name| SnapshotFile::read(root, name)).collect::<Result<_, _>>()?;
+        Ok(Self { root: root.to_owned(), files })
+    }
+
+    /// The file of that name.
+    pub fn file(&self, name: &str) -> Option<&SnapshotFile> {
+        self.files.binary_search_by(|file| file.name.as_str().cmp(name)).ok().map(|index| &self.files[index])
+    }
+
+    /// Bytes of all files.
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+}
+
+impl SnapshotFile {
+    fn read(root: &Path, name: String) -> Result<Self, SnapshotError> {
+        let path = root.join(&name);
+        let (size, sha256) = sha256_of(&path).map_err(|source| SnapshotError { path, source })?;
+        Ok(Self { name, size, sha256 })
+    }
+}
+
+/// Length and SHA-256 of a file.
+fn sha256_of(path: &Path) -> io::Result<(u64, [u8; 32])> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    let mut size = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((size, hasher.finalize().into())),
+            count => {
+                hasher.update(&buffer[..count]);
+                size += count as u64;
+            }
+        }
+    }
+}
+
+/// Whether a name means the same file everywhere and cannot leave its folder.
+pub fn is_plain_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= LONGEST_NAME
+        && !name.starts_with('.')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_its_plainly_named_files_sorted_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in [("b.json", "{}"), ("a.safetensors", "abc"), (".hidden", "x"), ("with space", "x")] {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        let snapshot = Snapshot::of_folder(folder.path()).unwrap();
+        let names: Vec<_> = snapshot.files.iter().map(|file| (file.name.as_str(), file.size)).collect();
+        assert_eq!(names, [("a.safetensors", 3), ("b.json", 2)]);
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hex::encode(snapshot.file("a.safetensors").unwrap().sha256), digest);
+        assert_eq!(snapshot.size(), 5);
+    }
+
+    #[test]
+    fn names_that_leave_their_folder_are_not_plain() {
+        for name in ["", "..", "../x", "a/b", "a\\b", ".env", "a\0b", "C:x", "ü", &"x".repeat(201)] {
+            assert!(!is_plain_name(name), "{name:?}");
+        }
+        assert!(is_plain_name("model-00001-of-00002.safetensors"));
+    }
+}
