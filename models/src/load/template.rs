@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use minijinja::{
     Environment, Error, ErrorKind, Value, context,
     syntax::SyntaxConfig,
-    value::{Kwargs, ValueKind},
+    value::{Kwargs, Serde, ValueKind},
 };
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,7 @@ impl ChatTemplate {
         let template = self.environment.get_template(NAME).map_err(failed)?;
         let text = template
             .render(context! {
-                messages => messages,
+                messages => Value::from(Serde(messages)),
                 add_generation_prompt => true,
                 tools => Value::from(()),
                 documents => Value::from(()),
