@@ -8,6 +8,7 @@
 pub mod duel;
 pub mod eprocess;
 pub mod explain;
+pub mod lab;
 pub mod mechanisms;
 pub mod reign;
 pub mod scores;

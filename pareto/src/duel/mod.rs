@@ -3,8 +3,8 @@
 //! Champion and challenger answer the same tasks in the same order; only the differences d in [-1, 1] matter. Every
 //! environment keeps an e-process against "worse by more than the tolerance"; one more, mixed over the environments, bets
 //! against "nowhere better by more than the margin". The challenger dethrones the champion when the first has exceeded
-//! 1 / alpha in *every* environment and the second has done so too. A hypothesis once rejected stays rejected, so an environment
-//! that has settled is sampled no more and the tasks go where they still decide something.
+//! 1 / alpha in *every* environment and the second has done so too. A hypothesis once rejected stays rejected: once "nowhere better" is,
+//! an environment that has settled is sampled no more, and the tasks go where they still decide something.
 //!
 //! **Rounds.** The duel moves in rounds: in each, every environment that is still open takes its next task. Which ones are
 //! open is decided by the rounds before, never by what happens to be finished. Pairs may therefore be pushed in any order

@@ -4,7 +4,7 @@ use crate::duel::decision::{Decision, Reason, Verdict};
 use crate::duel::environment::{DuelBets, Environment};
 use crate::duel::forecast::{Forecast, forecast};
 use crate::duel::settings::{DuelError, DuelMode, DuelSettings};
-use crate::eprocess::EProcess;
+use crate::eprocess::{CAREFUL_PRIOR, EProcess};
 use crate::scores::{Pair, PairedScores};
 
 /// Holds a whole duel from scores: the same as pushing every pair into a [`Duel`].
@@ -55,7 +55,7 @@ impl Duel {
             environments: vec![Environment::default(); environments],
             superiority: EProcess::default(),
             superiority_settled_after: None,
-            futility: EProcess::default(),
+            futility: EProcess::with(CAREFUL_PRIOR),
             pending: vec![true; environments],
             waiting: environments,
             rounds: 0,
@@ -113,7 +113,12 @@ impl Duel {
 
     /// The environments whose next task the duel waits for; none once it has ended.
     pub fn wants(&self) -> Vec<usize> {
-        (0..self.environments.len()).filter(|environment| self.end.is_none() && self.pending[*environment]).collect()
+        (0..self.environments.len()).filter(|environment| self.waits_for(*environment)).collect()
+    }
+
+    /// Whether the duel waits for the next task of an environment.
+    pub fn waits_for(&self, environment: usize) -> bool {
+        self.end.is_none() && self.pending.get(environment) == Some(&true)
     }
 
     /// Tasks of an environment pushed so far, read or not: the position of the next one to run.
@@ -257,35 +262,23 @@ impl Duel {
         futile.then_some(Reason::Futile)
     }
 
-    /// Chooses the environments of the next round, or says why there is none.
+    /// Opens the environments of the next round, or says why there is none.
+    ///
+    /// Until "nowhere better" is rejected every environment is open, since any of them may still be the one that is better;
+    /// from then on only those that have not settled.
     fn open_round(&mut self) -> Option<Reason> {
-        let budget = self.settings.budget;
+        let every = self.superiority_settled_after.is_none() && self.settings.mode == DuelMode::Pareto;
+        let open = |place: &Environment| every || place.settled_after.is_none();
+        let spent = |place: &Environment| open(place) && place.tasks >= self.settings.budget;
+        if self.environments.iter().any(spent) {
+            let unsettled = self.environments.iter().position(|place| place.settled_after.is_none());
+            return Some(unsettled.map_or(Reason::NowhereBetter, |environment| Reason::BudgetSpent { environment }));
+        }
         self.waiting = 0;
         for (environment, place) in self.environments.iter().enumerate() {
-            if place.settled_after.is_none() {
-                if place.tasks >= budget {
-                    return Some(Reason::BudgetSpent { environment });
-                }
-                self.pending[environment] = true;
-                self.waiting += 1;
-            }
+            self.pending[environment] = open(place);
+            self.waiting += usize::from(self.pending[environment]);
         }
-        if self.waiting > 0 {
-            return None;
-        }
-        // Worse nowhere: only "better somewhere" is open, so the tasks go where most has been gained so far.
-        let mut best: Option<usize> = None;
-        for (environment, place) in self.environments.iter().enumerate() {
-            let gained = |other: usize| self.environments[other].superiority.log_e();
-            if place.tasks < budget && best.is_none_or(|other| gained(environment) > gained(other)) {
-                best = Some(environment);
-            }
-        }
-        let Some(environment) = best else {
-            return Some(Reason::NowhereBetter);
-        };
-        self.pending[environment] = true;
-        self.waiting = 1;
         None
     }
 }
@@ -332,18 +325,19 @@ mod tests {
         check(&[&[WIN], &[TIE]], 70, &settings, Reason::BudgetSpent { environment: 1 });
         check(&[&[WIN], &[TIE]], 70, &strict, Reason::BudgetSpent { environment: 1 });
         check(&[&[WIN], &[LOSS]], 60, &settings, Reason::Inferior { environment: 1 });
-        check(&[&[LOSS, TIE, TIE], &[TIE]], 60, &settings, Reason::Futile);
+        check(&[&[LOSS, TIE, TIE, TIE], &[LOSS, TIE, TIE, TIE]], 60, &settings, Reason::Futile);
         check(&[&[TIE], &[TIE]], 5, &settings, Reason::MoreTasksNeeded);
         check(&[&[WIN], &[]], 60, &settings, Reason::MoreTasksNeeded);
     }
 
     #[test]
-    fn a_model_that_is_never_worse_wins_once_it_is_better_anywhere() {
-        let settings = DuelSettings { tolerance: 0.2, futility_margin: 0.01, ..DuelSettings::default() };
-        let decision = check(&[&[WIN, TIE, TIE, TIE], &[TIE]], 200, &settings, Reason::Better);
+    fn an_environment_that_has_settled_is_sampled_no_more() {
+        let pattern: &[(f64, f64)] = &[WIN, LOSS, TIE, WIN, TIE];
+        let decision = check(&[&[WIN], pattern], 100, &DuelSettings::default(), Reason::Better);
         let settled: Vec<_> = decision.environments.iter().map(|evidence| evidence.settled_after).collect();
         assert!(settled.iter().all(Option::is_some) && decision.superiority_settled_after.is_some(), "{decision:?}");
-        assert!(decision.environments[1].tasks < 100, "a settled environment is sampled no more: {decision:?}");
+        assert_eq!(decision.environments[1].tasks, decision.rounds);
+        assert!(decision.environments[0].tasks < decision.rounds / 2, "{decision:?}");
     }
 
     #[test]

@@ -103,7 +103,7 @@ mod tests {
     fn an_interval_holds_the_mean_and_narrows_with_tasks() {
         let few = interval(&tally(&[(-1.0, 10), (0.0, 70), (1.0, 20)]), 0.95);
         let many = interval(&tally(&[(-1.0, 1_000), (0.0, 7_000), (1.0, 2_000)]), 0.95);
-        assert!(few.0 < 0.1 && 0.1 < few.1 && many.0 > 0.08 && many.1 < 0.121, "{few:?} {many:?}");
+        assert!(few.0 < 0.1 && 0.1 < few.1 && many.0 > 0.08 && many.1 < 0.122, "{few:?} {many:?}");
         assert!(few.0 < many.0 && many.1 < few.1, "{few:?} {many:?}");
         assert_eq!(interval(&[], 0.95), (-1.0, 1.0));
     }

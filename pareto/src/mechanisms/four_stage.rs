@@ -78,6 +78,12 @@ impl FourStage {
         later > self.threshold(earlier, earlier_count) + SLACK
     }
 
+    /// Whether a later standing exceeds an earlier one in every environment.
+    pub fn dominates(&self, later: &Standing, earlier: &Standing) -> bool {
+        let means = later.means.iter().zip(earlier.means.iter().zip(&earlier.counts));
+        means.fold(true, |all, (later, (earlier, count))| all && self.exceeds(*later, *earlier, *count))
+    }
+
     /// A weight for each standing and the weight that is burned.
     pub fn weigh(&self, standings: &[Standing], environments: usize) -> (Vec<f64>, f64) {
         let mut weights = vec![0.0; standings.len()];

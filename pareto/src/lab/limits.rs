@@ -1,0 +1,47 @@
+//! How far a simulated rate can be from the true one.
+
+/// The exact (Clopper-Pearson) upper confidence limit of a rate of which `count` of `trials` were seen.
+pub fn upper_limit(count: usize, trials: usize, confidence: f64) -> f64 {
+    if count >= trials {
+        return 1.0;
+    }
+    let (mut low, mut high) = (count as f64 / trials as f64, 1.0);
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if at_most(count, trials, middle) > 1.0 - confidence { low = middle } else { high = middle }
+    }
+    high
+}
+
+/// Probability that a binomial count is at most `count`.
+fn at_most(count: usize, trials: usize, rate: f64) -> f64 {
+    let (trials_f, odds) = (trials as f64, libm::log(rate) - libm::log1p(-rate));
+    let choose = |k: f64| libm::lgamma(trials_f + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(trials_f - k + 1.0);
+    let none = trials_f * libm::log1p(-rate);
+    // From the largest term down; terms far below it add nothing.
+    let mut sum = 0.0;
+    for k in (0..=count).rev() {
+        let term = libm::exp(choose(k as f64) + k as f64 * odds + none);
+        sum += term;
+        if term < sum * 1e-17 {
+            break;
+        }
+    }
+    sum.min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_those_of_the_tables() {
+        for (count, trials, expected) in
+            [(0, 10_000, 0.000_299_5), (1, 100, 0.046_56), (5, 50, 0.198_8), (100, 10_000, 0.011_81)]
+        {
+            let limit = upper_limit(count, trials, 0.95);
+            assert!((limit / expected - 1.0).abs() < 0.003, "{count} of {trials}: {limit}");
+        }
+        assert_eq!(upper_limit(3, 3, 0.95), 1.0);
+    }
+}

@@ -1,0 +1,17 @@
+//! Plays attacks and honest gains against the mechanisms, by simulation: how often does what should not win win?
+//!
+//! Every trial draws from its own generator, seeded by (seed, scenario, trial), so that a table is the same whatever the number of
+//! threads. Trials run in parallel; nothing else in this crate does.
+
+mod limits;
+mod random;
+mod scenario;
+mod table;
+mod trial;
+mod world;
+
+pub use limits::upper_limit;
+pub use random::Random;
+pub use scenario::{Scenario, Tasks};
+pub use table::{Cell, LabError, LabSettings, Row, Rule, play, play_rule};
+pub use world::World;

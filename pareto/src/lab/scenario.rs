@@ -1,0 +1,81 @@
+//! What a challenger, or a crowd of them, tries.
+
+use serde::{Deserialize, Serialize};
+
+/// A challenger and its way of playing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// The name it has in tables.
+    pub name: String,
+    /// Whether the challenger ought to win.
+    pub honest: bool,
+    /// Gain over the champion's mean in each environment; the last one holds for all further environments.
+    pub gains: Vec<f64>,
+    /// How many such challengers enter; one winner is enough.
+    pub challengers: usize,
+    /// What it does with its tasks.
+    pub tasks: Tasks,
+}
+
+/// What a challenger does with its tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tasks {
+    /// Answers them.
+    Answered,
+    /// Answers them; the comparison is looked at again and again and stopped when the challenger is ahead.
+    Peeked,
+    /// Gives no reply where it would be wrong, up to a share of the tasks.
+    Stalled {
+        /// The share.
+        share: f64,
+    },
+    /// Knows a share of the tasks beforehand and is perfect on them.
+    Leaked {
+        /// The share.
+        share: f64,
+    },
+    /// As leaked, but the tasks are drawn after the commitment, so that nothing known helps.
+    LeakedThenFresh {
+        /// The share.
+        share: f64,
+    },
+}
+
+impl Scenario {
+    /// A single challenger that simply answers.
+    pub fn plain(name: &str, honest: bool, gains: &[f64]) -> Self {
+        Self { name: name.to_owned(), honest, gains: gains.to_vec(), challengers: 1, tasks: Tasks::Answered }
+    }
+
+    /// All attacks, then all honest gains.
+    pub fn all() -> Vec<Self> {
+        let attack = |name: &str, gains: &[f64]| Self::plain(name, false, gains);
+        let copies = |challengers: usize| Self { challengers, ..attack(&format!("{challengers} copies"), &[0.0]) };
+        let with = |name: &str, tasks| Self { tasks, ..attack(name, &[0.0]) };
+        vec![
+            attack("copy", &[0.0]),
+            copies(10),
+            copies(40),
+            copies(256),
+            attack("noisy copy (-0.005)", &[-0.005]),
+            attack("-0.02 everywhere", &[-0.02]),
+            attack("+0.10 in one, -0.05 in the others", &[0.1, -0.05]),
+            attack("-0.10 in one, +0.10 in the others", &[-0.1, 0.1]),
+            attack("-0.03 in one, +0.10 in the others", &[-0.03, 0.1]),
+            with("copy, peeking", Tasks::Peeked),
+            with("copy, stalling on 10%", Tasks::Stalled { share: 0.1 }),
+            with("copy, 20% of tasks leaked", Tasks::Leaked { share: 0.2 }),
+            with("copy, 20% leaked, fresh seeds", Tasks::LeakedThenFresh { share: 0.2 }),
+            Self::plain("+0.05 everywhere", true, &[0.05]),
+            Self::plain("+0.10 everywhere", true, &[0.1]),
+            Self::plain("+0.10 in one", true, &[0.1, 0.0]),
+            Self::plain("-0.05 everywhere", false, &[-0.05]),
+        ]
+    }
+
+    /// The gain in an environment.
+    pub fn gain(&self, environment: usize) -> f64 {
+        self.gains.get(environment).or(self.gains.last()).copied().unwrap_or(0.0)
+    }
+}
