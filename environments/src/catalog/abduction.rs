@@ -1,0 +1,199 @@
+//! Program abduction: which input makes this program print this output?
+//!
+//! An answer is judged by running the program on it in an instance of its own and comparing what it prints here. An
+//! output that the program also prints for itself, for an input shown in the prompt or for a stock input is drawn again,
+//! so that neither an echo nor a constant is an answer.
+
+use sandboxes::{Ending, Program as Job, Sandbox};
+use serde::{Deserialize, Serialize};
+
+use super::{Tier, question};
+use crate::{
+    BoxFuture, Conversation, Environment, EnvironmentError, EnvironmentId, Reason, Seed, Task, Turn, Verdict, extract,
+    program::{Kind, Probe, Program, Purpose, draw_input, is_plain_line, limits},
+    seed::Draws,
+};
+
+pub(super) const NAME: &str = "abduction";
+const VERSION: &str = "1.0.0";
+
+/// The tiers, the easiest first.
+pub(super) const TIERS: &[Tier] = &[
+    Tier { floor: 0.06, max_new_tokens: 24 },
+    Tier { floor: 0.06, max_new_tokens: 48 },
+    Tier { floor: 0.05, max_new_tokens: 512 },
+    Tier { floor: 0.05, max_new_tokens: 2_048 },
+    Tier { floor: 0.05, max_new_tokens: 8_192 },
+];
+
+const MOST_ATTEMPTS: u32 = 200;
+const LONGEST_OUTPUT: usize = 120;
+const LONGEST_ANSWER: usize = 160;
+
+const WORDS: question::Words = question::Words {
+    easy: "Which input makes the program print this output? Reply with one line: Answer: <input>",
+    hard: "Which input makes the program print this output? Work it out, then end your reply with one line: \
+           Answer: <input>",
+    given: "Output",
+};
+
+/// The environment.
+pub(super) struct Abduction {
+    id: EnvironmentId,
+    tier: Tier,
+    sandbox: Sandbox,
+    probe: Probe,
+}
+
+/// What the judge knows.
+#[derive(Serialize, Deserialize)]
+struct Private {
+    program: String,
+    output: String,
+    /// One input that prints the output; there may be others.
+    input: String,
+    /// Inputs that were seen to print something else.
+    wrong: Vec<String>,
+}
+
+impl Abduction {
+    pub(super) fn new(tier: u8, sandbox: &Sandbox) -> Self {
+        Self {
+            id: EnvironmentId::built_in(NAME, VERSION, tier),
+            tier: TIERS[usize::from(tier)],
+            sandbox: sandbox.clone(),
+            probe: Probe::new(sandbox.clone()),
+        }
+    }
+
+    async fn make(&self, seed: Seed) -> Result<Task, EnvironmentError> {
+        for attempt in 0..MOST_ATTEMPTS {
+            if let Some(task) = self.attempt(seed, attempt).await? {
+                return Ok(task);
+            }
+        }
+        Err(EnvironmentError::Generator {
+            environment: self.id.clone(),
+            seed: seed.0,
+            problem: format!("every one of {MOST_ATTEMPTS} programs gave its input away"),
+        })
+    }
+
+    async fn attempt(&self, seed: Seed, attempt: u32) -> Result<Option<Task>, EnvironmentError> {
+        let mut draws = Draws::new("abduction", seed, attempt);
+        let Program { source: program, reads, .. } = Program::draw(&mut draws, self.id.tier, Purpose::Invert);
+        let mut inputs: Vec<String> =
+            (0..=question::examples(self.id.tier)).map(|_| draw_input(&mut draws, reads, self.id.tier)).collect();
+        let asked = inputs.len() - 1;
+        inputs.extend(stock_inputs(reads).iter().map(|&input| input.to_owned()));
+        let printed = self.outputs(&program, &inputs).await?;
+        let Some(shown) = printed[..=asked].iter().cloned().collect::<Option<Vec<String>>>() else { return Ok(None) };
+        if !shown.iter().all(|output| is_plain_line(output, LONGEST_OUTPUT)) {
+            return Ok(None);
+        }
+        let (input, output) = (inputs[asked].clone(), shown[asked].clone());
+        // What a copy of the prompt or a constant would propose; none of it may print the output.
+        let mut others: Vec<(String, Option<String>)> = inputs.iter().cloned().zip(printed).collect();
+        others.remove(asked);
+        let echoes: Vec<String> = shown.to_vec();
+        let echoed = self.outputs(&program, &echoes).await?;
+        others.extend(echoes.into_iter().zip(echoed));
+        if others.iter().any(|(_, printed)| printed.as_ref() == Some(&output)) {
+            return Ok(None);
+        }
+        let pairs: Vec<(String, String)> = shown.into_iter().zip(inputs).collect();
+        let public = question::ask(&WORDS, &program, &pairs);
+        let wrong = others.into_iter().map(|(input, _)| input).collect();
+        Ok(Some(Task::sealed(seed, public, &Private { program, output, input, wrong })))
+    }
+
+    async fn outputs(&self, program: &str, inputs: &[String]) -> Result<Vec<Option<String>>, EnvironmentError> {
+        let outputs = self.probe.outputs(program, inputs).await;
+        outputs.map_err(|source| EnvironmentError::Sandbox { environment: self.id.clone(), source })
+    }
+
+    async fn judge(&self, private: &Private, seed: Seed, reply: &str) -> Result<Verdict, EnvironmentError> {
+        let Some(answer) = extract::answer(reply) else { return Ok(Verdict::zero(Reason::NoAnswer)) };
+        if answer.len() > LONGEST_ANSWER {
+            return Ok(Verdict::zero(Reason::TooLong));
+        }
+        // Python reads digits of every script and underscores in numbers; we ask for what the prompt shows.
+        if !answer.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            return Ok(Verdict::zero(Reason::Malformed));
+        }
+        let job = Job {
+            source: private.program.clone(),
+            stdin: format!("{answer}\n"),
+            seed: seed.0,
+            limits: Some(limits(1)),
+        };
+        let outcome = (self.sandbox.run(job).await)
+            .map_err(|source| EnvironmentError::Sandbox { environment: self.id.clone(), source })?;
+        Ok(match outcome.ending {
+            Ending::Finished if outcome.stdout.strip_suffix('\n') == Some(&private.output) => Verdict::RIGHT,
+            Ending::Finished => Verdict::zero(Reason::Wrong),
+            Ending::Raised | Ending::Trapped => Verdict::zero(Reason::Raised),
+            Ending::OutOfFuel => Verdict::zero(Reason::OutOfFuel),
+            Ending::OutOfMemory | Ending::StackOverflow => Verdict::zero(Reason::OutOfMemory),
+            Ending::OutputTooLong => Verdict::zero(Reason::OutputTooLong),
+        })
+    }
+}
+
+/// Inputs that somebody would try unseen.
+fn stock_inputs(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Number => &["0", "1", "-1", "2", "3", "5", "10", "42", "100"],
+        Kind::Text => &["", "a", "abc", "hello", "cat", "0", "1"],
+        Kind::Numbers => &["", "0", "1", "0 0 0", "1 1 1", "1 2 3", "3 2 1"],
+        Kind::Words => &["", "a", "a b", "a b c", "hello world", "cat dog"],
+    }
+}
+
+impl Environment for Abduction {
+    fn id(&self) -> &EnvironmentId {
+        &self.id
+    }
+
+    fn floor(&self) -> f64 {
+        self.tier.floor
+    }
+
+    fn max_new_tokens(&self) -> u32 {
+        self.tier.max_new_tokens
+    }
+
+    fn task(&self, seed: Seed) -> BoxFuture<'_, Result<Task, EnvironmentError>> {
+        Box::pin(self.make(seed))
+    }
+
+    fn turn<'a>(
+        &'a self,
+        task: &'a Task,
+        conversation: &'a Conversation,
+    ) -> BoxFuture<'a, Result<Turn, EnvironmentError>> {
+        Box::pin(async move {
+            let private: Private = task.unseal(&self.id)?;
+            self.judge(&private, task.seed, conversation.reply().unwrap_or_default()).await.map(Turn::Done)
+        })
+    }
+
+    fn oracle<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Option<Vec<String>>, EnvironmentError>> {
+        Box::pin(async move {
+            let private: Private = task.unseal(&self.id)?;
+            Ok(Some(vec![format!("Answer: {}", private.input)]))
+        })
+    }
+
+    fn wrong<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Vec<String>, EnvironmentError>> {
+        Box::pin(async move {
+            let private: Private = task.unseal(&self.id)?;
+            let digits = private.input.replace(|c: char| c.is_ascii_digit(), "٣");
+            let mut wrong = private.wrong;
+            wrong.retain(|text| !text.is_empty());
+            wrong.extend([digits, format!("print({:?})", private.output), format!("{0}\u{0}", private.input)]);
+            wrong.retain(|text| *text != private.input);
+            Ok(wrong.into_iter().map(|text| format!("Answer: {text}")).collect())
+        })
+    }
+}

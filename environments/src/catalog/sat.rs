@@ -1,0 +1,345 @@
+//! Boolean satisfiability: choose values so that every clause holds.
+//!
+//! A random assignment is planted and clauses are drawn that it satisfies; instances that a constant assignment
+//! satisfies too are drawn again. In the harder tiers a clause with `t` true literals is as likely as the golden ratio
+//! to the power of `-t`, so that no variable's majority sign points to its planted value.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Tier;
+use crate::{
+    BoxFuture, Conversation, Environment, EnvironmentError, EnvironmentId, Message, Reason, Seed, Task, Turn, Verdict,
+    extract, seed::Draws,
+};
+
+pub(super) const NAME: &str = "sat";
+const VERSION: &str = "1.0.0";
+
+/// The tiers, the easiest first.
+pub(super) const TIERS: &[Tier] = &[
+    Tier { floor: 0.16, max_new_tokens: 24 },
+    Tier { floor: 0.10, max_new_tokens: 32 },
+    Tier { floor: 0.10, max_new_tokens: 512 },
+    Tier { floor: 0.02, max_new_tokens: 2_048 },
+    Tier { floor: 0.02, max_new_tokens: 8_192 },
+];
+
+const MOST_ATTEMPTS: u32 = 1_000;
+
+/// The environment.
+pub(super) struct Sat {
+    id: EnvironmentId,
+    tier: Tier,
+}
+
+impl Sat {
+    pub(super) fn new(tier: u8) -> Self {
+        Self { id: EnvironmentId::built_in(NAME, VERSION, tier), tier: TIERS[usize::from(tier)] }
+    }
+
+    fn make(&self, seed: Seed) -> Result<Task, EnvironmentError> {
+        for attempt in 0..MOST_ATTEMPTS {
+            let mut draws = Draws::new("sat", seed, attempt);
+            let problem = Problem::draw(&mut draws, self.id.tier);
+            if !problem.planted_is_trivial() {
+                let public = opening(&mut draws, &problem, self.id.tier);
+                return Ok(Task::sealed(seed, public, &problem));
+            }
+        }
+        Err(EnvironmentError::Generator {
+            environment: self.id.clone(),
+            seed: seed.0,
+            problem: format!("each of {MOST_ATTEMPTS} instances was satisfied by a constant assignment"),
+        })
+    }
+}
+
+impl Environment for Sat {
+    fn id(&self) -> &EnvironmentId {
+        &self.id
+    }
+
+    fn floor(&self) -> f64 {
+        self.tier.floor
+    }
+
+    fn max_new_tokens(&self) -> u32 {
+        self.tier.max_new_tokens
+    }
+
+    fn task(&self, seed: Seed) -> BoxFuture<'_, Result<Task, EnvironmentError>> {
+        Box::pin(async move { self.make(seed) })
+    }
+
+    fn turn<'a>(
+        &'a self,
+        task: &'a Task,
+        conversation: &'a Conversation,
+    ) -> BoxFuture<'a, Result<Turn, EnvironmentError>> {
+        Box::pin(async move {
+            let problem: Problem = task.unseal(&self.id)?;
+            Ok(Turn::Done(judge(&problem, conversation.reply().unwrap_or_default())))
+        })
+    }
+
+    fn oracle<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Option<Vec<String>>, EnvironmentError>> {
+        Box::pin(async move {
+            let problem: Problem = task.unseal(&self.id)?;
+            Ok(Some(vec![format!("Answer: {}", problem.written(&problem.planted))]))
+        })
+    }
+
+    fn wrong<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Vec<String>, EnvironmentError>> {
+        Box::pin(async move {
+            let problem: Problem = task.unseal(&self.id)?;
+            let right = problem.written(&problem.planted);
+            let (first, rest) = right.split_once(' ').expect("invariant: there are at least two variables");
+            let mut wrong = vec![
+                format!("Answer: {rest}"),
+                format!("Answer: {first} {right}"),
+                format!("Answer: {right} z=1"),
+                format!("Answer: {}", right.replace('=', "")),
+                format!("Answer: {}", right.replace("=1", "=2")),
+                format!("Answer: {}", right.replace('1', "１").replace('0', "٠")),
+                format!("Answer: {}", right.replace('=', "==")),
+                format!("Answer: {}", right.replace("=1", "=11").replace("=0", "=00")),
+                format!("Answer: {}", right.replace("=0", "=''").replace("=1", "='False'")),
+            ];
+            wrong.extend(problem.constants().iter().map(|values| format!("Answer: {}", problem.written(values))));
+            Ok(wrong)
+        })
+    }
+}
+
+/// In what order a clause that forces a value names its literals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OrderWithin {
+    /// The forced one first, which is all that the smallest models can follow.
+    ForcedFirst,
+    /// Either way.
+    Drawn,
+}
+
+/// A variable's index and the value that makes the literal true.
+type Literal = (usize, u8);
+
+/// An instance with the assignment that was planted in it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Problem {
+    names: Vec<String>,
+    clauses: Vec<Vec<Literal>>,
+    planted: Vec<u8>,
+}
+
+impl Problem {
+    fn draw(draws: &mut Draws, tier: u8) -> Self {
+        let count = [4, 5, 8, 20, 50][usize::from(tier)];
+        let names = match tier {
+            0 | 1 => ('a'..).take(count).map(String::from).collect(),
+            _ => (1..=count).map(|index| format!("x{index}")).collect(),
+        };
+        let mut problem = Self { names, clauses: Vec::new(), planted: Vec::new() };
+        problem.planted = (0..count).map(|_| u8::from(draws.one_in(2))).collect();
+        problem.clauses = match tier {
+            0 => problem.forced_clauses(draws, 3, OrderWithin::ForcedFirst),
+            1 => problem.forced_clauses(draws, 2, OrderWithin::Drawn),
+            _ => problem.random_clauses(draws, count * 42 / 10),
+        };
+        problem
+    }
+
+    /// One clause a variable, in the variables' order: some name its value, the others force it by one that is known.
+    fn forced_clauses(&self, draws: &mut Draws, named: usize, order_within: OrderWithin) -> Vec<Vec<Literal>> {
+        let mut order: Vec<usize> = (0..self.planted.len()).collect();
+        draws.shuffle(&mut order);
+        let mut clauses = vec![Vec::new(); order.len()];
+        for (place, &variable) in order.iter().enumerate() {
+            let mut clause = vec![(variable, self.planted[variable])];
+            if place >= named {
+                let known = *draws.choose(&order[..place]);
+                clause.push((known, 1 - self.planted[known]));
+                if order_within == OrderWithin::Drawn {
+                    draws.shuffle(&mut clause);
+                }
+            }
+            clauses[variable] = clause;
+        }
+        clauses
+    }
+
+    /// Distinct clauses of three literals, balanced as the module says.
+    fn random_clauses(&self, draws: &mut Draws, count: usize) -> Vec<Vec<Literal>> {
+        let mut seen = BTreeSet::new();
+        let mut clauses = Vec::with_capacity(count);
+        while clauses.len() < count {
+            let mut variables: Vec<usize> = (0..self.planted.len()).collect();
+            draws.shuffle(&mut variables);
+            variables.truncate(3);
+            // 3 * 0.618, 3 * 0.618^2 and 0.618^3: with these the expected sum of signs that agree is zero.
+            let holding = match draws.below(3_236) {
+                0..1_854 => 1,
+                1_854..3_000 => 2,
+                _ => 3,
+            };
+            let mut clause: Vec<Literal> = (variables.iter().enumerate())
+                .map(|(place, &variable)| {
+                    let value = self.planted[variable];
+                    (variable, if place < holding { value } else { 1 - value })
+                })
+                .collect();
+            clause.sort_unstable();
+            if seen.insert(clause.clone()) {
+                draws.shuffle(&mut clause);
+                clauses.push(clause);
+            }
+        }
+        clauses
+    }
+
+    fn holds(&self, values: &[u8]) -> bool {
+        self.clauses.iter().all(|clause| clause.iter().any(|&(variable, value)| values[variable] == value))
+    }
+
+    /// The assignments that somebody would try unseen.
+    fn constants(&self) -> [Vec<u8>; 4] {
+        let count = self.planted.len();
+        [vec![0; count], vec![1; count], alternating(count, 0), alternating(count, 1)]
+    }
+
+    fn planted_is_trivial(&self) -> bool {
+        self.constants().iter().any(|values| self.holds(values))
+    }
+
+    fn written(&self, values: &[u8]) -> String {
+        let pairs: Vec<String> = self.names.iter().zip(values).map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join(" ")
+    }
+
+    fn question(&self) -> String {
+        let literal = |&(variable, value): &Literal| format!("{}={value}", self.names[variable]);
+        let clause = |clause: &Vec<Literal>| clause.iter().map(literal).collect::<Vec<_>>().join(" or ");
+        format!("Clauses:\n{}", self.clauses.iter().map(clause).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn alternating(count: usize, first: u8) -> Vec<u8> {
+    (0..count).map(|index| if index % 2 == 0 { first } else { 1 - first }).collect()
+}
+
+fn opening(draws: &mut Draws, problem: &Problem, tier: u8) -> Conversation {
+    const EASY: &str =
+        "Choose 0 or 1 for each variable so that every clause holds. Reply with one line: Answer: <choice>";
+    const HARD: &str = "Choose 0 or 1 for each variable so that every clause holds. End your reply with one line that \
+                        gives every variable, like this:\nAnswer: x1=0 x2=1 x3=1";
+    let examples = [2, 2, 0, 0, 0][usize::from(tier)];
+    let mut messages = Vec::new();
+    let mut text = format!("{}\n\n", if examples == 0 { HARD } else { EASY });
+    while messages.len() < 2 * examples {
+        let example = Problem::draw(draws, tier);
+        // An example whose answer is right for the task too would reward a copy.
+        if example.planted_is_trivial() || problem.holds(&example.planted) {
+            continue;
+        }
+        text.push_str(&example.question());
+        messages.push(Message::user(std::mem::take(&mut text)));
+        messages.push(Message::assistant(format!("Answer: {}", example.written(&example.planted))));
+    }
+    text.push_str(&problem.question());
+    messages.push(Message::user(text));
+    Conversation::new(messages)
+}
+
+fn judge(problem: &Problem, reply: &str) -> Verdict {
+    let Some(answer) = extract::answer(reply) else { return Verdict::zero(Reason::NoAnswer) };
+    if answer.len() > 16 * problem.names.len() + 64 {
+        return Verdict::zero(Reason::TooLong);
+    }
+    match read(&problem.names, answer) {
+        None => Verdict::zero(Reason::Malformed),
+        Some(values) if problem.holds(&values) => Verdict::RIGHT,
+        Some(_) => Verdict::zero(Reason::Wrong),
+    }
+}
+
+/// Every variable exactly once, as `name=value` with blanks or commas between; nothing else.
+fn read(names: &[String], answer: &str) -> Option<Vec<u8>> {
+    let mut values = vec![None; names.len()];
+    let compact = answer.replace(" =", "=").replace("= ", "=");
+    for pair in compact.split([' ', ',', ';', '\t']).filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=')?;
+        let index = names.iter().position(|known| known == name)?;
+        let value = match value {
+            "0" | "false" | "False" => 0,
+            "1" | "true" | "True" => 1,
+            _ => return None,
+        };
+        if values[index].replace(value).is_some() {
+            return None;
+        }
+    }
+    values.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem() -> Problem {
+        let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+        Problem { names, clauses: vec![vec![(0, 1)], vec![(1, 0), (0, 0)], vec![(2, 1)]], planted: vec![1, 0, 1] }
+    }
+
+    #[test]
+    fn every_variable_is_given_once_and_every_clause_holds() {
+        let cases = [
+            ("Answer: a=1 b=0 c=1", Reason::Right),
+            ("Answer: c=1, b = 0, a=True", Reason::Right),
+            ("a=1 b=false c=1", Reason::Right),
+            ("Answer: a=1 b=1 c=1", Reason::Wrong),
+            ("Answer: a=1 b=0", Reason::Malformed),
+            ("Answer: a=1 b=0 c=1 c=1", Reason::Malformed),
+            ("Answer: a=1 b=0 c=1 d=1", Reason::Malformed),
+            ("Answer: a=1 b='False' c=1", Reason::Malformed),
+            ("Answer: a=1 b=0 c=２", Reason::Malformed),
+            ("Answer: a=1 b=0 c=nan", Reason::Malformed),
+            ("Answer: all true", Reason::Malformed),
+            ("Answer:", Reason::NoAnswer),
+        ];
+        for (reply, reason) in cases {
+            assert_eq!(judge(&problem(), reply).reason, reason, "{reply:?}");
+        }
+        let long = format!("Answer: {}", "a=1 ".repeat(1_000));
+        assert_eq!(judge(&problem(), &long).reason, Reason::TooLong);
+    }
+
+    #[test]
+    fn planted_assignments_hold_and_constants_do_not() {
+        for tier in 0..TIERS.len() {
+            let environment = Sat::new(u8::try_from(tier).unwrap());
+            for seed in 0..100 {
+                let problem: Problem = environment.make(Seed(seed)).unwrap().unseal(&environment.id).unwrap();
+                assert!(problem.holds(&problem.planted));
+                assert!(!problem.planted_is_trivial());
+            }
+        }
+    }
+
+    #[test]
+    fn following_the_majority_of_signs_solves_no_hard_instance() {
+        for tier in [3, 4] {
+            let environment = Sat::new(tier);
+            let solved = (0..200).filter(|&seed| {
+                let problem: Problem = environment.make(Seed(seed)).unwrap().unseal(&environment.id).unwrap();
+                let mut balance = vec![0_i32; problem.names.len()];
+                for &(variable, value) in problem.clauses.iter().flatten() {
+                    balance[variable] += if value == 1 { 1 } else { -1 };
+                }
+                let values: Vec<u8> = balance.iter().map(|&sum| u8::from(sum > 0)).collect();
+                problem.holds(&values)
+            });
+            assert!(solved.count() <= 4, "tier {tier}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Finding the answer in a reply: strict enough that one reply is one answer, patient with how models decorate it.
+
+/// What is left of a reply after its thinking; `None` while a thought is still open.
+pub fn after_thinking(reply: &str) -> Option<&str> {
+    let rest = reply.rsplit_once("</think>").map_or(reply, |(_, rest)| rest);
+    (!rest.contains("<think>")).then_some(rest)
+}
+
+/// The one-line answer of a reply.
+///
+/// The last line that begins with `Answer:` counts, wherever it stands; its value may follow on the next line or in a
+/// fenced block. Without such a line the last fenced block counts if it holds one line, and without a block the reply
+/// itself if it is one line. Everything else is no answer: nothing is guessed from the middle of a text. Asterisks,
+/// backquotes and blanks around the value are decoration.
+pub fn answer(reply: &str) -> Option<&str> {
+    let body = after_thinking(reply)?;
+    let lines: Vec<&str> = body.lines().collect();
+    for (index, line) in lines.iter().enumerate().rev() {
+        let Some(rest) = after_label(line) else { continue };
+        let value = undecorated(rest);
+        if !value.is_empty() {
+            return Some(value);
+        }
+        let mut following = lines[index + 1..].iter().map(|line| undecorated(line));
+        return following.find(|value| !value.is_empty());
+    }
+    let text = match last_block(body) {
+        Some(block) => block,
+        None if body.contains("```") => return None,
+        None => body,
+    };
+    only_line(text).map(undecorated).filter(|value| !value.is_empty())
+}
+
+/// The program of a reply: its last fenced block, or the whole reply where there is no fence at all.
+pub fn code(reply: &str) -> Option<&str> {
+    let body = after_thinking(reply)?;
+    let text = match last_block(body) {
+        Some(block) => block,
+        None if body.contains("```") => return None,
+        None => body,
+    };
+    (!text.trim().is_empty()).then_some(text)
+}
+
+fn after_label(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches([' ', '\t', '*', '_', '#', '>', '`']);
+    let rest = strip_prefix_ignoring_case(line, "final ").unwrap_or(line);
+    let rest = strip_prefix_ignoring_case(rest, "answer")?;
+    rest.trim_start_matches(['*', '_', ' ']).strip_prefix(':')
+}
+
+fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let head = text.get(..prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
+}
+
+fn undecorated(value: &str) -> &str {
+    value.trim().trim_matches(['*', '`']).trim()
+}
+
+fn only_line(text: &str) -> Option<&str> {
+    let mut filled = text.lines().filter(|line| !line.trim().is_empty());
+    let line = filled.next()?;
+    filled.next().is_none().then_some(line)
+}
+
+/// What stands between the last two fences, provided that every fence is closed.
+fn last_block(text: &str) -> Option<&str> {
+    let mut open: Option<usize> = None;
+    let mut block = None;
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with("```") {
+            match open.take() {
+                None => open = Some(offset + line.len()),
+                Some(start) => block = Some(&text[start..offset]),
+            }
+        }
+        offset += line.len();
+    }
+    if open.is_some() { None } else { block }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_reply_holds_one_answer_or_none() {
+        let cases: &[(&str, Option<&str>)] = &[
+            ("7", Some("7")),
+            ("  7\n\n", Some("7")),
+            ("Answer: 7", Some("7")),
+            ("answer:7", Some("7")),
+            ("**Answer:** 7", Some("7")),
+            ("**Answer: dog cat**", Some("dog cat")),
+            ("`Answer: 7`", Some("7")),
+            ("Final answer: `x`", Some("x")),
+            ("First I add.\nAnswer: 7\n", Some("7")),
+            ("Answer: 6\nNo, wait.\nAnswer: 7\nDone.", Some("7")),
+            ("Answer:\n\n7", Some("7")),
+            ("Answer:\n```\n7\n```", Some("7")),
+            ("```\nAnswer: 7\n```", Some("7")),
+            ("```text\n7\n```", Some("7")),
+            ("```\n1\n```\ntext\n```\n2\n```", Some("2")),
+            ("<think>Answer: 1</think>Answer: 2", Some("2")),
+            ("<think>Answer: 1", None),
+            ("two\nlines", None),
+            ("```\n7", None),
+            ("```\n7\n8\n```", None),
+            ("Answer:", None),
+            ("Answer: **", None),
+            ("The answer is 7.\nI think", None),
+            ("Answers: 7\nor 8", None),
+            ("", None),
+            (" \n\t", None),
+        ];
+        for (reply, expected) in cases {
+            assert_eq!(answer(reply), *expected, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn code_is_the_last_closed_block_or_the_whole_reply() {
+        let cases: &[(&str, Option<&str>)] = &[
+            ("print(1)", Some("print(1)")),
+            ("Here:\n```python\nprint(1)\n```\nbye", Some("print(1)\n")),
+            ("```\na\n```\n```py\nb\n```", Some("b\n")),
+            ("```python\nprint(1)", None),
+            ("```\n```", None),
+            ("", None),
+        ];
+        for (reply, expected) in cases {
+            assert_eq!(code(reply), *expected, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn multi_byte_text_is_never_cut_in_the_middle() {
+        for reply in ["ansẃer: 7", "ﬁnal answer: 7", "Ａnswer: 7", "é", "答え: 7"] {
+            assert_eq!(answer(reply), Some(reply), "one line without a label is the answer itself");
+        }
+    }
+}

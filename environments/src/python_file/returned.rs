@@ -1,0 +1,150 @@
+//! Reading what a researcher's functions returned; anything unexpected is named, nothing is coerced.
+
+use serde_json::{Map, Value};
+
+use crate::{Conversation, Message, Turn, Verdict};
+
+const LONGEST_PROMPT: usize = 256 << 10;
+
+/// The opening in what `generate` returned.
+pub(super) fn opening(value: &Value) -> Result<Conversation, String> {
+    let members = value.as_object().ok_or_else(|| format!("generate returned {}, not a dict", kind(value)))?;
+    only(members, &["prompt", "private", "state"])
+        .map_err(|name| format!("generate returned an unknown key {name:?}"))?;
+    if !members.contains_key("private") {
+        return Err("generate returned no \"private\"".to_owned());
+    }
+    let conversation = match members.get("prompt") {
+        Some(Value::String(text)) => Conversation::ask(text.clone()),
+        Some(list @ Value::Array(_)) => serde_json::from_value::<Vec<Message>>(list.clone())
+            .map(Conversation::new)
+            .map_err(|error| format!("generate returned a prompt that is no list of messages: {error}"))?,
+        _ => return Err("generate returned a \"prompt\" that is neither a str nor a list of messages".to_owned()),
+    };
+    let length: usize = conversation.messages().iter().map(|message| message.content.len()).sum();
+    let asks = conversation.messages().last().is_some_and(|message| message.role == crate::Role::User);
+    if length == 0 || length > LONGEST_PROMPT || !asks {
+        return Err(format!("generate returned a prompt of {length} bytes; it must end with a user's message"));
+    }
+    Ok(conversation)
+}
+
+/// A score: an int or a float in [0, 1], and nothing that merely looks like one.
+pub(super) fn score(value: &Value) -> Result<Verdict, String> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        _ => None,
+    };
+    number.and_then(Verdict::scored).ok_or_else(|| {
+        let shown: String = value.to_string().chars().take(60).collect();
+        format!("{} {shown}, not a float from 0.0 to 1.0", kind(value))
+    })
+}
+
+/// The next state and what is said, in what `step` returned.
+pub(super) fn step(value: Value) -> Result<(Value, Turn), String> {
+    let Value::Object(mut members) = value else { return Err(format!("step returned {}, not a dict", kind(&value))) };
+    only(&members, &["state", "message", "score"]).map_err(|name| format!("step returned an unknown key {name:?}"))?;
+    let state = members.remove("state").unwrap_or_default();
+    match (members.remove("message"), members.remove("score")) {
+        (None, Some(value)) => {
+            let verdict = score(&value).map_err(|problem| format!("step returned the score {problem}"))?;
+            Ok((state, Turn::Done(verdict)))
+        }
+        (Some(Value::String(text)), None) => Ok((state, Turn::Continue(Message::user(text)))),
+        _ => Err("step returned neither a \"score\" nor a \"message\" that is a str, or both".to_owned()),
+    }
+}
+
+/// One reply or a list of them.
+pub(super) fn replies(value: &Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::String(text) => Ok(vec![text.clone()]),
+        Value::Array(items) if !items.is_empty() => items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| format!("a list that holds {}", kind(item))))
+            .collect(),
+        _ => Err(format!("{}, not a str or a list of str", kind(value))),
+    }
+}
+
+fn only<'a>(members: &'a Map<String, Value>, known: &[&str]) -> Result<(), &'a str> {
+    members.keys().find(|name| !known.contains(&name.as_str())).map_or(Ok(()), |name| Err(name))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "None",
+        Value::Bool(_) => "a bool",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a str",
+        Value::Array(_) => "a list",
+        Value::Object(members) if members.keys().any(|name| name.starts_with('$')) => "a special value",
+        Value::Object(_) => "a dict",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_numbers_from_zero_to_one_are_scores() {
+        for good in [json!(0), json!(1), json!(0.0), json!(0.25), json!(1.0)] {
+            assert!(score(&good).is_ok(), "{good}");
+        }
+        let bad = [
+            json!(true),
+            json!("1.0"),
+            json!(1.5),
+            json!(-1),
+            json!(null),
+            json!([1]),
+            json!({"$float": "nan"}),
+            json!({"$int": "0xfffffffffffffffff"}),
+        ];
+        for bad in bad {
+            assert!(score(&bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_step_continues_or_ends_and_never_both() {
+        let good = [json!({"score": 0.5}), json!({"state": 1, "message": "go on"}), json!({"message": "go on"})];
+        for good in good {
+            assert!(step(good.clone()).is_ok(), "{good}");
+        }
+        let bad = [
+            json!({}),
+            json!([]),
+            json!({"score": 1, "message": "x"}),
+            json!({"message": 1}),
+            json!({"done": 1, "score": 1}),
+        ];
+        for bad in bad {
+            assert!(step(bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_a_text_or_messages_that_end_with_the_users() {
+        let user = json!({"role": "user", "content": "hi"});
+        let reply = json!({"role": "assistant", "content": "hi"});
+        let cases = [
+            (json!({"prompt": "hi", "private": null}), true),
+            (json!({"prompt": [user, reply, user], "private": {}}), true),
+            (json!({"prompt": [user, reply], "private": {}}), false),
+            (json!({"prompt": [], "private": {}}), false),
+            (json!({"prompt": "", "private": {}}), false),
+            (json!({"prompt": "hi"}), false),
+            (json!({"prompt": "hi", "private": {}, "answer": 1}), false),
+            (json!({"prompt": 1, "private": {}}), false),
+            (json!("hi"), false),
+        ];
+        for (value, accepted) in cases {
+            assert_eq!(opening(&value).is_ok(), accepted, "{value}");
+        }
+    }
+}

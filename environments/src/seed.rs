@@ -1,0 +1,119 @@
+//! The number a task is a function of, and the integers drawn from it.
+
+use serde::{Deserialize, Serialize};
+
+/// The number that a task is a pure function of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seed(pub u64);
+
+/// An endless stream of integers: BLAKE3 in its extendable-output mode over a label and the seed.
+///
+/// The same label and seed give the same integers on every machine and in every version; there are no floats in it.
+pub struct Draws {
+    stream: blake3::OutputReader,
+}
+
+impl Draws {
+    /// The stream of a seed for one purpose; different labels or attempts give unrelated streams.
+    pub fn new(label: &str, seed: Seed, attempt: u32) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("dethrone environments 1 draws");
+        hasher.update(&(label.len() as u64).to_le_bytes());
+        hasher.update(label.as_bytes());
+        hasher.update(&seed.0.to_le_bytes());
+        hasher.update(&attempt.to_le_bytes());
+        Self { stream: hasher.finalize_xof() }
+    }
+
+    /// A whole 64-bit word.
+    pub fn word(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.stream.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    /// Uniform in `0..bound`; `bound` must not be zero.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        assert!(bound > 0, "invariant: a range to draw from is not empty");
+        // Words above the largest multiple of the bound are thrown away, so that no value is favoured.
+        let limit = u64::MAX - (u64::MAX % bound + 1) % bound;
+        loop {
+            let word = self.word();
+            if word <= limit {
+                return word % bound;
+            }
+        }
+    }
+
+    /// Uniform in `low..=high`.
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
+        let span = high.checked_sub(low).and_then(|span| u64::try_from(span).ok()).expect("invariant: low <= high");
+        low + i64::try_from(self.below(span + 1)).expect("invariant: the span fits")
+    }
+
+    /// Uniform index into something of this length.
+    pub fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("invariant: an index fits")
+    }
+
+    /// One of the items, each as likely as the others.
+    pub fn choose<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.index(items.len())]
+    }
+
+    /// True once in `times` on average.
+    pub fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    /// Puts the items in a uniformly drawn order.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.index(last + 1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stream_of_a_seed_never_changes() {
+        let mut draws = Draws::new("test", Seed(7), 0);
+        let words: Vec<u64> = (0..3).map(|_| draws.below(1_000_000)).collect();
+        assert_eq!(words, FIRST_OF_SEED_7);
+    }
+
+    const FIRST_OF_SEED_7: [u64; 3] = [0, 0, 0];
+
+    #[test]
+    fn labels_seeds_and_attempts_give_unrelated_streams() {
+        let first = |label, seed, attempt| Draws::new(label, Seed(seed), attempt).word();
+        let words = [first("a", 0, 0), first("b", 0, 0), first("a", 1, 0), first("a", 0, 1), first("a\0", 0, 0)];
+        for (index, word) in words.iter().enumerate() {
+            assert!(!words[..index].contains(word));
+        }
+    }
+
+    #[test]
+    fn draws_stay_in_range_and_reach_both_ends() {
+        let mut draws = Draws::new("range", Seed(1), 0);
+        let mut seen = [false; 7];
+        for _ in 0..500 {
+            let value = draws.between(-3, 3);
+            seen[usize::try_from(value + 3).unwrap()] = true;
+        }
+        assert_eq!(seen, [true; 7]);
+        assert_eq!(draws.below(1), 0);
+    }
+
+    #[test]
+    fn a_shuffle_keeps_every_item() {
+        let mut items: Vec<u32> = (0..50).collect();
+        Draws::new("shuffle", Seed(2), 0).shuffle(&mut items);
+        assert_ne!(items, (0..50).collect::<Vec<_>>());
+        items.sort_unstable();
+        assert_eq!(items, (0..50).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,46 @@
+//! Every built-in environment, at every tier, survives the check that researchers' environments must survive.
+
+use std::sync::{Arc, LazyLock};
+
+use environments::{
+    Environment, catalog,
+    check::{CheckSettings, check},
+};
+use sandboxes::{Artifact, Sandbox, SandboxSettings, cache_folder};
+
+static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
+    let cache = cache_folder().unwrap_or_else(std::env::temp_dir);
+    let artifact = Artifact::ensure(&cache, &|_| ()).expect("the guest can be built");
+    Sandbox::open(SandboxSettings::default(), &artifact).expect("the sandbox opens")
+});
+
+async fn survives(name: &str) {
+    let sandbox = SANDBOX.for_another_caller();
+    for tier in 0..catalog::tiers(name).expect("the name is known") {
+        let environment: Arc<dyn Environment> = catalog::open(name, Some(tier), &sandbox).expect("the tier is known");
+        let settings = CheckSettings { tasks: 1_000, distinct: 700, judged: 120, first_seed: 1 };
+        let report = check(&*environment, &settings).await.expect("the sandbox works");
+        println!("{report}");
+        assert!(report.passed(), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn satisfiability_survives_the_check() {
+    survives("sat").await;
+}
+
+#[tokio::test]
+async fn abduction_survives_the_check() {
+    survives("abduction").await;
+}
+
+#[tokio::test]
+async fn deduction_survives_the_check() {
+    survives("deduction").await;
+}
+
+#[tokio::test]
+async fn coding_survives_the_check() {
+    survives("coding").await;
+}
