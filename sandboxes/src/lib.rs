@@ -1,1 +1,50 @@
 //! Running untrusted code in wasmtime: one program, one instance, deterministic limits.
+//!
+//! Everything a miner's model wrote is hostile. A program runs in a CPython of its own that has no files, no network, no
+//! environment, no clock and no entropy; what it uses is bounded by numbers that come out the same on every machine; and
+//! what it answers is data that the host bounds and checks. Nothing that a program must not know is ever inside.
+//!
+//! # Plain data
+//!
+//! What a function takes and returns crosses the border as JSON. Every value has one form, and the form can be read back:
+//!
+//! | Python | JSON |
+//! |---|---|
+//! | `None`, `bool`, `str`, `list` | `null`, boolean, string, array |
+//! | `int` from `-2**63` to `2**64 - 1` | number without fraction |
+//! | `int` beyond that | `{"$int": "0x..."}` (or `"-0x..."`) |
+//! | `float`, finite | number with a fraction or exponent, so that `1.0` stays a float |
+//! | `float`, not finite | `{"$float": "nan"}`, `"inf"`, `"-inf"` |
+//! | `tuple` | `{"$tuple": [...]}` |
+//! | `dict` whose keys are all `str` without a leading `$` | object (an order is kept on the way, though `serde_json::Value` may sort it) |
+//! | any other `dict` | `{"$dict": [[key, value], ...]}` |
+//! | `set`, `frozenset` | `{"$set": [...]}`, `{"$frozenset": [...]}`, sorted by their JSON text |
+//! | `bytes` | `{"$bytes": "<hex>"}` |
+//! | `complex` | `{"$complex": [real, imaginary]}` |
+//!
+//! Types are compared exactly: an instance of a subclass (a `bool` aside) is not plain, nor is a string with a lone
+//! surrogate, nor anything nested deeper than [`plain::DEEPEST`]. A function that returns such a value has raised.
+
+pub mod artifact;
+mod cache;
+mod component;
+mod engine;
+mod error;
+mod instance;
+mod limits;
+mod outcome;
+pub mod package;
+pub mod plain;
+mod pool;
+mod progress;
+mod sandbox;
+mod world;
+
+pub use artifact::Artifact;
+pub use cache::cache_folder;
+pub use error::SandboxError;
+pub use limits::Limits;
+pub use outcome::{Ending, Outcome};
+pub use package::{Package, PackageError};
+pub use progress::{Progress, Step};
+pub use sandbox::{Call, Program, Sandbox, SandboxSettings};

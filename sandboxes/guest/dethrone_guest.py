@@ -1,0 +1,201 @@
+"""The Python side of the sandbox: executes a program, calls its functions, carries plain data in and out.
+
+It shares the interpreter with hostile code, so nothing here is a defence: the host bounds and checks all that comes out.
+Everything a program may import is imported here, before the heap is captured; there are no files to import from later.
+"""
+
+import abc, argparse, array, ast, asyncio, atexit, base64, binascii, bisect, builtins, calendar, cmath, codecs, collections
+import collections.abc, colorsys, contextlib, contextvars, copy, copyreg, csv, dataclasses, datetime, decimal, difflib, dis
+import encodings.ascii, encodings.idna, encodings.latin_1, encodings.punycode, encodings.unicode_escape, encodings.utf_16
+import encodings.utf_32, encodings.utf_8, encodings.utf_8_sig, enum, errno, fnmatch, fractions, functools, gc, graphlib
+import hashlib, heapq, hmac, html, html.parser, importlib, importlib.util, inspect, io, itertools, json, keyword, linecache
+import locale, logging, marshal, math, numbers, opcode, operator, os, pathlib, pickle, platform, posixpath, pprint, queue
+import random, re, reprlib, secrets, select, shlex, signal, statistics, string, stringprep, struct, sys, textwrap, threading
+import time, timeit, token, tokenize, traceback, types, typing, unicodedata, unittest, unittest.mock, urllib.parse, uuid
+import warnings, weakref, zlib, zoneinfo, _strptime
+
+import wit_world
+from wit_world import Ending
+
+PROGRAM = "<program>"
+DEEPEST = 96  # levels of nesting in plain data; the host refuses 128
+LONGEST_NOTE = 2000  # characters told of an exception
+
+_names = {}  # what the program defined
+_parse, _write = json.loads, json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+class NotPlain(TypeError):
+    """A value that cannot leave the instance it lives in."""
+
+
+def pack(value, depth=0):
+    """Turns plain data into what JSON can hold; the tags are described in the crate's documentation."""
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if kind is str:
+        if not value.isascii():
+            value.encode()  # a lone surrogate raises here
+        return value
+    if kind is int:
+        return value if -0x8000000000000000 <= value < 0x10000000000000000 else {"$int": hex(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {"$float": repr(value)}
+    if depth >= DEEPEST:
+        raise NotPlain("nested too deeply to leave the sandbox")
+    depth += 1
+    if kind is list:
+        return [pack(item, depth) for item in value]
+    if kind is tuple:
+        return {"$tuple": [pack(item, depth) for item in value]}
+    if kind is dict:
+        if all(type(key) is str and not key.startswith("$") for key in value):
+            return {pack(key): pack(item, depth) for key, item in value.items()}
+        return {"$dict": [[pack(key, depth), pack(item, depth)] for key, item in value.items()]}
+    if kind is set or kind is frozenset:
+        return {"$set" if kind is set else "$frozenset": sorted((pack(item, depth) for item in value), key=_write)}
+    if kind is bytes:
+        return {"$bytes": value.hex()}
+    if kind is complex:
+        return {"$complex": [pack(value.real), pack(value.imag)]}
+    raise NotPlain(f"a value of type {kind.__name__} cannot leave the sandbox")
+
+
+def unpack(value):
+    """The inverse of `pack`."""
+    kind = type(value)
+    if kind is list:
+        return [unpack(item) for item in value]
+    if kind is dict:
+        if len(value) == 1:
+            ((key, item),) = value.items()
+            if key.startswith("$"):
+                return _untag(key, item)
+        return {key: unpack(item) for key, item in value.items()}
+    return value
+
+
+def _untag(tag, item):
+    match tag:
+        case "$int":
+            return int(item, 16)
+        case "$float":
+            return float(item)
+        case "$tuple":
+            return tuple(unpack(each) for each in item)
+        case "$dict":
+            return {unpack(key): unpack(each) for key, each in item}
+        case "$set":
+            return {unpack(each) for each in item}
+        case "$frozenset":
+            return frozenset(unpack(each) for each in item)
+        case "$bytes":
+            return bytes.fromhex(item)
+        case "$complex":
+            return complex(unpack(item[0]), unpack(item[1]))
+    raise ValueError(f"unknown tag {tag}")
+
+
+class CandidateError(Exception):
+    """What the candidate raised, carried over as text."""
+
+
+def candidate(function):
+    """A function that runs in the candidate's instance; only plain data passes in either direction."""
+
+    def ask(*arguments):
+        try:
+            answer = wit_world.ask(function, _write([pack(argument) for argument in arguments]))
+        except Exception as refusal:
+            raise CandidateError(getattr(refusal, "value", "the candidate could not be asked")) from None
+        return unpack(_parse(answer))
+
+    return ask
+
+
+def _note(error):
+    try:
+        text = f"{type(error).__name__}: {error}"
+        return text[:LONGEST_NOTE].encode(errors="backslashreplace")
+    except BaseException:
+        return b"an exception that cannot be shown"
+
+
+def _report(error):
+    """Prints what an interpreter prints of an uncaught exception and says how the program ended."""
+    kind = type(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.endswith("dethrone_guest.py"):
+        trace = trace.tb_next
+    error.__traceback__ = trace
+    sys.excepthook(kind, error, trace)
+    return Ending.OUT_OF_MEMORY if kind is MemoryError else Ending.RAISED
+
+
+def _exited(exit):
+    """What `sys.exit` means: nothing and 0 are success, a number is a status, anything else is printed."""
+    if exit.code is None or exit.code == 0:
+        return Ending.EXITED
+    if type(exit.code) is not int:
+        print(exit.code, file=sys.stderr)
+    return Ending.RAISED
+
+
+def _attempt(action):
+    try:
+        action()
+    except SystemExit as exit:
+        return _exited(exit)
+    except BaseException as error:
+        return _report(error)
+    return Ending.FINISHED
+
+
+class WitWorld(wit_world.WitWorld):
+    """The exports of `world.wit`."""
+
+    def load(self, source):
+        module = types.ModuleType("__main__")
+        module.__builtins__ = builtins
+        sys.modules["__main__"] = module
+        global _names
+        _names = module.__dict__
+        return _attempt(lambda: exec(compile(source, PROGRAM, "exec", dont_inherit=True), _names))
+
+    def call(self, function, arguments):
+        try:
+            value = _names[function](*[unpack(argument) for argument in _parse(arguments)])
+            return Ending.FINISHED, _write(pack(value)).encode()
+        except SystemExit as exit:
+            _exited(exit)
+            return Ending.RAISED, _note(exit)
+        except BaseException as error:
+            return _report(error), _note(error)
+
+    def finish(self):
+        ending = _attempt(atexit._run_exitfuncs)
+        for stream in (sys.stdout, _out, sys.stderr, _err):
+            try:
+                stream.flush()
+            except BaseException:
+                pass
+        return ending
+
+
+# Streams as `python3` has them, rather than the unbuffered ones of the build.
+_out = sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", newline="\n", closefd=False)
+_err = sys.stderr = sys.__stderr__ = open(
+    2, "w", encoding="utf-8", errors="backslashreplace", newline="\n", buffering=1, closefd=False
+)
+sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+
+# Nothing can be imported from files later, so nothing needs to look for them.
+sys.path.clear()
+sys.path_hooks.clear()
+sys.path_importer_cache.clear()
+sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__name__ != "PathFinder"]
+sys.argv[:] = [PROGRAM]
+linecache.clearcache()
+gc.collect()
+gc.freeze()

@@ -1,0 +1,77 @@
+//! The cache folder: where it is, how one process at a time fills an entry, and how an entry appears all at once.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folder that downloads and builds are kept in: `$DETHRONE_CACHE`, else `$XDG_CACHE_HOME/dethrone`, else
+/// `~/.cache/dethrone`; `None` where none of the three is set.
+pub fn cache_folder() -> Option<PathBuf> {
+    folder_from(|name| std::env::var_os(name))
+}
+
+fn folder_from(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("DETHRONE_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|base| base.join("dethrone")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache").join("dethrone")))
+}
+
+/// Holds the entry `name` of `folder` against other processes until dropped; `waiting` is called if there is one already.
+pub(crate) fn lock(folder: &Path, name: &str, waiting: impl FnOnce()) -> io::Result<File> {
+    fs::create_dir_all(folder)?;
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join(format!("{name}.lock")))?;
+    if file.try_lock().is_err() {
+        waiting();
+        file.lock()?;
+    }
+    Ok(file)
+}
+
+/// Writes a file that is either absent or complete.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    let file = File::create(&unfinished)?;
+    io::Write::write_all(&mut &file, bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)
+}
+
+/// Removes a folder that an earlier, interrupted attempt may have left.
+pub(crate) fn clear(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(variables: &[(&str, &str)], expected: Option<&str>) {
+        let found = folder_from(|name| variables.iter().find(|row| row.0 == name).map(|row| OsString::from(row.1)));
+        assert_eq!(found, expected.map(PathBuf::from), "{variables:?}");
+    }
+
+    #[test]
+    fn the_most_specific_variable_decides() {
+        check(&[("DETHRONE_CACHE", "/a"), ("XDG_CACHE_HOME", "/b"), ("HOME", "/c")], Some("/a"));
+        check(&[("XDG_CACHE_HOME", "/b"), ("HOME", "/c")], Some("/b/dethrone"));
+        check(&[("HOME", "/c")], Some("/c/.cache/dethrone"));
+        check(&[("DETHRONE_CACHE", ""), ("HOME", "/c")], Some("/c/.cache/dethrone"));
+        check(&[], None);
+    }
+
+    #[test]
+    fn a_lock_is_exclusive_and_freed_on_drop() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock(folder.path(), "entry", || panic!("nobody else holds it")).unwrap();
+        let other = File::options().write(true).open(folder.path().join("entry.lock")).unwrap();
+        assert!(other.try_lock().is_err());
+        drop(held);
+        assert!(other.try_lock().is_ok());
+    }
+}

@@ -1,0 +1,187 @@
+//! The contract: hostile programs in, outcomes out.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use wasmtime::Engine;
+
+use crate::artifact::Artifact;
+use crate::engine;
+use crate::error::SandboxError;
+use crate::instance::{Answer, Guest, Loaded, Template};
+use crate::limits::Limits;
+use crate::outcome::{Ending, Outcome};
+use crate::pool::{CallerId, Pool};
+use crate::world::World;
+
+/// How a sandbox is set up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxSettings {
+    /// How many programs run at once; one thread each.
+    pub slots: usize,
+    /// What a program may use unless its job says otherwise; no job may have more memory than this.
+    pub limits: Limits,
+    /// Wall-clock time after which a running program is taken for host trouble. Fuel is what bounds a program; this is
+    /// the net below it and must be far longer than the fuel lasts.
+    pub deadline: Duration,
+}
+
+impl Default for SandboxSettings {
+    fn default() -> Self {
+        let slots = thread::available_parallelism().map_or(1, usize::from);
+        Self { slots, limits: Limits::default(), deadline: Duration::from_secs(120) }
+    }
+}
+
+/// A program with its standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Program {
+    /// Python source.
+    pub source: String,
+    /// What it reads from standard input.
+    pub stdin: String,
+    /// What its clock and its entropy are functions of.
+    pub seed: u64,
+    /// Other limits than the sandbox's.
+    pub limits: Option<Limits>,
+}
+
+/// A function of a program, called once.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Call {
+    /// Python source; executed first.
+    pub source: String,
+    /// The name of a function it defines.
+    pub function: String,
+    /// An array of [plain data](crate#plain-data).
+    pub arguments: Value,
+    /// What its clock and its entropy are functions of.
+    pub seed: u64,
+    /// Other limits than the sandbox's.
+    pub limits: Option<Limits>,
+}
+
+/// Runs hostile programs. Cheap to clone; clones share the threads and one place in the queue.
+#[derive(Clone)]
+pub struct Sandbox {
+    runtime: Arc<Runtime>,
+    pool: Arc<Pool>,
+    caller: CallerId,
+}
+
+/// What a worker needs to run a guest.
+pub(crate) struct Runtime {
+    template: Template,
+    settings: SandboxSettings,
+}
+
+impl Sandbox {
+    /// Starts the threads and reserves the memory for `settings.slots` programs at a time.
+    pub fn open(settings: SandboxSettings, artifact: &Artifact) -> Result<Self, SandboxError> {
+        if settings.slots == 0 {
+            return Err(SandboxError::Settings("slots must be at least 1".to_owned()));
+        }
+        // A judge uses two instances at once: the tests and the candidate.
+        let instances = u32::try_from(settings.slots.saturating_mul(2))
+            .map_err(|_| SandboxError::Settings(format!("{} slots are too many", settings.slots)))?;
+        let runtime = |error: wasmtime::Error| SandboxError::Runtime(format!("{error:#}"));
+        let engine = Engine::new(&engine::pooled(instances, &settings.limits)).map_err(runtime)?;
+        let component = artifact.compiled().load(&engine).map_err(runtime)?;
+        let template = Template::new(&engine, &component).map_err(runtime)?;
+        let pool = Pool::start(&engine, settings.slots)
+            .map_err(|error| SandboxError::Runtime(format!("no threads could be started: {error}")))?;
+        let caller = pool.caller();
+        Ok(Self { runtime: Arc::new(Runtime { template, settings }), pool: Arc::new(pool), caller })
+    }
+
+    /// A handle with a place of its own in the queue: callers take turns, so that one of them cannot starve the others.
+    pub fn for_another_caller(&self) -> Self {
+        Self { caller: self.pool.caller(), ..self.clone() }
+    }
+
+    /// Runs a program. Dropping the future ends it.
+    pub async fn run(&self, job: Program) -> Result<Outcome, SandboxError> {
+        let limits = self.limits(job.limits)?;
+        if let Some(refused) = refused(&job.source, &limits) {
+            return Ok(refused);
+        }
+        let runtime = Arc::clone(&self.runtime);
+        let work = move |cancelled: &Arc<AtomicBool>| {
+            let mut guest = runtime.guest(limits, job.seed, job.stdin, cancelled)?;
+            let ending = match guest.load(&job.source)? {
+                Loaded::Ready | Loaded::Exited => Ending::Finished,
+                Loaded::Over(ending) => ending,
+            };
+            guest.finish(ending)
+        };
+        self.pool.submit(self.caller, work).await
+    }
+
+    /// Executes a program and calls one of its functions. Dropping the future ends it.
+    pub async fn call(&self, job: Call) -> Result<Outcome, SandboxError> {
+        let limits = self.limits(job.limits)?;
+        if let Some(refused) = refused(&job.source, &limits) {
+            return Ok(refused);
+        }
+        let runtime = Arc::clone(&self.runtime);
+        let work = move |cancelled: &Arc<AtomicBool>| {
+            let mut guest = runtime.guest(limits, job.seed, String::new(), cancelled)?;
+            let (ending, answer) = match guest.load(&job.source)? {
+                Loaded::Ready => guest.call(&job.function, &job.arguments.to_string())?,
+                // A program that left before its function was called has no function.
+                Loaded::Exited => (Ending::Raised, Answer::Over),
+                Loaded::Over(ending) => {
+                    (if ending == Ending::Finished { Ending::Raised } else { ending }, Answer::Over)
+                }
+            };
+            let mut outcome = guest.finish(ending)?;
+            if let (Ending::Finished, Answer::Value(bytes)) = (outcome.ending, answer) {
+                outcome.value = serde_json::from_slice(&bytes).ok();
+            } else if outcome.ending == Ending::Finished {
+                outcome.ending = Ending::Raised;
+            }
+            Ok(outcome)
+        };
+        self.pool.submit(self.caller, work).await
+    }
+
+    fn limits(&self, asked: Option<Limits>) -> Result<Limits, SandboxError> {
+        let most = self.runtime.settings.limits;
+        match asked {
+            None => Ok(most),
+            Some(limits) if limits.memory_bytes <= most.memory_bytes => Ok(limits),
+            Some(limits) => Err(SandboxError::TooMuchMemory { asked: limits.memory_bytes, most: most.memory_bytes }),
+        }
+    }
+}
+
+impl Runtime {
+    fn guest(
+        &self,
+        limits: Limits,
+        seed: u64,
+        stdin: String,
+        cancelled: &Arc<AtomicBool>,
+    ) -> Result<Guest<'_>, SandboxError> {
+        let world = World::new(limits, seed, stdin, Arc::clone(cancelled), self.settings.deadline);
+        Guest::new(&self.template, world)
+    }
+}
+
+/// A program that is too long is refused unseen.
+fn refused(source: &str, limits: &Limits) -> Option<Outcome> {
+    let length = source.len() as u64;
+    (length > limits.source_bytes).then(|| Outcome {
+        ending: Ending::Raised,
+        stdout: String::new(),
+        stderr: format!("the program is {length} bytes long; at most {} are read\n", limits.source_bytes),
+        value: None,
+        fuel: 0,
+        memory_bytes: 0,
+    })
+}
