@@ -5,6 +5,7 @@
 //! Environments and entries are indices; names belong to the caller.
 #![forbid(unsafe_code)]
 
+pub mod consensus;
 pub mod duel;
 pub mod eprocess;
 pub mod explain;

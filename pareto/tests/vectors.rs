@@ -1,5 +1,6 @@
 //! The published rules, checked against results of their reference implementations.
 
+use pareto::consensus::{Epoch, EpochResult, run_epoch};
 use pareto::mechanisms::{FourStage, Standing, WindowEnvironment, WindowScores, WindowVerdict, judge};
 use serde_json::Value;
 
@@ -71,4 +72,23 @@ fn the_four_stage_rule_gives_every_recorded_field_the_weights_its_reference_does
         let total = weights.iter().sum::<f64>() + burned;
         assert!((total - 1.0).abs() < 1e-12, "case {place}: the weights sum to {total}");
     }
+}
+
+#[test]
+fn every_recorded_epoch_is_computed_to_the_bit() {
+    let path = format!("{}/../tests/fixtures/vectors/yuma.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let vectors = file["vectors"].as_array().unwrap();
+    assert_eq!(vectors.len(), 70);
+    let mut wrong = Vec::new();
+    for (place, vector) in vectors.iter().enumerate() {
+        let epoch: Epoch = serde_json::from_value(vector["input"].clone()).unwrap();
+        let expected: EpochResult = serde_json::from_value(vector["runtime"].clone()).unwrap();
+        let found = run_epoch(&epoch).unwrap();
+        if found != expected {
+            wrong.push((place, epoch.yuma3, epoch.liquid, epoch.bonds_penalty));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of 70: {wrong:?}", wrong.len());
 }

@@ -1,0 +1,10 @@
+//! What the chain makes of all validators' weights: one Yuma Consensus epoch, and what disagreeing would cost.
+//!
+//! The arithmetic is the chain's own, bit for bit: fixed point with 32 fractional bits, saturating, truncating.
+
+mod epoch;
+mod fixed;
+mod outlook;
+
+pub use epoch::{Epoch, EpochError, EpochResult, SparseRow, run_epoch};
+pub use outlook::{Outlook, OutlookEpoch, outlook};
