@@ -1,5 +1,12 @@
 //! What is checked before a stranger's files are used: limits, and the refusals that tell a miner what to change.
 
+mod admitted;
+mod files;
+mod finite;
+mod limits;
 mod refusal;
+mod shapes;
 
+pub use admitted::{Admitted, admit};
+pub use limits::{FiniteCheck, Limits};
 pub use refusal::Refusal;

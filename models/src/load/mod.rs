@@ -3,11 +3,14 @@
 //! Nothing here trusts a length, an offset, a name or a count found in a file: each is checked against what is really
 //! there before anything is allocated, and what does not hold is a [`Refusal`](crate::admission::Refusal).
 
+pub(crate) mod chat_files;
 mod encoding;
 mod error;
 pub mod gguf;
 mod json_style;
+mod loaded;
 mod mapped;
+pub mod prompter;
 pub mod safetensors;
 pub mod template;
 mod tensor_source;
@@ -16,6 +19,8 @@ pub mod tokenizer;
 pub use encoding::Encoding;
 pub use error::LoadError;
 pub use gguf::Gguf;
+pub use loaded::LoadedModel;
+pub use prompter::Prompter;
 pub use safetensors::Safetensors;
 pub use template::{ChatTemplate, Message, NamedTokens, Role};
 pub use tensor_source::{Stored, TensorSource};

@@ -1,0 +1,143 @@
+//! The door: what a snapshot has to be before its tensors are read.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Limits, Refusal, files, files::TensorFiles, finite, shapes};
+use crate::{
+    config::ModelConfig,
+    load::{Gguf, LoadError, NamedTokens, Prompter, Safetensors, TensorSource, Tokenizer, tokenizer},
+    snapshot::Snapshot,
+};
+use crate::load::{ChatTemplate, chat_files::ChatFiles, gguf::Content};
+
+/// Keys of a configuration that ask for code from the repository.
+const REMOTE_CODE: [&str; 2] = ["auto_map", "custom_pipelines"];
+
+/// A model that may be loaded: everything small was read, everything large was measured.
+pub struct Admitted {
+    /// The files.
+    pub snapshot: Snapshot,
+    /// The configuration in the form of a `config.json`.
+    pub config_json: Value,
+    /// The configuration as understood.
+    pub config: ModelConfig,
+    /// The tensors, which fit the configuration.
+    pub tensors: Box<dyn TensorSource>,
+    /// The text side.
+    pub prompter: Prompter,
+    /// Tokens that end a reply, sorted.
+    pub stop_tokens: Vec<u32>,
+}
+
+/// Checks a snapshot; the error is a refusal unless this machine could not read a file.
+pub fn admit(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadError> {
+    check_size(snapshot, limits)?;
+    let names = snapshot.files.iter().map(|file| file.name.as_str());
+    let kind = files::tensor_files(names)?.map_or(TensorFiles::Safetensors, TensorFiles::Gguf);
+    let admitted = match kind {
+        TensorFiles::Safetensors => admit_safetensors(snapshot)?,
+        TensorFiles::Gguf(file) => admit_gguf(snapshot, &file)?,
+    };
+    shapes::check(&admitted.config, admitted.tensors.as_ref())?;
+    if let Some(tokenizer) = &admitted.prompter.tokenizer {
+        let (largest, rows) = (tokenizer.largest(), admitted.config.vocabulary);
+        if largest as usize >= rows {
+            return Err(Refusal::Vocabulary { largest, rows }.into());
+        }
+    }
+    finite::check(admitted.tensors.as_ref(), limits.finite)?;
+    Ok(admitted)
+}
+
+fn check_size(snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
+    let too_large = |what: &str, bytes: u64, limit: u64| Refusal::TooLarge { what: what.to_owned(), bytes, limit };
+    if snapshot.size() > limits.bytes {
+        return Err(too_large("the model", snapshot.size(), limits.bytes));
+    }
+    if snapshot.files.len() > limits.files {
+        let (files, limit) = (snapshot.files.len().to_string(), limits.files);
+        let hint = format!("at most {limit} files are allowed; merge shards or remove what is not needed");
+        return Err(Refusal::Setting { key: "the number of files".to_owned(), value: files, hint });
+    }
+    Ok(())
+}
+
+fn admit_safetensors(snapshot: &Snapshot) -> Result<Admitted, LoadError> {
+    let hint = "publish the configuration that the model was saved with".to_owned();
+    let missing = || Refusal::MissingFile { file: "config.json".to_owned(), hint };
+    let config_json = files::json(snapshot, "config.json")?.ok_or_else(missing)?;
+    let tokenizer_config = files::json(snapshot, "tokenizer_config.json")?;
+    check_config(&config_json, tokenizer_config.as_ref())?;
+    let config = ModelConfig::parse(&config_json)?;
+    let tensors = Safetensors::open(snapshot)?;
+    let tokenizer = files::bytes(snapshot, "tokenizer.json", tokenizer::LARGEST_FILE)?;
+    let tokenizer = tokenizer.map(|bytes| Tokenizer::parse(&bytes)).transpose()?;
+    let chat = ChatFiles {
+        tokenizer_config,
+        special_tokens_map: files::json(snapshot, "special_tokens_map.json")?,
+        jinja: files::text(snapshot, "chat_template.jinja")?,
+        json: files::json(snapshot, "chat_template.json")?,
+    };
+    let prompter = Prompter { template: chat.template()?, tokenizer };
+    let generation = files::json(snapshot, "generation_config.json")?;
+    let stop_tokens = stop_tokens(&config, generation.as_ref());
+    let tensors = Box::new(tensors);
+    Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, prompter, stop_tokens })
+}
+
+fn admit_gguf(snapshot: &Snapshot, file: &str) -> Result<Admitted, LoadError> {
+    let source = Gguf::open(&snapshot.root.join(file))?;
+    let config_json = source.config().clone();
+    let config = ModelConfig::parse(&config_json)?;
+    let content = source.content()?;
+    let tokenizer = Tokenizer::from_gguf(&content)?;
+    let template = content.text("tokenizer.chat_template").map(|text| ChatTemplate::parse(text, named_tokens(&content)));
+    let prompter = Prompter { tokenizer, template: template.transpose()? };
+    let stop_tokens = stop_tokens(&config, None);
+    drop(content);
+    let tensors = Box::new(source);
+    Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, prompter, stop_tokens })
+}
+
+fn check_config(config: &Value, tokenizer_config: Option<&Value>) -> Result<(), Refusal> {
+    let files = [("config.json", Some(config)), ("tokenizer_config.json", tokenizer_config)];
+    for (file, value) in files.into_iter().filter_map(|(file, value)| Some((file, value?))) {
+        let wanted = |key: &&&str| value.get(**key).is_some_and(|value| !value.is_null());
+        if let Some(key) = REMOTE_CODE.iter().find(wanted) {
+            return Err(Refusal::RemoteCode { file: file.to_owned(), key: (*key).to_owned() });
+        }
+    }
+    match &config["quantization_config"] {
+        Value::Null => Ok(()),
+        found => Err(Refusal::Setting {
+            key: "quantization_config".to_owned(),
+            value: found["quant_method"].to_string(),
+            hint: "publish F32, F16 or BF16 tensors, or a GGUF file".to_owned(),
+        }),
+    }
+}
+
+/// The end tokens of the configuration and of `generation_config.json`.
+fn stop_tokens(config: &ModelConfig, generation: Option<&Value>) -> Vec<u32> {
+    let listed = generation.map(|generation| &generation["eos_token_id"]);
+    let listed = match listed {
+        Some(Value::Array(ids)) => ids.as_slice(),
+        Some(id) => std::slice::from_ref(id),
+        None => &[],
+    };
+    let listed = listed.iter().filter_map(Value::as_u64).filter_map(|id| u32::try_from(id).ok());
+    let known = |id: &u32| (*id as usize) < config.vocabulary;
+    config.end_tokens.iter().copied().chain(listed).filter(known).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The written forms of the tokens that a GGUF file names by their ids.
+fn named_tokens(content: &Content<'_>) -> NamedTokens {
+    let tokens = content.texts("tokenizer.ggml.tokens").unwrap_or_default();
+    let token = |key: &str| {
+        let id = content.count(&format!("tokenizer.ggml.{key}_token_id"))?;
+        tokens.get(usize::try_from(id).ok()?).map(|token| (*token).to_owned())
+    };
+    NamedTokens { bos: token("bos"), eos: token("eos"), unk: token("unknown"), pad: token("padding") }
+}

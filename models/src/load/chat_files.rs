@@ -1,0 +1,80 @@
+//! What a folder says about tokens and turns: `tokenizer_config.json`, `chat_template.jinja` and their like.
+
+use serde_json::Value;
+
+use super::{ChatTemplate, NamedTokens};
+use crate::admission::Refusal;
+
+/// The files as read; each may be missing.
+#[derive(Debug, Default)]
+pub(crate) struct ChatFiles {
+    /// `tokenizer_config.json`.
+    pub(crate) tokenizer_config: Option<Value>,
+    /// `special_tokens_map.json`.
+    pub(crate) special_tokens_map: Option<Value>,
+    /// `chat_template.jinja`.
+    pub(crate) jinja: Option<String>,
+    /// `chat_template.json`.
+    pub(crate) json: Option<Value>,
+}
+
+impl ChatFiles {
+    /// The template, if the model has one: a file of its own goes before the one in the configuration.
+    pub(crate) fn template(&self) -> Result<Option<ChatTemplate>, Refusal> {
+        let inside = |value: &Option<Value>| value.as_ref().and_then(|value| default_template(&value["chat_template"]));
+        let source = self.jinja.clone().or_else(|| inside(&self.json)).or_else(|| inside(&self.tokenizer_config));
+        source.map(|source| ChatTemplate::parse(&source, self.named_tokens())).transpose()
+    }
+
+    fn named_tokens(&self) -> NamedTokens {
+        let token = |key: &str| {
+            let files = [&self.tokenizer_config, &self.special_tokens_map];
+            files.into_iter().flatten().find_map(|file| written_form(&file[key]))
+        };
+        NamedTokens { bos: token("bos_token"), eos: token("eos_token"), unk: token("unk_token"), pad: token("pad_token") }
+    }
+}
+
+/// A template, or the one named `default` of several.
+fn default_template(value: &Value) -> Option<String> {
+    if let Some(template) = value.as_str() {
+        return Some(template.to_owned());
+    }
+    let named = value.as_array()?.iter().find(|template| template["name"] == "default")?;
+    named["template"].as_str().map(str::to_owned)
+}
+
+/// A token is written as text or as an object with its content.
+fn written_form(value: &Value) -> Option<String> {
+    value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::load::{Message, Role};
+
+    fn render(files: &ChatFiles) -> Option<String> {
+        let message = Message { role: Role::User, content: "hi".to_owned() };
+        files.template().unwrap().map(|template| template.render(&[message]).unwrap())
+    }
+
+    #[test]
+    fn the_template_is_found_wherever_it_is_published() {
+        assert_eq!(render(&ChatFiles::default()), None);
+        let mut files = ChatFiles {
+            tokenizer_config: Some(json!({
+                "bos_token": { "content": "<s>" },
+                "chat_template": [{ "name": "rag", "template": "no" }, { "name": "default", "template": "{{ bos_token }}a" }],
+            })),
+            ..ChatFiles::default()
+        };
+        assert_eq!(render(&files).as_deref(), Some("<s>a"));
+        files.json = Some(json!({ "chat_template": "b" }));
+        assert_eq!(render(&files).as_deref(), Some("b"));
+        files.jinja = Some("{{ messages[0].content }}".to_owned());
+        assert_eq!(render(&files).as_deref(), Some("hi"));
+    }
+}

@@ -1,0 +1,54 @@
+//! A model in memory, ready for an engine.
+
+use super::{LoadError, Message, Prompter, Tokenizer, prompter::PromptError, tokenizer::SpecialTokens};
+use crate::{
+    admission::Admitted,
+    config::ModelConfig,
+    decoder::Decoder,
+    engine::{Detokenizer, EngineModel},
+};
+
+/// A model whose tensors were read and whose files were found in order.
+pub struct LoadedModel {
+    /// Its description.
+    pub config: ModelConfig,
+    /// Its parameters.
+    pub decoder: Decoder,
+    /// Its text side.
+    pub prompter: Prompter,
+    /// Tokens that end a reply.
+    pub stop_tokens: Vec<u32>,
+}
+
+impl LoadedModel {
+    /// Reads the tensors of an admitted model.
+    pub fn load(admitted: &Admitted) -> Result<Self, LoadError> {
+        let decoder = Decoder::load(&admitted.config, admitted.tensors.as_ref())?;
+        Ok(Self {
+            config: admitted.config.clone(),
+            decoder,
+            prompter: admitted.prompter.clone(),
+            stop_tokens: admitted.stop_tokens.clone(),
+        })
+    }
+
+    /// The tokens of a conversation, ending where the reply begins.
+    pub fn render(&self, messages: &[Message]) -> Result<Vec<u32>, PromptError> {
+        self.prompter.render(messages)
+    }
+
+    /// What an engine takes, and the text side for whoever writes its prompts.
+    pub fn into_parts(self) -> (EngineModel, Prompter) {
+        let detokenizer = self.prompter.tokenizer.clone().map(|tokenizer| Box::new(tokenizer) as Box<dyn Detokenizer>);
+        let model =
+            EngineModel { config: self.config, decoder: self.decoder, stop_tokens: self.stop_tokens, detokenizer };
+        (model, self.prompter)
+    }
+}
+
+impl Detokenizer for Tokenizer {
+    fn decode(&self, tokens: &[u32]) -> String {
+        // The ids are the model's own, of which the tokenizer may know fewer: those are no text.
+        self.decode(tokens, SpecialTokens::Skip).unwrap_or_default()
+    }
+}

@@ -1,0 +1,79 @@
+//! Where a model comes from, as somebody writes it on a command line.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use crate::model_ref::{ModelRef, ModelRefError};
+
+/// A model on a hub or on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// A repository of a hub.
+    Hub(ModelRef),
+    /// A folder in the Hugging Face layout.
+    Folder(PathBuf),
+    /// A GGUF file.
+    Gguf(PathBuf),
+}
+
+/// A text names no model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is neither a GGUF file nor a folder here, and as a model of a hub: {source}")]
+pub struct ModelSourceError {
+    /// What was given.
+    pub text: String,
+    /// Why it is no reference either.
+    pub source: ModelRefError,
+}
+
+impl FromStr for ModelSource {
+    type Err = ModelSourceError;
+
+    fn from_str(text: &str) -> Result<Self, ModelSourceError> {
+        let path = Path::new(text);
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
+            return Ok(Self::Gguf(path.to_owned()));
+        }
+        if path.is_dir() || path.is_absolute() || text.starts_with("./") || text.starts_with("../") {
+            return Ok(Self::Folder(path.to_owned()));
+        }
+        text.parse().map(Self::Hub).map_err(|source| ModelSourceError { text: text.to_owned(), source })
+    }
+}
+
+impl From<ModelRef> for ModelSource {
+    fn from(reference: ModelRef) -> Self {
+        Self::Hub(reference)
+    }
+}
+
+impl fmt::Display for ModelSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hub(reference) => reference.fmt(formatter),
+            Self::Folder(path) | Self::Gguf(path) => path.display().fmt(formatter),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_told_from_a_path_by_what_is_there() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        assert_eq!(path.parse(), Ok(ModelSource::Folder(folder.path().to_owned())));
+        assert_eq!("a/b.gguf".parse(), Ok(ModelSource::Gguf("a/b.gguf".into())));
+        assert_eq!("./here".parse(), Ok(ModelSource::Folder("./here".into())));
+        let reference = format!("owner/name@{commit}");
+        assert_eq!(reference.parse(), Ok(ModelSource::Hub(reference.parse().unwrap())));
+        let error = "owner/name@main".parse::<ModelSource>().unwrap_err().to_string();
+        assert!(error.contains("neither a GGUF file nor a folder") && error.contains("branch"), "{error}");
+    }
+}
