@@ -11,6 +11,7 @@ pub mod eprocess;
 pub mod explain;
 pub mod lab;
 pub mod mechanisms;
+pub mod plan;
 pub mod reign;
 pub mod scores;
 pub mod screens;

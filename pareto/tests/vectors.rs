@@ -4,15 +4,18 @@ use pareto::consensus::{Epoch, EpochResult, run_epoch};
 use pareto::mechanisms::{FourStage, Standing, WindowEnvironment, WindowScores, WindowVerdict, judge};
 use serde_json::Value;
 
-fn cases(name: &str) -> Vec<Value> {
+fn file(name: &str) -> Value {
     let path = format!("{}/../tests/fixtures/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let file: Value = serde_json::from_str(&text).unwrap();
-    file["cases"].as_array().unwrap().clone()
+    serde_json::from_str(&text).expect("the fixture is JSON")
+}
+
+fn cases(name: &str) -> Vec<Value> {
+    file(name)["cases"].as_array().expect("the fixture has cases").clone()
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
 }
 
 #[test]
@@ -76,9 +79,7 @@ fn the_four_stage_rule_gives_every_recorded_field_the_weights_its_reference_does
 
 #[test]
 fn every_recorded_epoch_is_computed_to_the_bit() {
-    let path = format!("{}/../tests/fixtures/vectors/yuma.json", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let file: Value = serde_json::from_str(&text).unwrap();
+    let file = file("yuma");
     let vectors = file["vectors"].as_array().unwrap();
     assert_eq!(vectors.len(), 70);
     let mut wrong = Vec::new();

@@ -285,7 +285,7 @@ fn consensus(active: &[Fixed], weights: &[Row], n: usize, kappa: Fixed) -> Vec<F
         }
     }
     let agreed = |mut column: Vec<(Fixed, Fixed)>| {
-        column.sort_by(|left, right| right.0.cmp(&left.0));
+        column.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
         let mut giving = Fixed::ZERO;
         for (weight, stake) in column {
             giving = giving.plus(stake);

@@ -57,6 +57,8 @@ pub struct LabSettings {
     pub duel: DuelSettings,
     /// Alpha of the reign.
     pub alpha: f64,
+    /// Challengers that the reign has seen before.
+    pub challengers_before: u64,
     /// Trials a cell.
     pub trials: usize,
     /// Seed of all randomness.
@@ -72,6 +74,7 @@ impl Default for LabSettings {
             tasks: vec![200, 200, 300, 300],
             duel: DuelSettings::default(),
             alpha: 0.01,
+            challengers_before: 0,
             trials: 10_000,
             seed: 1,
         }
@@ -177,7 +180,7 @@ pub fn play_rule(
     done: &(dyn Fn() + Sync),
 ) -> Result<Cell, LabError> {
     settings.validate()?;
-    let reign = Reign::new(settings.alpha)?;
+    let reign = Reign::resumed(settings.alpha, settings.challengers_before)?;
     let correlation = if rule == Rule::Sequential { settings.correlation } else { settings.unpaired_correlation };
     let world = World { means: settings.means.clone(), correlation };
     let by_means = match rule {

@@ -30,14 +30,15 @@ pub(super) fn sequential(
     let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
     let mut trial = Trial { dethroned_by: None, first: Verdict::Undecided, tasks: 0.0 };
     for number in 1..=scenario.challengers {
-        let mut duel = Duel::new(world.means.len(), settings, reign.alpha_of(number as u64))?;
+        let alpha = reign.alpha_of(reign.challengers() + number as u64);
+        let mut duel = Duel::new(world.means.len(), settings, alpha)?;
         let mut player = Player::new(scenario, world.means.len());
         while duel.verdict().is_none() {
             for environment in 0..world.means.len() {
                 if duel.waits_for(environment) {
-                    let (difficulty, right) = champion.answer(environment, duel.pushed(environment));
-                    let mean = world.means[environment];
-                    let reply = player.reply(&mut random, environment, difficulty, mean, champion.by_item());
+                    let task = duel.pushed(environment);
+                    let (_, right) = champion.answer(environment, task);
+                    let reply = player.reply(&mut champion, &mut random, environment, task);
                     duel.push(environment, Pair { champion: Some(score(right)), challenger: reply.map(score) })?;
                 }
             }
@@ -62,58 +63,84 @@ pub(super) enum Means {
     Powerset(Powerset),
 }
 
-/// All challengers of a scenario against the champion's means; first wins only matter by number.
+/// All challengers of a scenario against the means of one champion.
 pub(super) fn means(scenario: &Scenario, world: &World, rule: &Means, tasks: &[usize], mut random: Random) -> Trial {
-    let champion_random = Random::new(random.bits(), &[]);
-    let mut champion = Champion::new(world, champion_random);
-    let looks = Looks::of(scenario, tasks);
-    let mut reigning = Running::new(tasks.len());
-    let mut entries = Vec::with_capacity(scenario.challengers + 1);
-    for round in 0..looks.longest {
-        for (environment, count) in tasks.iter().enumerate() {
-            if round < *count {
-                reigning.push(environment, Some(champion.answer(environment, round).1), round);
-            }
+    let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
+    let mut reigning = Counts::new(tasks.len());
+    for (environment, count) in tasks.iter().enumerate() {
+        for task in 0..*count {
+            reigning.push(environment, Some(champion.answer(environment, task).1));
         }
     }
-    entries.push(reigning.standing(0, tasks, tasks));
+    let mut standings = vec![reigning.standing(0, tasks)];
+    let ended = |dethroned_by: Option<usize>| Trial {
+        dethroned_by,
+        first: if dethroned_by == Some(1) { Verdict::Dethroned } else { Verdict::Defended },
+        tasks: tasks.iter().sum::<usize>() as f64 / tasks.len() as f64,
+    };
     for number in 1..=scenario.challengers {
-        let mut player = Player::new(scenario, world.means.len());
-        let mut running = Running::new(tasks.len());
-        for round in 0..looks.longest {
-            for (environment, count) in tasks.iter().enumerate() {
-                if round < *count {
-                    let (difficulty, _) = champion.answer(environment, round);
-                    let mean = world.means[environment];
-                    let reply = player.reply(&mut random, environment, difficulty, mean, champion.by_item());
-                    running.push(environment, reply, round);
-                }
-            }
-            if looks.at(round + 1) && round + 1 < looks.longest {
-                let seen: Vec<usize> = tasks.iter().map(|count| (*count).min(round + 1)).collect();
-                let pair = [reigning.standing(0, &seen, &seen), running.standing(1, &seen, &seen)];
-                if beaten(rule, &pair) {
-                    return Trial { dethroned_by: Some(number), first: Verdict::Dethroned, tasks: average(&seen) };
-                }
-            }
+        let (standing, ahead) = match scenario.tasks {
+            Tasks::Peeked => peeked(scenario, &mut champion, rule, tasks, &mut random),
+            _ => (answered(scenario, &mut champion, tasks, &mut random, number), false),
+        };
+        standings.push(standing);
+        let pair = [standings[0].clone(), standings[number].clone()];
+        // Among winners of subsets the whole field counts, and is ruled on when it is complete.
+        if ahead || (!matches!(rule, Means::Powerset(_)) && beaten(rule, &pair)) {
+            return ended(Some(number));
         }
-        entries.push(running.standing(number as u64, tasks, tasks));
-        if entries.len() == number + 1 && !matches!(rule, Means::Powerset(_)) {
-            let newest = entries.len() - 1;
-            let pair = [entries[0].clone(), entries[newest].clone()];
+    }
+    let dethroned = matches!(rule, Means::Powerset(_)) && beaten(rule, &standings);
+    ended(dethroned.then_some(scenario.challengers))
+}
+
+/// A challenger's standing when it has had all its tasks.
+fn answered(
+    scenario: &Scenario,
+    champion: &mut Champion<'_>,
+    tasks: &[usize],
+    random: &mut Random,
+    number: usize,
+) -> Standing {
+    let mut counts = Counts::new(tasks.len());
+    let mut player = Player::new(scenario, tasks.len());
+    for (environment, count) in tasks.iter().enumerate() {
+        for task in 0..*count {
+            counts.push(environment, player.reply(champion, random, environment, task));
+        }
+    }
+    counts.standing(number as u64, tasks)
+}
+
+/// A peeker looks after each so many tasks, from the second time on.
+const PEEK_EVERY: usize = 25;
+
+/// A challenger's standing when it was first seen ahead, or else when it has had all its tasks.
+fn peeked(
+    scenario: &Scenario,
+    champion: &mut Champion<'_>,
+    rule: &Means,
+    tasks: &[usize],
+    random: &mut Random,
+) -> (Standing, bool) {
+    let (mut reigning, mut counts) = (Counts::new(tasks.len()), Counts::new(tasks.len()));
+    let mut player = Player::new(scenario, tasks.len());
+    for round in 0..tasks.iter().copied().max().unwrap_or(0) {
+        for environment in (0..tasks.len()).filter(|environment| round < tasks[*environment]) {
+            reigning.push(environment, Some(champion.answer(environment, round).1));
+            counts.push(environment, player.reply(champion, random, environment, round));
+        }
+        let seen = round + 1;
+        if seen >= 2 * PEEK_EVERY && seen.is_multiple_of(PEEK_EVERY) {
+            let tasks: Vec<usize> = tasks.iter().map(|count| seen.min(*count)).collect();
+            let pair = [reigning.standing(0, &tasks), counts.standing(1, &tasks)];
             if beaten(rule, &pair) {
-                let first = if number == 1 { Verdict::Dethroned } else { Verdict::Defended };
-                return Trial { dethroned_by: Some(number), first, tasks: average(tasks) };
+                let [_, ahead] = pair;
+                return (ahead, true);
             }
         }
     }
-    // A winner of subsets is one among all entries, not one of two.
-    let dethroned = matches!(rule, Means::Powerset(_)) && beaten(rule, &entries);
-    Trial {
-        dethroned_by: dethroned.then_some(scenario.challengers),
-        first: if dethroned { Verdict::Dethroned } else { Verdict::Defended },
-        tasks: average(tasks),
-    }
+    (counts.standing(1, tasks), false)
 }
 
 /// Whether the first standing, the champion, loses to any of the others.
@@ -133,26 +160,6 @@ fn beaten(rule: &Means, standings: &[Standing]) -> bool {
     }
 }
 
-/// When a comparison is looked at: at the end, or over and over.
-struct Looks {
-    longest: usize,
-    every: Option<usize>,
-}
-
-/// A peeker looks after each so many tasks, from the second time on.
-const PEEK_EVERY: usize = 25;
-
-impl Looks {
-    fn of(scenario: &Scenario, tasks: &[usize]) -> Self {
-        let peeks = scenario.tasks == Tasks::Peeked;
-        Self { longest: tasks.iter().copied().max().unwrap_or(0), every: peeks.then_some(PEEK_EVERY) }
-    }
-
-    fn at(&self, tasks: usize) -> bool {
-        self.every.is_some_and(|every| tasks >= 2 * every && tasks % every == 0)
-    }
-}
-
 /// A challenger at play.
 struct Player<'a> {
     scenario: &'a Scenario,
@@ -169,13 +176,14 @@ impl<'a> Player<'a> {
     #[inline]
     fn reply(
         &mut self,
+        champion: &mut Champion<'_>,
         random: &mut Random,
         environment: usize,
-        difficulty: f64,
-        mean: f64,
-        by_item: f64,
+        task: usize,
     ) -> Option<bool> {
-        let mean = (mean + self.scenario.gain(environment)).clamp(0.0, 1.0);
+        let (difficulty, _) = champion.answer(environment, task);
+        let mean = (champion.mean(environment) + self.scenario.gain(environment)).clamp(0.0, 1.0);
+        let by_item = champion.by_item();
         let right = answer(random, difficulty, mean, by_item);
         match self.scenario.tasks {
             Tasks::Answered | Tasks::Peeked | Tasks::LeakedThenFresh { .. } => Some(right),
@@ -191,38 +199,36 @@ impl<'a> Player<'a> {
     }
 }
 
-/// Right answers and answers so far, in each environment, with the running counts of right answers.
-struct Running {
-    right: Vec<Vec<u32>>,
-    answered: Vec<Vec<u32>>,
+/// Right answers and answers in each environment.
+struct Counts {
+    right: Vec<u32>,
+    answered: Vec<u32>,
 }
 
-impl Running {
+/// Share of the tasks that must be answered for an environment to count.
+const COMPLETENESS: f64 = 0.9;
+
+impl Counts {
     fn new(environments: usize) -> Self {
-        Self { right: vec![vec![0]; environments], answered: vec![vec![0]; environments] }
+        Self { right: vec![0; environments], answered: vec![0; environments] }
     }
 
-    fn push(&mut self, environment: usize, reply: Option<bool>, round: usize) {
-        let (right, answered) = (self.right[environment][round], self.answered[environment][round]);
-        self.right[environment].push(right + u32::from(reply == Some(true)));
-        self.answered[environment].push(answered + u32::from(reply.is_some()));
+    #[inline]
+    fn push(&mut self, environment: usize, reply: Option<bool>) {
+        self.right[environment] += u32::from(reply == Some(true));
+        self.answered[environment] += u32::from(reply.is_some());
     }
 
-    /// The standing after the first `seen` tasks of each environment.
-    fn standing(&self, committed: u64, seen: &[usize], tasks: &[usize]) -> Standing {
+    /// The standing after so many tasks of each environment.
+    fn standing(&self, committed: u64, tasks: &[usize]) -> Standing {
         let mut standing = Standing { order: (committed, 0), means: Vec::new(), counts: Vec::new(), valid: Vec::new() };
-        for (environment, seen) in seen.iter().enumerate() {
-            let (right, answered) = (self.right[environment][*seen], self.answered[environment][*seen]);
-            standing.means.push(if answered == 0 { 0.0 } else { f64::from(right) / f64::from(answered) });
-            standing.counts.push(answered as usize);
-            standing.valid.push(f64::from(answered) >= 0.9 * tasks[environment] as f64);
+        for ((right, answered), tasks) in self.right.iter().zip(&self.answered).zip(tasks) {
+            standing.means.push(f64::from(*right) / f64::from((*answered).max(1)));
+            standing.counts.push(*answered as usize);
+            standing.valid.push(f64::from(*answered) >= COMPLETENESS * *tasks as f64);
         }
         standing
     }
-}
-
-fn average(tasks: &[usize]) -> f64 {
-    tasks.iter().sum::<usize>() as f64 / tasks.len().max(1) as f64
 }
 
 fn score(right: bool) -> f64 {

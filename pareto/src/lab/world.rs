@@ -40,6 +40,12 @@ impl<'a> Champion<'a> {
         self.items[environment][task]
     }
 
+    /// The champion's mean in an environment.
+    pub(super) fn mean(&self, environment: usize) -> f64 {
+        self.world.means[environment]
+    }
+
+    /// The chance that an item decides an answer.
     pub(super) fn by_item(&self) -> f64 {
         self.by_item
     }

@@ -1,0 +1,99 @@
+//! What a duel's settings can be expected to do, before anyone spends time on a GPU.
+
+use serde::{Deserialize, Serialize};
+
+use crate::lab::{Cell, LabError, LabSettings, Rule, Scenario, play_rule};
+use crate::reign::Reign;
+
+/// Gains in every environment for which the tasks needed are planned.
+pub const GAINS: [f64; 4] = [0.02, 0.05, 0.1, 0.2];
+
+/// Tolerances between which the trade is shown.
+pub const TOLERANCES: [f64; 8] = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1];
+
+/// What to expect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The chance that any challenger of the reign that is not better ever wins: a bound, not an estimate.
+    pub false_dethrone_bound: f64,
+    /// The same for the next challenger alone.
+    pub next_challenger_bound: f64,
+    /// One entry for each of [`GAINS`].
+    pub needs: Vec<Need>,
+    /// What a copy costs before it is dismissed.
+    pub copy: Need,
+    /// One entry for each of [`TOLERANCES`].
+    pub trade: Vec<Trade>,
+}
+
+/// The tasks that a gain needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Need {
+    /// Gain in every environment.
+    pub gain: f64,
+    /// Share of the duels won.
+    pub wins: f64,
+    /// Share of the duels in which the challenger is dismissed.
+    pub dismissed: f64,
+    /// Median of the tasks per environment.
+    pub median_tasks: f64,
+    /// The 90th percentile of them.
+    pub ninetieth_tasks: f64,
+}
+
+/// What a tolerance buys and what it lets pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trade {
+    /// The tolerance.
+    pub tolerance: f64,
+    /// Share of the duels won by a model that is 0.10 better in one environment and equal elsewhere.
+    pub better_in_one_wins: f64,
+    /// Median of the tasks per environment that it needs.
+    pub better_in_one_tasks: f64,
+    /// Share of the duels won by a model that is 0.03 worse in one environment and 0.10 better elsewhere.
+    pub worse_in_one_wins: f64,
+}
+
+/// Simulates the planned gains and the trade; `done` is told of every trial that ends.
+pub fn plan(settings: &LabSettings, done: &(dyn Fn() + Sync)) -> Result<Plan, LabError> {
+    let reign = Reign::resumed(settings.alpha, settings.challengers_before)?;
+    let cell = |name: &str, gains: &[f64], settings: &LabSettings| {
+        play_rule(&Scenario::plain(name, true, gains), Rule::Sequential, settings, done)
+    };
+    let need = |gain: f64| cell(&format!("{gain:+} everywhere"), &[gain], settings).map(|cell| need(gain, &cell));
+    let mut trade = Vec::with_capacity(TOLERANCES.len());
+    for tolerance in TOLERANCES {
+        let mut settings = settings.clone();
+        settings.duel.tolerance = tolerance;
+        let better = cell("+0.10 in one", &[0.1, 0.0], &settings)?;
+        let worse = cell("-0.03 in one, +0.10 in the others", &[-0.03, 0.1], &settings)?;
+        trade.push(Trade {
+            tolerance,
+            better_in_one_wins: better.rate,
+            better_in_one_tasks: better.median_tasks,
+            worse_in_one_wins: worse.rate,
+        });
+    }
+    Ok(Plan {
+        false_dethrone_bound: settings.alpha,
+        next_challenger_bound: reign.alpha_of(settings.challengers_before + 1),
+        needs: GAINS.into_iter().map(need).collect::<Result<_, _>>()?,
+        copy: need(0.0)?,
+        trade,
+    })
+}
+
+/// Trials that [`plan`] plays.
+pub fn trials(settings: &LabSettings) -> u64 {
+    (GAINS.len() + 1 + 2 * TOLERANCES.len()) as u64 * settings.trials as u64
+}
+
+fn need(gain: f64, cell: &Cell) -> Need {
+    Need {
+        gain,
+        wins: cell.rate,
+        dismissed: cell.dismissed,
+        median_tasks: cell.median_tasks,
+        ninetieth_tasks: cell.ninetieth_tasks,
+    }
+}

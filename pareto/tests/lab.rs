@@ -1,0 +1,97 @@
+//! The lab against figures known from elsewhere, and what the default mechanism must reach.
+
+use pareto::lab::{Cell, LabSettings, Rule, Scenario, Tasks, play_rule};
+
+fn settings(mean: f64, trials: usize) -> LabSettings {
+    LabSettings { means: vec![mean; 4], trials, ..LabSettings::default() }
+}
+
+fn play(scenario: &Scenario, rule: Rule, settings: &LabSettings) -> Cell {
+    play_rule(scenario, rule, settings, &|| ()).expect("valid settings")
+}
+
+fn copies(challengers: usize) -> Scenario {
+    Scenario { challengers, ..Scenario::plain("copies", false, &[0.0]) }
+}
+
+/// The rate is within one point of the known percentage.
+fn check(scenario: &Scenario, rule: Rule, mean: f64, trials: usize, percent: f64) {
+    let cell = play(scenario, rule, &settings(mean, trials));
+    let found = 100.0 * cell.rate;
+    assert!(
+        (found - percent).abs() <= 1.0,
+        "{} under {} at {mean}: {found}%, not {percent}%",
+        scenario.name,
+        rule.name()
+    );
+}
+
+#[test]
+fn the_window_rule_behaves_as_is_known_of_it() {
+    let gain = |gain| Scenario::plain("gain", true, &[gain]);
+    for (mean, copy, five, ten, forty) in
+        [(0.2, 7.1, 72.0, 98.0, 60.0), (0.5, 10.8, 69.0, 97.0, 74.0), (0.8, 15.1, 89.0, 99.9, 81.0)]
+    {
+        check(&gain(0.0), Rule::Window, mean, 20_000, copy);
+        check(&gain(0.05), Rule::Window, mean, 20_000, five);
+        check(&gain(0.1), Rule::Window, mean, 20_000, ten);
+        check(&copies(40), Rule::Window, mean, 6_000, forty);
+    }
+}
+
+#[test]
+fn the_four_stage_rule_behaves_as_is_known_of_it() {
+    for (mean, copy, ten) in [(0.2, 0.056, 76.0), (0.5, 0.051, 59.0), (0.8, 0.037, 90.0)] {
+        check(&Scenario::plain("copy", false, &[0.0]), Rule::FourStage, mean, 20_000, copy);
+        check(&Scenario::plain("gain", true, &[0.1]), Rule::FourStage, mean, 20_000, ten);
+    }
+}
+
+#[test]
+fn the_duel_finds_real_gains_soon_and_drops_the_hopeless_sooner() {
+    let check = |gain: f64, wins: f64, dismissed: f64, median: f64| {
+        let cell = play(&Scenario::plain("gain", true, &[gain]), Rule::Sequential, &settings(0.5, 2_000));
+        assert!(cell.rate >= wins && cell.dismissed >= dismissed && cell.median_tasks <= median, "{gain}: {cell:?}");
+    };
+    check(0.1, 0.99, 0.0, 250.0);
+    check(0.05, 0.9, 0.0, 1_500.0);
+    check(-0.05, 0.0, 0.99, 80.0);
+    check(0.0, 0.0, 0.98, 349.0);
+}
+
+#[test]
+fn no_attack_on_the_duel_pays_but_knowing_the_tasks() {
+    for scenario in Scenario::all().iter().filter(|scenario| !scenario.honest && scenario.challengers <= 40) {
+        let cell = play(scenario, Rule::Sequential, &settings(0.5, 400));
+        if matches!(scenario.tasks, Tasks::Leaked { .. }) {
+            assert!(cell.rate > 0.9, "{}: {cell:?}", scenario.name);
+        } else {
+            assert!(cell.upper <= 0.02, "{}: {cell:?}", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn a_table_does_not_depend_on_the_number_of_threads() {
+    let scenario = copies(3);
+    let settings = settings(0.4, 60);
+    for rule in Rule::ALL {
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+        let many = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");
+        let one = alone.install(|| play(&scenario, rule, &settings));
+        assert_eq!(one, many.install(|| play(&scenario, rule, &settings)), "{}", rule.name());
+    }
+}
+
+#[test]
+fn settings_out_of_range_are_refused_with_the_range() {
+    let refused = |settings: LabSettings, part: &str| {
+        let error = play_rule(&copies(1), Rule::Window, &settings, &|| ()).expect_err("out of range");
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    refused(LabSettings { correlation: 1.5, ..LabSettings::default() }, "correlation is 1.5");
+    refused(LabSettings { tasks: vec![10], ..LabSettings::default() }, "number of task counts is 1");
+    refused(LabSettings { means: Vec::new(), ..LabSettings::default() }, "number of means is 0");
+    refused(LabSettings { trials: 0, ..LabSettings::default() }, "number of trials is 0");
+    refused(LabSettings { alpha: 0.0, ..LabSettings::default() }, "alpha is 0");
+}

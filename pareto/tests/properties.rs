@@ -1,0 +1,186 @@
+//! What holds for every field, whatever the scores.
+
+use pareto::mechanisms::{Field, FieldEntry, FourStage, Mechanism, Powerset, Ruling, Sequential, Window};
+use pareto::weights::{WeightSettings, to_u16, winner_takes_all};
+use pareto::{DuelSettings, PairedScores, duel};
+use proptest::prelude::*;
+
+/// Settings under which small fields have winners often enough to be worth testing.
+fn eager() -> Sequential {
+    let duel = DuelSettings { tolerance: 0.3, minimum_tasks: 3, budget: 60, ..DuelSettings::default() };
+    Sequential { duel, alpha: 0.5 }
+}
+
+fn mechanisms() -> Vec<Box<dyn Mechanism>> {
+    vec![
+        Box::new(eager()),
+        Box::new(Sequential::default()),
+        Box::new(Window::default()),
+        Box::new(FourStage::default()),
+        Box::new(FourStage::standard_error(1.5)),
+        Box::new(Powerset::default()),
+    ]
+}
+
+/// The mechanisms with one winner, for which losers must not matter.
+fn decoy_proof() -> Vec<Box<dyn Mechanism>> {
+    vec![Box::new(eager()), Box::new(Sequential::default()), Box::new(Window::default())]
+}
+
+fn score() -> impl Strategy<Value = Option<f64>> {
+    prop_oneof![1 => Just(None), 8 => Just(Some(0.0)), 8 => Just(Some(1.0)), 3 => (0.0..=1.0).prop_map(Some)]
+}
+
+/// One to five entries of differing strength in one to three environments, committed one after the other.
+fn field() -> impl Strategy<Value = Field> {
+    (1_usize..=5, 1_usize..=3, 0_usize..=40).prop_flat_map(|(entries, environments, tasks)| {
+        let entry = (0.0..=1.0, prop::collection::vec(prop::collection::vec(score(), tasks), environments));
+        let champion = prop::option::of(0..entries);
+        (prop::collection::vec(entry, entries), champion).prop_map(move |(entries, champion)| {
+            let entries = entries
+                .into_iter()
+                .enumerate()
+                .map(|(place, (strength, scores))| FieldEntry {
+                    committed: 10 * place as u64,
+                    position: 0,
+                    number: place as u64 + 1,
+                    scores: scores
+                        .into_iter()
+                        .map(|list| list.into_iter().map(|score| stronger(score, strength)).collect())
+                        .collect(),
+                })
+                .collect();
+            Field { environments, entries, champion }
+        })
+    })
+}
+
+/// Strong entries get right what they would have got wrong.
+fn stronger(score: Option<f64>, strength: f64) -> Option<f64> {
+    score.map(|score| if strength > 0.7 { 1.0 - 0.1 * score } else { score * strength })
+}
+
+fn rule(mechanism: &dyn Mechanism, field: &Field) -> Ruling {
+    mechanism.rule(field).expect("a valid field")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn weights_are_shares_of_one(field in field()) {
+        for mechanism in mechanisms() {
+            let ruling = rule(mechanism.as_ref(), &field);
+            let total = ruling.weights.iter().sum::<f64>() + ruling.burned;
+            prop_assert!((total - 1.0).abs() < 1e-9, "{}: {total}", mechanism.name());
+            prop_assert!(ruling.weights.iter().all(|weight| *weight >= 0.0));
+            prop_assert_eq!(ruling.weights.len(), field.entries.len());
+        }
+    }
+
+    #[test]
+    fn the_order_in_which_entries_are_given_changes_nothing(field in field(), turn in 0_usize..5) {
+        let count = field.entries.len();
+        let mut turned = field.clone();
+        turned.entries.rotate_left(turn % count);
+        turned.champion = field.champion.map(|champion| (champion + count - turn % count) % count);
+        for mechanism in mechanisms() {
+            let mut back = rule(mechanism.as_ref(), &turned).weights;
+            back.rotate_right(turn % count);
+            prop_assert_eq!(back, rule(mechanism.as_ref(), &field).weights, "{}", mechanism.name());
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_environments_changes_nobodys_weight(field in field()) {
+        let mut turned = field.clone();
+        for entry in &mut turned.entries {
+            entry.scores.reverse();
+        }
+        for mechanism in mechanisms() {
+            let (one, two) = (rule(mechanism.as_ref(), &field).weights, rule(mechanism.as_ref(), &turned).weights);
+            let same = one.iter().zip(&two).all(|(one, two)| (one - two).abs() < 1e-9);
+            prop_assert!(same, "{}: {one:?} {two:?}", mechanism.name());
+        }
+    }
+
+    #[test]
+    fn a_loser_that_leaves_changes_nobodys_weight(field in field(), choice in 0_usize..5) {
+        for mechanism in decoy_proof() {
+            let ruling = rule(mechanism.as_ref(), &field);
+            let losers: Vec<usize> =
+                (0..field.entries.len()).filter(|entry| ruling.weights[*entry] == 0.0 && field.reigning() != Some(*entry)).collect();
+            let Some(loser) = losers.get(choice % losers.len().max(1)) else { continue };
+            let mut without = field.clone();
+            without.entries.remove(*loser);
+            without.champion = field.champion.map(|champion| champion - usize::from(champion > *loser));
+            let mut expected = ruling.weights.clone();
+            expected.remove(*loser);
+            prop_assert_eq!(rule(mechanism.as_ref(), &without).weights, expected, "{}", mechanism.name());
+        }
+    }
+
+    #[test]
+    fn a_duplicate_raises_nobodys_weight(field in field(), choice in 0_usize..5) {
+        let original = choice % field.entries.len();
+        let mut with = field.clone();
+        let mut duplicate = field.entries[original].clone();
+        duplicate.committed = 1_000;
+        duplicate.number = 100;
+        with.entries.push(duplicate);
+        for mechanism in decoy_proof() {
+            let mut expected = rule(mechanism.as_ref(), &field).weights;
+            expected.push(0.0);
+            prop_assert_eq!(rule(mechanism.as_ref(), &with).weights, expected, "{}", mechanism.name());
+        }
+    }
+
+    #[test]
+    fn a_duel_decided_stays_decided_whatever_comes_after(field in field(), cut in 0_usize..40) {
+        prop_assume!(field.entries.len() >= 2);
+        let whole = field.paired(0, 1);
+        let part = PairedScores {
+            environments: whole.environments.iter().map(|pairs| pairs[..cut.min(pairs.len())].to_vec()).collect(),
+        };
+        let settings = eager().duel;
+        let (early, late) = (duel(&part, &settings, 0.3).expect("valid"), duel(&whole, &settings, 0.3).expect("valid"));
+        if early.next_environment.is_none() {
+            prop_assert_eq!(early, late);
+        } else {
+            prop_assert!(late.tasks_used >= early.tasks_used);
+        }
+    }
+
+    #[test]
+    fn chain_weights_keep_the_ratio_and_the_largest(
+        champions in prop::collection::vec(0_u16..20, 0..8),
+        burn in 0.0..=1.0_f64,
+        decay in 0.0..=1.0_f64,
+        count in 1_usize..6,
+    ) {
+        let settings = WeightSettings { burn, decay, champions: count };
+        let weights = winner_takes_all(&champions, &settings).expect("valid");
+        prop_assert!((weights.iter().map(|(_, weight)| weight).sum::<f64>() - 1.0).abs() < 1e-9);
+        prop_assert!(weights.windows(2).all(|pair| pair[0].0 < pair[1].0), "{weights:?}");
+        let largest = weights.iter().map(|(_, weight)| *weight).fold(0.0, f64::max);
+        let stored = to_u16(&weights).expect("valid");
+        prop_assert!(stored.iter().any(|(_, weight)| *weight == u16::MAX));
+        for (uid, value) in stored {
+            let weight = weights.iter().find(|(other, _)| *other == uid).expect("no uid is made up").1;
+            prop_assert!((f64::from(value) / 65_535.0 - weight / largest).abs() <= 0.5 / 65_535.0 + 1e-12);
+        }
+    }
+}
+
+#[test]
+fn the_fields_drawn_above_have_winners_of_every_kind() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let (mut dethroned, mut kept) = (0, 0);
+    for _ in 0..200 {
+        let field = field().new_tree(&mut runner).expect("a field").current();
+        if rule(&eager(), &field).winner == field.reigning() { kept += 1 } else { dethroned += 1 }
+    }
+    assert!(dethroned >= 20 && kept >= 20, "{dethroned} dethroned, {kept} kept");
+}
