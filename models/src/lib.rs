@@ -1,8 +1,10 @@
 //! Language models: hub, loading, generation, scoring and fingerprints.
 
+mod cache;
 pub mod config;
 pub mod admission;
 pub mod decoder;
+pub mod engine;
 pub mod kernel;
 pub mod load;
 pub mod snapshot;

@@ -1,0 +1,184 @@
+//! What a model is, as data: its sizes, its layers, and how each of them differs from the plain decoder.
+
+mod family;
+mod fields;
+mod rope;
+mod tensors;
+
+pub use family::Family;
+pub use rope::{Rope, RopePrecision, RopeScaling};
+pub use tensors::{expected_tensors, expected_tensors_in};
+
+use crate::admission::Refusal;
+
+/// Everything the decoder needs to know about a model besides its tensors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelConfig {
+    /// Which family's rules the configuration was read under.
+    pub family: Family,
+    /// What tensor names start with, for example `model.` or `model.language_model.`.
+    pub tensor_prefix: String,
+    /// Number of token ids.
+    pub vocabulary: usize,
+    /// Width of the residual stream.
+    pub hidden: usize,
+    /// The longest sequence, in tokens, that the model was made for.
+    pub max_positions: usize,
+    /// Added to the mean square in every norm.
+    pub norm_epsilon: f32,
+    /// Added to every norm tensor: 1 where the checkpoint stores them centred at zero, else 0.
+    pub norm_offset: f32,
+    /// Embeddings are multiplied by this.
+    pub embedding_scale: f32,
+    /// Whether the output layer shares the embedding's tensor.
+    pub tied_embeddings: bool,
+    /// Logits pass through `cap * tanh(logit / cap)`.
+    pub logit_softcap: Option<f32>,
+    /// Whether attention and feed-forward outputs are normed before they join the residual stream (Gemma 3).
+    pub sandwich_norms: bool,
+    /// The token that opens a text, where there is one.
+    pub begin_token: Option<u32>,
+    /// The tokens that end a reply.
+    pub end_tokens: Vec<u32>,
+    /// The distinct position encodings that layers refer to.
+    pub ropes: Vec<Rope>,
+    /// The layers, first to last.
+    pub layers: Vec<Layer>,
+}
+
+/// One decoder layer: something that mixes positions, then something that works on each alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// How positions see each other.
+    pub mixer: Mixer,
+    /// What follows.
+    pub feed_forward: FeedForward,
+}
+
+/// How positions see each other.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mixer {
+    /// Softmax attention over cached keys and values.
+    Attention(Attention),
+    /// A gated delta net: a recurrent state of fixed size.
+    DeltaNet(DeltaNet),
+}
+
+/// Sizes and switches of a softmax attention layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attention {
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads; divides `heads`.
+    pub key_heads: usize,
+    /// Width of one head.
+    pub head_size: usize,
+    /// Whether query, key and value projections have biases.
+    pub input_bias: bool,
+    /// Whether the output projection has one.
+    pub output_bias: bool,
+    /// Whether queries and keys are normed head by head.
+    pub head_norms: bool,
+    /// Whether the query projection also yields a gate for the output (Qwen3-Next).
+    pub gated: bool,
+    /// Whether the checkpoint stores query, key and value as one tensor (Phi-3).
+    pub fused: bool,
+    /// Index into [`ModelConfig::ropes`].
+    pub rope: usize,
+    /// A position sees this many positions, itself included; `None` for all before it.
+    pub window: Option<usize>,
+    /// Scores are multiplied by this.
+    pub scale: f32,
+}
+
+/// Sizes of a gated delta net layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeltaNet {
+    /// Query and key heads.
+    pub key_heads: usize,
+    /// Value heads; a multiple of `key_heads`.
+    pub value_heads: usize,
+    /// Width of a query or key head.
+    pub key_size: usize,
+    /// Width of a value head.
+    pub value_size: usize,
+    /// Taps of the causal convolution.
+    pub taps: usize,
+    /// Whether the checkpoint interleaves query, key, value and gate head by head in one tensor (Qwen3-Next).
+    pub interleaved: bool,
+}
+
+impl DeltaNet {
+    /// Channels of the convolution: queries, keys and values side by side.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        2 * self.key_heads * self.key_size + self.value_heads * self.value_size
+    }
+
+    /// Width of all value heads together.
+    #[must_use]
+    pub fn value_width(&self) -> usize {
+        self.value_heads * self.value_size
+    }
+}
+
+/// The part of a layer that works on each position alone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeedForward {
+    /// One gated unit.
+    Dense(Dense),
+    /// A mixture of gated units, of which a router picks a few.
+    Experts(Experts),
+}
+
+/// A gated unit: `down(activation(gate(x)) * up(x))`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dense {
+    /// Inner width.
+    pub intermediate: usize,
+    /// The non-linearity on the gate.
+    pub activation: Activation,
+    /// Whether the three projections have biases.
+    pub bias: bool,
+    /// Whether the checkpoint stores gate and up as one tensor (Phi-3).
+    pub fused: bool,
+}
+
+/// A mixture of experts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experts {
+    /// How many there are.
+    pub count: usize,
+    /// How many a token uses.
+    pub chosen: usize,
+    /// Inner width of each.
+    pub intermediate: usize,
+    /// Inner width of the expert that every token uses, where there is one.
+    pub shared: Option<usize>,
+    /// Whether the chosen experts' shares are scaled to sum to one.
+    pub normalised: bool,
+    /// The non-linearity on the gate.
+    pub activation: Activation,
+}
+
+/// The non-linearity of a gated unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x * sigmoid(x)`.
+    Silu,
+    /// The tanh form of the Gaussian error linear unit.
+    GeluTanh,
+}
+
+impl ModelConfig {
+    /// Reads a Hugging Face `config.json`.
+    pub fn parse(value: &serde_json::Value) -> Result<Self, Refusal> {
+        family::parse(value)
+    }
+
+    /// Whether any layer carries a recurrent state, so that a prefix's keys and values alone do not determine what follows.
+    #[must_use]
+    pub fn is_recurrent(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer.mixer, Mixer::DeltaNet(_)))
+    }
+}

@@ -1,0 +1,245 @@
+//! The CPU backend: plain `f32` rows and our own kernels, so that every machine gets the same bits.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use super::backend::{Backend, Channels, DeviceError, Done, Gate, Heads, Recurrence};
+use super::delta_net::{self, State};
+use super::{Room, Step};
+use crate::config::{Activation, Attention, Mixer, ModelConfig, Rope};
+use crate::kernel::{
+    self, AttentionShape, PAGE_TOKENS, PackedLinear, PagedKeyValues, Processor, Query, RopeTable, Slot,
+};
+use crate::load::LoadError;
+
+/// The CPU with its vector instructions and threads.
+pub(super) struct Cpu {
+    running: Option<(Processor, Arc<ThreadPool>)>,
+}
+
+/// Row-major activations; the memory is kept from step to step.
+#[derive(Default)]
+pub(super) struct Rows {
+    values: Vec<f32>,
+    columns: usize,
+}
+
+impl Rows {
+    /// Room for `rows` rows; what they held before is left to be overwritten.
+    fn shape(&mut self, rows: usize, columns: usize) -> &mut [f32] {
+        self.columns = columns;
+        self.values.resize(rows * columns, 0.0);
+        &mut self.values
+    }
+
+    fn row(&self, index: usize) -> &[f32] {
+        &self.values[index * self.columns..][..self.columns]
+    }
+}
+
+/// What one layer remembers.
+pub(super) enum LayerMemory {
+    Pages(PagedKeyValues),
+    States(Vec<State>),
+}
+
+impl Cpu {
+    /// A backend that can hold parameters but not compute yet.
+    pub(super) fn for_loading() -> Self {
+        Self { running: None }
+    }
+
+    pub(super) fn new(pool: Arc<ThreadPool>) -> Self {
+        Self { running: Some((Processor::new(pool.clone()), pool)) }
+    }
+
+    pub(super) fn pool(&self) -> Arc<ThreadPool> {
+        self.running().1.clone()
+    }
+
+    fn processor(&self) -> &Processor {
+        &self.running().0
+    }
+
+    fn running(&self) -> &(Processor, Arc<ThreadPool>) {
+        self.running.as_ref().expect("a decoder is started before it runs")
+    }
+}
+
+impl Backend for Cpu {
+    type Matrix = Rows;
+    type Linear = PackedLinear;
+    type Vector = Vec<f32>;
+    type Turns = RopeTable;
+    type Memory = Vec<LayerMemory>;
+
+    fn linear(
+        &self,
+        matrix: &[f32],
+        outputs: usize,
+        inputs: usize,
+        bias: Option<Vec<f32>>,
+    ) -> Result<PackedLinear, LoadError> {
+        let linear = PackedLinear::pack(matrix, outputs, inputs);
+        Ok(match bias {
+            Some(bias) => linear.with_bias(bias),
+            None => linear,
+        })
+    }
+
+    fn vector(&self, values: Vec<f32>) -> Result<Vec<f32>, LoadError> {
+        Ok(values)
+    }
+
+    fn turns(&self, rope: &Rope, positions: usize) -> Result<RopeTable, DeviceError> {
+        Ok(RopeTable::new(&rope.frequencies(), positions, rope.magnitude() as f32))
+    }
+
+    fn memory(&self, config: &ModelConfig, room: Room) -> Result<Vec<LayerMemory>, DeviceError> {
+        let memory = config.layers.iter().map(|layer| match &layer.mixer {
+            Mixer::Attention(a) => LayerMemory::Pages(PagedKeyValues::new(room.pages, a.key_heads, a.head_size)),
+            Mixer::DeltaNet(net) => LayerMemory::States((0..room.states).map(|_| State::new(net)).collect()),
+        });
+        Ok(memory.collect())
+    }
+
+    fn bytes(linear: &PackedLinear) -> usize {
+        linear.bytes()
+    }
+
+    fn embed(&self, table: &PackedLinear, tokens: &[u32], scale: f32, out: &mut Rows) -> Done {
+        let width = table.inputs();
+        for (row, token) in out.shape(tokens.len(), width).chunks_exact_mut(width).zip(tokens) {
+            table.row(*token as usize, row);
+            if scale != 1.0 {
+                row.iter_mut().for_each(|value| *value *= scale);
+            }
+        }
+        Ok(())
+    }
+
+    fn project(&self, x: &Rows, layers: &mut [(&PackedLinear, &mut Rows)]) -> Done {
+        let rows = x.values.len() / x.columns;
+        let mut parts: Vec<(&PackedLinear, &mut [f32])> =
+            layers.iter_mut().map(|(linear, out)| (*linear, out.shape(rows, linear.outputs()))).collect();
+        kernel::forward_many(self.processor(), &x.values, &mut parts);
+        Ok(())
+    }
+
+    fn norm(&self, x: &Rows, scale: &Vec<f32>, epsilon: f32, out: &mut Rows) -> Done {
+        let target = out.shape(x.values.len() / x.columns, x.columns);
+        kernel::rms_norm(self.processor(), &x.values, scale, epsilon, target);
+        Ok(())
+    }
+
+    fn add(&self, x: &mut Rows, y: &Rows) -> Done {
+        kernel::add(self.processor(), &mut x.values, &y.values);
+        Ok(())
+    }
+
+    fn gate(&self, gate: Gate, x: &mut Rows, y: &Rows) -> Done {
+        match gate {
+            Gate::Unit(Activation::Silu) => kernel::silu_multiply(self.processor(), &mut x.values, &y.values),
+            Gate::Unit(Activation::GeluTanh) => kernel::gelu_tanh_multiply(self.processor(), &mut x.values, &y.values),
+            Gate::Sigmoid => x.values.iter_mut().zip(&y.values).for_each(|(x, y)| *x = kernel::sigmoid(*x) * y),
+        }
+        Ok(())
+    }
+
+    fn turn(&self, turns: &RopeTable, step: &Step, head_size: usize, x: &mut Rows) -> Done {
+        turns.apply(self.processor(), &step.positions, head_size, &mut x.values);
+        Ok(())
+    }
+
+    fn attend(
+        &self,
+        attention: &Attention,
+        layer: usize,
+        memory: &mut Vec<LayerMemory>,
+        step: &Step,
+        rows: Heads<'_, Self>,
+        out: &mut Rows,
+    ) -> Done {
+        let LayerMemory::Pages(pages) = &mut memory[layer] else { unreachable!("an attention layer has pages") };
+        let mut slots = Vec::with_capacity(step.rows());
+        let mut queries = Vec::with_capacity(step.rows());
+        for span in &step.spans {
+            for position in span.first..span.first + span.rows.len() {
+                let page = span.pages[position / PAGE_TOKENS];
+                slots.push(Slot { page, offset: (position % PAGE_TOKENS) as u32 });
+                queries.push(Query { pages: &span.pages, context: position + 1 });
+            }
+        }
+        pages.write(&slots, &rows.keys.values, &rows.values.values);
+        let shape = AttentionShape { heads: attention.heads, scale: attention.scale, window: attention.window };
+        let target = out.shape(step.rows(), rows.queries.columns);
+        kernel::attention(self.processor(), shape, pages, &queries, &rows.queries.values, target);
+        Ok(())
+    }
+
+    fn recur(
+        &self,
+        recurrence: &Recurrence,
+        layer: usize,
+        memory: &mut Vec<LayerMemory>,
+        step: &Step,
+        rows: Channels<'_, Self>,
+        out: &mut Rows,
+    ) -> Done {
+        let LayerMemory::States(states) = &mut memory[layer] else { unreachable!("a delta net has states") };
+        let width = recurrence.net.value_width();
+        let mut rest = out.shape(step.rows(), width);
+        let mut work = Vec::with_capacity(step.spans.len());
+        for span in &step.spans {
+            let (own, others) = rest.split_at_mut(span.rows.len() * width);
+            rest = others;
+            work.push((span, std::mem::take(&mut states[span.state as usize]), own));
+        }
+        work.par_iter_mut().for_each(|(span, state, out)| {
+            if span.first == 0 {
+                state.reset();
+            }
+            for (row, out) in span.rows.clone().zip(out.chunks_exact_mut(width)) {
+                let inputs = delta_net::Inputs {
+                    mixed: rows.mixed.row(row),
+                    rates: rows.rates.row(row),
+                    decays: rows.decays.row(row),
+                };
+                state.advance(recurrence, inputs, out);
+            }
+        });
+        for (span, state, _) in work {
+            states[span.state as usize] = state;
+        }
+        Ok(())
+    }
+
+    fn gather(&self, x: &Rows, rows: &[u32], out: &mut Rows) -> Done {
+        let target = out.shape(rows.len(), x.columns);
+        for (target, row) in target.chunks_exact_mut(x.columns).zip(rows) {
+            target.copy_from_slice(x.row(*row as usize));
+        }
+        Ok(())
+    }
+
+    fn zeros(&self, rows: usize, columns: usize, out: &mut Rows) -> Done {
+        out.shape(rows, columns).fill(0.0);
+        Ok(())
+    }
+
+    fn scatter(&self, x: &mut Rows, y: &Rows, rows: &[u32], shares: &[f32]) -> Done {
+        let width = x.columns;
+        for ((row, share), y) in rows.iter().zip(shares).zip(y.values.chunks_exact(width)) {
+            let target = &mut x.values[*row as usize * width..][..width];
+            target.iter_mut().zip(y).for_each(|(x, y)| *x += share * y);
+        }
+        Ok(())
+    }
+
+    fn read<'a>(&self, x: &'a Rows) -> Result<Cow<'a, [f32]>, DeviceError> {
+        Ok(Cow::Borrowed(&x.values))
+    }
+}

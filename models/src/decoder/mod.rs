@@ -1,0 +1,99 @@
+//! The decoder: one description of all families, run on a backend.
+//!
+//! A step is one `[T, hidden]` matrix of prefill chunks and single decodes. Every row's result depends on its own
+//! sequence only, so that a step may be composed in any way without changing a bit.
+
+mod backend;
+mod cpu;
+mod delta_net;
+#[cfg(test)]
+mod golden;
+mod layers;
+mod parameters;
+mod step;
+
+use std::sync::Arc;
+
+use rayon::ThreadPool;
+
+use crate::config::ModelConfig;
+use crate::load::{LoadError, TensorSource};
+use cpu::Cpu;
+use layers::Layers;
+
+pub use backend::DeviceError;
+pub use step::{Span, Step};
+
+/// What receives logits: the index of the first row among [`Step::wanted`], and the rows `[n, vocabulary]`.
+pub type LogitSink<'a> = dyn FnMut(usize, &[f32]) + Send + 'a;
+
+/// A model's parameters in the layout of the device that will run them.
+pub struct Decoder {
+    inner: Box<dyn Forward>,
+}
+
+impl Decoder {
+    /// Reads every tensor of `config` from `source`, one at a time, for the CPU.
+    pub fn load(config: &ModelConfig, source: &dyn TensorSource) -> Result<Self, LoadError> {
+        let inner = Layers::<Cpu>::load(Cpu::for_loading(), config, source)?;
+        Ok(Self { inner: Box::new(inner) })
+    }
+
+    /// Bytes of all parameters.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.inner.bytes()
+    }
+
+    /// Makes room for `pages` pages of keys and values and `states` recurrent states, for texts of up to `positions`
+    /// tokens, and takes the threads that steps will run on.
+    pub(crate) fn start(&mut self, room: Room, pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
+        self.inner.start(room, pool)
+    }
+
+    /// Runs a step and hands the logits of the wanted rows to `sink`, a block of rows at a time.
+    ///
+    /// `start` must have been called.
+    pub(crate) fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError> {
+        self.inner.forward(step, sink)
+    }
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Decoder[{} bytes]", self.bytes())
+    }
+}
+
+/// How much a decoder has to remember at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Pages of keys and values.
+    pub(crate) pages: usize,
+    /// Recurrent states.
+    pub(crate) states: usize,
+    /// The longest text in tokens.
+    pub(crate) positions: usize,
+}
+
+/// A decoder on some backend.
+trait Forward: Send + Sync {
+    fn bytes(&self) -> usize;
+    fn start(&mut self, room: Room, pool: Arc<ThreadPool>) -> Result<(), DeviceError>;
+    fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError>;
+}
+
+impl Forward for Layers<Cpu> {
+    fn bytes(&self) -> usize {
+        self.parameter_bytes()
+    }
+
+    fn start(&mut self, room: Room, pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
+        self.begin(Cpu::new(pool), room)
+    }
+
+    fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError> {
+        let pool = self.backend().pool();
+        pool.install(|| self.run(step, sink))
+    }
+}

@@ -1,0 +1,55 @@
+//! A step: which tokens of which sequences are computed together.
+
+use std::ops::Range;
+
+/// The tokens of one step, sequence by sequence.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Token ids, one a row.
+    pub tokens: Vec<u32>,
+    /// Each row's position in its sequence.
+    pub positions: Vec<u32>,
+    /// Which rows belong to which sequence; they cover all rows in order.
+    pub spans: Vec<Span>,
+    /// The rows whose logits are wanted, ascending.
+    pub wanted: Vec<u32>,
+}
+
+/// Neighbouring tokens of one sequence in a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The rows of the step.
+    pub rows: Range<usize>,
+    /// The position of the first of them.
+    pub first: usize,
+    /// The pages of the sequence, in order, as far as the last row's position.
+    pub pages: Vec<u32>,
+    /// Where the sequence's recurrent state lives.
+    pub state: u32,
+}
+
+impl Step {
+    /// Appends neighbouring tokens of a sequence; `wanted` picks those rows, counted from the first of them, whose
+    /// logits are wanted.
+    pub fn push(&mut self, tokens: &[u32], first: usize, pages: Vec<u32>, state: u32, wanted: Range<usize>) {
+        let start = self.tokens.len();
+        self.tokens.extend_from_slice(tokens);
+        self.positions.extend((first..first + tokens.len()).map(|position| position as u32));
+        self.spans.push(Span { rows: start..start + tokens.len(), first, pages, state });
+        self.wanted.extend(wanted.map(|row| (start + row) as u32));
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        self.tokens.clear();
+        self.positions.clear();
+        self.spans.clear();
+        self.wanted.clear();
+    }
+}

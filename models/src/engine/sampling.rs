@@ -1,0 +1,330 @@
+//! Choosing the next token: a pure function of the logits, the key, the position and nothing else.
+//!
+//! `argmax(logit / temperature + gumbel(key, position, token))` draws from the softmax; no draw depends on another, so
+//! anybody who has the logits can tell whether a token is the one that had to be chosen.
+
+use std::cmp::Ordering;
+
+use crate::kernel::{Processor, argmax, exp, logarithm};
+
+/// How the next token is chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// Logits are divided by this; 0 means the largest logit wins.
+    pub temperature: f32,
+    /// Only this many of the largest logits take part.
+    pub top_k: Option<u32>,
+    /// Only the largest probabilities that together reach this share take part, in (0, 1].
+    pub top_p: Option<f32>,
+    /// What the noise is a function of, besides position and token.
+    pub key: u64,
+}
+
+impl Sampling {
+    /// Always the largest logit, the lowest id among equals.
+    #[must_use]
+    pub fn greedy() -> Self {
+        Self { temperature: 0.0, top_k: None, top_p: None, key: 0 }
+    }
+
+    /// Whether every setting is within its range.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.temperature.is_finite()
+            && self.temperature >= 0.0
+            && self.top_k != Some(0)
+            && self.top_p.is_none_or(|share| share > 0.0 && share <= 1.0)
+    }
+
+    /// The token at `position` of the sequence (counted from 0, prompt included), given its logits.
+    #[must_use]
+    pub(crate) fn choose(&self, processor: &Processor, logits: &[f32], position: usize) -> u32 {
+        let largest = argmax(processor, logits);
+        if self.temperature == 0.0 {
+            return largest as u32;
+        }
+        let noise = Noise::new(self.key, position);
+        match self.candidates(logits, logits[largest]) {
+            Some(candidates) => {
+                let mut best = Best::none();
+                for token in candidates {
+                    best.offer(token, self.value(logits, &noise, token));
+                }
+                best.token
+            }
+            None => self.choose_among_all(logits, largest, &noise),
+        }
+    }
+
+    /// How much `token` falls short of the token that the rule chooses; 0 if it is the one.
+    #[must_use]
+    pub(crate) fn shortfall(&self, logits: &[f32], position: usize, token: u32, chosen: u32) -> f64 {
+        if self.temperature == 0.0 {
+            return f64::from(logits[chosen as usize]) - f64::from(logits[token as usize]);
+        }
+        let noise = Noise::new(self.key, position);
+        self.value(logits, &noise, chosen) - self.value(logits, &noise, token)
+    }
+
+    fn value(&self, logits: &[f32], noise: &Noise, token: u32) -> f64 {
+        self.scaled(logits[token as usize]) + noise.gumbel(token)
+    }
+
+    fn scaled(&self, logit: f32) -> f64 {
+        f64::from(logit) / f64::from(self.temperature)
+    }
+
+    /// The tokens that take part, ascending; `None` for all of them.
+    fn candidates(&self, logits: &[f32], largest: f32) -> Option<Vec<u32>> {
+        let count = self.top_k.map_or(logits.len(), |k| (k as usize).min(logits.len()));
+        let share = self.top_p.unwrap_or(1.0);
+        if count == logits.len() && share >= 1.0 {
+            return None;
+        }
+        let mut tokens: Vec<u32> = (0..logits.len() as u32).collect();
+        if count < tokens.len() {
+            tokens.select_nth_unstable_by(count - 1, |a, b| by_logit(logits, *a, *b));
+            tokens.truncate(count);
+            tokens.sort_unstable();
+        }
+        if share < 1.0 {
+            let odds = |token: u32| match logits[token as usize] {
+                logit if logit.is_nan() => 0.0,
+                logit => f64::from(exp((logit - largest) / self.temperature)),
+            };
+            let wanted = f64::from(share) * tokens.iter().map(|token| odds(*token)).sum::<f64>();
+            keep_share(&mut tokens, logits, odds, wanted);
+            tokens.sort_unstable();
+        }
+        Some(tokens)
+    }
+
+    /// The winner among all tokens. Most cannot win whatever their noise: a whole block is passed over where even its
+    /// largest logit would need more noise than a token got.
+    fn choose_among_all(&self, logits: &[f32], largest: usize, noise: &Noise) -> u32 {
+        const BLOCK: usize = 64;
+        let mut best = Best::none();
+        best.offer(largest as u32, self.value(logits, noise, largest as u32));
+        for (block, values) in logits.chunks(BLOCK).enumerate() {
+            let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let bound = Noise::bits_below(best.value - self.scaled(most));
+            for token in (block * BLOCK) as u32..(block * BLOCK + values.len()) as u32 {
+                if noise.bits(token) >= bound {
+                    best.offer(token, self.value(logits, noise, token));
+                }
+            }
+        }
+        best.token
+    }
+}
+
+/// The larger logit first, then the lower id; what is not a number comes last.
+fn by_logit(logits: &[f32], a: u32, b: u32) -> Ordering {
+    let key = |token: u32| match logits[token as usize] {
+        logit if logit.is_nan() => f32::NEG_INFINITY,
+        // so that both zeros count as equal
+        logit => logit + 0.0,
+    };
+    key(b).total_cmp(&key(a)).then(a.cmp(&b))
+}
+
+/// Keeps the largest logits until their odds reach `wanted`, the one that reaches it included.
+fn keep_share(tokens: &mut Vec<u32>, logits: &[f32], odds: impl Fn(u32) -> f64, wanted: f64) {
+    let mut sorted = 256;
+    loop {
+        let all = sorted >= tokens.len();
+        let top = if all {
+            &mut tokens[..]
+        } else {
+            tokens.select_nth_unstable_by(sorted, |a, b| by_logit(logits, *a, *b)).0
+        };
+        top.sort_unstable_by(|a, b| by_logit(logits, *a, *b));
+        let mut sum = 0.0;
+        let reached = top.iter().position(|token| {
+            sum += odds(*token);
+            sum >= wanted
+        });
+        if let Some(last) = reached {
+            return tokens.truncate(last + 1);
+        }
+        if all {
+            return;
+        }
+        sorted *= 8;
+    }
+}
+
+/// The best offer so far; the lowest token among equals.
+struct Best {
+    token: u32,
+    value: f64,
+}
+
+impl Best {
+    fn none() -> Self {
+        Self { token: u32::MAX, value: f64::NEG_INFINITY }
+    }
+
+    fn offer(&mut self, token: u32, value: f64) {
+        let value = if value.is_nan() { f64::NEG_INFINITY } else { value };
+        if value > self.value || (value == self.value && token < self.token) || self.token == u32::MAX {
+            *self = Self { token, value };
+        }
+    }
+}
+
+/// The noise at one position.
+struct Noise {
+    base: u64,
+}
+
+impl Noise {
+    /// Noise has this many bits.
+    const BITS: u32 = 53;
+
+    fn new(key: u64, position: usize) -> Self {
+        Self { base: mix(mix(key) ^ (position as u64).wrapping_mul(0xD134_2543_DE82_EF95)) }
+    }
+
+    /// A number below 2^53 with even odds.
+    fn bits(&self, token: u32) -> u64 {
+        mix(self.base.wrapping_add(u64::from(token).wrapping_mul(0x9E37_79B9_7F4A_7C15))) >> (64 - Self::BITS)
+    }
+
+    /// A draw of the standard Gumbel distribution.
+    fn gumbel(&self, token: u32) -> f64 {
+        let uniform = (self.bits(token) as f64 + 0.5) / (1_u64 << Self::BITS) as f64;
+        -logarithm(-logarithm(uniform))
+    }
+
+    /// Every token with fewer bits than this draws less than `gumbel`. The margin covers rounding: where the bound is
+    /// capped, one unit of the last bit is a thousandth of the distance to one.
+    fn bits_below(gumbel: f64) -> u64 {
+        let safe = (gumbel - 0.05).min(30.0);
+        let uniform = libm::exp(-libm::exp(-safe));
+        (uniform * (1_u64 << Self::BITS) as f64) as u64
+    }
+}
+
+/// A bijection on 64 bits that scatters neighbours (Steele, Lea and Flood 2014, with Stafford's constants).
+fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn processor() -> Processor {
+        Processor::new(Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap()))
+    }
+
+    fn logits(seed: u64, count: usize, spread: f32) -> Vec<f32> {
+        (0..count as u64).map(|i| (mix(seed ^ (i << 20)) >> 40) as f32 / (1 << 24) as f32 * spread).collect()
+    }
+
+    fn with(temperature: f32, top_k: Option<u32>, top_p: Option<f32>, key: u64) -> Sampling {
+        Sampling { temperature, top_k, top_p, key }
+    }
+
+    #[test]
+    fn passing_over_blocks_never_changes_the_winner() {
+        let processor = processor();
+        for seed in 0..300 {
+            let logits = logits(seed, 1000 + seed as usize, [0.5, 8.0, 40.0][seed as usize % 3]);
+            let sampling = with([0.3, 1.0, 2.5][seed as usize % 3], None, None, seed);
+            let noise = Noise::new(seed, 7);
+            let mut best = Best::none();
+            for token in 0..logits.len() as u32 {
+                best.offer(token, sampling.value(&logits, &noise, token));
+            }
+            assert_eq!(sampling.choose(&processor, &logits, 7), best.token, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn draws_follow_the_softmax() {
+        let processor = processor();
+        let logits: Vec<f32> = [0.5_f32, 0.25, 0.15, 0.1].iter().map(|share| share.ln() * 2.0).collect();
+        let mut counts = [0_u32; 4];
+        for key in 0..20_000 {
+            counts[with(2.0, None, None, key).choose(&processor, &logits, 3) as usize] += 1;
+        }
+        for (count, share) in counts.iter().zip([0.5, 0.25, 0.15, 0.1]) {
+            let expected = 20_000.0 * share;
+            let deviation = f64::from(*count) - expected;
+            assert!(deviation.abs() < 5.0 * (expected * (1.0_f64 - share)).sqrt(), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn neighbouring_positions_and_keys_draw_independently() {
+        let processor = processor();
+        let logits = [0.0, 0.0];
+        let chosen = |key, position| with(1.0, None, None, key).choose(&processor, &logits, position);
+        let same = (0..4000).filter(|i| chosen(*i, 0) == chosen(*i, 1)).count();
+        assert!((1800..2200).contains(&same), "{same}");
+        let same = (0..4000).filter(|i| chosen(*i, 0) == chosen(i + 1, 0)).count();
+        assert!((1800..2200).contains(&same), "{same}");
+    }
+
+    #[test]
+    fn only_the_largest_logits_take_part() {
+        let logits = [1.0, 3.0, 2.0, 3.0, 0.0];
+        let largest = 3.0;
+        let rows = [
+            (Some(1), None, vec![1]),
+            (Some(3), None, vec![1, 2, 3]),
+            (Some(9), Some(1.0), vec![0, 1, 2, 3, 4]),
+            (None, Some(0.39), vec![1]),
+            (None, Some(0.5), vec![1, 3]),
+            (None, Some(0.9), vec![1, 2, 3]),
+            (Some(2), Some(0.4), vec![1]),
+        ];
+        for (top_k, top_p, expected) in rows {
+            let candidates = with(1.0, top_k, top_p, 0).candidates(&logits, largest);
+            let all = (0..5).collect::<Vec<u32>>();
+            assert_eq!(candidates.unwrap_or(all), expected, "{top_k:?} {top_p:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_found_the_same_way_however_far_one_has_to_look() {
+        let logits = logits(5, 5000, 0.01);
+        let kept =
+            with(1.0, None, Some(0.5), 0).candidates(&logits, logits.iter().copied().fold(0.0, f32::max)).unwrap();
+        assert!((2450..2550).contains(&kept.len()), "{}", kept.len());
+        let least = kept.iter().map(|token| logits[*token as usize]).fold(f32::INFINITY, f32::min);
+        let outside = (0..5000).filter(|token| !kept.contains(token)).map(|token| logits[token as usize]);
+        assert!(outside.fold(f32::NEG_INFINITY, f32::max) <= least);
+    }
+
+    #[test]
+    fn nothing_that_is_not_a_number_is_chosen() {
+        let processor = processor();
+        let logits = [f32::NAN, 1.0, f32::NAN];
+        for sampling in
+            [Sampling::greedy(), with(1.0, Some(1), None, 3), with(1.0, None, Some(0.9), 3), with(1.0, None, None, 4)]
+        {
+            assert_eq!(sampling.choose(&processor, &logits, 0), 1);
+        }
+    }
+
+    #[test]
+    fn the_chosen_token_falls_short_by_nothing_and_others_by_something() {
+        let processor = processor();
+        let logits = logits(1, 50, 3.0);
+        for key in 0..50 {
+            let sampling = with(0.7, None, None, key);
+            let chosen = sampling.choose(&processor, &logits, 5);
+            for token in 0..50 {
+                let shortfall = sampling.shortfall(&logits, 5, token, chosen);
+                assert_eq!(shortfall == 0.0, token == chosen);
+                assert!(shortfall >= 0.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Which texts are computed together, step after step.
+//!
+//! A text is let in when a row and enough pages for all it may become are free, so that nothing that runs ever has to
+//! make room. A step holds the newest token of every text that is being continued and, up to the chunk, prompt tokens
+//! of those that came first.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use super::request::{EngineError, Statistics};
+use super::score::{Answer, Question};
+use super::sequence::{Job, Sequence};
+use super::{EngineSettings, Vocabulary};
+use crate::cache::{Access, Pages, extend_hashes};
+use crate::decoder::{Decoder, DeviceError, Step};
+use crate::kernel::{PAGE_TOKENS, Processor};
+
+/// What a scheduler is made of.
+pub(super) struct Parts {
+    pub(super) decoder: Decoder,
+    pub(super) pool: Arc<ThreadPool>,
+    pub(super) vocabulary: Vocabulary,
+    pub(super) vocabulary_size: usize,
+    pub(super) sharing: bool,
+    pub(super) settings: EngineSettings,
+    pub(super) pages: usize,
+    pub(super) context: usize,
+    pub(super) statistics: Arc<Mutex<Statistics>>,
+}
+
+/// The state of the engine's thread.
+pub(super) struct Scheduler {
+    parts: Parts,
+    processor: Processor,
+    pages: Pages,
+    waiting: VecDeque<Job>,
+    /// Running texts, first come first.
+    running: Vec<Sequence>,
+    free_slots: Vec<u32>,
+    next_id: u64,
+    step: Step,
+    statistics: Statistics,
+}
+
+/// One text's share of a step.
+struct Share {
+    /// Index into the running texts.
+    index: usize,
+    tokens: usize,
+    answers: usize,
+}
+
+impl Scheduler {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            processor: Processor::new(parts.pool.clone()),
+            pages: Pages::new(parts.pages),
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            free_slots: (0..parts.settings.rows as u32).rev().collect(),
+            next_id: 0,
+            step: Step::default(),
+            statistics: Statistics::default(),
+            parts,
+        }
+    }
+
+    /// Works until the other side hangs up or the device fails.
+    pub(super) fn run(mut self, queue: &mpsc::Receiver<Job>) {
+        loop {
+            if self.waiting.is_empty() && self.running.is_empty() {
+                match queue.recv() {
+                    Ok(job) => self.waiting.push_back(job),
+                    Err(mpsc::RecvError) => return,
+                }
+            }
+            loop {
+                match queue.try_recv() {
+                    Ok(job) => self.waiting.push_back(job),
+                    Err(mpsc::TryRecvError::Empty) => break,
+                    Err(mpsc::TryRecvError::Disconnected) => return,
+                }
+            }
+            self.drop_cancelled();
+            self.admit();
+            let shares = self.plan();
+            if shares.is_empty() {
+                continue;
+            }
+            match self.compute(&shares) {
+                Ok(answers) => self.apply(&shares, answers),
+                Err(error) => return self.fail(queue, &error),
+            }
+        }
+    }
+
+    fn drop_cancelled(&mut self) {
+        self.waiting.retain(|job| !job.is_cancelled());
+        while let Some(index) = self.running.iter().position(|sequence| sequence.job.is_cancelled()) {
+            self.remove(index);
+        }
+    }
+
+    /// Lets waiting texts in, first come first, as long as there is room.
+    fn admit(&mut self) {
+        while let (Some(job), Some(slot)) = (self.waiting.front(), self.free_slots.last().copied()) {
+            let mut hashes = Vec::new();
+            if self.parts.sharing {
+                extend_hashes(&mut hashes, job.tokens(), PAGE_TOKENS, job.first_wanted() / PAGE_TOKENS);
+            }
+            let count = job.positions(self.parts.context).div_ceil(PAGE_TOKENS);
+            let id = self.next_id;
+            let Some(pages) = self.pages.claim(id, &hashes, count) else { return };
+            let job = self.waiting.pop_front().expect("there is a first one");
+            self.free_slots.pop();
+            self.next_id += 1;
+            self.running.push(Sequence::new(id, job, pages, hashes, slot, self.parts.context));
+        }
+    }
+
+    /// Composes the next step.
+    fn plan(&mut self) -> Vec<Share> {
+        self.step.clear();
+        let mut shares = Vec::with_capacity(self.running.len());
+        let mut budget = self.parts.settings.chunk;
+        for index in 0..self.running.len() {
+            let tokens = if self.running[index].is_decoding() {
+                1
+            } else {
+                let tokens = self.prefill(index, budget);
+                budget -= tokens;
+                tokens
+            };
+            if tokens > 0 {
+                shares.push(self.add(index, tokens));
+            }
+        }
+        shares
+    }
+
+    /// How many prompt tokens of a text can be computed now, at most `budget`; beginnings that others have computed are
+    /// skipped, those that others are computing are waited for.
+    fn prefill(&mut self, index: usize, budget: usize) -> usize {
+        let sequence = &mut self.running[index];
+        let shared = if self.parts.sharing { sequence.job.first_wanted() / PAGE_TOKENS } else { 0 };
+        while sequence.computed.is_multiple_of(PAGE_TOKENS) && sequence.computed / PAGE_TOKENS < shared {
+            match self.pages.access(sequence.pages[sequence.computed / PAGE_TOKENS], sequence.id) {
+                Access::Filled => {
+                    sequence.computed += PAGE_TOKENS;
+                    sequence.filled += 1;
+                    self.statistics.from_prefix_cache += PAGE_TOKENS as u64;
+                }
+                Access::Wait => return 0,
+                Access::Write => break,
+            }
+        }
+        let limit = sequence.computed + sequence.ready().min(budget);
+        let mut end = sequence.computed;
+        while end < limit {
+            let page = end / PAGE_TOKENS;
+            let others = page < shared && self.pages.access(sequence.pages[page], sequence.id) != Access::Write;
+            if others {
+                break;
+            }
+            end = limit.min((page + 1) * PAGE_TOKENS);
+        }
+        end - sequence.computed
+    }
+
+    /// Adds a text's next tokens to the step.
+    fn add(&mut self, index: usize, tokens: usize) -> Share {
+        let sequence = &self.running[index];
+        let (start, end) = (sequence.computed, sequence.computed + tokens);
+        let pages = sequence.pages[..end.div_ceil(PAGE_TOKENS)].to_vec();
+        let wanted = sequence.job.first_wanted().clamp(start, end) - start..tokens;
+        let answers = wanted.len();
+        self.step.push(&sequence.tokens[start..end], start, pages, sequence.slot, wanted);
+        Share { index, tokens, answers }
+    }
+
+    /// Runs the step and reads off what is wanted.
+    fn compute(&mut self, shares: &[Share]) -> Result<Vec<Answer>, DeviceError> {
+        let questions: Vec<Question> = shares
+            .iter()
+            .flat_map(|share| {
+                let sequence = &self.running[share.index];
+                let end = sequence.computed + share.tokens;
+                (end - share.answers..end).map(|position| sequence.question(position))
+            })
+            .collect();
+        let mut answers: Vec<Answer> = Vec::with_capacity(questions.len());
+        let (processor, vocabulary) = (&self.processor, self.parts.vocabulary_size);
+        let started = now();
+        self.parts.decoder.forward(&self.step, &mut |first, logits| {
+            let rows = logits.par_chunks(vocabulary).zip(&questions[first..]);
+            answers.par_extend(rows.map(|(logits, question)| question.answer(processor, logits)));
+        })?;
+        self.statistics.forward += started.elapsed();
+        self.statistics.steps += 1;
+        Ok(answers)
+    }
+
+    /// Hands out the answers and lets go of what is done.
+    fn apply(&mut self, shares: &[Share], answers: Vec<Answer>) {
+        let mut answers = answers.into_iter();
+        for share in shares {
+            let sequence = &mut self.running[share.index];
+            if !sequence.is_decoding() {
+                self.statistics.prefilled += share.tokens as u64;
+            }
+            sequence.computed += share.tokens;
+            while sequence.filled < sequence.computed / PAGE_TOKENS {
+                if self.parts.sharing {
+                    extend_hashes(&mut sequence.hashes, &sequence.tokens, PAGE_TOKENS, sequence.filled + 1);
+                }
+                self.pages.fill(sequence.pages[sequence.filled], sequence.hashes.get(sequence.filled).copied());
+                sequence.filled += 1;
+            }
+            for answer in answers.by_ref().take(share.answers) {
+                if matches!(answer, Answer::Chosen { .. }) {
+                    self.statistics.decoded += 1;
+                }
+                sequence.take(answer, &self.parts.vocabulary, self.parts.context);
+            }
+        }
+        *self.parts.statistics.lock().unwrap_or_else(PoisonError::into_inner) = self.statistics;
+        while let Some(index) = self.running.iter().position(Sequence::is_done) {
+            self.remove(index).finish(&self.parts.vocabulary);
+        }
+    }
+
+    /// Takes a text out and gives back what it held.
+    fn remove(&mut self, index: usize) -> Sequence {
+        let sequence = self.running.remove(index);
+        self.pages.release(sequence.id, &sequence.pages);
+        self.free_slots.push(sequence.slot);
+        sequence
+    }
+
+    /// Tells everybody that the device has failed.
+    fn fail(self, queue: &mpsc::Receiver<Job>, error: &DeviceError) {
+        let error = EngineError::Stopped { detail: Some(error.to_string()) };
+        let running = self.running.into_iter().map(|sequence| sequence.job);
+        for job in running.chain(self.waiting).chain(queue.try_iter()) {
+            job.fail(error.clone());
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "only counted in the statistics; no result depends on it")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}

@@ -1,0 +1,93 @@
+//! What is read off a row of logits: a chosen token, or how a given token fares.
+
+use super::Sampling;
+use super::request::TokenScore;
+use crate::kernel::{Processor, log_sum_exp};
+
+/// What is wanted of a row of logits.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question {
+    /// The token at this position.
+    Choose { sampling: Sampling, position: usize },
+    /// How this token fares, with this many of the most likely ones.
+    Score { token: u32, top: usize },
+    /// Whether this token is the one to be chosen at this position.
+    Verify { sampling: Sampling, position: usize, token: u32 },
+}
+
+/// What was read off a row of logits.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    Chosen { token: u32, logprob: f32 },
+    Scored(TokenScore),
+    Verified { logprob: f32, chosen: u32, shortfall: f64 },
+}
+
+impl Question {
+    pub(super) fn answer(&self, processor: &Processor, logits: &[f32]) -> Answer {
+        let whole = log_sum_exp(processor, logits);
+        let logprob = |token: u32| logits[token as usize] - whole;
+        match self {
+            Self::Choose { sampling, position } => {
+                let token = sampling.choose(processor, logits, *position);
+                Answer::Chosen { token, logprob: logprob(token) }
+            }
+            Self::Score { token, top } => {
+                let top = most_likely(logits, *top);
+                Answer::Scored(TokenScore {
+                    logprob: logprob(*token),
+                    rank: rank(logits, *token),
+                    top: top.into_iter().map(|token| (token, logprob(token))).collect(),
+                })
+            }
+            Self::Verify { sampling, position, token } => {
+                let chosen = sampling.choose(processor, logits, *position);
+                let shortfall = sampling.shortfall(logits, *position, *token, chosen);
+                Answer::Verified { logprob: logprob(*token), chosen, shortfall }
+            }
+        }
+    }
+}
+
+/// How many tokens are more likely than `token`; equals with a lower id count.
+fn rank(logits: &[f32], token: u32) -> u32 {
+    let own = logits[token as usize];
+    let above =
+        logits.iter().enumerate().filter(|(other, logit)| **logit > own || (**logit == own && *other < token as usize));
+    above.count() as u32
+}
+
+/// The `count` most likely tokens, most likely first, the lowest id among equals.
+fn most_likely(logits: &[f32], count: usize) -> Vec<u32> {
+    let mut top: Vec<u32> = Vec::with_capacity(count + 1);
+    for (token, logit) in logits.iter().enumerate() {
+        if top.len() == count && top.last().is_none_or(|last| logits[*last as usize] >= *logit) {
+            continue;
+        }
+        let place = top.partition_point(|other| logits[*other as usize] >= *logit);
+        top.insert(place, token as u32);
+        top.truncate(count);
+    }
+    top
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_likely_come_first_and_equals_by_id() {
+        let logits = [1.0, 5.0, 3.0, 5.0, 2.0];
+        for (count, expected) in [(0, vec![]), (1, vec![1]), (3, vec![1, 3, 2]), (9, vec![1, 3, 2, 4, 0])] {
+            assert_eq!(most_likely(&logits, count), expected);
+        }
+    }
+
+    #[test]
+    fn the_rank_is_the_place_among_the_most_likely() {
+        let logits = [1.0, 5.0, 3.0, 5.0, 2.0];
+        for (place, token) in most_likely(&logits, 5).into_iter().enumerate() {
+            assert_eq!(rank(&logits, token), place as u32);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The engine on the tiny reference checkpoints: right tokens, and the same bits however the work is cut up.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::path::PathBuf;
+
+use models::config::ModelConfig;
+use models::decoder::Decoder;
+use models::engine::{Completion, Engine, EngineModel, EngineSettings, Finish, PrefixCache, Request, Sampling};
+use models::load::Safetensors;
+use models::snapshot::Snapshot;
+
+const FAMILIES: [&str; 11] = [
+    "llama",
+    "llama3-rope",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "qwen3-moe",
+    "gemma3",
+    "phi3",
+    "qwen3-next",
+    "qwen3_5-moe",
+    "qwen3_5-moe-nested",
+];
+
+fn folder(family: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/golden")).join(family)
+}
+
+fn engine(family: &str, settings: &EngineSettings) -> Engine {
+    let config = std::fs::read(folder(family).join("config.json")).unwrap();
+    let config = ModelConfig::parse(&serde_json::from_slice(&config).unwrap()).unwrap();
+    let source = Safetensors::open(&Snapshot::of_folder(&folder(family)).unwrap()).unwrap();
+    let decoder = Decoder::load(&config, &source).unwrap();
+    Engine::start(EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None }, settings).unwrap()
+}
+
+fn small() -> EngineSettings {
+    EngineSettings { rows: 4, pages: Some(64), ..EngineSettings::default() }
+}
+
+fn greedy(prompt: &[u32], max_new_tokens: usize) -> Request {
+    Request { prompt: prompt.to_vec(), sampling: Sampling::greedy(), max_new_tokens, stop_strings: Vec::new() }
+}
+
+/// The reference's greedy continuation: 16 tokens given, 24 generated.
+fn reference(family: &str) -> Vec<u32> {
+    let bytes = std::fs::read(folder(family).join("expected.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let ids = tensors.tensor("greedy_ids").unwrap();
+    ids.data().chunks_exact(8).map(|id| i64::from_le_bytes(id.try_into().unwrap()) as u32).collect()
+}
+
+#[tokio::test]
+async fn greedy_continuations_are_those_of_the_reference() {
+    for family in FAMILIES {
+        let expected = reference(family);
+        let engine = engine(family, &small());
+        let completion = engine.generate(greedy(&expected[..16], 24)).await.unwrap();
+        assert_eq!(completion.tokens, expected[16..], "{family}");
+        assert_eq!(completion.finish, Finish::Length);
+    }
+}
+
+/// Requests with common beginnings, of many lengths, some sampled and some greedy.
+fn mixed_requests() -> Vec<Request> {
+    let header: Vec<u32> = (0..70).map(|i| (i * 37 + 11) % 320).collect();
+    (0..10_usize)
+        .map(|index| {
+            let mut prompt = header[..[3, 32, 33, 64, 70][index % 5]].to_vec();
+            prompt.extend((0..index as u32 * 7 % 20).map(|i| (i * 13 + index as u32) % 320));
+            let sampling = match index % 3 {
+                0 => Sampling::greedy(),
+                1 => Sampling { temperature: 0.8, top_k: None, top_p: None, key: index as u64 },
+                _ => Sampling { temperature: 1.3, top_k: Some(50), top_p: Some(0.9), key: index as u64 },
+            };
+            Request { prompt, sampling, max_new_tokens: 5 + index * 5, stop_strings: Vec::new() }
+        })
+        .collect()
+}
+
+/// Tokens and the bits of their log-probabilities.
+fn bits(completions: &[Completion]) -> Vec<(Vec<u32>, Vec<u32>)> {
+    completions.iter().map(|c| (c.tokens.clone(), c.logprobs.iter().map(|l| l.to_bits()).collect())).collect()
+}
+
+/// Runs all requests at once, submitted in the given order; results in the order of the requests.
+async fn run(engine: &Engine, requests: &[Request], order: &[usize]) -> Vec<Completion> {
+    let mut results: Vec<Option<Completion>> = vec![None; requests.len()];
+    let mut futures: Vec<_> = order.iter().map(|index| Box::pin(engine.generate(requests[*index].clone()))).collect();
+    // first contact in order: a request is handed over when its future is polled first
+    for (future, index) in futures.iter_mut().zip(order) {
+        tokio::select! {
+            biased;
+            result = future => results[*index] = Some(result.unwrap()),
+            () = std::future::ready(()) => {}
+        }
+    }
+    for (future, index) in futures.into_iter().zip(order) {
+        if results[*index].is_none() {
+            results[*index] = Some(future.await.unwrap());
+        }
+    }
+    results.into_iter().map(|result| result.unwrap()).collect()
+}
+
+#[tokio::test]
+async fn no_bit_depends_on_how_the_work_is_cut_up() {
+    let requests = mixed_requests();
+    let forwards: Vec<usize> = (0..requests.len()).collect();
+    let backwards: Vec<usize> = forwards.iter().rev().copied().collect();
+    let shuffled = vec![3, 7, 0, 9, 2, 5, 8, 1, 6, 4];
+    for family in FAMILIES {
+        let alone = EngineSettings { rows: 1, chunk: 512, pages: Some(16), threads: 1, prefix_cache: PrefixCache::Off };
+        let expected = bits(&run(&engine(family, &alone), &requests, &forwards).await);
+        for (rows, chunk, pages, threads, prefix_cache, order) in [
+            (16, 512, 200, 1, PrefixCache::Off, &forwards),
+            (16, 512, 200, 2, PrefixCache::On, &backwards),
+            (3, 1, 20, 1, PrefixCache::On, &shuffled),
+            (5, 7, 24, 2, PrefixCache::On, &forwards),
+            (8, 33, 12, 2, PrefixCache::Off, &shuffled),
+            (10, 64, 9, 1, PrefixCache::On, &backwards),
+        ] {
+            let settings = EngineSettings { rows, chunk, pages: Some(pages), threads, prefix_cache };
+            let engine = engine(family, &settings);
+            for round in 0..2 {
+                let found = bits(&run(&engine, &requests, order).await);
+                assert_eq!(found, expected, "{family}, round {round}, {settings:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn scoring_gives_the_bits_that_generation_reported() {
+    for family in FAMILIES {
+        let engine = engine(family, &EngineSettings { chunk: 13, ..small() });
+        let requests = mixed_requests();
+        let order: Vec<usize> = (0..requests.len()).collect();
+        let completions = run(&engine, &requests, &order).await;
+        for (request, completion) in requests.iter().zip(&completions) {
+            let scores = engine.score(&request.prompt, &completion.tokens, 3).await.unwrap();
+            let found: Vec<u32> = scores.iter().map(|score| score.logprob.to_bits()).collect();
+            assert_eq!(found, bits(std::slice::from_ref(completion))[0].1, "{family}");
+            for (score, token) in scores.iter().zip(&completion.tokens) {
+                assert_eq!(score.top.len(), 3);
+                if score.rank < 3 {
+                    assert_eq!(score.top[score.rank as usize], (*token, score.logprob));
+                }
+            }
+            if request.sampling == Sampling::greedy() {
+                assert!(scores.iter().all(|score| score.rank == 0));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_recorded_rollout_is_verified_and_the_first_foreign_token_is_named() {
+    let engine = engine("qwen3", &small());
+    for request in mixed_requests() {
+        let completion = engine.generate(request.clone()).await.unwrap();
+        let verification = engine.verify_rollout(&request.prompt, &completion.tokens, request.sampling).await.unwrap();
+        assert_eq!(verification.misfit, None);
+        assert_eq!(verification.logprobs, completion.logprobs);
+        let mut forged = completion.tokens.clone();
+        let index = forged.len() / 2;
+        forged[index] = (forged[index] + 1) % 320;
+        let verification = engine.verify_rollout(&request.prompt, &forged, request.sampling).await.unwrap();
+        let misfit = verification.misfit.unwrap();
+        assert_eq!((misfit.index, misfit.recorded, misfit.chosen), (index, forged[index], completion.tokens[index]));
+        assert!(misfit.shortfall > 0.0);
+    }
+}
+
+#[tokio::test]
+async fn a_common_header_is_computed_once() {
+    let engine = engine("llama", &EngineSettings { rows: 64, pages: Some(512), ..EngineSettings::default() });
+    let header: Vec<u32> = (0..128).map(|i| i * 5 % 320).collect();
+    let requests: Vec<Request> =
+        (0..64).map(|i| greedy(&[header.as_slice(), &[i, i + 1, i + 2]].concat(), 4)).collect();
+    let order: Vec<usize> = (0..64).collect();
+    run(&engine, &requests, &order).await;
+    let statistics = engine.statistics();
+    assert_eq!(statistics.prefilled, 128 + 64 * 3);
+    assert_eq!(statistics.from_prefix_cache, 63 * 128);
+    assert_eq!(statistics.decoded, 64 * 4);
+}
+
+#[tokio::test]
+async fn a_dropped_request_makes_room_for_others() {
+    let engine = engine("llama", &EngineSettings { rows: 1, pages: Some(16), ..EngineSettings::default() });
+    let endless = engine.generate(greedy(&[1, 2, 3], 400));
+    let short = engine.generate(greedy(&[1, 2, 3], 2));
+    {
+        let mut endless = Box::pin(endless);
+        tokio::select! {
+            biased;
+            _ = &mut endless => panic!("400 tokens cannot be done at first sight"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    assert_eq!(short.await.unwrap().tokens.len(), 2);
+    assert!(engine.statistics().decoded < 400);
+}
+
+#[tokio::test]
+async fn a_stop_token_ends_a_continuation_and_is_part_of_it() {
+    let expected = reference("mistral");
+    let config = std::fs::read(folder("mistral").join("config.json")).unwrap();
+    let config = ModelConfig::parse(&serde_json::from_slice(&config).unwrap()).unwrap();
+    let source = Safetensors::open(&Snapshot::of_folder(&folder("mistral")).unwrap()).unwrap();
+    let decoder = Decoder::load(&config, &source).unwrap();
+    let stop = expected[20];
+    let model = EngineModel { config, decoder, stop_tokens: vec![stop], detokenizer: None };
+    let engine = Engine::start(model, &small()).unwrap();
+    let completion = engine.generate(greedy(&expected[..16], 24)).await.unwrap();
+    let end = 16 + expected[16..].iter().position(|token| *token == stop).unwrap();
+    assert_eq!(completion.tokens, expected[16..=end]);
+    assert_eq!(completion.finish, Finish::StopToken);
+}
+
+#[tokio::test]
+async fn requests_that_cannot_be_run_are_refused_with_a_reason() {
+    let engine = engine("llama", &EngineSettings { pages: Some(2), ..small() });
+    let good = greedy(&[1, 2], 4);
+    for (request, reason) in [
+        (Request { prompt: Vec::new(), ..good.clone() }, "the prompt is empty"),
+        (Request { prompt: vec![320], ..good.clone() }, "token 320"),
+        (Request { prompt: vec![1; 65], ..good.clone() }, "room for 64"),
+        (Request { max_new_tokens: 0, ..good.clone() }, "at least 1"),
+        (Request { sampling: Sampling { temperature: -1.0, ..Sampling::greedy() }, ..good.clone() }, "temperature"),
+        (Request { stop_strings: vec!["x".to_owned()], ..good.clone() }, "tokenizer"),
+    ] {
+        let error = engine.generate(request).await.unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+    let completion = engine.generate(greedy(&[1; 60], 400)).await.unwrap();
+    assert_eq!((completion.tokens.len(), completion.finish), (5, Finish::Length));
+    assert!(engine.score(&[], &[1], 0).await.is_err());
+    assert!(engine.score(&[1], &[], 0).await.unwrap().is_empty());
+}
