@@ -217,16 +217,17 @@ impl WithSimd for Part<'_> {
         let blocks = self.x.chunks(ROWS * inputs).zip(self.y.chunks_mut(ROWS));
         for (x, y) in blocks {
             for panel in self.panels.clone() {
-                let matrix = &self.linear.panels[panel * PANEL * inputs..][..PANEL * inputs];
-                let column = (panel - self.panels.start) * PANEL;
-                let columns = column..(column + PANEL).min(y[0].len());
+                let first = (panel - self.panels.start) * PANEL;
+                let columns = first..(first + PANEL).min(y[0].len());
                 for row in y.iter_mut() {
                     start_row(&mut row[columns.clone()], self.linear.bias.as_deref(), panel * PANEL);
                 }
+                let matrix = &self.linear.panels[panel * PANEL * inputs..];
                 for start in (0..inputs).step_by(STEPS) {
                     let steps = start..(start + STEPS).min(inputs);
-                    let matrix = &matrix[steps.start * PANEL..steps.end * PANEL];
-                    block(simd, x, inputs, steps, matrix, y, columns.clone());
+                    let (matrix, ahead) = matrix[start * PANEL..].split_at(steps.len() * PANEL);
+                    let block = Block { simd, x, inputs, steps, matrix, ahead, columns: columns.clone() };
+                    block.add_to(y);
                 }
             }
         }
@@ -242,76 +243,61 @@ fn start_row(y: &mut [f32], bias: Option<&[f32]>, first: usize) {
     }
 }
 
-/// Adds the product of some rows with some steps of one panel to `columns` of `y`.
-#[inline(always)]
-fn block<S: Simd>(
-    simd: S,
-    x: &[f32],
-    inputs: usize,
-    steps: Range<usize>,
-    matrix: &[f32],
-    y: &mut [&mut [f32]],
-    columns: Range<usize>,
-) {
-    let matrix: &[S::f32s] = bytemuck::cast_slice(matrix);
-    let width = VECTORS * S::F32_LANES;
-    for (offset, first) in (columns.start..columns.start + PANEL).step_by(width).enumerate() {
-        let columns = first.min(columns.end)..(first + width).min(columns.end);
-        if columns.is_empty() {
-            break;
-        }
-        let mut row = 0;
-        while row < y.len() {
-            let count = (y.len() - row).min(tile::most_rows::<S>());
-            let x = &x[row * inputs..(row + count) * inputs];
-            let y = &mut y[row..row + count];
-            let tile = Tile { simd, x, inputs, steps: steps.clone(), matrix, offset, columns: columns.clone() };
-            match count {
-                1 => tile.run::<1>(y),
-                2 => tile.run::<2>(y),
-                3 => tile.run::<3>(y),
-                4 => tile.run::<4>(y),
-                5 => tile.run::<5>(y),
-                6 => tile.run::<6>(y),
-                7 => tile.run::<7>(y),
-                _ => tile.run::<8>(y),
-            }
-            row += count;
-        }
-    }
-}
-
-/// One register tile: a few rows of `x` against three vectors of a panel.
-struct Tile<'a, S: Simd> {
+/// The product of some rows with some steps of one panel.
+struct Block<'a, S: Simd> {
     simd: S,
     x: &'a [f32],
     inputs: usize,
     steps: Range<usize>,
-    matrix: &'a [S::f32s],
-    /// Which group of three vectors of the panel.
-    offset: usize,
-    /// Which columns of `y`; fewer than the tile is wide at the end of a matrix.
+    /// The panel's part, `[steps][PANEL]`.
+    matrix: &'a [f32],
+    /// What is read after it: asked for now, so that it is near by then.
+    ahead: &'a [f32],
+    /// Which columns of `y`; fewer than a panel has at the end of a matrix.
     columns: Range<usize>,
 }
 
-impl<S: Simd> Tile<'_, S> {
+impl<S: Simd> Block<'_, S> {
+    /// Adds the product to the columns of `y`, tile by tile.
     #[inline(always)]
-    fn run<const M: usize>(&self, y: &mut [&mut [f32]]) {
+    fn add_to(&self, y: &mut [&mut [f32]]) {
+        let most = tile::most_rows::<S>();
+        for group in 0..PANEL / (VECTORS * S::F32_LANES) {
+            for (index, y) in y.chunks_mut(most).enumerate() {
+                let row = index * most;
+                match y.len() {
+                    1 => self.tile::<1, 3>(group, row, y),
+                    2 => self.tile::<2, 3>(group, row, y),
+                    3 => self.tile::<3, 3>(group, row, y),
+                    4 => self.tile::<4, 3>(group, row, y),
+                    5 => self.tile::<5, 3>(group, row, y),
+                    6 => self.tile::<6, 3>(group, row, y),
+                    7 => self.tile::<7, 3>(group, row, y),
+                    _ if (group, index) == (0, 0) => self.tile::<8, 3>(group, row, y),
+                    _ => self.tile::<8, 0>(group, row, y),
+                }
+            }
+        }
+    }
+
+    /// One register tile: `M` rows against three vectors of the panel.
+    #[inline(always)]
+    fn tile<const M: usize, const LINES: usize>(&self, group: usize, row: usize, y: &mut [&mut [f32]]) {
+        let first = self.columns.start + group * VECTORS * S::F32_LANES;
+        let columns = first.min(self.columns.end)..(first + VECTORS * S::F32_LANES).min(self.columns.end);
         let mut sums = [[self.simd.splat_f32s(0.0); VECTORS]; M];
         for (sums, row) in sums.iter_mut().zip(y.iter()) {
-            let columns = &row[self.columns.clone()];
             let lanes: &mut [f32] = bytemuck::cast_slice_mut(sums);
-            lanes[..columns.len()].copy_from_slice(columns);
+            lanes[..columns.len()].copy_from_slice(&row[columns.clone()]);
         }
-        let mut rows = self.x.chunks_exact(self.inputs);
         let rows =
-            [(); M].map(|()| &rows.next().expect("a tile has a row of x for each of its rows")[self.steps.clone()]);
-        let stride = PANEL / S::F32_LANES;
-        tile::accumulate(self.simd, rows, self.matrix, stride, self.offset * VECTORS, &mut sums);
+            std::array::from_fn::<&[f32], M, _>(|index| &self.x[(row + index) * self.inputs..][self.steps.clone()]);
+        let matrix: &[S::f32s] = bytemuck::cast_slice(self.matrix);
+        let (stride, offset) = (PANEL / S::F32_LANES, group * VECTORS);
+        tile::accumulate::<S, M, VECTORS, LINES>(self.simd, rows, matrix, stride, offset, self.ahead, &mut sums);
         for (sums, row) in sums.iter().zip(y.iter_mut()) {
-            let columns = &mut row[self.columns.clone()];
             let lanes: &[f32] = bytemuck::cast_slice(sums);
-            columns.copy_from_slice(&lanes[..columns.len()]);
+            row[columns.clone()].copy_from_slice(&lanes[..columns.len()]);
         }
     }
 }

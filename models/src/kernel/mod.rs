@@ -12,6 +12,7 @@
 mod activation;
 mod aligned;
 mod attention;
+mod dispatch;
 mod exponential;
 mod linear;
 mod norm;

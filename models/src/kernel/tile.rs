@@ -4,15 +4,21 @@
 
 use pulp::Simd;
 
+use super::dispatch;
+
+/// Values of a cache line.
+pub(super) const LINE: usize = 16;
+
 /// Adds `a · b` to `accumulators`: `a` holds `M` rows of equal length, `b` holds `stride` vectors for each of its
-/// steps, of which those from `offset` on are used.
+/// steps, of which those from `offset` on are used. At each step `LINES` more cache lines of `ahead` are asked for.
 #[inline(always)]
-pub(super) fn accumulate<S: Simd, const M: usize, const V: usize>(
+pub(super) fn accumulate<S: Simd, const M: usize, const V: usize, const LINES: usize>(
     simd: S,
     a: [&[f32]; M],
     b: &[S::f32s],
     stride: usize,
     offset: usize,
+    ahead: &[f32],
     accumulators: &mut [[S::f32s; V]; M],
 ) {
     let steps = a[0].len();
@@ -22,6 +28,9 @@ pub(super) fn accumulate<S: Simd, const M: usize, const V: usize>(
     let mut sums = *accumulators;
     for (step, vectors) in b.chunks_exact(stride).take(steps).enumerate() {
         let vectors = &vectors[offset..offset + V];
+        for line in 0..LINES {
+            dispatch::prefetch(ahead, (step * LINES + line) * LINE);
+        }
         for (row, sums) in a.iter().zip(&mut sums) {
             let value = simd.splat_f32s(row[step]);
             for (vector, sum) in vectors.iter().zip(sums) {

@@ -1,20 +1,20 @@
 //! Causal attention over paged keys and values: every row sees its own context, in the order of its positions.
 
-use std::ops::Range;
+mod page_tile;
+mod unit;
 
-use pulp::{Simd, WithSimd};
+use std::ops::Range;
 
 use super::pages::{PAGE_TOKENS, PagedKeyValues};
 use super::processor::Processor;
-use super::softmax::exponentials;
-use super::tile;
+use unit::{Part, Unit};
 
-/// Vectors a register tile is wide.
-const VECTORS: usize = 2;
-/// Queries a register tile is high.
-const QUERIES: usize = 8;
 /// Neighbouring rows of one sequence that are computed together.
 const ROWS: usize = 16;
+/// Rows for each thread from which on a row's heads need not be spread over threads.
+const ROWS_PER_THREAD: usize = 4;
+/// Single rows of a part.
+const SINGLE_ROWS: usize = 8;
 
 /// What all rows of a call have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,22 +59,37 @@ pub fn attention(
         let pages = query.pages.len() * PAGE_TOKENS;
         assert!((1..=pages).contains(&query.context), "a context has 1 to {pages} positions");
     }
-    let group = shape.heads / pages.heads() * size;
-    let mut parts = Vec::new();
+    let mut units = Vec::new();
     let mut rest = y;
+    // A single row is computed for all its heads in one go, which reads memory in order, if other rows keep the other
+    // threads busy.
+    let many = queries.len() >= processor.threads() * ROWS_PER_THREAD;
     for rows in runs(queries) {
         let (own, others) = rest.split_at_mut(rows.len() * width);
         rest = others;
-        let mut heads: Vec<Part<'_>> = (0..pages.heads())
-            .map(|head| Part { shape, pages, head, queries: &queries[rows.clone()], q: Vec::new(), y: Vec::new() })
-            .collect();
+        let together = if rows.len() == 1 && many { pages.heads() } else { 1 };
+        let room = rows.len() * shape.heads / pages.heads() * together;
+        let first = units.len();
+        units.extend((0..pages.heads()).step_by(together).map(|head| Unit {
+            heads: head..head + together,
+            queries: &queries[rows.clone()],
+            q: Vec::with_capacity(room),
+            y: Vec::with_capacity(room),
+        }));
         let q = &q[rows.start * width..rows.end * width];
         for (index, (q, y)) in q.chunks_exact(size).zip(own.chunks_exact_mut(size)).enumerate() {
-            let part = &mut heads[index * size / group % pages.heads()];
-            part.q.push(q);
-            part.y.push(y);
+            let head = index % shape.heads * pages.heads() / shape.heads;
+            let unit = &mut units[first + head / together];
+            unit.q.push(q);
+            unit.y.push(y);
         }
-        parts.extend(heads);
+    }
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    for unit in units {
+        match parts.last_mut() {
+            Some(part) if unit.heads.len() > 1 && part.units.len() < SINGLE_ROWS => part.units.push(unit),
+            _ => parts.push(Part { shape, pages, units: vec![unit] }),
+        }
     }
     let instructions = processor.instructions();
     processor.each(parts, |part| instructions.run(part));
@@ -93,147 +108,6 @@ fn runs<'a>(queries: &'a [Query<'a>]) -> impl Iterator<Item = Range<usize>> {
         start = run.end;
         Some(run)
     })
-}
-
-/// The query heads that share one key-value head, for neighbouring rows of one sequence.
-struct Part<'a> {
-    shape: AttentionShape,
-    pages: &'a PagedKeyValues,
-    head: usize,
-    queries: &'a [Query<'a>],
-    /// One slice for each row and query head, row by row; the same in `y`.
-    q: Vec<&'a [f32]>,
-    y: Vec<&'a mut [f32]>,
-}
-
-impl Part<'_> {
-    /// The positions which query head `index` sees.
-    #[inline(always)]
-    fn context(&self, index: usize) -> Range<usize> {
-        let end = self.queries[index * self.queries.len() / self.q.len()].context;
-        let start = self.shape.window.map_or(0, |window| end.saturating_sub(window));
-        start..end
-    }
-}
-
-impl WithSimd for Part<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let first = self.context(0).start / PAGE_TOKENS;
-        let last = self.context(self.q.len() - 1).end.div_ceil(PAGE_TOKENS);
-        let length = (last - first) * PAGE_TOKENS;
-        let mut scores = vec![0.0_f32; length * self.q.len()];
-        for (index, page) in (first..last).enumerate() {
-            score_page(simd, &self, page, index * PAGE_TOKENS, length, &mut scores);
-        }
-        let mut factors = Vec::with_capacity(self.q.len());
-        for (index, scores) in scores.chunks_exact_mut(length).enumerate() {
-            let context = self.context(index);
-            let scores = &mut scores[context.start - first * PAGE_TOKENS..context.end - first * PAGE_TOKENS];
-            factors.push(1.0 / exponentials(scores));
-        }
-        let stored = self.pages.stored_size();
-        let mut sums = vec![0.0_f32; stored * self.q.len()];
-        for page in first..last {
-            mix_page(simd, &self, page, first * PAGE_TOKENS, &scores, &mut sums);
-        }
-        for ((y, sums), factor) in self.y.iter_mut().zip(sums.chunks_exact(stored)).zip(factors) {
-            y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum * factor);
-        }
-    }
-}
-
-/// Scores of all queries with the keys of one page, at `column` of rows of `length`; those outside a query's context are
-/// computed and never read.
-#[inline(always)]
-fn score_page<S: Simd>(simd: S, part: &Part<'_>, page: usize, column: usize, length: usize, scores: &mut [f32]) {
-    let keys: &[S::f32s] = bytemuck::cast_slice(part.pages.keys(part.queries[0].pages[page], part.head));
-    let rows = part.q.chunks(QUERIES).zip(scores.chunks_mut(QUERIES * length));
-    for (q, scores) in rows {
-        for offset in (0..PAGE_TOKENS / S::F32_LANES).step_by(VECTORS) {
-            let column = column + offset * S::F32_LANES;
-            macro_rules! run {
-                ($($rows:literal),*) => {
-                    match q.len() {
-                        $($rows => {
-                            let q = std::array::from_fn::<&[f32], $rows, _>(|row| q[row]);
-                            let mut sums = [[simd.splat_f32s(0.0); VECTORS]; $rows];
-                            tile::accumulate(simd, q, keys, PAGE_TOKENS / S::F32_LANES, offset, &mut sums);
-                            for (sums, scores) in sums.iter().zip(scores.chunks_exact_mut(length)) {
-                                let sums: &[f32] = bytemuck::cast_slice(sums);
-                                let scores = &mut scores[column..column + sums.len()];
-                                scores.iter_mut().zip(sums).for_each(|(score, sum)| *score = sum * part.shape.scale);
-                            }
-                        })*
-                        _ => unreachable!("queries come in chunks of at most eight"),
-                    }
-                };
-            }
-            run!(1, 2, 3, 4, 5, 6, 7, 8);
-        }
-    }
-}
-
-/// Adds the values of one page, each weighted by its score, to the sums of all queries. Where all queries of a tile see
-/// the same positions they are computed together, else one by one; the order of a sum is the same.
-#[inline(always)]
-fn mix_page<S: Simd>(simd: S, part: &Part<'_>, page: usize, first: usize, scores: &[f32], sums: &mut [f32]) {
-    let stored = part.pages.stored_size();
-    let length = scores.len() / part.q.len();
-    let values = part.pages.values(part.queries[0].pages[page], part.head);
-    let tokens = page * PAGE_TOKENS..(page + 1) * PAGE_TOKENS;
-    let seen = |index: usize| {
-        let context = part.context(index);
-        context.start.clamp(tokens.start, tokens.end)..context.end.clamp(tokens.start, tokens.end)
-    };
-    let mut index = 0;
-    while index < part.q.len() {
-        let range = seen(index);
-        let most = (part.q.len() - index).min(QUERIES);
-        let count = (1..most).take_while(|offset| seen(index + offset) == range).count() + 1;
-        let columns = range.start - first..range.end - first;
-        let values: &[S::f32s] = bytemuck::cast_slice(&values[(range.start - tokens.start) * stored..]);
-        let rows = &scores[index * length..(index + count) * length];
-        let sums = &mut sums[index * stored..(index + count) * stored];
-        for offset in (0..stored / S::F32_LANES).step_by(VECTORS) {
-            macro_rules! run {
-                ($($rows:literal),*) => {
-                    match count {
-                        $($rows => mix_tile::<S, $rows>(simd, rows, columns.clone(), values, offset, sums),)*
-                        _ => unreachable!("queries come in chunks of at most eight"),
-                    }
-                };
-            }
-            run!(1, 2, 3, 4, 5, 6, 7, 8);
-        }
-        index += count;
-    }
-}
-
-/// Adds two vectors of the values of some tokens, weighted by `columns` of each row of scores.
-#[inline(always)]
-fn mix_tile<S: Simd, const M: usize>(
-    simd: S,
-    scores: &[f32],
-    columns: Range<usize>,
-    values: &[S::f32s],
-    offset: usize,
-    sums: &mut [f32],
-) {
-    let (length, stored) = (scores.len() / M, sums.len() / M);
-    let scores = std::array::from_fn::<&[f32], M, _>(|row| &scores[row * length..][columns.clone()]);
-    let mut totals = [[simd.splat_f32s(0.0); VECTORS]; M];
-    for (totals, sums) in totals.iter_mut().zip(sums.chunks_exact(stored)) {
-        let sums: &[S::f32s] = bytemuck::cast_slice(sums);
-        totals.copy_from_slice(&sums[offset..offset + VECTORS]);
-    }
-    tile::accumulate(simd, scores, values, stored / S::F32_LANES, offset, &mut totals);
-    for (totals, sums) in totals.iter().zip(sums.chunks_exact_mut(stored)) {
-        let sums: &mut [S::f32s] = bytemuck::cast_slice_mut(sums);
-        sums[offset..offset + VECTORS].copy_from_slice(totals);
-    }
 }
 
 #[cfg(test)]

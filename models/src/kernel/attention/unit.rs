@@ -1,0 +1,145 @@
+//! What one thread computes of attention in one go.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use super::page_tile::{Mix, QUERIES, Scores};
+use super::{AttentionShape, Query};
+use crate::kernel::pages::{PAGE_TOKENS, PagedKeyValues};
+use crate::kernel::softmax::exponentials;
+use crate::kernel::tile;
+
+/// How many blocks of a page and head ahead of its use memory is asked for.
+const BLOCKS_AHEAD: usize = 4;
+
+/// Some units, one after the other.
+pub(super) struct Part<'a> {
+    pub(super) shape: AttentionShape,
+    pub(super) pages: &'a PagedKeyValues,
+    pub(super) units: Vec<Unit<'a>>,
+}
+
+/// Some rows of one sequence with the query heads of one key-value head, or one row with those of all.
+pub(super) struct Unit<'a> {
+    /// Key-value heads.
+    pub(super) heads: Range<usize>,
+    pub(super) queries: &'a [Query<'a>],
+    /// One slice for each query head, row by row.
+    pub(super) q: Vec<&'a [f32]>,
+    /// Where the result of each goes.
+    pub(super) y: Vec<&'a mut [f32]>,
+}
+
+impl Unit<'_> {
+    /// Query heads of one key-value head.
+    #[inline(always)]
+    fn shared(&self) -> usize {
+        self.q.len() / self.heads.len()
+    }
+
+    /// The positions which query head `index` of a key-value head sees.
+    #[inline(always)]
+    fn context(&self, window: Option<usize>, index: usize) -> Range<usize> {
+        let end = self.queries[index * self.queries.len() / self.shared()].context;
+        window.map_or(0, |window| end.saturating_sub(window))..end
+    }
+
+    /// Which pages of the sequence are read.
+    #[inline(always)]
+    fn span(&self, window: Option<usize>) -> Range<usize> {
+        let last = self.context(window, self.shared() - 1);
+        self.context(window, 0).start / PAGE_TOKENS..last.end.div_ceil(PAGE_TOKENS)
+    }
+}
+
+/// The blocks of keys and values, one for each page and head, in the order in which they are read.
+struct Reading<'a> {
+    blocks: Vec<&'a [f32]>,
+    next: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn of(part: &Part<'a>) -> Self {
+        let mut blocks = Vec::new();
+        for unit in &part.units {
+            let pages = &unit.queries[0].pages[unit.span(part.shape.window)];
+            let each = || pages.iter().flat_map(|page| unit.heads.clone().map(move |head| (*page, head)));
+            blocks.extend(each().map(|(page, head)| part.pages.keys(page, head)));
+            blocks.extend(each().map(|(page, head)| part.pages.values(page, head)));
+        }
+        Self { blocks, next: 0 }
+    }
+
+    /// The next block, and one further on to be asked for.
+    #[inline(always)]
+    fn take(&mut self) -> (&'a [f32], &'a [f32]) {
+        let block = self.blocks[self.next];
+        let ahead = self.blocks.get(self.next + BLOCKS_AHEAD).copied().unwrap_or_default();
+        self.next += 1;
+        (block, ahead)
+    }
+}
+
+impl WithSimd for Part<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut reading = Reading::of(&self);
+        let stored = self.pages.stored_size();
+        let (mut scores, mut sums) = (Vec::new(), Vec::new());
+        for mut unit in self.units {
+            let (span, shared) = (unit.span(self.shape.window), unit.shared());
+            // Rows a power of two apart would fight for the same places of the nearest cache.
+            let length = span.len() * PAGE_TOKENS + tile::LINE;
+            scores.resize(length * unit.q.len(), 0.0_f32);
+            for page in 0..span.len() {
+                for (q, scores) in unit.q.chunks(shared).zip(scores.chunks_mut(shared * length)) {
+                    let (keys, ahead) = reading.take();
+                    let tiles = Scores { simd, keys, ahead, scale: self.shape.scale, length };
+                    tiles.fill(q, &mut scores[page * PAGE_TOKENS..]);
+                }
+            }
+            sums.clear();
+            sums.resize(stored * unit.q.len() + unit.q.len(), 0.0_f32);
+            let (sums, factors) = sums.split_at_mut(stored * unit.q.len());
+            for (index, (scores, factor)) in scores.chunks_mut(length).zip(factors.iter_mut()).enumerate() {
+                let context = unit.context(self.shape.window, index % shared);
+                let first = span.start * PAGE_TOKENS;
+                *factor = 1.0 / exponentials(&mut scores[context.start - first..context.end - first]);
+            }
+            for page in 0..span.len() {
+                for (scores, sums) in scores.chunks(shared * length).zip(sums.chunks_mut(shared * stored)) {
+                    let (values, ahead) = reading.take();
+                    let scores = &scores[page * PAGE_TOKENS..];
+                    let mix = Mix { simd, values, ahead, stored, scores, length, tokens: 0..PAGE_TOKENS };
+                    mix_page(&unit, self.shape.window, span.start + page, mix, sums);
+                }
+            }
+            for ((y, sums), factor) in unit.y.iter_mut().zip(sums.chunks(stored)).zip(factors) {
+                y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum * *factor);
+            }
+        }
+    }
+}
+
+/// Adds the values of one page and head to the sums of all queries. Queries that see the same positions of the page are
+/// computed together; the order of a sum is the same.
+#[inline(always)]
+fn mix_page<S: Simd>(unit: &Unit<'_>, window: Option<usize>, page: usize, mix: Mix<'_, S>, sums: &mut [f32]) {
+    let seen = |index: usize| {
+        let context = unit.context(window, index);
+        let within = |position: usize| position.saturating_sub(page * PAGE_TOKENS).min(PAGE_TOKENS);
+        within(context.start)..within(context.end)
+    };
+    let mut index = 0;
+    while index < unit.shared() {
+        let tokens = seen(index);
+        let most = (unit.shared() - index).min(QUERIES);
+        let count = (1..most).take_while(|offset| seen(index + offset) == tokens).count() + 1;
+        let scores = &mix.scores[index * mix.length..];
+        Mix { scores, tokens, ..mix }.add_to(&mut sums[index * mix.stored..(index + count) * mix.stored]);
+        index += count;
+    }
+}
