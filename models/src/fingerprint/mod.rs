@@ -1,0 +1,78 @@
+//! What a model is recognised by after renaming, resharding, casts, noise, permutation and rescaling.
+//!
+//! A fingerprint is small data; deciding what counts as a copy is somebody else's business.
+
+mod digest;
+mod sketch;
+mod spectrum;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    admission::Admitted,
+    load::LoadError,
+    snapshot::Snapshot,
+};
+
+/// What is remembered of a model's tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// BLAKE3 of the sorted SHA-256 digests of the tensor files.
+    pub files: [u8; 32],
+    /// One print a tensor, by name.
+    pub tensors: Vec<TensorPrint>,
+}
+
+/// What is remembered of one tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TensorPrint {
+    /// Its name in the Hugging Face convention.
+    pub name: String,
+    /// Its shape, outermost dimension first.
+    pub shape: Vec<usize>,
+    /// BLAKE3 of its values as little-endian `f32`, zero without a sign; the same for every encoding of the same values.
+    pub digest: [u8; 32],
+    /// Its Euclidean norm.
+    pub norm: f64,
+    /// A random projection, the same for all tensors: the squared distance of two sketches is, on average, that of the
+    /// tensors.
+    pub sketch: Vec<f32>,
+    /// Quantiles of its rows' strengths, which permuting and function-preserving rescaling leave alone; empty for a
+    /// tensor that such a rescaling can turn into anything, such as the weights of a norm.
+    pub spectrum: Vec<f32>,
+}
+
+/// Takes the fingerprint of a model, reading each tensor once.
+pub fn fingerprint(model: &Admitted) -> Result<Fingerprint, LoadError> {
+    let source = model.tensors.as_ref();
+    let mut strengths = spectrum::Strengths::new(&model.config, source)?;
+    let mut tensors = Vec::new();
+    for name in source.names() {
+        let shape = source.shape(&name).unwrap_or_default();
+        let values = source.read(&name)?;
+        source.release(&name);
+        let (digest, (sketch, norm)) = rayon::join(
+            || digest::of_values(&values),
+            || {
+                strengths.add(&name, &shape, &values);
+                sketch::of_values(&values)
+            },
+        );
+        tensors.push(TensorPrint { name, shape, digest, norm, sketch, spectrum: Vec::new() });
+    }
+    for tensor in &mut tensors {
+        tensor.spectrum = strengths.spectrum(&tensor.name);
+    }
+    Ok(Fingerprint { files: files(&model.snapshot), tensors })
+}
+
+fn files(snapshot: &Snapshot) -> [u8; 32] {
+    let tensor_file = |name: &str| name.ends_with(".safetensors") || name.ends_with(".gguf");
+    let mut digests: Vec<_> = snapshot.files.iter().filter(|file| tensor_file(&file.name)).map(|file| file.sha256).collect();
+    digests.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    for digest in digests {
+        hasher.update(&digest);
+    }
+    *hasher.finalize().as_bytes()
+}
