@@ -1,6 +1,6 @@
 //! A field of entries with their scores on shared tasks, and what a mechanism makes of it.
 
-use crate::duel::{Decision, DuelError};
+use crate::duel::{Duel, DuelError};
 use crate::reign::ReignError;
 
 /// One entry of a field.
@@ -29,7 +29,7 @@ pub struct Field {
 }
 
 /// What a mechanism decided.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Ruling {
     /// The entry with the most weight, the earliest of several.
     pub winner: Option<usize>,
@@ -37,8 +37,8 @@ pub struct Ruling {
     pub weights: Vec<f64>,
     /// The weight that no entry gets.
     pub burned: f64,
-    /// The duels that were held, in order, where the mechanism holds any.
-    pub duels: Vec<(usize, Decision)>,
+    /// The duels that were held, each with its challenger, in order, where the mechanism holds any.
+    pub duels: Vec<(usize, Duel)>,
 }
 
 /// A rule that turns a field into weights.
@@ -160,7 +160,7 @@ impl Field {
 
 impl Ruling {
     /// Everything to one entry, or to nobody.
-    pub(super) fn winner_takes_all(entries: usize, winner: Option<usize>, duels: Vec<(usize, Decision)>) -> Self {
+    pub(super) fn winner_takes_all(entries: usize, winner: Option<usize>, duels: Vec<(usize, Duel)>) -> Self {
         let mut weights = vec![0.0; entries];
         if let Some(winner) = winner {
             weights[winner] = 1.0;

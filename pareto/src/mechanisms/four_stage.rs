@@ -1,11 +1,10 @@
 //! The public rule of December 2025: a Pareto filter and a ranking in every subset of environments, larger subsets weighing more.
 
 use crate::mechanisms::field::{Field, FieldError, Mechanism, Ruling, Standing};
+use crate::mechanisms::rivals::{Rivals, few_enough};
 
 /// Differences smaller than this are rounding.
 const SLACK: f64 = 1e-9;
-/// More environments would have more subsets than anybody can rule on.
-const MOST_ENVIRONMENTS: usize = 20;
 
 /// By how much a later entry must exceed an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,16 +86,16 @@ impl FourStage {
     /// A weight for each standing and the weight that is burned.
     pub fn weigh(&self, standings: &[Standing], environments: usize) -> (Vec<f64>, f64) {
         let mut weights = vec![0.0; standings.len()];
-        let mut order: Vec<usize> = (0..standings.len()).collect();
-        order.sort_by_key(|entry| (standings[*entry].order, *entry));
+        let rivals = Rivals::new(standings, |later, earlier, environment| {
+            self.exceeds(later.means[environment], earlier.means[environment], earlier.counts[environment])
+        });
         let smallest = (environments + 1).saturating_sub(self.max_layers).max(1);
         let mut layer_weight = environments as f64;
         for size in smallest..=environments {
             let subsets: Vec<u32> =
                 (1..1_u32 << environments).filter(|subset| subset.count_ones() as usize == size).collect();
             for subset in &subsets {
-                let members: Vec<usize> = (0..environments).filter(|place| subset >> place & 1 == 1).collect();
-                self.share(standings, &order, &members, layer_weight / subsets.len() as f64, &mut weights);
+                self.share(standings, &rivals, *subset, layer_weight / subsets.len() as f64, &mut weights);
             }
             layer_weight *= self.layer_factor;
         }
@@ -104,29 +103,12 @@ impl FourStage {
     }
 
     /// Shares one subset's weight by rank among the entries that nobody dominates.
-    fn share(&self, standings: &[Standing], order: &[usize], subset: &[usize], weight: f64, weights: &mut [f64]) {
-        let takes_part = |entry: &usize| subset.iter().all(|environment| standings[*entry].valid[*environment]);
-        let present: Vec<usize> = order.iter().copied().filter(takes_part).collect();
-        let mut dominated = vec![false; standings.len()];
-        for (place, earlier) in present.iter().enumerate() {
-            for later in &present[place + 1..] {
-                let (one, two) = (&standings[*earlier], &standings[*later]);
-                let exceeds = |environment: &&usize| {
-                    self.exceeds(two.means[**environment], one.means[**environment], one.counts[**environment])
-                };
-                let won = subset.iter().filter(exceeds).count();
-                if won == subset.len() {
-                    dominated[*earlier] = true;
-                } else if won == 0 {
-                    dominated[*later] = true;
-                }
-            }
-        }
-        let mut ranked: Vec<(f64, usize)> = present
-            .into_iter()
-            .filter(|entry| !dominated[*entry])
-            .map(|entry| (geometric_mean(subset.iter().map(|place| standings[entry].means[*place])), entry))
-            .collect();
+    fn share(&self, standings: &[Standing], rivals: &Rivals, subset: u32, weight: f64, weights: &mut [f64]) {
+        let members: Vec<usize> = (0..32).filter(|environment| subset >> environment & 1 == 1).collect();
+        let score =
+            |entry: usize| geometric_mean(members.iter().map(|environment| standings[entry].means[*environment]));
+        let mut ranked: Vec<(f64, usize)> =
+            rivals.undominated(subset).into_iter().map(|entry| (score(entry), entry)).collect();
         // Stable: entries with equal scores stay in order of commitment.
         ranked.sort_by(|left, right| right.0.total_cmp(&left.0));
         let mut decay = 1.0;
@@ -177,14 +159,6 @@ impl Mechanism for FourStage {
         let (weights, burned) = self.weigh(&field.standings(self.min_completeness), field.environments);
         Ok(Ruling::shared(weights, burned, &field.by_commitment()))
     }
-}
-
-/// Subsets can be listed.
-pub(super) fn few_enough(environments: usize) -> Result<(), FieldError> {
-    if environments <= MOST_ENVIRONMENTS {
-        return Ok(());
-    }
-    Err(FieldError::Setting { name: "the number of environments", value: environments as f64, allowed: "[0, 20]" })
 }
 
 /// 0 as soon as one value is not positive.

@@ -10,6 +10,7 @@
 mod field;
 mod four_stage;
 mod powerset;
+mod rivals;
 mod sequential;
 mod window;
 

@@ -1,7 +1,7 @@
 //! The public rule of 2025's beginning: the winner of every subset of environments gets points that double with its size.
 
 use crate::mechanisms::field::{Field, FieldError, Mechanism, Ruling, Standing};
-use crate::mechanisms::four_stage::few_enough;
+use crate::mechanisms::rivals::{Rivals, few_enough};
 
 /// Points 2^|S| for the winner of every subset S of the environments; weights are shares of all points won.
 ///
@@ -25,10 +25,12 @@ impl Powerset {
     /// A weight for each standing; all 0 when no subset has a winner.
     pub fn weigh(&self, standings: &[Standing], environments: usize) -> Vec<f64> {
         let mut points = vec![0.0; standings.len()];
+        let rivals = Rivals::new(standings, |later, earlier, environment| {
+            later.means[environment] > earlier.means[environment] + self.margin
+        });
         for subset in 1..1_u32 << environments {
-            let members: Vec<usize> = (0..environments).filter(|place| subset >> place & 1 == 1).collect();
-            if let Some(winner) = self.winner(standings, &members) {
-                points[winner] += f64::from(1_u32 << members.len());
+            if let Some(winner) = rivals.winner(subset) {
+                points[winner] += f64::from(1_u32 << subset.count_ones());
             }
         }
         let total: f64 = points.iter().sum();
@@ -38,25 +40,6 @@ impl Powerset {
             }
         }
         points
-    }
-
-    fn winner(&self, standings: &[Standing], subset: &[usize]) -> Option<usize> {
-        let present: Vec<usize> = (0..standings.len())
-            .filter(|entry| subset.iter().all(|environment| standings[*entry].valid[*environment]))
-            .collect();
-        let wins =
-            |entry: &usize| present.iter().all(|other| other == entry || self.beats(standings, *entry, *other, subset));
-        present.iter().copied().find(wins)
-    }
-
-    fn beats(&self, standings: &[Standing], one: usize, two: usize, subset: &[usize]) -> bool {
-        let order = |entry: usize| (standings[entry].order, entry);
-        let (earlier, later) = if order(one) < order(two) { (one, two) } else { (two, one) };
-        let exceeds = |environment: &&usize| {
-            standings[later].means[**environment] > standings[earlier].means[**environment] + self.margin
-        };
-        let won = subset.iter().filter(exceeds).count();
-        if one == later { won == subset.len() } else { won == 0 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The default: the first entry that is proved better than the champion, at the alpha of its number in the reign.
 
-use crate::duel::{Duel, DuelSettings, Verdict};
+use crate::duel::{Duel, DuelError, DuelSettings, Verdict};
 use crate::mechanisms::field::{Field, FieldError, Mechanism, Ruling};
 use crate::reign::Reign;
 use crate::scores::{Pair, PairedScores};
@@ -43,7 +43,7 @@ impl Mechanism for Sequential {
             let alpha = reign.alpha_of(field.entries[entry].number);
             let mut duel = Duel::new(field.environments, &self.duel, alpha).map_err(refused)?;
             let verdict = hold(&mut duel, field, champion, entry).map_err(refused)?;
-            duels.push((entry, duel.decision()));
+            duels.push((entry, duel));
             if verdict == Some(Verdict::Dethroned) {
                 winner = entry;
                 break;
@@ -54,26 +54,20 @@ impl Mechanism for Sequential {
 }
 
 /// Pushes the field's scores round by round until the duel ends or waits for a task that is not there.
-fn hold(
-    duel: &mut Duel,
-    field: &Field,
-    champion: usize,
-    challenger: usize,
-) -> Result<Option<Verdict>, crate::duel::DuelError> {
+fn hold(duel: &mut Duel, field: &Field, champion: usize, challenger: usize) -> Result<Option<Verdict>, DuelError> {
     let (one, two) = (&field.entries[champion].scores, &field.entries[challenger].scores);
-    loop {
-        let wanted = duel.wants();
-        if wanted.is_empty() {
-            return Ok(duel.verdict());
-        }
-        for environment in wanted {
-            let task = duel.pushed(environment);
-            let (Some(first), Some(second)) = (one[environment].get(task), two[environment].get(task)) else {
-                return Ok(duel.verdict());
-            };
-            duel.push(environment, Pair { champion: *first, challenger: *second })?;
+    while duel.verdict().is_none() {
+        for environment in 0..field.environments {
+            if duel.waits_for(environment) {
+                let task = duel.pushed(environment);
+                let (Some(first), Some(second)) = (one[environment].get(task), two[environment].get(task)) else {
+                    return Ok(None);
+                };
+                duel.push(environment, Pair { champion: *first, challenger: *second })?;
+            }
         }
     }
+    Ok(duel.verdict())
 }
 
 impl Field {
