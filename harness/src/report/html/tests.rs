@@ -1,0 +1,276 @@
+//! The page on a window in which everything happens that can.
+
+use std::path::PathBuf;
+
+use environments::EnvironmentId;
+use models::ModelSource;
+use pareto::screens::copy::CopySettings;
+use pareto::screens::{Finding, FindingKind};
+use pareto::{DuelMode, DuelSettings, Verdict};
+
+use super::page;
+use super::progress::{Progress, Side};
+use crate::evidence::{DecidingSettings, Opened, OpenedEntry};
+use crate::registry::{Entry, Hotkey, Uid};
+use crate::report::summary::{Files, Summary, Timing};
+use crate::settings::{AdmissionSettings, SamplingSettings};
+use crate::store::{Admission, Fault, RolloutRecord, Standing};
+use crate::window::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, UnitScore, paired};
+
+const HOSTILE: &str = "5Eve<script>alert('1')</script>\"onload=\"x";
+const BUDGET: u32 = 120;
+
+/// What becomes of each entry; those that play have a chance of a right answer, in hundredths.
+const ENTRIES: [(&str, Fate); 6] = [
+    ("5Ada", Fate::Plays(40)),
+    ("5Bob", Fate::Plays(10)),
+    ("5Carol", Fate::Plays(90)),
+    ("5Dave", Fate::Copies),
+    (HOSTILE, Fate::Refused("name one of <b>these</b> & publish again")),
+    ("5Frank", Fate::Late),
+];
+
+#[derive(Clone, Copy)]
+enum Fate {
+    Plays(u32),
+    Copies,
+    Refused(&'static str),
+    Late,
+}
+
+fn opened(mode: DuelMode) -> Opened {
+    let entry = |(place, (hotkey, _)): (usize, &(&str, Fate))| OpenedEntry {
+        uid: Uid(place as u16),
+        hotkey: Hotkey((*hotkey).to_owned()),
+        model: String::new(),
+        committed: 100 + place as u64,
+        position: 0,
+    };
+    Opened {
+        version: 1,
+        netuid: 120,
+        seed_block: 4_812_000,
+        seed_hash: "5eed".repeat(16),
+        champion: Some(Hotkey("5Ada".to_owned())),
+        tested: 3,
+        entries: ENTRIES.iter().enumerate().map(entry).collect(),
+        environments: ["sat", "deduction"].map(|name| EnvironmentId::built_in(name, "1.2.3", 0)).to_vec(),
+        runtime: "c0de".repeat(16),
+        settings: DecidingSettings {
+            round: 16,
+            alpha: 0.01,
+            duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, mode, ..DuelSettings::default() },
+            screens: CopySettings::default(),
+            sampling: SamplingSettings { temperature: 0.0, top_k: 0, top_p: 1.0 },
+            admission: AdmissionSettings { max_bytes: u64::MAX },
+        },
+    }
+}
+
+/// Answers that are right for so many hundredths of all tasks, the same ones for every model that can.
+fn rollouts(entry: usize, right: u32) -> Vec<RolloutRecord> {
+    let units = (0..BUDGET).flat_map(|task| (0..2_usize).map(move |environment| (task, environment)));
+    let rollout = |(task, environment): (u32, usize)| {
+        let (fault, reason) = match (task, environment) {
+            (5, 0) => (Some(Fault::Environment), "the generator raised <ValueError>"),
+            (7, 1) => (Some(Fault::Model), "empty reply"),
+            _ => (None, "right or wrong"),
+        };
+        let able = (task * 37 + environment as u32 * 11) % 100 < right;
+        RolloutRecord {
+            entry,
+            environment,
+            task,
+            seed: u64::from(task),
+            replies: Vec::new(),
+            score: if able && fault.is_none() { 1.0 } else { 0.0 },
+            reason: reason.to_owned(),
+            fault,
+            attempts: 1,
+            seconds: 0.5,
+        }
+    };
+    units.map(rollout).collect()
+}
+
+fn concluded(place: usize, hotkey: &str, fate: Fate) -> EntryConclusion {
+    let standing = match fate {
+        Fate::Plays(_) | Fate::Copies => Standing::Admitted,
+        Fate::Refused(reason) => Standing::Refused(reason.to_owned()),
+        Fate::Late => Standing::Late,
+    };
+    let finding = Finding { entry: place, kind: FindingKind::SameTensors, of: Some(0), measure: 0.0, threshold: 0.0 };
+    let sentence = "copy: its tensors are those of 5Ada".to_owned();
+    EntryConclusion {
+        entry: Entry {
+            hotkey: Hotkey(hotkey.to_owned()),
+            uid: Uid(place as u16),
+            model: ModelSource::Folder(PathBuf::from(format!("models/<i>{place}"))),
+            committed: 100 + place as u64,
+            position: 0,
+        },
+        admission: Admission { standing, files: Vec::new() },
+        finding: matches!(fate, Fate::Copies).then_some(FindingRecord { finding, sentence }),
+        rollouts: if let Fate::Plays(right) = fate { rollouts(place, right) } else { Vec::new() },
+        weight: 0.0,
+    }
+}
+
+fn window(mode: DuelMode) -> Conclusion {
+    let opened = opened(mode);
+    let mut entries: Vec<EntryConclusion> =
+        ENTRIES.iter().enumerate().map(|(place, (hotkey, fate))| concluded(place, hotkey, *fate)).collect();
+    let mut duels = Vec::new();
+    for challenger in [1, 2] {
+        let scores = |entry: usize| -> Vec<UnitScore> {
+            let unit = |rollout: &RolloutRecord| UnitScore {
+                environment: rollout.environment,
+                task: rollout.task,
+                score: (rollout.fault != Some(Fault::Environment)).then_some(rollout.score),
+            };
+            entries[entry].rollouts.iter().map(unit).collect()
+        };
+        let pairs = paired(2, &scores(0), &scores(challenger));
+        let decision = pareto::duel(&pairs, &opened.settings.duel, 0.001).unwrap();
+        let sentence = format!("{} meets 5Ada & it ends.", entries[challenger].entry.hotkey);
+        let (duel, number) = (duels.len(), challenger as u64 + 3);
+        duels.push(DuelRecord { duel, champion: 0, challenger, number, decision, sentence });
+    }
+    assert_eq!(duels[1].decision.verdict, Verdict::Dethroned, "{:?}", duels[1].decision);
+    entries[2].weight = 1.0;
+    Conclusion { opened, entries, duels, champion: Some(2), tested: 0 }
+}
+
+fn shown(conclusion: &Conclusion) -> (String, Summary) {
+    let file = |name: &str| PathBuf::from("out put/window-1").join(name);
+    let files = Files {
+        weights: file("weights.json"),
+        evidence: file("evidence.jsonl"),
+        report: file("report.html"),
+        database: PathBuf::from("out put/dethrone.sqlite"),
+    };
+    let summary = Summary::new(conclusion, files, Timing::new(100.0, 90.0));
+    (page(conclusion, &summary), summary)
+}
+
+/// What a reader sees in place of the characters that were escaped.
+fn read(page: &str) -> String {
+    let escapes = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#x2f;", "/"), ("&amp;", "&")];
+    escapes.into_iter().fold(page.to_owned(), |text, (escape, letter)| text.replace(escape, letter))
+}
+
+#[test]
+fn every_entry_sentence_and_digest_is_on_the_page() {
+    let conclusion = window(DuelMode::Pareto);
+    let (page, summary) = shown(&conclusion);
+    let text = read(&page);
+    let mut expected: Vec<String> = summary.decisions.clone();
+    for (entry, concluded) in summary.entries.iter().zip(&conclusion.entries) {
+        expected.extend([entry.hotkey.to_string(), entry.model.clone(), format!(">{}</span>", entry.standing)]);
+        expected.extend(concluded.finding.iter().map(|finding| finding.sentence.clone()));
+    }
+    let opened = &conclusion.opened;
+    expected.extend([opened.seed_hash.clone(), opened.runtime.clone(), "4812000".to_owned()]);
+    for literal in [
+        "5Carol (uid 2) holds all the weight: it dethroned 5Ada after",
+        "name one of <b>these</b> & publish again",
+        "dethrone audit 'out put/window-1/evidence.jsonl'",
+        "out put/dethrone.sqlite",
+        "sat 1.2.3, tier 0, built in",
+        "the generator raised <ValueError>",
+        "empty reply",
+        "6 of 720 rollouts failed.",
+        "\"max_bytes\": 18446744073709551615",
+        "90.0 s (90.0%) in the models' forward passes, 10.0 s (10.0%) in everything else",
+    ] {
+        expected.push(literal.to_owned());
+    }
+    for part in expected {
+        assert!(text.contains(&part), "{part:?} is missing");
+    }
+}
+
+#[test]
+fn what_strangers_wrote_stays_text() {
+    let (page, _) = shown(&window(DuelMode::Pareto));
+    for part in ["<script", "onload=\"", "<b>these", "<i>", "<ValueError"] {
+        assert!(!page.contains(part), "{part} was not escaped");
+    }
+    assert!(page.contains("5Eve&lt;script&gt;"));
+}
+
+#[test]
+fn nothing_is_loaded_and_nothing_can_run() {
+    let (page, _) = shown(&window(DuelMode::Pareto));
+    for part in ["http:", "https:", "//", "src=", "@import", "url(", "javascript:"] {
+        assert!(!page.contains(part), "{part} is on the page");
+    }
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn every_element_that_opens_closes_in_order() {
+    let (page, _) = shown(&window(DuelMode::Strict));
+    let mut open: Vec<&str> = Vec::new();
+    for tag in page.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
+        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap();
+        match (tag.starts_with('/'), name) {
+            (_, "!doctype" | "meta" | "link" | "br") => {}
+            (true, name) => assert_eq!(open.pop(), Some(name), "closes what is not open"),
+            (false, _) if tag.ends_with('/') => {}
+            (false, name) => open.push(name),
+        }
+    }
+    assert!(open.is_empty(), "left open: {open:?}");
+}
+
+#[test]
+fn a_window_in_which_nobody_plays_has_a_page() {
+    let mut conclusion = window(DuelMode::Pareto);
+    conclusion.duels.clear();
+    conclusion.champion = None;
+    for concluded in &mut conclusion.entries {
+        concluded.admission.standing = Standing::Late;
+        concluded.finding = None;
+        concluded.rollouts.clear();
+        concluded.weight = 0.0;
+    }
+    let (page, _) = shown(&conclusion);
+    for part in ["No model was admitted: nobody holds the weight.", "None was held.", "None of 0 rollouts failed."] {
+        assert!(page.contains(part), "{part:?} is missing");
+    }
+}
+
+#[test]
+fn a_duel_held_again_ends_as_it_did() {
+    for mode in [DuelMode::Pareto, DuelMode::Strict] {
+        let conclusion = window(mode);
+        for duel in &conclusion.duels {
+            let progress = Progress::of(&conclusion, duel);
+            assert_eq!(progress.last(), &duel.decision);
+            let tests = progress.tests(&conclusion.opened.settings.duel);
+            let settled = |side| tests.iter().filter(move |test| test.side == side).map(|test| test.trace.settled);
+            let dethroned = duel.decision.verdict == Verdict::Dethroned;
+            assert_eq!(settled(Side::Challenger).all(|settled| settled), dethroned, "{mode:?} {tests:?}");
+            assert_eq!(settled(Side::Champion).any(|settled| settled), !dethroned, "{mode:?} {tests:?}");
+            for test in tests.iter().filter(|test| test.trace.settled) {
+                assert!(test.trace.points.last().unwrap().1 >= 1.0, "{test:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_reason_of_the_weight_fits_how_it_was_won() {
+    let check = |change: fn(&mut Conclusion), expected: &str| {
+        let mut conclusion = window(DuelMode::Pareto);
+        conclusion.duels.truncate(1);
+        conclusion.champion = Some(0);
+        change(&mut conclusion);
+        let text = read(&shown(&conclusion).0);
+        assert!(text.contains(expected), "{expected:?} is missing");
+    };
+    check(|_| {}, "it was champion when the window opened; the one challenger that met it did not dethrone it.");
+    check(|conclusion| conclusion.opened.champion = None, "it was committed first (block 100); the one challenger");
+    check(|conclusion| conclusion.duels.clear(), "it was champion when the window opened; no challenger came.");
+}

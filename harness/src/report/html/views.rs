@@ -1,0 +1,401 @@
+//! What the page shows, ready to be put into the template.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use minijinja::Value;
+use pareto::{Decision, Verdict};
+use serde::Serialize;
+
+use super::duels::{DuelView, Figure, duel_view, means};
+use crate::report::plots::{self, Difference, Ink};
+use crate::report::summary::{EntrySummary, EnvironmentSummary, Summary};
+use crate::store::{Fault, Standing};
+use crate::window::{Conclusion, EntryConclusion};
+
+/// Up to so many duels are shown unfolded.
+const UNFOLDED: usize = 6;
+/// Up to so many reasons are listed; the rest are counted together.
+const REASONS: usize = 20;
+/// The smallest scale on which a difference is drawn.
+const SMALLEST_SCALE: f64 = 0.1;
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub(super) struct PageView {
+    netuid: u16,
+    seed_block: u64,
+    lead: String,
+    facts: Vec<(&'static str, String)>,
+    environments: Vec<String>,
+    entries: Vec<EntryView>,
+    duels: Vec<DuelView>,
+    unfolded: bool,
+    coverage: String,
+    mode: &'static str,
+    tolerance: f64,
+    margin: f64,
+    means: Vec<Figure>,
+    champion_mark: Value,
+    challenger_mark: Value,
+    findings: Vec<Note>,
+    refusals: Vec<Note>,
+    late: Vec<Note>,
+    rollouts: usize,
+    failed: usize,
+    failures: Vec<Failure>,
+    reasons: Vec<ReasonRow>,
+    check: Check,
+    timing: TimingView,
+    inks: Vec<(String, String)>,
+}
+
+/// A row of the table of entries.
+#[derive(Debug, Serialize)]
+struct EntryView {
+    uid: u16,
+    hotkey: String,
+    model: String,
+    standing: &'static str,
+    cells: Vec<Cell>,
+    weight: String,
+    /// The number of its duel.
+    duel: Option<usize>,
+    noted: bool,
+}
+
+/// An entry's scores in one environment.
+#[derive(Debug, Serialize)]
+struct Cell {
+    environment: String,
+    mean: Option<String>,
+    tasks: usize,
+    difference: Option<String>,
+    picture: Option<Value>,
+}
+
+/// Something said about an entry.
+#[derive(Debug, Serialize)]
+struct Note {
+    uid: u16,
+    hotkey: String,
+    model: String,
+    sentence: String,
+}
+
+/// Failed rollouts of one kind.
+#[derive(Debug, Serialize)]
+struct Failure {
+    count: usize,
+    fault: &'static str,
+    environment: String,
+    reason: String,
+}
+
+/// Verdicts of one kind, counted by environment.
+#[derive(Debug, Serialize)]
+struct ReasonRow {
+    reason: String,
+    counts: Vec<usize>,
+}
+
+/// How to check the page.
+#[derive(Debug, Serialize)]
+struct Check {
+    command: String,
+    files: Vec<(&'static str, String)>,
+    seed_hash: String,
+    environments: Vec<EnvironmentView>,
+    runtime: String,
+    settings: String,
+}
+
+/// An environment's identity.
+#[derive(Debug, Serialize)]
+struct EnvironmentView {
+    name: String,
+    version: String,
+    tier: u8,
+    file: Option<String>,
+}
+
+/// Where the time went.
+#[derive(Debug, Serialize)]
+struct TimingView {
+    wall: String,
+    forward: String,
+    harness: String,
+    forward_percent: String,
+    harness_percent: String,
+}
+
+impl PageView {
+    /// What the page shows of a window.
+    pub(super) fn new(conclusion: &Conclusion, summary: &Summary) -> Self {
+        let opened = &conclusion.opened;
+        let rollouts = || conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts);
+        let (champion_mark, challenger_mark) = plots::party_marks();
+        let settings = &opened.settings.duel;
+        Self {
+            netuid: opened.netuid,
+            seed_block: opened.seed_block,
+            lead: lead(conclusion),
+            facts: facts(conclusion, rollouts().count()),
+            environments: environment_names(conclusion),
+            entries: entries(conclusion, summary),
+            duels: conclusion.duels.iter().map(|duel| duel_view(conclusion, duel)).collect(),
+            unfolded: conclusion.duels.len() <= UNFOLDED,
+            coverage: percent(settings.interval_coverage),
+            mode: match settings.mode {
+                pareto::DuelMode::Pareto => "pareto",
+                pareto::DuelMode::Strict => "strict",
+            },
+            tolerance: settings.tolerance,
+            margin: settings.margin,
+            means: means(conclusion),
+            champion_mark,
+            challenger_mark,
+            findings: notes(conclusion, |concluded| concluded.finding.as_ref().map(|found| found.sentence.clone())),
+            refusals: notes(conclusion, |concluded| match &concluded.admission.standing {
+                Standing::Refused(reason) => Some(reason.clone()),
+                Standing::Admitted | Standing::Late => None,
+            }),
+            late: notes(conclusion, |concluded| {
+                let late = concluded.admission.standing == Standing::Late;
+                late.then(|| format!("committed at block {}", concluded.entry.committed))
+            }),
+            rollouts: rollouts().count(),
+            failed: rollouts().filter(|rollout| rollout.fault.is_some()).count(),
+            failures: failures(conclusion),
+            reasons: reasons(conclusion),
+            check: check(conclusion, summary),
+            timing: timing(summary),
+            inks: plots::palette().into_iter().map(ink).collect(),
+        }
+    }
+}
+
+/// Who holds all the weight, and why.
+fn lead(conclusion: &Conclusion) -> String {
+    let Some(champion) = conclusion.champion else {
+        return "No model was admitted: nobody holds the weight.".to_owned();
+    };
+    let concluded = &conclusion.entries[champion];
+    let who = format!("{} (uid {})", concluded.entry.hotkey, concluded.entry.uid.0);
+    let won = conclusion
+        .duels
+        .iter()
+        .rfind(|duel| duel.challenger == champion && duel.decision.verdict == Verdict::Dethroned);
+    let held = conclusion.duels.iter().filter(|duel| duel.champion == champion).count();
+    let why = match won {
+        Some(duel) => format!(
+            "it dethroned {} after {}: {}",
+            conclusion.entries[duel.champion].entry.hotkey,
+            count(duel.decision.tasks_used, "task"),
+            gains(conclusion, &duel.decision),
+        ),
+        None if conclusion.opened.champion.as_ref() == Some(&concluded.entry.hotkey) => {
+            "it was champion when the window opened".to_owned()
+        }
+        None => format!(
+            "no champion of an earlier window plays, and of the entries that do it was committed first (block {})",
+            concluded.entry.committed
+        ),
+    };
+    let since = match (held, won.is_some()) {
+        (0, true) => "no challenger came after it".to_owned(),
+        (0, false) => "no challenger came".to_owned(),
+        (1, _) => "the one challenger that met it did not dethrone it".to_owned(),
+        (held, _) => format!("none of the {held} challengers that met it dethroned it"),
+    };
+    format!("{who} holds all the weight: {why}; {since}.")
+}
+
+/// By how much the winner of a duel is better.
+fn gains(conclusion: &Conclusion, decision: &Decision) -> String {
+    let names = environment_names(conclusion);
+    let gains: Vec<String> = decision
+        .environments
+        .iter()
+        .zip(names)
+        .map(|(evidence, name)| format!("{:+.3} in {name}", evidence.difference))
+        .collect();
+    gains.join(", ")
+}
+
+fn facts(conclusion: &Conclusion, rollouts: usize) -> Vec<(&'static str, String)> {
+    let playing = conclusion.entries.iter().filter(|concluded| concluded.plays()).count();
+    vec![
+        ("entries", conclusion.entries.len().to_string()),
+        ("of them played", playing.to_string()),
+        ("duels", conclusion.duels.len().to_string()),
+        ("rollouts", rollouts.to_string()),
+        ("challengers tested in this reign", conclusion.tested.to_string()),
+        ("alpha of a reign", conclusion.opened.settings.alpha.to_string()),
+    ]
+}
+
+/// What the environments are called.
+pub(super) fn environment_names(conclusion: &Conclusion) -> Vec<String> {
+    conclusion.opened.environments.iter().map(|environment| environment.name.clone()).collect()
+}
+
+fn entries(conclusion: &Conclusion, summary: &Summary) -> Vec<EntryView> {
+    let tolerance = conclusion.opened.settings.duel.tolerance;
+    let names = environment_names(conclusion);
+    let scores = || summary.entries.iter().flat_map(|entry| &entry.scores);
+    let limit = scale(scores().filter_map(|score| score.interval));
+    let view = |(place, entry): (usize, &EntrySummary)| EntryView {
+        uid: entry.uid.0,
+        hotkey: entry.hotkey.to_string(),
+        model: entry.model.clone(),
+        standing: entry.standing,
+        cells: entry.scores.iter().zip(&names).map(|(score, name)| cell(score, name, limit, tolerance)).collect(),
+        weight: percent(entry.weight),
+        duel: conclusion.duel_of(place).map(|duel| duel.duel + 1),
+        noted: !conclusion.entries[place].plays(),
+    };
+    summary.entries.iter().enumerate().map(view).collect()
+}
+
+fn cell(score: &EnvironmentSummary, environment: &str, limit: f64, tolerance: f64) -> Cell {
+    let found = score.difference.zip(score.interval);
+    Cell {
+        environment: environment.to_owned(),
+        mean: score.mean.map(|mean| format!("{mean:.3}")),
+        tasks: score.tasks,
+        difference: found.map(|(mean, (low, high))| format!("{mean:+.3} [{low:+.3}, {high:+.3}]")),
+        picture: found.map(|(mean, interval)| {
+            plots::whisker(&Difference { tasks: score.tasks, mean, interval }, limit, tolerance)
+        }),
+    }
+}
+
+fn notes(conclusion: &Conclusion, sentence: impl Fn(&EntryConclusion) -> Option<String>) -> Vec<Note> {
+    let note = |concluded: &EntryConclusion| {
+        sentence(concluded).map(|sentence| Note {
+            uid: concluded.entry.uid.0,
+            hotkey: concluded.entry.hotkey.to_string(),
+            model: concluded.entry.model.to_string(),
+            sentence,
+        })
+    };
+    conclusion.entries.iter().filter_map(note).collect()
+}
+
+/// Failed rollouts by whose fault it was, environment and reason, the most frequent first.
+fn failures(conclusion: &Conclusion) -> Vec<Failure> {
+    let names = environment_names(conclusion);
+    let mut counts: BTreeMap<(&'static str, usize, &str), usize> = BTreeMap::new();
+    for rollout in conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts) {
+        let fault = match rollout.fault {
+            Some(Fault::Model) => "model",
+            Some(Fault::Environment) => "environment",
+            None => continue,
+        };
+        *counts.entry((fault, rollout.environment, &rollout.reason)).or_default() += 1;
+    }
+    let mut kinds: Vec<_> = counts.into_iter().collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let rest: usize = kinds.iter().skip(REASONS).map(|(_, count)| count).sum();
+    let mut failures: Vec<Failure> = kinds
+        .into_iter()
+        .take(REASONS)
+        .map(|((fault, environment, reason), count)| Failure {
+            count,
+            fault,
+            environment: names[environment].clone(),
+            reason: reason.to_owned(),
+        })
+        .collect();
+    if rest > 0 {
+        let reason = "all other reasons together".to_owned();
+        failures.push(Failure { count: rest, fault: "", environment: String::new(), reason });
+    }
+    failures
+}
+
+/// Verdicts by reason, counted by environment, the most frequent first.
+fn reasons(conclusion: &Conclusion) -> Vec<ReasonRow> {
+    let mut counts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for rollout in conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts) {
+        if rollout.fault.is_none() {
+            let row = counts.entry(&rollout.reason).or_insert_with(|| vec![0; conclusion.opened.environments.len()]);
+            row[rollout.environment] += 1;
+        }
+    }
+    let mut rows: Vec<ReasonRow> =
+        counts.into_iter().map(|(reason, counts)| ReasonRow { reason: reason.to_owned(), counts }).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.counts.iter().sum::<usize>()));
+    rows
+}
+
+fn check(conclusion: &Conclusion, summary: &Summary) -> Check {
+    let files = &summary.files;
+    let shown = |path: &Path| path.display().to_string();
+    let opened = &conclusion.opened;
+    Check {
+        command: format!("dethrone audit {}", shell_word(&shown(&files.evidence))),
+        files: vec![
+            ("evidence", shown(&files.evidence)),
+            ("weights", shown(&files.weights)),
+            ("this page", shown(&files.report)),
+            ("database", shown(&files.database)),
+        ],
+        seed_hash: opened.seed_hash.clone(),
+        environments: opened
+            .environments
+            .iter()
+            .map(|environment| EnvironmentView {
+                name: environment.name.clone(),
+                version: environment.version.clone(),
+                tier: environment.tier,
+                file: environment.file.clone(),
+            })
+            .collect(),
+        runtime: opened.runtime.clone(),
+        settings: serde_json::to_string_pretty(&opened.settings).expect("settings are plain data"),
+    }
+}
+
+fn timing(summary: &Summary) -> TimingView {
+    let timing = &summary.timing;
+    let share = timing.harness_share();
+    TimingView {
+        wall: format!("{:.1}", timing.wall),
+        forward: format!("{:.1}", timing.forward),
+        harness: format!("{:.1}", timing.harness),
+        forward_percent: format!("{:.1}", 100.0 * (1.0 - share)),
+        harness_percent: format!("{:.1}", 100.0 * share),
+    }
+}
+
+/// A scale, the same on both sides of zero, that holds the intervals.
+pub(super) fn scale(intervals: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let widest = intervals.map(|(low, high)| low.abs().max(high.abs())).fold(SMALLEST_SCALE, f64::max);
+    (widest * 20.0).ceil() / 20.0
+}
+
+fn percent(share: f64) -> String {
+    let percent = format!("{:.2}", share * 100.0);
+    format!("{}%", percent.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A number and what it counts.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+fn ink(ink: Ink) -> (String, String) {
+    (plots::hexadecimal(ink.light), plots::hexadecimal(ink.dark))
+}
+
+/// A word that a shell takes for what it is.
+fn shell_word(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@%,=".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
