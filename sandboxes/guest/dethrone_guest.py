@@ -4,15 +4,22 @@ It shares the interpreter with hostile code, so nothing here is a defence: the h
 Everything a program may import is imported here, before the heap is captured; there are no files to import from later.
 """
 
-import abc, argparse, array, ast, asyncio, atexit, base64, binascii, bisect, builtins, calendar, cmath, codecs, collections
-import collections.abc, colorsys, contextlib, contextvars, copy, copyreg, csv, dataclasses, datetime, decimal, difflib, dis
-import encodings.ascii, encodings.idna, encodings.latin_1, encodings.punycode, encodings.unicode_escape, encodings.utf_16
-import encodings.utf_32, encodings.utf_8, encodings.utf_8_sig, enum, errno, fnmatch, fractions, functools, gc, graphlib
-import hashlib, heapq, hmac, html, html.parser, importlib, importlib.util, inspect, io, itertools, json, keyword, linecache
-import locale, logging, marshal, math, numbers, opcode, operator, os, pathlib, pickle, platform, posixpath, pprint, queue
-import random, re, reprlib, secrets, select, shlex, signal, statistics, string, stringprep, struct, sys, textwrap, threading
-import time, timeit, token, tokenize, traceback, types, typing, unicodedata, unittest, unittest.mock, urllib.parse, uuid
-import warnings, weakref, zlib, zoneinfo, _strptime
+import abc, argparse, array, ast, asyncio, atexit, base64, bdb, binascii, bisect, builtins, calendar, cmath, cmd, code, codecs
+import codeop, collections, collections.abc, colorsys, concurrent.futures, configparser, contextlib, contextvars, copy, copyreg
+import cProfile, csv, dataclasses, datetime, decimal, difflib, dis, doctest, email.message, email.parser, encodings.ascii
+import encodings.cp1252, encodings.cp437, encodings.hex_codec, encodings.idna, encodings.latin_1, encodings.punycode
+import encodings.raw_unicode_escape, encodings.rot_13, encodings.unicode_escape, encodings.utf_16, encodings.utf_16_be
+import encodings.utf_16_le, encodings.utf_32, encodings.utf_32_be, encodings.utf_32_le, encodings.utf_7, encodings.utf_8
+import encodings.utf_8_sig, enum, errno, faulthandler, filecmp, fileinput, fnmatch, fractions, functools, gc, getopt, getpass
+import gettext, glob, graphlib, gzip, hashlib, heapq, hmac, html, html.parser, http, importlib, importlib.metadata
+import importlib.resources, importlib.util, inspect, io, ipaddress, itertools, json, json.tool, keyword, linecache, locale
+import logging, marshal, math, mimetypes, modulefinder, numbers, opcode, operator, optparse, os, pathlib, pdb, pickle
+import pickletools, pkgutil, platform, plistlib, posixpath, pprint, profile, pstats, pyclbr, queue, quopri, random, re, reprlib
+import rlcompleter, runpy, sched, secrets, select, selectors, shelve, shlex, shutil, signal, socket, sqlite3, stat, statistics
+import string, stringprep, struct, subprocess, symtable, sys, sysconfig, tabnanny, tarfile, tempfile, textwrap, threading, time
+import timeit, token, tokenize, tomllib, trace, traceback, tracemalloc, types, typing, unicodedata, unittest, unittest.mock
+import urllib.parse, urllib.request, uuid, warnings, weakref, xml.dom.minidom, xml.etree.ElementTree, xml.sax, zipfile, zlib
+import zoneinfo, _pydatetime, _pydecimal, _pylong, _strptime
 
 import wit_world
 from wit_world import Ending
@@ -130,7 +137,8 @@ def _report(error):
         trace = trace.tb_next
     error.__traceback__ = trace
     sys.excepthook(kind, error, trace)
-    return Ending.OUT_OF_MEMORY if kind is MemoryError else Ending.RAISED
+    # The parser raises a MemoryError with a text when it is merely confused.
+    return Ending.OUT_OF_MEMORY if kind is MemoryError and not error.args else Ending.RAISED
 
 
 def _exited(exit):
@@ -182,6 +190,30 @@ class WitWorld(wit_world.WitWorld):
                 pass
         return ending
 
+
+class Loop(asyncio.BaseEventLoop):
+    """An event loop without sockets: waiting moves the clock, and what nothing can wake does not wait."""
+
+    def __init__(self):
+        super().__init__()
+        self._selector = self
+
+    def select(self, timeout):
+        if timeout is None:
+            raise RuntimeError("this event loop waits for something that nothing in the sandbox can do")
+        if timeout > 0:
+            time.sleep(timeout)
+        return ()
+
+    def _process_events(self, events):
+        pass
+
+    def _write_to_self(self):
+        pass
+
+
+asyncio.EventLoop = asyncio.SelectorEventLoop = Loop
+asyncio.DefaultEventLoopPolicy._loop_factory = Loop
 
 # Streams as `python3` has them, rather than the unbuffered ones of the build.
 _out = sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", newline="\n", closefd=False)

@@ -1,5 +1,7 @@
 //! One guest: made for one program, driven through its exports, gone afterwards.
 
+use std::sync::Arc;
+
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentType, Instance, InstancePre, Lift, TypedFunc, WasmList,
 };
@@ -8,7 +10,7 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use crate::error::SandboxError;
 use crate::outcome::{Ending, Outcome};
 use crate::plain;
-use crate::world::{self, Stop, World};
+use crate::world::{self, Candidate, Stop, World};
 
 /// What the interpreter says of an ending; hostile, like everything it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
@@ -50,9 +52,16 @@ impl Template {
     }
 }
 
+impl Template {
+    /// How many guests of this engine exist.
+    pub(crate) fn instances(&self) -> u64 {
+        self.engine.pooling_allocator_metrics().map_or(0, |metrics| metrics.component_instances())
+    }
+}
+
 /// A guest, or what was left of it.
-pub(crate) struct Guest<'a> {
-    template: &'a Template,
+pub(crate) struct Guest {
+    template: Arc<Template>,
     store: Store<World>,
     instance: Option<Instance>,
     fuel: u64,
@@ -71,8 +80,8 @@ pub(crate) enum Answer {
     Over,
 }
 
-impl<'a> Guest<'a> {
-    pub(crate) fn new(template: &'a Template, world: World) -> Result<Self, SandboxError> {
+impl Guest {
+    pub(crate) fn new(template: &Arc<Template>, world: World) -> Result<Self, SandboxError> {
         let limits = *world.limits();
         let mut store = Store::new(&template.engine, world);
         store.limiter(|world| world);
@@ -83,10 +92,11 @@ impl<'a> Guest<'a> {
             Some(stop) => Err(stop.into()),
         });
         let output = usize::try_from(limits.output_bytes).unwrap_or(usize::MAX);
-        let mut guest = Self { template, store, instance: None, fuel: limits.fuel, output, over: None };
+        let mut guest =
+            Self { template: Arc::clone(template), store, instance: None, fuel: limits.fuel, output, over: None };
         match template.pre.instantiate(&mut guest.store) {
             Ok(instance) => guest.instance = Some(instance),
-            Err(error) if is_guest_trouble(&error) => guest.end(&error)?,
+            Err(error) if is_guest_trouble(&error) => guest.end(error)?,
             Err(error) => return Err(SandboxError::Instance(format!("{error:#}"))),
         }
         Ok(guest)
@@ -165,13 +175,23 @@ impl<'a> Guest<'a> {
         match function.call(&mut self.store, arguments) {
             Ok(result) => Ok(Some(result)),
             Err(error) => {
-                self.end(&error)?;
+                self.end(error)?;
                 Ok(None)
             }
         }
     }
 
-    fn end(&mut self, error: &wasmtime::Error) -> Result<(), SandboxError> {
+    /// Gives a test program somebody to ask.
+    pub(crate) fn give_candidate(&mut self, candidate: Box<dyn Candidate>) {
+        self.store.data_mut().candidate = Some(candidate);
+    }
+
+    /// Hands back whom a test program asked.
+    pub(crate) fn take_candidate(&mut self) -> Option<Box<dyn Candidate>> {
+        self.store.data_mut().candidate.take()
+    }
+
+    fn end(&mut self, error: wasmtime::Error) -> Result<(), SandboxError> {
         self.over = Some(match error.downcast_ref::<Stop>() {
             Some(Stop::Deadline) => return Err(SandboxError::Deadline(self.store.data().allowed())),
             Some(Stop::Cancelled) => return Err(SandboxError::Closed),
@@ -183,7 +203,9 @@ impl<'a> Guest<'a> {
             None => match error.downcast_ref::<Trap>() {
                 Some(Trap::OutOfFuel) => Ending::OutOfFuel,
                 Some(Trap::StackOverflow) => Ending::StackOverflow,
-                _ => Ending::Trapped,
+                Some(_) => Ending::Trapped,
+                // Trouble of the host on behalf of a guest that this one asked; else a result that cannot be lifted.
+                None => error.downcast::<SandboxError>().map_or(Ok(Ending::Trapped), Err)?,
             },
         });
         Ok(())

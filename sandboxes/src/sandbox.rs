@@ -76,7 +76,7 @@ pub struct Sandbox {
 
 /// What a worker needs to run a guest.
 pub(crate) struct Runtime {
-    template: Template,
+    template: Arc<Template>,
     settings: SandboxSettings,
 }
 
@@ -92,7 +92,7 @@ impl Sandbox {
         let runtime = |error: wasmtime::Error| SandboxError::Runtime(format!("{error:#}"));
         let engine = Engine::new(&engine::pooled(instances, &settings.limits)).map_err(runtime)?;
         let component = artifact.compiled().load(&engine).map_err(runtime)?;
-        let template = Template::new(&engine, &component).map_err(runtime)?;
+        let template = Arc::new(Template::new(&engine, &component).map_err(runtime)?);
         let pool = Pool::start(&engine, settings.slots)
             .map_err(|error| SandboxError::Runtime(format!("no threads could be started: {error}")))?;
         let caller = pool.caller();
@@ -104,22 +104,26 @@ impl Sandbox {
         Self { caller: self.pool.caller(), ..self.clone() }
     }
 
+    /// How many instances exist at this moment.
+    pub fn occupied(&self) -> u64 {
+        self.runtime.template.instances()
+    }
+
     /// Runs a program. Dropping the future ends it.
     pub async fn run(&self, job: Program) -> Result<Outcome, SandboxError> {
         let limits = self.limits(job.limits)?;
         if let Some(refused) = refused(&job.source, &limits) {
             return Ok(refused);
         }
-        let runtime = Arc::clone(&self.runtime);
-        let work = move |cancelled: &Arc<AtomicBool>| {
+        self.submit(move |runtime, cancelled| {
             let mut guest = runtime.guest(limits, job.seed, job.stdin, cancelled)?;
             let ending = match guest.load(&job.source)? {
                 Loaded::Ready | Loaded::Exited => Ending::Finished,
                 Loaded::Over(ending) => ending,
             };
             guest.finish(ending)
-        };
-        self.pool.submit(self.caller, work).await
+        })
+        .await
     }
 
     /// Executes a program and calls one of its functions. Dropping the future ends it.
@@ -128,8 +132,7 @@ impl Sandbox {
         if let Some(refused) = refused(&job.source, &limits) {
             return Ok(refused);
         }
-        let runtime = Arc::clone(&self.runtime);
-        let work = move |cancelled: &Arc<AtomicBool>| {
+        self.submit(move |runtime, cancelled| {
             let mut guest = runtime.guest(limits, job.seed, String::new(), cancelled)?;
             let (ending, answer) = match guest.load(&job.source)? {
                 Loaded::Ready => guest.call(&job.function, &job.arguments.to_string())?,
@@ -146,11 +149,20 @@ impl Sandbox {
                 outcome.ending = Ending::Raised;
             }
             Ok(outcome)
-        };
-        self.pool.submit(self.caller, work).await
+        })
+        .await
     }
 
-    fn limits(&self, asked: Option<Limits>) -> Result<Limits, SandboxError> {
+    /// Runs a job on a worker, with what a worker needs.
+    pub(crate) async fn submit<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Runtime, &Arc<AtomicBool>) -> Result<T, SandboxError> + Send + 'static,
+    ) -> Result<T, SandboxError> {
+        let runtime = Arc::clone(&self.runtime);
+        self.pool.submit(self.caller, move |cancelled| job(&runtime, cancelled)).await
+    }
+
+    pub(crate) fn limits(&self, asked: Option<Limits>) -> Result<Limits, SandboxError> {
         let most = self.runtime.settings.limits;
         match asked {
             None => Ok(most),
@@ -161,20 +173,20 @@ impl Sandbox {
 }
 
 impl Runtime {
-    fn guest(
+    pub(crate) fn guest(
         &self,
         limits: Limits,
         seed: u64,
         stdin: String,
         cancelled: &Arc<AtomicBool>,
-    ) -> Result<Guest<'_>, SandboxError> {
+    ) -> Result<Guest, SandboxError> {
         let world = World::new(limits, seed, stdin, Arc::clone(cancelled), self.settings.deadline);
         Guest::new(&self.template, world)
     }
 }
 
 /// A program that is too long is refused unseen.
-fn refused(source: &str, limits: &Limits) -> Option<Outcome> {
+pub(crate) fn refused(source: &str, limits: &Limits) -> Option<Outcome> {
     let length = source.len() as u64;
     (length > limits.source_bytes).then(|| Outcome {
         ending: Ending::Raised,

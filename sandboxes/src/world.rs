@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use blake3::OutputReader;
-use wasmtime::component::types::ComponentItem;
+use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
 use wasmtime::component::{
-    Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType, WasmList,
+    Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType, Val, WasmList,
 };
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
+use crate::error::SandboxError;
 use crate::limits::Limits;
+use crate::outcome::Outcome;
 
 /// 2026-01-01T00:00:00Z; a job's clock starts in the year that follows.
 const EPOCH_SECONDS: u64 = 1_767_225_600;
@@ -46,8 +48,11 @@ pub(crate) enum Stop {
 
 /// Answers the questions of a test program about a candidate that lives elsewhere.
 pub(crate) trait Candidate: Send {
-    /// Calls the function; `Err` is what the candidate raised.
-    fn ask(&mut self, function: &str, arguments: &str) -> wasmtime::Result<Result<String, String>>;
+    /// Calls the function with plain data; the inner `Err` is what the candidate raised.
+    fn ask(&mut self, function: &str, arguments: &str) -> Result<Result<String, String>, SandboxError>;
+
+    /// What the candidate came to.
+    fn finish(self: Box<Self>) -> Result<Outcome, SandboxError>;
 }
 
 /// The host's side of one guest.
@@ -215,7 +220,15 @@ pub(crate) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<L
                     resource(name, &mut instance)?;
                 }
             }
-            define(name.split('@').next().unwrap_or(name), &mut instance)?;
+            let interface = name.split('@').next().unwrap_or(name);
+            define(interface, &mut instance)?;
+            if interface.starts_with("wasi:sockets/") || interface.starts_with("wasi:filesystem/") {
+                for (name, item) in imported.exports(engine) {
+                    if let ComponentItem::ComponentFunc(function) = item.ty {
+                        refuse(name, &function, &mut instance)?;
+                    }
+                }
+            }
         } else if name == "ask" {
             linker.root().func_wrap("ask", ask)?;
         }
@@ -241,8 +254,24 @@ fn define(name: &str, to: &mut LinkerInstance<'_, World>) -> wasmtime::Result<()
         "wasi:filesystem/preopens" => {
             to.func_wrap("get-directories", |_, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))
         }
+        "wasi:sockets/instance-network" => to
+            .func_wrap("instance-network", |mut store: StoreContextMut<'_, World>, (): ()| {
+                Ok((store.data_mut().handle::<Absent>(0)?,))
+            }),
         _ => Ok(()),
     }
+}
+
+/// Makes a function of files or sockets answer that access is denied, if it has a way to say so.
+fn refuse(name: &str, function: &ComponentFunc, to: &mut LinkerInstance<'_, World>) -> wasmtime::Result<()> {
+    let Some(Type::Result(result)) = function.results().next() else { return Ok(()) };
+    let Some(Type::Enum(codes)) = result.err() else { return Ok(()) };
+    let Some(code) = codes.names().find(|code| matches!(*code, "access-denied" | "access")) else { return Ok(()) };
+    let denied = Val::Result(Err(Some(Box::new(Val::Enum(code.to_owned())))));
+    to.func_new(name, move |_, _, _, results| {
+        results[0] = denied.clone();
+        Ok(())
+    })
 }
 
 /// A kind of handle, which several interfaces may name; kinds that nothing here hands out are all alike.
@@ -418,5 +447,5 @@ fn ask(
     };
     let answer = candidate.ask(&function, &arguments);
     store.data_mut().candidate = Some(candidate);
-    Ok((answer?,))
+    Ok((answer.map_err(wasmtime::Error::new)?,))
 }
