@@ -8,5 +8,6 @@ mod refusal;
 mod shapes;
 
 pub use admitted::{Admitted, admit};
+pub(crate) use files::tensor_files;
 pub use limits::{FiniteCheck, Limits};
 pub use refusal::Refusal;

@@ -1,0 +1,48 @@
+//! A hub that is a folder: for demonstrations, tests, and machines without a network.
+
+use std::path::{Path, PathBuf};
+
+use super::{HubError, Listener, Progress, layout::Layout};
+use crate::{
+    admission::tensor_files,
+    model_ref::ModelRef,
+    snapshot::Snapshot,
+};
+
+/// A folder with `<owner>/<name>/<commit>/files` below it.
+#[derive(Clone, Debug)]
+pub struct FolderHub {
+    root: PathBuf,
+}
+
+impl FolderHub {
+    /// A hub in a folder.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Where the files of a model belong.
+    pub fn files(&self, model: &ModelRef) -> PathBuf {
+        Layout::new(&self.root, model).files()
+    }
+
+    /// The files of a model.
+    pub async fn fetch(&self, model: &ModelRef, listener: &Listener<'_>) -> Result<Snapshot, HubError> {
+        let files = self.files(model);
+        if !files.is_dir() {
+            return Err(HubError::NotFound { hub: self.root.display().to_string(), what: model.to_string() });
+        }
+        let snapshot = read(files).await?;
+        let _: Option<String> = tensor_files(snapshot.files.iter().map(|file| file.name.as_str()))?;
+        for file in &snapshot.files {
+            listener(Progress { file: &file.name, done: file.size, total: file.size });
+        }
+        Ok(snapshot)
+    }
+}
+
+/// Reads and hashes a folder without holding up other tasks.
+async fn read(files: PathBuf) -> Result<Snapshot, HubError> {
+    let reading = tokio::task::spawn_blocking(move || Snapshot::of_folder(Path::new(&files)));
+    Ok(reading.await.expect("reading a folder does not panic")?)
+}

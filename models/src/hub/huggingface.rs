@@ -1,0 +1,315 @@
+//! Models from a server with the interface of Hugging Face.
+
+use std::{
+    fmt,
+    fs::TryLockError,
+    io,
+    path::{Path, PathBuf},
+};
+
+use hf_hub::{HFClient, HFError};
+use reqwest::{Client, Response, redirect::Policy};
+use tokio::{fs, time::Duration};
+
+use super::{
+    HubError, Listener, Progress, Retries,
+    layout::Layout,
+    listing::{Entry, INDEX, ListedFile, Listing, check_size},
+    transfer::{Requests, Transfer, transport, write_error},
+    verify::{Verified, verify},
+};
+use crate::{
+    admission::Limits,
+    load::safetensors::Index,
+    model_ref::ModelRef,
+    snapshot::{Snapshot, SnapshotFile},
+};
+
+/// Where Hugging Face answers.
+const ENDPOINT: &str = "https://huggingface.co";
+/// Most bytes of one page of a listing, and most pages.
+const LARGEST_PAGE: usize = 8 << 20;
+const MOST_PAGES: usize = 20;
+/// Redirects from the hub to where files really lie.
+const MOST_REDIRECTS: usize = 5;
+/// How often somebody waiting for another process looks again.
+const LOCK_POLL: Duration = Duration::from_millis(250);
+/// A token that no header can hold: it keeps the client from looking for one on disk.
+const NO_TOKEN: &str = "\n";
+
+/// A secret that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A token as the hub gave it out.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(hidden)")
+    }
+}
+
+/// Which hub, as whom, how large and how patiently.
+#[derive(Clone, Debug)]
+pub struct HubSettings {
+    /// The address of the hub.
+    pub endpoint: String,
+    /// Sent with every request to the hub itself.
+    pub token: Option<Token>,
+    /// The folder below which files are kept.
+    pub root: PathBuf,
+    /// What is refused before it is fetched.
+    pub limits: Limits,
+    /// How often and how long to try again.
+    pub retries: Retries,
+}
+
+impl HubSettings {
+    /// The settings for files below `root`, with `HF_ENDPOINT` and `HF_TOKEN` where they are set.
+    pub fn from_variables(root: impl Into<PathBuf>) -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        Self {
+            endpoint: variable("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_owned()),
+            token: variable("HF_TOKEN").map(|token| Token::new(token.trim())),
+            root: root.into(),
+            limits: Limits::default(),
+            retries: Retries::default(),
+        }
+    }
+}
+
+/// A server with the interface of Hugging Face, and a folder of what was fetched from it.
+#[derive(Clone, Debug)]
+pub struct HuggingFaceHub {
+    settings: HubSettings,
+    information: HFClient,
+    requests: Requests,
+}
+
+impl HuggingFaceHub {
+    /// Sets the clients up; nothing is sent yet.
+    pub fn new(mut settings: HubSettings) -> Result<Self, HubError> {
+        settings.endpoint.truncate(settings.endpoint.trim_end_matches('/').len());
+        let setup = |reason: String| HubError::Setup { endpoint: settings.endpoint.clone(), reason };
+        let client = Client::builder()
+            .redirect(Policy::limited(MOST_REDIRECTS))
+            .connect_timeout(settings.retries.patience)
+            .read_timeout(settings.retries.patience)
+            .user_agent(concat!("dethrone/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| setup(error.to_string()))?;
+        let information = HFClient::builder()
+            .endpoint(&settings.endpoint)
+            .token(settings.token.as_ref().map_or(NO_TOKEN, Token::reveal))
+            .client(client.clone())
+            .cache_enabled(false)
+            .retry_max_attempts(0)
+            .build()
+            .map_err(|error| setup(error.to_string()))?;
+        let requests = Requests {
+            client,
+            token: settings.token.clone(),
+            retries: settings.retries,
+            hub: settings.endpoint.clone(),
+        };
+        Ok(Self { settings, information, requests })
+    }
+
+    /// The files of a model: what is here already is checked again, what is missing is fetched.
+    pub async fn fetch(&self, model: &ModelRef, listener: &Listener<'_>) -> Result<Snapshot, HubError> {
+        let layout = Layout::new(&self.settings.root, model);
+        for folder in [layout.files(), layout.partial()] {
+            fs::create_dir_all(&folder).await.map_err(|source| write_error(&folder, source))?;
+        }
+        let _lock = lock(&layout.lock()).await?;
+        let listing = self.listing(model, &layout).await?;
+        let work = Work { hub: self, model, layout: &layout, listener };
+        let small = listing.small()?;
+        check_size(&small, &self.settings.limits)?;
+        let mut files = work.fetch_all(&small).await?;
+        let shards = match listing.file(INDEX) {
+            None => None,
+            Some(_) => {
+                let path = layout.files().join(INDEX);
+                let bytes = fs::read(&path).await.map_err(|source| write_error(&path, source))?;
+                Some(Index::parse(&bytes)?.files().into_iter().map(str::to_owned).collect())
+            }
+        };
+        let large = listing.large(shards)?;
+        check_size(&small.iter().chain(&large).copied().collect::<Vec<_>>(), &self.settings.limits)?;
+        files.extend(work.fetch_all(&large).await?);
+        files.sort();
+        files.dedup();
+        Ok(Snapshot { root: layout.files(), files })
+    }
+
+    /// What the commit holds; a commit never changes, so it is asked for once.
+    async fn listing(&self, model: &ModelRef, layout: &Layout) -> Result<Listing, HubError> {
+        let path = layout.listing();
+        if let Some(kept) = fs::read(&path).await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+            return Ok(kept);
+        }
+        let retries = self.settings.retries;
+        retries.run(|| async { self.check_commit(model).await.map_err(|error| (error, 0)) }).await?;
+        let entries = retries.run(|| async { self.entries(model).await.map_err(|error| (error, 0)) }).await?;
+        let listing = Listing::of(entries, &model.to_string())?;
+        let part = layout.home().join("listing.part");
+        let bytes = serde_json::to_vec(&listing).expect("a listing is JSON");
+        fs::write(&part, bytes).await.map_err(|source| write_error(&part, source))?;
+        fs::rename(&part, &path).await.map_err(|source| write_error(&path, source))?;
+        Ok(listing)
+    }
+
+    /// Asks for the commit itself, so that nothing else is taken for it.
+    async fn check_commit(&self, model: &ModelRef) -> Result<(), HubError> {
+        let what = model.to_string();
+        let repository = self.information.model(model.owner(), model.name());
+        let asking = repository.info().revision(model.commit()).expand(vec!["sha".to_owned()]).send();
+        let patience = self.settings.retries.patience;
+        let slow = |_| HubError::TooSlow { what: what.clone(), bytes: 0, period: patience };
+        let information = tokio::time::timeout(patience, asking).await.map_err(slow)?;
+        let information = information.map_err(|error| self.translate(error, &what))?;
+        match information.sha {
+            Some(found) if found.eq_ignore_ascii_case(model.commit()) => Ok(()),
+            found => {
+                let (hub, found) = (self.settings.endpoint.clone(), found.unwrap_or_default());
+                Err(HubError::OtherCommit { hub, model: model.clone(), found: found.chars().take(100).collect() })
+            }
+        }
+    }
+
+    fn translate(&self, error: HFError, what: &str) -> HubError {
+        let (hub, owned) = (self.settings.endpoint.clone(), what.to_owned());
+        match error {
+            HFError::AuthRequired { .. } => HubError::Denied { hub, what: owned, status: 401 },
+            HFError::Forbidden { .. } => HubError::Denied { hub, what: owned, status: 403 },
+            HFError::RepoNotFound { .. } | HFError::RevisionNotFound { .. } | HFError::EntryNotFound { .. } => {
+                HubError::NotFound { hub, what: owned }
+            }
+            HFError::RateLimited { retry_after, .. } => HubError::RateLimited { what: owned, retry_after },
+            HFError::Http { context } => HubError::Status { what: owned, status: context.status.as_u16() },
+            HFError::Request { source, .. } if source.is_decode() => {
+                HubError::Answer { what: owned, reason: source.without_url().to_string() }
+            }
+            HFError::Request { source, .. } => transport(&source, what),
+            other => HubError::Answer { what: owned, reason: other.to_string() },
+        }
+    }
+
+    async fn entries(&self, model: &ModelRef) -> Result<Vec<Entry>, HubError> {
+        let what = model.to_string();
+        let endpoint = &self.settings.endpoint;
+        let mut url =
+            Some(format!("{endpoint}/api/models/{}/{}/tree/{}", model.owner(), model.name(), model.commit()));
+        let mut entries = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let Some(page) = url.take() else { return Ok(entries) };
+            let mut request = self.requests.client.get(page);
+            if let Some(token) = &self.settings.token {
+                request = request.bearer_auth(token.reveal());
+            }
+            let response = self.requests.send(request, &what).await?;
+            url = next_page(&response).filter(|next| next.starts_with(&format!("{endpoint}/")));
+            let bytes = self.page(response, &what).await?;
+            let page: Vec<Entry> = serde_json::from_slice(&bytes)
+                .map_err(|error| HubError::Answer { what: what.clone(), reason: error.to_string() })?;
+            entries.extend(page);
+        }
+        Err(HubError::Answer { what, reason: format!("its listing has more than {MOST_PAGES} pages") })
+    }
+
+    /// The body of one page, bounded in size and time.
+    async fn page(&self, mut response: Response, what: &str) -> Result<Vec<u8>, HubError> {
+        let patience = self.settings.retries.patience;
+        let reading = async {
+            let mut bytes = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error, what))? {
+                bytes.extend_from_slice(&chunk);
+                if bytes.len() > LARGEST_PAGE {
+                    let reason = format!("a page of its listing has more than {LARGEST_PAGE} bytes");
+                    return Err(HubError::Answer { what: what.to_owned(), reason });
+                }
+            }
+            Ok(bytes)
+        };
+        let slow = |_| HubError::TooSlow { what: what.to_owned(), bytes: 0, period: patience };
+        tokio::time::timeout(patience, reading).await.map_err(slow)?
+    }
+}
+
+/// One model being fetched.
+struct Work<'a> {
+    hub: &'a HuggingFaceHub,
+    model: &'a ModelRef,
+    layout: &'a Layout,
+    listener: &'a Listener<'a>,
+}
+
+impl Work<'_> {
+    async fn fetch_all(&self, files: &[&ListedFile]) -> Result<Vec<SnapshotFile>, HubError> {
+        let mut fetched = Vec::new();
+        for file in files {
+            let sha256 = self.fetch(file).await?;
+            fetched.push(SnapshotFile { name: file.name.clone(), size: file.size, sha256 });
+        }
+        Ok(fetched)
+    }
+
+    async fn fetch(&self, file: &ListedFile) -> Result<[u8; 32], HubError> {
+        let to = self.layout.files().join(&file.name);
+        if let Some(sha256) = self.kept(&to, file).await? {
+            (self.listener)(Progress { file: &file.name, done: file.size, total: file.size });
+            return Ok(sha256);
+        }
+        let (endpoint, model) = (&self.hub.settings.endpoint, self.model);
+        let (owner, name, commit) = (model.owner(), model.name(), model.commit());
+        let transfer = Transfer {
+            requests: &self.hub.requests,
+            url: format!("{endpoint}/{owner}/{name}/resolve/{commit}/{}", file.name),
+            file,
+            part: self.layout.partial().join(&file.name),
+            listener: self.listener,
+        };
+        transfer.run(&to).await
+    }
+
+    /// The SHA-256 of a file that is here and still the right one.
+    async fn kept(&self, path: &Path, file: &ListedFile) -> Result<Option<[u8; 32]>, HubError> {
+        let (to, listed) = (path.to_owned(), file.clone());
+        let verifying = tokio::task::spawn_blocking(move || verify(&to, &listed));
+        match verifying.await.map_err(io::Error::other).and_then(|result| result) {
+            Ok(Verified::Same(sha256)) => Ok(Some(sha256)),
+            Ok(Verified::Other(_)) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(write_error(path, source)),
+        }
+    }
+}
+
+/// Waits until no other process is fetching the same model.
+async fn lock(path: &Path) -> Result<std::fs::File, HubError> {
+    let file = std::fs::File::create(path).map_err(|source| write_error(path, source))?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_POLL).await,
+            Err(TryLockError::Error(source)) => return Err(write_error(path, source)),
+        }
+    }
+}
+
+/// The address of the next page of a listing.
+fn next_page(response: &Response) -> Option<String> {
+    let links = response.headers().get("link")?.to_str().ok()?;
+    let next = links.split(',').find(|link| link.contains("rel=\"next\""))?;
+    Some(next.split_once('<')?.1.split_once('>')?.0.to_owned())
+}

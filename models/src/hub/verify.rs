@@ -1,0 +1,73 @@
+//! Whether a file is the one that the commit names.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use super::listing::{ListedFile, Named};
+
+/// What a file turned out to be.
+pub(super) enum Verified {
+    /// The one that the commit names, with this SHA-256.
+    Same([u8; 32]),
+    /// Another one, with this hash of the kind that the commit uses.
+    Other(String),
+}
+
+/// Reads a whole file and compares its hash.
+pub(super) fn verify(path: &Path, listed: &ListedFile) -> io::Result<Verified> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut sha256 = Sha256::new();
+    let mut git = Sha1::new();
+    let with_git = matches!(listed.named, Named::Git(_));
+    git.update(format!("blob {size}\0"));
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        sha256.update(&buffer[..count]);
+        if with_git {
+            git.update(&buffer[..count]);
+        }
+    }
+    let sha256: [u8; 32] = sha256.finalize().into();
+    let (expected, found) = match &listed.named {
+        Named::Sha256(expected) => (expected, hex::encode(sha256)),
+        Named::Git(expected) => (expected, hex::encode(git.finalize())),
+    };
+    Ok(if *expected == found && size == listed.size { Verified::Same(sha256) } else { Verified::Other(found) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], named: Named, same: bool) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let listed = ListedFile { name: "x".to_owned(), size: 6, named };
+        let found = verify(file.path(), &listed).unwrap();
+        assert_eq!(matches!(found, Verified::Same(_)), same);
+    }
+
+    #[test]
+    fn files_are_compared_by_the_hash_that_the_commit_names() {
+        // as `git hash-object` and `sha256sum` print them
+        let git = "ce013625030ba8dba906f756967f9e9ca394464a";
+        let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+        check(b"hello\n", Named::Git(git.to_owned()), true);
+        check(b"hello\n", Named::Sha256(sha256.to_owned()), true);
+        check(b"hallo\n", Named::Git(git.to_owned()), false);
+        check(b"hallo\n", Named::Sha256(sha256.to_owned()), false);
+        check(b"hello\n\n", Named::Sha256(sha256.to_owned()), false);
+    }
+}
