@@ -27,7 +27,7 @@ mod tile;
 pub use activation::{add, gelu_tanh_multiply, sigmoid, silu, silu_multiply};
 pub use attention::{AttentionShape, Query, attention};
 pub use exponential::{exp, logarithm};
-pub use linear::{PackedLinear, PackedLinearBuilder, forward_many};
+pub use linear::{BLOCK, PackedLinear, PackedLinearBuilder, forward_many};
 pub use norm::rms_norm;
 pub use pages::{PAGE_TOKENS, PagedKeyValues, Slot};
 pub use processor::{InstructionSet, Processor};

@@ -6,9 +6,15 @@ use std::sync::Arc;
 use pulp::{Scalar, Simd, WithSimd};
 use rayon::ThreadPool;
 
+use super::dispatch::Dot;
+
 /// A set of vector instructions that this machine has; results do not depend on it, only speed does.
 #[derive(Clone, Copy)]
-pub struct InstructionSet(Level);
+pub struct InstructionSet {
+    level: Level,
+    dot: Dot,
+    name: &'static str,
+}
 
 #[derive(Clone, Copy)]
 enum Level {
@@ -29,34 +35,40 @@ impl InstructionSet {
 
     /// Every set this machine can run, the narrowest first.
     pub fn available() -> Vec<Self> {
-        let mut levels = vec![Level::Scalar];
+        let mut sets = vec![Self { level: Level::Scalar, dot: Dot::plain(), name: "scalar" }];
         #[cfg(target_arch = "x86_64")]
-        {
-            levels.extend(pulp::x86::V3::try_new().map(Level::Avx2));
-            levels.extend(pulp::x86::V4::try_new().map(Level::Avx512));
+        if let (Some(simd), Some(dot)) = (pulp::x86::V3::try_new(), Dot::avx2()) {
+            let level = Level::Avx2(simd);
+            sets.push(Self { level, dot, name: "avx2" });
+            sets.extend(Dot::avx_vnni().map(|dot| Self { level, dot, name: "avx2-vnni" }));
+            if let Some(level) = pulp::x86::V4::try_new().map(Level::Avx512) {
+                sets.push(Self { level, dot, name: "avx512" });
+                sets.extend(Dot::avx512_vnni().map(|dot| Self { level, dot, name: "avx512-vnni" }));
+            }
         }
         #[cfg(target_arch = "aarch64")]
-        levels.extend(pulp::aarch64::Neon::try_new().map(Level::Neon));
-        levels.into_iter().map(Self).collect()
+        sets.extend(pulp::aarch64::Neon::try_new().map(|simd| Self {
+            level: Level::Neon(simd),
+            dot: Dot::plain(),
+            name: "neon",
+        }));
+        sets
     }
 
-    /// What to call it in a report: `scalar`, `avx2`, `avx512` or `neon`.
+    /// What to call it in a report: `scalar`, `avx2`, `avx2-vnni`, `avx512`, `avx512-vnni` or `neon`.
     pub fn name(&self) -> &'static str {
-        match self.0 {
-            Level::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2(_) => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512(_) => "avx512",
-            #[cfg(target_arch = "aarch64")]
-            Level::Neon(_) => "neon",
-        }
+        self.name
+    }
+
+    /// How it adds up products of bytes.
+    pub(super) fn dot(&self) -> Dot {
+        self.dot
     }
 
     /// Runs `work` compiled for these instructions.
     #[inline]
     pub(super) fn run<W: WithSimd>(self, work: W) -> W::Output {
-        match self.0 {
+        match self.level {
             Level::Scalar => Simd::vectorize(Scalar::new(), work),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2(simd) => Simd::vectorize(simd, work),

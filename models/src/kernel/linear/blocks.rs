@@ -1,0 +1,149 @@
+//! A matrix of 8-bit integers in blocks with a scale each, in panels, and the product with it.
+//!
+//! An element of the product is `Σ (integer sum over a block) * (scale of the matrix' block * scale of the row's block)`,
+//! one chain of fused multiply-adds, blocks ascending. The integer sums are exact, so every way to compute them agrees.
+
+use pulp::{Simd, WithSimd};
+
+use super::float::start_row;
+use super::quantized_rows::{QuantizedRows, round_block};
+use super::{PANEL, Part};
+use crate::kernel::aligned::AlignedFloats;
+
+/// Values of a block, the block size of GGUF's Q8_0.
+pub const BLOCK: usize = 32;
+/// Neighbouring inputs that one machine instruction adds up.
+pub(super) const STEP: usize = 4;
+/// Bytes of one block of a panel.
+pub(super) const PANEL_BLOCK: usize = PANEL * BLOCK;
+/// Integers are stored raised by this, as the unsigned operand of the machine's dot product.
+pub(super) const RAISED: u8 = 128;
+
+/// Integers `[panel][block][BLOCK / STEP][PANEL][STEP]` and scales `[panel][block][PANEL]`.
+pub(super) struct BlockPanels {
+    /// Bytes, four to an element.
+    values: AlignedFloats,
+    scales: AlignedFloats,
+    inputs: usize,
+}
+
+impl BlockPanels {
+    /// Panels whose every scale is zero.
+    pub(super) fn zeroed(panels: usize, inputs: usize) -> Self {
+        Self {
+            values: AlignedFloats::zeroed(panels * PANEL * inputs / size_of::<f32>()),
+            scales: AlignedFloats::zeroed(panels * PANEL * inputs / BLOCK),
+            inputs,
+        }
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        (self.values.len() + self.scales.len()) * size_of::<f32>()
+    }
+
+    /// Writes rows of blocks as the columns of one panel from `column` on.
+    pub(super) fn write(&mut self, panel: usize, column: usize, scales: &[f32], values: &[i8]) {
+        let blocks = self.inputs / BLOCK;
+        for (offset, (scale, block)) in scales.iter().zip(values.as_chunks::<BLOCK>().0).enumerate() {
+            self.write_block(panel * blocks + offset % blocks, column + offset / blocks, *scale, block);
+        }
+    }
+
+    /// Writes rows as the columns of one panel from `column` on, rounded block by block.
+    pub(super) fn round(&mut self, panel: usize, column: usize, rows: &[f32]) {
+        let blocks = self.inputs / BLOCK;
+        let mut values = [0; BLOCK];
+        for (offset, block) in rows.as_chunks::<BLOCK>().0.iter().enumerate() {
+            let scale = round_block(block, &mut values);
+            self.write_block(panel * blocks + offset % blocks, column + offset / blocks, scale, &values);
+        }
+    }
+
+    fn write_block(&mut self, block: usize, column: usize, scale: f32, values: &[i8; BLOCK]) {
+        self.scales[block * PANEL + column] = scale;
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.values);
+        let steps = bytes[block * PANEL_BLOCK..][..PANEL_BLOCK].chunks_exact_mut(PANEL * STEP);
+        for (step, values) in steps.zip(values.as_chunks::<STEP>().0) {
+            step[column * STEP..][..STEP].copy_from_slice(&values.map(|value| value.cast_unsigned() ^ RAISED));
+        }
+    }
+
+    /// Copies one column of a panel as `f32`.
+    pub(super) fn read(&self, panel: usize, column: usize, row: &mut [f32]) {
+        let blocks = self.inputs / BLOCK;
+        for (offset, row) in row.chunks_exact_mut(BLOCK).enumerate() {
+            let (values, scales) = self.from(panel, offset);
+            let steps = values.chunks_exact(PANEL * STEP).take(BLOCK / STEP);
+            for (row, step) in row.chunks_exact_mut(STEP).zip(steps) {
+                for (row, value) in row.iter_mut().zip(&step[column * STEP..]) {
+                    *row = scales[column] * f32::from((value ^ RAISED).cast_signed());
+                }
+            }
+        }
+        debug_assert_eq!(row.len(), blocks * BLOCK, "a row has all its blocks");
+    }
+
+    /// The bytes and the scales from one block of a panel on.
+    #[inline(always)]
+    pub(super) fn from(&self, panel: usize, block: usize) -> (&[u8], &[f32]) {
+        let block = panel * (self.inputs / BLOCK) + block;
+        (&bytemuck::cast_slice(&self.values)[block * PANEL_BLOCK..], &self.scales[block * PANEL..])
+    }
+
+    /// Blocks of a row.
+    #[inline(always)]
+    pub(super) fn blocks(&self) -> usize {
+        self.inputs / BLOCK
+    }
+}
+
+/// The product of rounded rows with some neighbouring panels.
+pub(in crate::kernel) struct BlockProduct<'a> {
+    pub(super) panels: &'a BlockPanels,
+    pub(super) x: &'a QuantizedRows,
+    pub(super) part: Part<'a>,
+}
+
+impl WithSimd for BlockProduct<'_> {
+    type Output = ();
+
+    /// Without dot-product instructions: plain code, a row and a panel at a time.
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _simd: S) {
+        let blocks = self.panels.blocks();
+        for panel in self.part.panels.clone() {
+            let first = (panel - self.part.panels.start) * PANEL;
+            let (values, scales) = self.panels.from(panel, 0);
+            for (row, y) in self.part.y.iter_mut().enumerate() {
+                let end = (first + PANEL).min(y.len());
+                let mut sums = [0.0_f32; PANEL];
+                start_row(&mut sums[..end - first], self.part.bias, panel * PANEL);
+                let x: &[i8] = bytemuck::cast_slice(&self.x.values[row * self.x.inputs / STEP..]);
+                let x = x.chunks_exact(BLOCK).zip(&self.x.scales[row * blocks..]).take(blocks);
+                let panel = values.chunks_exact(PANEL_BLOCK).zip(scales.as_chunks::<PANEL>().0);
+                for ((x, x_scale), (values, scales)) in x.zip(panel) {
+                    let integers = block_sums(x, values);
+                    for ((sum, integer), scale) in sums.iter_mut().zip(integers).zip(scales) {
+                        *sum = (integer as f32).mul_add(scale * x_scale, *sum);
+                    }
+                }
+                y[first..end].copy_from_slice(&sums[..end - first]);
+            }
+        }
+    }
+}
+
+/// The sums over one block for every column of a panel.
+#[inline(always)]
+fn block_sums(x: &[i8], values: &[u8]) -> [i32; PANEL] {
+    let mut sums = [0; PANEL];
+    for (x, step) in x.as_chunks::<STEP>().0.iter().zip(values.chunks_exact(PANEL * STEP)) {
+        for (sum, values) in sums.iter_mut().zip(step.as_chunks::<STEP>().0) {
+            for (x, value) in x.iter().zip(values) {
+                *sum += i32::from(*x) * i32::from((value ^ RAISED).cast_signed());
+            }
+        }
+    }
+    sums
+}
