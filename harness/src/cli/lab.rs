@@ -1,0 +1,274 @@
+//! `dethrone lab`: which attacks work on which rule?
+
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pareto::DuelSettings;
+use pareto::lab::{Cell, LabError, LabSettings, Row, Rule, Scenario, play};
+use serde::Serialize;
+
+use super::pictures::{Figure, Page, Series, Table, bars, percent, save, text};
+use crate::exit_status::ExitStatus;
+use crate::printer::{Printer, is_watched};
+use crate::problem::Problem;
+
+/// The world that is simulated, for `lab` and `plan`.
+#[derive(Debug, Args)]
+pub(super) struct WorldArguments {
+    /// The champion's mean score: one for all environments, or one each.
+    #[arg(long, value_delimiter = ',', default_values_t = [0.5])]
+    means: Vec<f64>,
+    /// Number of environments, where a single mean is given.
+    #[arg(long, default_value_t = 4)]
+    environments: usize,
+    /// Correlation of two models' outcomes on the same task.
+    #[arg(long, default_value_t = 0.6)]
+    correlation: f64,
+    /// Alpha of the whole reign.
+    #[arg(long, default_value_t = 0.01)]
+    alpha: f64,
+    /// Challengers that the reign has seen before.
+    #[arg(long, default_value_t = 0)]
+    challengers_before: u64,
+    /// How much worse still counts as not worse.
+    #[arg(long, default_value_t = DuelSettings::default().tolerance)]
+    tolerance: f64,
+    /// An average gain shown to be smaller than this ends a duel.
+    #[arg(long, default_value_t = DuelSettings::default().futility_margin)]
+    futility_margin: f64,
+    /// Tasks that each environment may spend on a duel.
+    #[arg(long, default_value_t = DuelSettings::default().budget)]
+    budget: usize,
+    /// Seed of all randomness.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl WorldArguments {
+    /// The settings of the simulation.
+    pub(super) fn settings(&self, trials: usize) -> LabSettings {
+        let means = match self.means.as_slice() {
+            [mean] => vec![*mean; self.environments],
+            means => means.to_vec(),
+        };
+        let known = LabSettings::default();
+        LabSettings {
+            tasks: (0..means.len()).map(|place| known.tasks[place * known.tasks.len() / means.len()]).collect(),
+            means,
+            correlation: self.correlation,
+            alpha: self.alpha,
+            challengers_before: self.challengers_before,
+            duel: DuelSettings {
+                tolerance: self.tolerance,
+                futility_margin: self.futility_margin,
+                budget: self.budget,
+                ..DuelSettings::default()
+            },
+            trials,
+            seed: self.seed,
+            ..known
+        }
+    }
+}
+
+/// What to play.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    world: WorldArguments,
+    /// Trials a cell.
+    #[arg(long, default_value_t = 2_000)]
+    trials: usize,
+    /// Tasks of the public rules: one for each environment.
+    #[arg(long, value_delimiter = ',')]
+    tasks: Vec<usize>,
+    /// Correlation under the public rules, which do not pair tasks.
+    #[arg(long, default_value_t = 0.0)]
+    unpaired_correlation: f64,
+    /// Rules to play against: all, or these.
+    #[arg(long, value_delimiter = ',', value_parser = rule)]
+    mechanism: Vec<Rule>,
+    /// Scenarios whose name contains this.
+    #[arg(long)]
+    scenario: Option<String>,
+    /// Where to write the page with the pictures.
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+}
+
+fn rule(name: &str) -> Result<Rule, String> {
+    Rule::ALL
+        .into_iter()
+        .find(|rule| rule.name() == name)
+        .ok_or_else(|| format!("there is no such rule; there are {}", Rule::ALL.map(Rule::name).join(", ")))
+}
+
+#[derive(Debug, Serialize)]
+struct Lab {
+    settings: LabSettings,
+    rows: Vec<Row>,
+}
+
+/// Plays the scenarios and prints the table.
+pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
+    let mut settings = arguments.world.settings(arguments.trials);
+    settings.unpaired_correlation = arguments.unpaired_correlation;
+    if !arguments.tasks.is_empty() {
+        settings.tasks.clone_from(&arguments.tasks);
+    }
+    let rules = if arguments.mechanism.is_empty() { Rule::ALL.to_vec() } else { arguments.mechanism.clone() };
+    let wanted =
+        |scenario: &Scenario| arguments.scenario.as_ref().is_none_or(|part| scenario.name.contains(part.as_str()));
+    let scenarios: Vec<Scenario> = Scenario::all().into_iter().filter(wanted).collect();
+    if scenarios.is_empty() {
+        let names: Vec<String> = Scenario::all().into_iter().map(|scenario| scenario.name).collect();
+        return Err(Problem::new(ExitStatus::Usage, "no scenario has such a name")
+            .hint(format!("the scenarios are: {}", names.join("; "))));
+    }
+    let bar = progress((scenarios.len() * rules.len() * settings.trials) as u64);
+    let rows = play(&scenarios, &rules, &settings, &|| bar.inc(1)).map_err(problem)?;
+    bar.finish_and_clear();
+    let lab = Lab { settings, rows };
+    if let Some(path) = &arguments.page {
+        save(&page(&lab), path)?;
+        printer.say(&format!("the pictures are in {}", path.display()));
+    }
+    printer.data(&lab, |lab| format!("{}\n\n{}", text(&wins_table(lab)), text(&tasks_table(lab))))
+}
+
+/// A bar over trials on a terminal, nothing elsewhere.
+pub(super) fn progress(trials: u64) -> ProgressBar {
+    let target = if is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{bar:40} {percent}% of {human_len} trials, {eta} left");
+    ProgressBar::with_draw_target(Some(trials), target).with_style(style.expect("the template is valid"))
+}
+
+/// What is wrong with the settings.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(super) fn problem(error: LabError) -> Problem {
+    Problem::from_error(ExitStatus::Usage, &error)
+}
+
+fn wins_table(lab: &Lab) -> Table {
+    let mut header = vec!["a challenger wins".to_owned()];
+    header.extend(lab.rows[0].cells.iter().map(|cell| cell.rule.name().to_owned()));
+    let shown = |cell: &Cell| format!("{} (<{})", percent(cell.rate), precise(cell.upper));
+    let row = |row: &Row| std::iter::once(row.scenario.name.clone()).chain(row.cells.iter().map(shown)).collect();
+    Table {
+        title: format!(
+            "How often a challenger wins, {} trials a cell; in brackets the upper 95% limit",
+            lab.settings.trials
+        ),
+        header,
+        rows: lab.rows.iter().map(row).collect(),
+    }
+}
+
+fn tasks_table(lab: &Lab) -> Table {
+    let sequential = |row: &Row| row.cells.iter().find(|cell| cell.rule == Rule::Sequential).cloned();
+    let row = |row: &Row| {
+        let cell = sequential(row)?;
+        Some(vec![
+            row.scenario.name.clone(),
+            format!("{:.0}", cell.median_tasks),
+            format!("{:.0}", cell.ninetieth_tasks),
+            percent(cell.dismissed),
+        ])
+    };
+    let header = ["tasks per environment", "median", "90th percentile", "dismissed"];
+    Table {
+        title: "What a sequential duel takes".to_owned(),
+        header: header.map(str::to_owned).to_vec(),
+        rows: lab.rows.iter().filter_map(row).collect(),
+    }
+}
+
+fn precise(share: f64) -> String {
+    format!("{:.2}%", 100.0 * share)
+}
+
+fn page(lab: &Lab) -> Page {
+    let picture = |honest: bool, title: &str, caption: &str| {
+        let rows: Vec<&Row> = lab.rows.iter().filter(|row| row.scenario.honest == honest).collect();
+        if rows.is_empty() {
+            return None;
+        }
+        let labels: Vec<String> = rows.iter().map(|row| row.scenario.name.clone()).collect();
+        let one = |place: usize, cell: &Cell| Series {
+            name: cell.rule.name().to_owned(),
+            points: rows.iter().map(|row| row.cells[place].rate).collect(),
+        };
+        let series: Vec<Series<f64>> = rows[0].cells.iter().enumerate().map(|(place, cell)| one(place, cell)).collect();
+        Some(Figure { title: title.to_owned(), caption: caption.to_owned(), picture: bars(&labels, &series, title) })
+    };
+    let settings = &lab.settings;
+    let attacks = picture(
+        false,
+        "Attacks that win",
+        "Share of the trials in which one of the attackers is crowned; less is better.",
+    );
+    let gains = picture(
+        true,
+        "Gains that win",
+        "Share of the trials in which a truly better model is crowned; more is better.",
+    );
+    Page {
+        title: "What wins under which rule".to_owned(),
+        lead: format!(
+            "{} environments, champion's means {:?}, {} trials a cell, seed {}. The sequential duel pairs tasks (correlation {}) \
+             and spends an alpha of {} on the whole reign; the public rules compare {:?} tasks.",
+            settings.means.len(),
+            settings.means,
+            settings.trials,
+            settings.seed,
+            settings.correlation,
+            settings.alpha,
+            settings.tasks
+        ),
+        figures: [attacks, gains].into_iter().flatten().collect(),
+        tables: vec![wins_table(lab), tasks_table(lab)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lab(trials: usize) -> Lab {
+        let settings = LabSettings { trials, ..LabSettings::default() };
+        let scenarios = [Scenario::plain("copy", false, &[0.0]), Scenario::plain("+0.20 everywhere", true, &[0.2])];
+        let rows = play(&scenarios, &Rule::ALL, &settings, &|| ()).expect("valid settings");
+        Lab { settings, rows }
+    }
+
+    #[test]
+    fn table_and_page_show_every_scenario_under_every_rule() {
+        let lab = lab(50);
+        let page = page(&lab);
+        assert_eq!((page.figures.len(), page.tables.len()), (2, 2));
+        let drawn = text(&page.tables[0]);
+        for part in ["copy", "+0.20 everywhere", "sequential", "window", "four_stage", "powerset", "100% (<100.00%)"] {
+            assert!(drawn.contains(part), "{part} is missing in\n{drawn}");
+        }
+    }
+
+    #[test]
+    fn one_mean_holds_for_all_environments_and_several_for_one_each() {
+        let world = |means: &[f64]| WorldArguments {
+            means: means.to_vec(),
+            environments: 3,
+            correlation: 0.5,
+            alpha: 0.01,
+            challengers_before: 0,
+            tolerance: 0.02,
+            futility_margin: 0.03,
+            budget: 500,
+            seed: 1,
+        };
+        assert_eq!(world(&[0.4]).settings(10).means, vec![0.4; 3]);
+        let settings = world(&[0.4, 0.6]).settings(10);
+        assert_eq!((settings.means.len(), settings.tasks.len(), settings.duel.budget), (2, 2, 500));
+        settings.validate().expect("valid");
+    }
+}

@@ -1,0 +1,171 @@
+//! `dethrone plan`: how many tasks would a duel take, and what can it promise?
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pareto::lab::LabSettings;
+use pareto::plan::{Need, Plan, plan, trials};
+use serde::Serialize;
+
+use super::lab::{WorldArguments, problem, progress};
+use super::pictures::{Axes, Figure, Page, Series, Table, lines, percent, save, text};
+use crate::printer::Printer;
+use crate::problem::Problem;
+
+/// What to plan for.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    world: WorldArguments,
+    /// Simulated duels for each number.
+    #[arg(long, default_value_t = 500)]
+    trials: usize,
+    /// Where to write the page with the picture of what a tolerance buys and lets pass.
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Planned {
+    settings: LabSettings,
+    #[serde(flatten)]
+    plan: Plan,
+}
+
+/// Simulates and prints the numbers.
+pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
+    let settings = arguments.world.settings(arguments.trials);
+    let bar = progress(trials(&settings));
+    let plan = plan(&settings, &|| bar.inc(1)).map_err(problem)?;
+    bar.finish_and_clear();
+    let planned = Planned { settings, plan };
+    if let Some(path) = &arguments.page {
+        save(&page(&planned), path)?;
+        printer.say(&format!("the picture is in {}", path.display()));
+    }
+    printer.data(&planned, |planned| {
+        let [needs, trade] = tables(planned);
+        format!("{}\n\n{}\n\n{}", text(&needs), text(&trade), promise(planned))
+    })
+}
+
+fn promise(planned: &Planned) -> String {
+    format!(
+        "The chance that any challenger of the reign that is not better ever wins is at most {}; for the next challenger alone \
+         it is at most {}.",
+        share(planned.plan.false_dethrone_bound),
+        share(planned.plan.next_challenger_bound)
+    )
+}
+
+fn share(value: f64) -> String {
+    if value >= 0.001 { format!("{:.2}%", 100.0 * value) } else { format!("{:.1e}", value) }
+}
+
+fn tables(planned: &Planned) -> [Table; 2] {
+    let gain = |need: &Need, name: String| {
+        vec![
+            name,
+            percent(need.wins),
+            percent(need.dismissed),
+            format!("{:.0}", need.median_tasks),
+            format!("{:.0}", need.ninetieth_tasks),
+        ]
+    };
+    let mut rows = vec![gain(&planned.plan.copy, "a copy".to_owned())];
+    rows.extend(planned.plan.needs.iter().map(|need| gain(need, format!("+{:.2} everywhere", need.gain))));
+    let needs = Table {
+        title: "Tasks per environment until the duel ends".to_owned(),
+        header: ["challenger", "wins", "dismissed", "median tasks", "90th percentile"].map(str::to_owned).to_vec(),
+        rows,
+    };
+    let row = |trade: &pareto::plan::Trade| {
+        vec![
+            format!("{:.2}", trade.tolerance),
+            percent(trade.better_in_one_wins),
+            format!("{:.0}", trade.better_in_one_tasks),
+            percent(trade.worse_in_one_wins),
+        ]
+    };
+    let header = ["tolerance", "+0.10 in one wins", "its median tasks", "-0.03 in one, +0.10 elsewhere wins"];
+    let trade = Table {
+        title: "What a tolerance buys and what it lets pass".to_owned(),
+        header: header.map(str::to_owned).to_vec(),
+        rows: planned.plan.trade.iter().map(row).collect(),
+    };
+    [needs, trade]
+}
+
+fn page(planned: &Planned) -> Page {
+    let settings = &planned.settings;
+    let points = |pick: fn(&pareto::plan::Trade) -> f64| {
+        planned.plan.trade.iter().map(|trade| (trade.tolerance, pick(trade))).collect()
+    };
+    let budget = settings.duel.budget as f64;
+    let series = [
+        Series {
+            name: "+0.10 in one, equal elsewhere: wins".to_owned(),
+            points: points(|trade| trade.better_in_one_wins),
+        },
+        Series {
+            name: "-0.03 in one, +0.10 elsewhere: wins".to_owned(),
+            points: points(|trade| trade.worse_in_one_wins),
+        },
+        Series {
+            name: "tasks of the first, of the budget".to_owned(),
+            points: planned
+                .plan
+                .trade
+                .iter()
+                .map(|trade| (trade.tolerance, trade.better_in_one_tasks / budget))
+                .collect(),
+        },
+    ];
+    let axes = Axes { x: "tolerance", y: "share", top: 1.0, x_label: |value| format!("{value:.2}"), y_label: percent };
+    let [needs, trade] = tables(planned);
+    Page {
+        title: "What a duel will take".to_owned(),
+        lead: format!(
+            "{} environments, champion's means {:?}, correlation {}, alpha {} for the reign, {} challengers before, budget of {} tasks \
+             per environment, {} simulated duels a number. {}",
+            settings.means.len(),
+            settings.means,
+            settings.correlation,
+            settings.alpha,
+            settings.challengers_before,
+            settings.duel.budget,
+            settings.trials,
+            promise(planned)
+        ),
+        figures: vec![Figure {
+            title: trade.title.clone(),
+            caption: "To the right, a gain in a single environment is recognised more often and sooner; a model that is a little worse in \
+                      one passes more often too, as the tolerance says it may."
+                .to_owned(),
+            picture: lines(&series, &axes, &trade.title),
+        }],
+        tables: vec![needs, trade],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_names_every_gain_and_both_bounds() {
+        let settings = LabSettings { trials: 10, means: vec![0.5; 2], tasks: vec![9; 2], ..LabSettings::default() };
+        let plan = plan(&settings, &|| ()).expect("valid settings");
+        let planned = Planned { settings, plan };
+        let page = page(&planned);
+        let drawn = text(&page.tables[0]);
+        for part in ["a copy", "+0.02 everywhere", "+0.05 everywhere", "+0.10 everywhere", "+0.20 everywhere"] {
+            assert!(drawn.contains(part), "{part} is missing in\n{drawn}");
+        }
+        assert!(promise(&planned).contains("at most 1.00%; for the next challenger alone it is at most 0.41%"));
+        assert!(page.figures[0].picture.contains("</svg>"));
+        let value = serde_json::to_value(&planned).expect("plain data");
+        assert_eq!(value["needs"].as_array().expect("a list").len(), 4);
+        assert_eq!(value["false_dethrone_bound"], 0.01);
+    }
+}
