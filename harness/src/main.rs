@@ -1,3 +1,7 @@
 //! The `dethrone` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    harness::run()
+}

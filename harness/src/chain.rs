@@ -1,0 +1,65 @@
+//! Weights on their way to the chain. Nothing is sent: the file is what a signing tool would submit.
+
+use serde::Serialize;
+
+use crate::registry::{Hotkey, Uid};
+use crate::window::Conclusion;
+
+/// The version of the weights file's schema.
+const VERSION: u32 = 1;
+
+/// The weights file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeightsFile {
+    /// The version of this schema.
+    pub version: u32,
+    /// The subnet.
+    pub netuid: u16,
+    /// The block whose hash seeded the tasks.
+    pub seed_block: u64,
+    /// Each entry's share; they sum to one and one is not zero.
+    pub weights: Vec<WeightLine>,
+    /// The same as the chain takes them: uids and integers, the largest 65535.
+    pub chain: Vec<ChainWeight>,
+}
+
+/// One entry's share.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeightLine {
+    /// The miner's address.
+    pub hotkey: Hotkey,
+    /// The miner's number.
+    pub uid: Uid,
+    /// The share.
+    pub weight: f64,
+}
+
+/// One weight as the chain takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ChainWeight {
+    /// The miner's number.
+    pub uid: Uid,
+    /// The weight, relative to the largest, which is 65535.
+    pub value: u16,
+}
+
+impl WeightsFile {
+    /// The weights that a finished window gives.
+    pub fn new(conclusion: &Conclusion) -> Self {
+        let lines = conclusion.entries.iter().map(|concluded| WeightLine {
+            hotkey: concluded.entry.hotkey.clone(),
+            uid: concluded.entry.uid,
+            weight: concluded.weight,
+        });
+        let weights: Vec<WeightLine> = lines.collect();
+        let shares: Vec<(u16, f64)> = weights.iter().map(|line| (line.uid.0, line.weight)).collect();
+        let chain = pareto::weights::to_u16(&shares).expect("shares are finite and not negative");
+        Self {
+            version: VERSION,
+            netuid: conclusion.opened.netuid,
+            seed_block: conclusion.opened.seed_block,
+            weights,
+            chain: chain.into_iter().map(|(uid, value)| ChainWeight { uid: Uid(uid), value }).collect(),
+        }
+    }
+}

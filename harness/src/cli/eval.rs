@@ -1,0 +1,223 @@
+//! `dethrone eval`: what a miner should know before paying for a submission.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+
+use models::source::ModelSource;
+use pareto::duel::Forecast;
+use pareto::{Duel, DuelSettings};
+
+use super::common::{block_on, decide, parse_model, settings_problem};
+use crate::clock::Stopwatch;
+use crate::events::Reporter;
+use crate::exit_status::ExitStatus;
+use crate::printer::Printer;
+use crate::problem::Problem;
+use crate::registry::{Entry, Hotkey, Registry, Uid};
+use crate::report::Summary;
+use crate::reporter::for_this_terminal;
+use crate::settings::{HubKind, Settings, Sources};
+use crate::store::Standing;
+use crate::window::{Conclusion, DuelRecord, paired, unit_scores};
+
+/// The block that stands for "known before any commitment" in a window of one's own.
+const SEED_BLOCK: u64 = 1;
+
+/// What to score, and against what.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The model: `owner/name@<40 hex>`, a folder in the Hugging Face layout, or a GGUF file.
+    model: String,
+    /// The model to beat, in the same forms.
+    #[arg(long, value_name = "MODEL")]
+    against: Option<String>,
+    /// Tasks to answer in each environment; fewer when the duel settles earlier.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    tasks: usize,
+    /// The seed of the tasks; the same seed goes on where an earlier evaluation was interrupted.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// The settings file (TOML) of the validator to predict.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A setting, such as `engine.rows=16`; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// What an evaluation found.
+#[derive(Debug, Serialize)]
+struct Evaluation {
+    version: u32,
+    model: String,
+    against: Option<String>,
+    seed: u64,
+    /// `dethrones`, `does not dethrone`, `undecided`, `copy` or `scored` (without an opponent).
+    predicted: &'static str,
+    sentence: String,
+    /// Further tasks in each environment until the model would dethrone, if things go on as they went; none if that is
+    /// more than the validator's budget or the duel would be given up before.
+    further_tasks: Option<usize>,
+    environments: Vec<EnvironmentEvaluation>,
+    files: crate::report::Files,
+}
+
+/// One environment of an evaluation.
+#[derive(Debug, Serialize)]
+struct EnvironmentEvaluation {
+    environment: String,
+    tasks: usize,
+    mean: f64,
+    against_mean: Option<f64>,
+    difference: Option<f64>,
+    interval: Option<(f64, f64)>,
+    /// Further tasks until the model is shown to be not worse here; none if that is more than the validator's budget.
+    further_tasks: Option<usize>,
+}
+
+/// Scores the model in a window of its own, with the same code as `validate`.
+pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
+    let watch = Stopwatch::start();
+    let reporter: Arc<dyn Reporter> = for_this_terminal();
+    let model = parse_model(&arguments.model)?;
+    let against = arguments.against.as_deref().map(parse_model).transpose()?;
+    let settings = settings(arguments)?;
+    let validator_budget = settings.duel.budget;
+    let settings = Settings { duel: budgeted(&settings, arguments.tasks), ..settings };
+    let registry = registry(&model, against.as_ref(), arguments.seed);
+    let output = settings.output.clone();
+    let database = output.join("eval.sqlite");
+    let duel_settings = settings.duel.clone();
+    let (conclusion, summary) = block_on(decide(settings, registry, &database, &output, reporter, watch))?;
+    let subject = conclusion.entries.len() - 1;
+    for concluded in &conclusion.entries {
+        if let Standing::Refused(reason) = &concluded.admission.standing {
+            let summary = format!("{} is refused: {reason}", concluded.entry.model);
+            return Err(Problem::new(ExitStatus::ModelRefused, summary)
+                .hint("a validator refuses it too: change the model as the sentence says"));
+        }
+    }
+    let evaluation = evaluate(&conclusion, &summary, subject, arguments.seed, &duel_settings, validator_budget);
+    printer.data(&evaluation, text)
+}
+
+fn settings(arguments: &Arguments) -> Result<Settings, Problem> {
+    let base = Settings { output: PathBuf::from("dethrone-output/eval"), ..Settings::default() };
+    let mut settings = Sources::new(&base, arguments.config.as_deref(), &arguments.set)
+        .and_then(|sources| sources.settings())
+        .map_err(|error| settings_problem(&error))?;
+    if arguments.config.is_some() {
+        settings.output.push("eval");
+    }
+    if settings.hub.folder.is_none() {
+        settings.hub.kind = HubKind::HuggingFace;
+    }
+    Ok(settings)
+}
+
+fn budgeted(settings: &Settings, tasks: usize) -> DuelSettings {
+    let duel = settings.duel.clone();
+    DuelSettings { budget: tasks, minimum_tasks: duel.minimum_tasks.min(tasks), ..duel }
+}
+
+/// A registry of the opponent, who reigns, and the model.
+fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> Registry {
+    let entry = |uid, hotkey: &str, model: &ModelSource, position| Entry {
+        hotkey: Hotkey(hotkey.to_owned()),
+        uid: Uid(uid),
+        model: model.clone(),
+        committed: 0,
+        position,
+    };
+    let mut entries: Vec<Entry> = against.map(|against| entry(1, "against", against, 0)).into_iter().collect();
+    entries.push(entry(2, "model", model, 1));
+    let seed_hash = blake3::derive_key("dethrone 2026-11 evaluation seed", &seed.to_le_bytes());
+    Registry { netuid: 0, seed_block: SEED_BLOCK, seed_hash, champion: None, tested: 0, entries }
+}
+
+fn evaluate(
+    conclusion: &Conclusion,
+    summary: &Summary,
+    subject: usize,
+    seed: u64,
+    duel_settings: &DuelSettings,
+    validator_budget: usize,
+) -> Evaluation {
+    let concluded = &conclusion.entries[subject];
+    let duel = conclusion.duel_of(subject);
+    let against = (subject > 0).then(|| conclusion.entries[0].entry.model.to_string());
+    let forecast = duel.map(|duel| forecast(conclusion, duel, duel_settings, validator_budget));
+    let environments = conclusion.opened.environments.iter().enumerate().map(|(environment, id)| {
+        let (mean, tasks) = concluded.mean(environment);
+        let evidence = duel.map(|duel| &duel.decision.environments[environment]);
+        EnvironmentEvaluation {
+            environment: id.to_string(),
+            tasks,
+            mean: evidence.map_or(mean, |evidence| evidence.challenger_mean),
+            against_mean: evidence.map(|evidence| evidence.champion_mean),
+            difference: evidence.map(|evidence| evidence.difference),
+            interval: evidence.map(|evidence| evidence.interval),
+            further_tasks: forecast.as_ref().and_then(|forecast| forecast.environments[environment]),
+        }
+    });
+    let predicted = match (&concluded.finding, duel.map(|duel| duel.decision.verdict)) {
+        (Some(_), _) => "copy",
+        (None, Some(pareto::Verdict::Dethroned)) => "dethrones",
+        (None, Some(pareto::Verdict::Defended)) => "does not dethrone",
+        (None, Some(pareto::Verdict::Undecided)) => "undecided",
+        (None, None) => "scored",
+    };
+    Evaluation {
+        version: 1,
+        model: concluded.entry.model.to_string(),
+        against,
+        seed,
+        predicted,
+        sentence: conclusion.verdict_of(subject),
+        further_tasks: forecast.as_ref().and_then(Forecast::dethroning),
+        environments: environments.collect(),
+        files: summary.files.clone(),
+    }
+}
+
+/// How the duel would go on under the validator's own budget.
+fn forecast(conclusion: &Conclusion, duel: &DuelRecord, settings: &DuelSettings, budget: usize) -> Forecast {
+    let scores = |entry: usize| unit_scores(&conclusion.entries[entry].rollouts);
+    let environments = conclusion.opened.environments.len();
+    let pairs = paired(environments, &scores(duel.champion), &scores(duel.challenger));
+    let settings = DuelSettings { budget, ..settings.clone() };
+    let held = Duel::held(&pairs, &settings, duel.decision.alpha);
+    held.expect("the duel was held under these settings and a smaller budget").forecast()
+}
+
+fn text(evaluation: &Evaluation) -> String {
+    let mut text = match &evaluation.against {
+        Some(against) => format!("{} against {against}: {}", evaluation.model, evaluation.predicted),
+        None => evaluation.model.clone(),
+    };
+    for environment in &evaluation.environments {
+        text.push_str(&format!("\n\n{}: {:.3} over {} tasks", environment.environment, environment.mean, environment.tasks));
+        if let (Some(against), Some(difference), Some((low, high))) =
+            (environment.against_mean, environment.difference, environment.interval)
+        {
+            text.push_str(&format!(", {against:.3} against it; difference {difference:+.3} [{low:+.3}, {high:+.3}]"));
+            text.push_str(&match environment.further_tasks {
+                Some(0) => "\n  shown to be not worse".to_owned(),
+                Some(tasks) => format!("\n  about {tasks} more tasks would show it to be not worse"),
+                None => "\n  more tasks than the validator's budget would be needed to show it to be not worse".to_owned(),
+            });
+        }
+    }
+    text.push_str(&format!("\n\n{}", evaluation.sentence));
+    if evaluation.predicted == "undecided" {
+        text.push_str(&match evaluation.further_tasks {
+            Some(tasks) => format!("\nAbout {tasks} more tasks in each environment would settle it in favour of the model."),
+            None => "\nAs things went, it would not dethrone within the validator's budget.".to_owned(),
+        });
+    }
+    text.push_str(&format!("\n\nreport    {}", evaluation.files.report.display()));
+    text
+}

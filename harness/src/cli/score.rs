@@ -1,0 +1,100 @@
+//! `dethrone score`: what a model thinks of given token ids.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use models::engine::{Engine, EngineError, Request, Sampling};
+use serde::Serialize;
+
+use super::common::{block_on, bring_model, parse_model};
+use crate::exit_status::ExitStatus;
+use crate::printer::Printer;
+use crate::problem::Problem;
+use crate::settings::{EngineSettings, Settings};
+
+/// What to score.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The model: `owner/name@<40 hex>`, a folder in the Hugging Face layout (a tokenizer is not needed), or a GGUF file.
+    model: String,
+    /// A JSON list of token-id lists.
+    #[arg(long, value_name = "FILE")]
+    ids: PathBuf,
+    /// Also continue each list by so many likeliest tokens.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    greedy: usize,
+    /// CPU threads; 0 takes all cores. Changes no result.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+}
+
+/// The scores of all lists.
+#[derive(Debug, Serialize)]
+struct Scores {
+    rows: Vec<Row>,
+}
+
+/// The scores of one list.
+#[derive(Debug, Serialize)]
+struct Row {
+    /// The natural log-probability of each next token: one fewer than the ids.
+    token_logprobs: Vec<f32>,
+    /// The likeliest continuation.
+    greedy_ids: Vec<u32>,
+}
+
+/// Scores each list in one forward pass.
+pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
+    let lists = read_ids(&arguments.ids)?;
+    let source = parse_model(&arguments.model)?;
+    let defaults = Settings::default();
+    let engine = EngineSettings { threads: arguments.threads, prefix_cache: false, ..defaults.engine };
+    let settings = Settings { engine, ..defaults };
+    let scores = block_on(async {
+        let contestant = bring_model(&source, &settings).await?;
+        let rows = lists.iter().map(|ids| score(&contestant.engine, ids, arguments.greedy));
+        let rows = futures::future::try_join_all(rows).await.map_err(|error| {
+            Problem::from_error(ExitStatus::Usage, &error).hint("the ids have to be below the model's vocabulary size")
+        })?;
+        Ok(Scores { rows })
+    })?;
+    printer.data(&scores, text)
+}
+
+fn read_ids(path: &Path) -> Result<Vec<Vec<u32>>, Problem> {
+    let problem = |cause: String| {
+        Problem::new(ExitStatus::Usage, format!("cannot use the ids in {}: {cause}", path.display()))
+            .hint("the file holds a JSON list of non-empty lists of token ids, such as [[1, 2, 3], [4, 5]]")
+    };
+    let bytes = std::fs::read(path).map_err(|error| problem(error.to_string()))?;
+    let lists: Vec<Vec<u32>> = serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))?;
+    if lists.iter().any(Vec::is_empty) {
+        return Err(problem("a list is empty".to_owned()));
+    }
+    Ok(lists)
+}
+
+async fn score(engine: &Engine, ids: &[u32], greedy: usize) -> Result<Row, EngineError> {
+    let scores = engine.score(&ids[..1], &ids[1..], 0).await?;
+    let greedy_ids = match greedy {
+        0 => Vec::new(),
+        max_new_tokens => {
+            let sampling = Sampling::greedy();
+            let request = Request { prompt: ids.to_vec(), sampling, max_new_tokens, stop_strings: Vec::new() };
+            engine.generate(request).await?.tokens
+        }
+    };
+    Ok(Row { token_logprobs: scores.iter().map(|score| score.logprob).collect(), greedy_ids })
+}
+
+fn text(scores: &Scores) -> String {
+    let line = |row: &Row| {
+        let total: f64 = row.token_logprobs.iter().map(|logprob| f64::from(*logprob)).sum();
+        let count = row.token_logprobs.len();
+        let mean = if count > 0 { total / count as f64 } else { 0.0 };
+        let continued =
+            if row.greedy_ids.is_empty() { String::new() } else { format!(", continued by {:?}", row.greedy_ids) };
+        format!("{count} tokens, log-probability {total:.4} ({mean:.4} a token){continued}")
+    };
+    scores.rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}

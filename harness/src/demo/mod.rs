@@ -1,0 +1,27 @@
+//! The demonstration: a hub and a registry with one honest model of each kind that enters a subnet.
+
+mod layout;
+
+pub use layout::{DemoError, lay_out};
+
+use crate::settings::{EnvironmentChoice, HubKind, HubSettings, Settings};
+
+use std::path::Path;
+
+/// Tasks that each environment may spend on one duel: enough to see large differences, small enough for a coffee.
+const BUDGET: usize = 48;
+
+/// The demonstration's settings: the defaults, a hub on this disk and a budget for minutes instead of days.
+pub fn settings(hub: &Path, output: &Path) -> Settings {
+    let defaults = Settings::default();
+    Settings {
+        registry: hub.join("registry.json"),
+        output: output.to_owned(),
+        hub: HubSettings { kind: HubKind::Folder, folder: Some(hub.to_owned()) },
+        environments: ["sat", "abduction", "deduction"]
+            .map(|name| EnvironmentChoice { name: name.to_owned(), tier: 0 })
+            .to_vec(),
+        duel: pareto::DuelSettings { budget: BUDGET, ..defaults.duel.clone() },
+        ..defaults
+    }
+}

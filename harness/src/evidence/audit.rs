@@ -1,0 +1,228 @@
+//! Checking a log: that nobody changed it, and that its decisions follow from its scores.
+
+use std::io::BufRead;
+
+use ed25519_dalek::VerifyingKey;
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::body::{AdmissionBody, Opened, RolloutBody, WeightBody};
+use super::chain::{Chain, ChainError, Record};
+use crate::seeds::WindowSeed;
+use crate::store::Fault;
+use crate::window::{DuelRecord, FindingRecord, Succession, UnitScore, shares, stand};
+
+/// What an audit has checked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Audited {
+    /// Records whose place, hash and signature hold.
+    pub records: u64,
+    /// Rollouts whose seeds were derived again.
+    pub rollouts: usize,
+    /// Duels decided again.
+    pub duels: usize,
+    /// The validator's public key.
+    pub validator: String,
+    /// Who holds the weight.
+    pub champion: String,
+}
+
+/// Why a log does not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// The log cannot be read.
+    #[error("cannot read the evidence")]
+    Unreadable(#[source] std::io::Error),
+    /// A line is not a record of this version.
+    #[error("line {line} of the evidence is not a record")]
+    Malformed {
+        /// The line, from 1.
+        line: u64,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// A record is out of place.
+    #[error("record {index} of the evidence does not hold: {cause}")]
+    Broken {
+        /// The record's place.
+        index: u64,
+        /// Why.
+        cause: ChainError,
+    },
+    /// The log does not begin or end as a window does.
+    #[error("the evidence is not that of a whole window: {0}")]
+    Incomplete(&'static str),
+    /// Something derived again comes out differently.
+    #[error("{what} does not follow from the evidence")]
+    Differs {
+        /// What.
+        what: String,
+    },
+}
+
+/// The facts of a log whose chain holds.
+#[derive(Debug, Default)]
+struct Facts {
+    opened: Option<(Opened, String)>,
+    admissions: Vec<AdmissionBody>,
+    findings: Vec<usize>,
+    rollouts: Vec<RolloutBody>,
+    decisions: Vec<DuelRecord>,
+    weights: Option<Vec<WeightBody>>,
+}
+
+#[derive(Deserialize)]
+struct OpenedBody {
+    opened: Opened,
+    validator: String,
+}
+
+#[derive(Deserialize)]
+struct FindingBody {
+    entry: usize,
+    #[serde(rename = "finding")]
+    _finding: FindingRecord,
+}
+
+/// Checks a log from its first line to its last.
+///
+/// # Errors
+/// If it cannot be read, its chain does not hold, or a seed, a decision or a weight does not follow from its records.
+pub fn audit(log: impl BufRead) -> Result<Audited, EvidenceError> {
+    let (facts, records) = read(log)?;
+    let (opened, validator) = facts.opened.as_ref().ok_or(EvidenceError::Incomplete("it has no first record"))?;
+    let weights = facts.weights.as_ref().ok_or(EvidenceError::Incomplete("it ends before the weights"))?;
+    check_seeds(opened, &facts.rollouts)?;
+    let succession = check_decisions(opened, &facts)?;
+    check_weights(opened, succession.champion, weights)?;
+    Ok(Audited {
+        records,
+        rollouts: facts.rollouts.len(),
+        duels: facts.decisions.len(),
+        validator: validator.clone(),
+        champion: opened.entries[succession.champion].hotkey.0.clone(),
+    })
+}
+
+fn read(log: impl BufRead) -> Result<(Facts, u64), EvidenceError> {
+    let mut facts = Facts::default();
+    let mut chain = Chain::default();
+    let mut validator = None;
+    let mut count = 0;
+    for line in log.lines() {
+        let line = line.map_err(EvidenceError::Unreadable)?;
+        count += 1;
+        let malformed = |source| EvidenceError::Malformed { line: count, source };
+        let record: Record = serde_json::from_str(&line).map_err(malformed)?;
+        let signer = match &validator {
+            Some(signer) => *signer,
+            None => *validator.insert(first_signer(&record)?),
+        };
+        chain.follow(&record, &signer).map_err(|cause| EvidenceError::Broken { index: record.index, cause })?;
+        facts.take(&record).map_err(malformed)?;
+    }
+    Ok((facts, count))
+}
+
+fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
+    let body: OpenedBody = serde_json::from_str(record.body.get())
+        .map_err(|source| EvidenceError::Malformed { line: 1, source })?;
+    let bytes: Option<[u8; 32]> = hex::decode(&body.validator).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes
+        .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())
+        .ok_or(EvidenceError::Incomplete("its first record names no validator key"))
+}
+
+impl Facts {
+    fn take(&mut self, record: &Record) -> Result<(), serde_json::Error> {
+        fn parse<T: DeserializeOwned>(record: &Record) -> Result<T, serde_json::Error> {
+            serde_json::from_str(record.body.get())
+        }
+        match record.kind.as_str() {
+            "opened" => {
+                let body: OpenedBody = parse(record)?;
+                self.opened = Some((body.opened, body.validator));
+            }
+            "admission" => self.admissions.push(parse(record)?),
+            "finding" => self.findings.push(parse::<FindingBody>(record)?.entry),
+            "rollout" => self.rollouts.push(parse(record)?),
+            "decision" => self.decisions.push(parse(record)?),
+            "weights" => self.weights = Some(parse(record)?),
+            other => {
+                return Err(serde::de::Error::custom(format!("its kind {other:?} is not one that this program knows")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_seeds(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
+    let hash: Option<[u8; 32]> = hex::decode(&opened.seed_hash).ok().and_then(|bytes| bytes.try_into().ok());
+    let hash = hash.ok_or(EvidenceError::Incomplete("its seed hash is not one"))?;
+    let seed = WindowSeed::new(&hash, opened.seed_block, opened.netuid);
+    for rollout in rollouts {
+        let derived = opened.environments.get(rollout.environment).map(|id| seed.task(id, rollout.task).0);
+        if derived != Some(rollout.seed) {
+            let RolloutBody { entry, environment, task, .. } = rollout;
+            let what = format!("the seed of entry {entry}'s task {task} in environment {environment}");
+            return Err(EvidenceError::Differs { what });
+        }
+    }
+    Ok(())
+}
+
+fn check_decisions(opened: &Opened, facts: &Facts) -> Result<Succession, EvidenceError> {
+    let plays = |entry: &usize| {
+        facts.admissions.iter().any(|body| body.entry == *entry && body.standing == "admitted")
+            && !facts.findings.contains(entry)
+    };
+    let playing: Vec<usize> = (0..opened.entries.len()).filter(plays).collect();
+    let mut succession = Succession::open(opened, &playing)
+        .map_err(|_| EvidenceError::Incomplete("its alpha is not usable"))?
+        .ok_or(EvidenceError::Incomplete("nobody was admitted"))?;
+    let champion = succession.champion;
+    let challengers = playing.iter().filter(|entry| **entry != champion);
+    let mut recorded = facts.decisions.iter();
+    for &challenger in challengers {
+        let differs = || EvidenceError::Differs { what: format!("the decision on entry {challenger}") };
+        let decision = recorded.next().ok_or_else(differs)?;
+        let alpha = succession.reign.begin();
+        let scores = |entry| scores_of(&facts.rollouts, entry);
+        let settings = &opened.settings.duel;
+        let again = stand(opened.environments.len(), &scores(succession.champion), &scores(challenger), settings, alpha)
+            .map_err(|_| differs())?;
+        let same = decision.challenger == challenger
+            && decision.champion == succession.champion
+            && decision.number == succession.reign.challengers()
+            && decision.decision == again;
+        if !same {
+            return Err(differs());
+        }
+        succession.settle(challenger, &again);
+    }
+    match recorded.next() {
+        Some(extra) => Err(EvidenceError::Differs { what: format!("a decision on entry {}", extra.challenger) }),
+        None => Ok(succession),
+    }
+}
+
+fn scores_of(rollouts: &[RolloutBody], entry: usize) -> Vec<UnitScore> {
+    let of_entry = rollouts.iter().filter(|rollout| rollout.entry == entry);
+    of_entry
+        .map(|rollout| UnitScore {
+            environment: rollout.environment,
+            task: rollout.task,
+            score: (rollout.fault != Some(Fault::Environment)).then_some(rollout.score),
+        })
+        .collect()
+}
+
+fn check_weights(opened: &Opened, champion: usize, recorded: &[WeightBody]) -> Result<(), EvidenceError> {
+    let expected = shares(opened, champion);
+    let same = recorded.len() == opened.entries.len()
+        && recorded.iter().zip(&opened.entries).zip(expected).all(|((recorded, entry), share)| {
+            recorded.hotkey == entry.hotkey && recorded.uid == entry.uid && recorded.weight == share
+        });
+    if same { Ok(()) } else { Err(EvidenceError::Differs { what: "the weights".to_owned() }) }
+}

@@ -1,0 +1,124 @@
+//! The validator's signing key.
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::{Signer, SigningKey};
+
+/// An ed25519 secret key that cannot be printed.
+pub struct ValidatorKey(SigningKey);
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file is there and cannot be read, or cannot be made.
+    #[error("cannot use the key file {}: {cause}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file does not hold 32 bytes as hexadecimal digits.
+    #[error("the key file {} does not hold 64 hexadecimal digits", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system has no randomness to give.
+    #[error("the system gave no randomness for a new key: {0}")]
+    Entropy(getrandom::Error),
+}
+
+impl ValidatorKey {
+    /// The key in this file; a new one, readable only by this user, if the file does not exist.
+    ///
+    /// # Errors
+    /// If the file cannot be read or made, or is not a key.
+    pub fn read_or_make(path: &Path) -> Result<Self, KeyError> {
+        let trouble = |cause| KeyError::File { path: path.to_owned(), cause };
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let secret: Option<[u8; 32]> =
+                    hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+                let secret = secret.ok_or_else(|| KeyError::Malformed { path: path.to_owned() })?;
+                Ok(Self(SigningKey::from_bytes(&secret)))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut secret = [0_u8; 32];
+                getrandom::fill(&mut secret).map_err(KeyError::Entropy)?;
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder).map_err(trouble)?;
+                }
+                write_secret(path, &hex::encode(secret)).map_err(trouble)?;
+                Ok(Self(SigningKey::from_bytes(&secret)))
+            }
+            Err(error) => Err(trouble(error)),
+        }
+    }
+
+    /// The public half, as hexadecimal digits.
+    pub fn public(&self) -> String {
+        hex::encode(self.0.verifying_key().as_bytes())
+    }
+
+    /// Signs a record's hash.
+    pub(super) fn sign(&self, hash: &[u8; 32]) -> String {
+        hex::encode(self.0.sign(hash).to_bytes())
+    }
+}
+
+impl fmt::Debug for ValidatorKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ValidatorKey(public {})", self.public())
+    }
+}
+
+/// Writes beside the file and renames, so that a killed process leaves no half key.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/validator.key");
+        let made = ValidatorKey::read_or_make(&path).unwrap();
+        let read = ValidatorKey::read_or_make(&path).unwrap();
+        assert_eq!(made.public(), read.public());
+    }
+
+    #[test]
+    fn a_key_never_shows_its_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("validator.key");
+        let key = ValidatorKey::read_or_make(&path).unwrap();
+        let secret = std::fs::read_to_string(&path).unwrap();
+        assert!(!format!("{key:?}").contains(&secret));
+    }
+
+    #[test]
+    fn a_file_that_is_no_key_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("validator.key");
+        std::fs::write(&path, "secret!").unwrap();
+        let error = ValidatorKey::read_or_make(&path).unwrap_err().to_string();
+        assert!(error.contains("validator.key") && error.contains("64 hexadecimal digits"), "{error}");
+    }
+}

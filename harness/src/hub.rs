@@ -1,0 +1,83 @@
+//! Where models come from: a folder, or the Hugging Face hub.
+
+use std::path::Path;
+
+use models::admission::Limits;
+use models::hub::{FolderHub, Hub as ModelHub, HubError, HuggingFaceHub, Progress};
+use models::snapshot::Snapshot;
+use models::source::ModelSource;
+
+use crate::events::{Event, Reporter};
+use crate::settings::{HubKind, HubSettings};
+
+/// A model's files, wherever a model may come from.
+#[derive(Debug)]
+pub struct Hub(ModelHub);
+
+/// Why a model's files are not here.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Its miner's doing: the sentence says what to change.
+    #[error("{0}")]
+    Miner(String),
+    /// The hub's, the network's or this machine's doing.
+    #[error(transparent)]
+    Host(HubError),
+}
+
+impl Hub {
+    /// The hub that the settings name; what it fetches is kept below `cache`, if its size is within the limits.
+    ///
+    /// # Errors
+    /// If its client cannot be set up.
+    pub fn new(settings: &HubSettings, cache: &Path, limits: &Limits) -> Result<Self, HubError> {
+        let hub = match (settings.kind, &settings.folder) {
+            (HubKind::Folder, Some(root)) => ModelHub::Folder(FolderHub::new(root.clone())),
+            // The settings' check has refused a folder hub without a folder.
+            (HubKind::Folder, None) | (HubKind::HuggingFace, _) => {
+                let variables = models::hub::HubSettings::from_variables(cache.join("hub"));
+                let settings = models::hub::HubSettings { limits: limits.clone(), ..variables };
+                ModelHub::HuggingFace(HuggingFaceHub::new(settings)?)
+            }
+        };
+        Ok(Self(hub))
+    }
+
+    /// The files of a model.
+    ///
+    /// # Errors
+    /// If they cannot be had.
+    pub async fn fetch(&self, source: &ModelSource, reporter: &dyn Reporter) -> Result<Snapshot, FetchError> {
+        let snapshot = match source {
+            ModelSource::Folder(path) => Snapshot::of_folder(path).map_err(HubError::from),
+            ModelSource::Gguf(path) => Snapshot::of_gguf(path).map_err(HubError::from),
+            ModelSource::Hub(reference) => {
+                let listener = |progress: Progress<'_>| {
+                    let subject = format!("{reference} {}", progress.file);
+                    let (done, total) = (progress.done, Some(progress.total));
+                    reporter.report(Event::Asset { subject, doing: "fetching", done, total });
+                };
+                match &self.0 {
+                    // What lies on this disk needs no progress.
+                    ModelHub::Folder(hub) => hub.fetch(reference, &|_| {}).await,
+                    hub => hub.fetch(reference, &listener).await,
+                }
+            }
+        };
+        snapshot.map_err(FetchError::of)
+    }
+}
+
+impl FetchError {
+    /// Tells what a miner has to answer for from what the network or this machine did.
+    fn of(error: HubError) -> Self {
+        match error {
+            HubError::Refused(refusal) => Self::Miner(refusal.to_string()),
+            HubError::NotFound { .. }
+            | HubError::Denied { .. }
+            | HubError::OtherCommit { .. }
+            | HubError::Grew { .. } => Self::Miner(error.to_string()),
+            error => Self::Host(error),
+        }
+    }
+}

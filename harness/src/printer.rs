@@ -1,0 +1,73 @@
+//! Where output goes: data to standard output, talk to standard error.
+
+use std::io::{IsTerminal, Write};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::exit_status::ExitStatus;
+use crate::problem::Problem;
+
+/// In which form a command's data is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON document on standard output.
+    Json,
+}
+
+/// Prints a command's data and its talk.
+#[derive(Debug, Clone, Copy)]
+pub struct Printer {
+    format: Format,
+}
+
+impl Printer {
+    /// A printer for the form the user asked for.
+    pub fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// The form asked for.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Prints `value` as JSON, or the text that `text` makes of it.
+    ///
+    /// # Errors
+    /// If standard output is closed or full.
+    pub fn data<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Problem> {
+        let rendered = match self.format {
+            Format::Text => text(value),
+            Format::Json => serde_json::to_string_pretty(value)
+                .map_err(|error| Problem::from_error(ExitStatus::Unexpected, &error))?,
+        };
+        let mut out = std::io::stdout().lock();
+        match writeln!(out, "{}", rendered.trim_end()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Problem::new(ExitStatus::Store, format!("cannot write to standard output: {error}"))
+                    .hint("check that the disk it goes to has room"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something to the person on standard error.
+    pub fn say(&self, text: &str) {
+        // Nobody is served by failing a week's run because a terminal was closed.
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
+/// Whether a person watches standard error: progress bars there, one line an event elsewhere.
+pub fn is_watched() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+}
+
+/// Whether standard output may carry colour: a terminal, and `NO_COLOR` not set (<https://no-color.org>).
+pub fn may_colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

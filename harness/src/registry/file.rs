@@ -1,0 +1,219 @@
+//! The registry as a file: JSON, versioned, every key known.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use models::{model_ref::ModelRef, source::ModelSource};
+use serde::Deserialize;
+
+use super::{Entry, Hotkey, Registry, Uid};
+
+/// The version of the file's schema.
+const VERSION: u32 = 1;
+
+/// Why a registry file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The file is not there or not readable.
+    #[error("cannot read the registry {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file is not the JSON expected.
+    #[error("the registry {} is not valid: {cause}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        cause: serde_json::Error,
+    },
+    /// The file was written for another version of this program.
+    #[error("the registry {} has version {found}; this program reads version {VERSION}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// An entry's model reference is not a repository and a full commit hash.
+    #[error("entry {hotkey} in {}: {cause}", path.display())]
+    Reference {
+        /// The file.
+        path: PathBuf,
+        /// Whose entry.
+        hotkey: String,
+        /// Why.
+        cause: models::model_ref::ModelRefError,
+    },
+    /// A hotkey or a uid occurs twice, or a hash is not one.
+    #[error("the registry {}: {problem}", path.display())]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistryFile {
+    version: u32,
+    netuid: u16,
+    seed_block: u64,
+    seed_hash: String,
+    #[serde(default)]
+    champion: Option<Hotkey>,
+    #[serde(default)]
+    tested: u64,
+    entries: Vec<EntryLine>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryLine {
+    uid: u16,
+    hotkey: Hotkey,
+    model: String,
+    committed: u64,
+    #[serde(default)]
+    position: u32,
+}
+
+/// Reads a registry file.
+///
+/// # Errors
+/// If it cannot be read, is not of this version's schema, names a branch instead of a commit, or contradicts itself.
+pub fn read(path: &Path) -> Result<Registry, RegistryError> {
+    let at = || path.to_owned();
+    let bytes = std::fs::read(path).map_err(|cause| RegistryError::Unreadable { path: at(), cause })?;
+    let malformed = |cause| RegistryError::Malformed { path: at(), cause };
+    // The version first: a newer file may have keys that this program does not know.
+    let any: serde_json::Value = serde_json::from_slice(&bytes).map_err(malformed)?;
+    if let Some(found) = any.get("version").and_then(serde_json::Value::as_u64)
+        && found != u64::from(VERSION)
+    {
+        return Err(RegistryError::Version { path: at(), found: u32::try_from(found).unwrap_or(u32::MAX) });
+    }
+    let file: RegistryFile = serde_json::from_slice(&bytes).map_err(malformed)?;
+    debug_assert_eq!(file.version, VERSION, "any other version was refused above");
+    let seed_hash = parse_hash(&file.seed_hash).ok_or_else(|| RegistryError::Inconsistent {
+        path: at(),
+        problem: format!("`seed_hash` is {:?}; it must be 64 hexadecimal digits", file.seed_hash),
+    })?;
+    let mut entries = Vec::with_capacity(file.entries.len());
+    for line in file.entries {
+        let reference: ModelRef = line.model.parse().map_err(|cause| RegistryError::Reference {
+            path: at(),
+            hotkey: line.hotkey.0.clone(),
+            cause,
+        })?;
+        entries.push(Entry {
+            hotkey: line.hotkey,
+            uid: Uid(line.uid),
+            model: ModelSource::Hub(reference),
+            committed: line.committed,
+            position: line.position,
+        });
+    }
+    entries.sort_by(|a, b| (a.committed, a.position, &a.hotkey).cmp(&(b.committed, b.position, &b.hotkey)));
+    let registry = Registry {
+        netuid: file.netuid,
+        seed_block: file.seed_block,
+        seed_hash,
+        champion: file.champion,
+        tested: file.tested,
+        entries,
+    };
+    match contradiction(&registry) {
+        Some(problem) => Err(RegistryError::Inconsistent { path: at(), problem }),
+        None => Ok(registry),
+    }
+}
+
+fn parse_hash(text: &str) -> Option<[u8; 32]> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    hex::decode(digits).ok()?.try_into().ok()
+}
+
+fn contradiction(registry: &Registry) -> Option<String> {
+    let mut hotkeys = BTreeSet::new();
+    let mut uids = BTreeSet::new();
+    for entry in &registry.entries {
+        if !hotkeys.insert(&entry.hotkey) {
+            return Some(format!("hotkey {} occurs twice", entry.hotkey));
+        }
+        if !uids.insert(entry.uid) {
+            return Some(format!("uid {} occurs twice", entry.uid.0));
+        }
+    }
+    if let Some(champion) = &registry.champion
+        && !hotkeys.contains(champion)
+    {
+        return Some(format!("the champion {champion} has no entry"));
+    }
+    registry.entries.is_empty().then(|| "it has no entries".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    #[track_caller]
+    fn check(entries: &str, expected: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("registry.json");
+        let hash = "ab".repeat(32);
+        std::fs::write(
+            &path,
+            format!(r#"{{"version":1,"netuid":120,"seed_block":9,"seed_hash":"0x{hash}","entries":[{entries}]}}"#),
+        )
+        .unwrap();
+        let shown = match read(&path) {
+            Ok(registry) => {
+                registry.entries.iter().map(|entry| entry.hotkey.0.as_str()).collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => error.to_string(),
+        };
+        assert!(shown.contains(expected), "{shown}");
+    }
+
+    fn entry(uid: u16, hotkey: &str, committed: u64) -> String {
+        format!(r#"{{"uid":{uid},"hotkey":"{hotkey}","model":"a/b@{COMMIT}","committed":{committed}}}"#)
+    }
+
+    #[test]
+    fn entries_come_in_order_of_commitment() {
+        check(&[entry(1, "late", 7), entry(2, "early", 3)].join(","), "early late");
+    }
+
+    #[test]
+    fn a_branch_is_refused_by_name() {
+        check(r#"{"uid":1,"hotkey":"alice","model":"a/b@main","committed":3}"#, "entry alice");
+    }
+
+    #[test]
+    fn a_hotkey_may_enter_once() {
+        check(&[entry(1, "twice", 7), entry(2, "twice", 3)].join(","), "hotkey twice occurs twice");
+    }
+
+    #[test]
+    fn a_uid_may_be_used_once() {
+        check(&[entry(1, "one", 7), entry(1, "other", 3)].join(","), "uid 1 occurs twice");
+    }
+
+    #[test]
+    fn an_empty_registry_is_an_error() {
+        check("", "it has no entries");
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error() {
+        check(r#"{"uid":1,"hotkey":"alice","model":"a/b","comitted":3}"#, "unknown field `comitted`");
+    }
+}

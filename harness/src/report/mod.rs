@@ -1,0 +1,10 @@
+//! What people see of a finished window: a summary for terminals and programs, a page for everybody.
+
+mod html;
+mod plots;
+mod summary;
+mod table;
+
+pub use html::page;
+pub use summary::{EnvironmentSummary, EntrySummary, Files, Summary, Timing};
+pub use table::table;

@@ -1,0 +1,153 @@
+//! A finished window in a few numbers and sentences.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::registry::{Hotkey, Uid};
+use crate::store::Standing;
+use crate::window::{Conclusion, EntryConclusion};
+
+/// The version of the summary's schema.
+const VERSION: u32 = 1;
+
+/// A finished window.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// The version of this schema.
+    pub version: u32,
+    /// Who holds the weight.
+    pub champion: Option<Hotkey>,
+    /// The environments' names, versions and tiers.
+    pub environments: Vec<String>,
+    /// The entries in order of commitment.
+    pub entries: Vec<EntrySummary>,
+    /// One plain sentence a decision.
+    pub decisions: Vec<String>,
+    /// Where the results are.
+    pub files: Files,
+    /// Where the time went, in this process.
+    pub timing: Timing,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EntrySummary {
+    /// The miner's address.
+    pub hotkey: Hotkey,
+    /// The miner's number.
+    pub uid: Uid,
+    /// The model reference.
+    pub model: String,
+    /// `champion`, `dethroned`, `defended`, `undecided`, `copy`, `refused` or `late`: a challenger's word is how its duel ended.
+    pub standing: &'static str,
+    /// What became of it in one sentence.
+    pub verdict: String,
+    /// Its scores, one for each environment.
+    pub scores: Vec<EnvironmentSummary>,
+    /// Its share of emission.
+    pub weight: f64,
+}
+
+/// An entry's score in one environment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EnvironmentSummary {
+    /// Tasks answered.
+    pub tasks: usize,
+    /// Mean score over them; none without any.
+    pub mean: Option<f64>,
+    /// Challenger minus champion over the tasks of its duel; none without a duel.
+    pub difference: Option<f64>,
+    /// The interval of that difference, which holds at all times at once.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// Where the results are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Files {
+    /// The weights.
+    pub weights: PathBuf,
+    /// The signed evidence.
+    pub evidence: PathBuf,
+    /// The page.
+    pub report: PathBuf,
+    /// The database.
+    pub database: PathBuf,
+}
+
+/// Where the time went, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Timing {
+    /// From the start of the command to its end.
+    pub wall: f64,
+    /// In the models' forward passes.
+    pub forward: f64,
+    /// Everything else: checking, loading, tasks, sandbox, database, decisions.
+    pub harness: f64,
+}
+
+impl Timing {
+    /// The split of a command's time.
+    pub fn new(wall: f64, forward: f64) -> Self {
+        Self { wall, forward, harness: (wall - forward).max(0.0) }
+    }
+
+    /// The harness's share of all the time.
+    pub fn harness_share(&self) -> f64 {
+        if self.wall > 0.0 { self.harness / self.wall } else { 0.0 }
+    }
+}
+
+impl Summary {
+    /// The summary of a finished window.
+    pub fn new(conclusion: &Conclusion, files: Files, timing: Timing) -> Self {
+        let entries = conclusion.entries.iter().enumerate();
+        Self {
+            version: VERSION,
+            champion: conclusion.champion.map(|champion| conclusion.entries[champion].entry.hotkey.clone()),
+            environments: conclusion.opened.environments.iter().map(ToString::to_string).collect(),
+            entries: entries.map(|(place, concluded)| entry_summary(conclusion, place, concluded)).collect(),
+            decisions: conclusion.duels.iter().map(|duel| duel.sentence.clone()).collect(),
+            files,
+            timing,
+        }
+    }
+}
+
+fn entry_summary(conclusion: &Conclusion, place: usize, concluded: &EntryConclusion) -> EntrySummary {
+    let duel = conclusion.duel_of(place);
+    let scores = (0..conclusion.opened.environments.len()).map(|environment| {
+        let (mean, tasks) = concluded.mean(environment);
+        let evidence = duel.and_then(|duel| duel.decision.environments.get(environment));
+        EnvironmentSummary {
+            tasks,
+            mean: (tasks > 0).then_some(mean),
+            difference: evidence.map(|evidence| evidence.difference),
+            interval: evidence.map(|evidence| evidence.interval),
+        }
+    });
+    EntrySummary {
+        hotkey: concluded.entry.hotkey.clone(),
+        uid: concluded.entry.uid,
+        model: concluded.entry.model.to_string(),
+        standing: standing(conclusion, place, concluded),
+        verdict: conclusion.verdict_of(place),
+        scores: scores.collect(),
+        weight: concluded.weight,
+    }
+}
+
+fn standing(conclusion: &Conclusion, place: usize, concluded: &EntryConclusion) -> &'static str {
+    match (&concluded.admission.standing, &concluded.finding, conclusion.duel_of(place)) {
+        (Standing::Refused(_), ..) => "refused",
+        (Standing::Late, ..) => "late",
+        (_, Some(_), _) => "copy",
+        _ if conclusion.champion == Some(place) => "champion",
+        (_, _, Some(duel)) => match duel.decision.verdict {
+            pareto::Verdict::Dethroned => "dethroned",
+            pareto::Verdict::Defended => "defended",
+            pareto::Verdict::Undecided => "undecided",
+        },
+        _ => "dethroned",
+    }
+}

@@ -1,0 +1,84 @@
+//! The summary on a terminal.
+
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+
+use super::summary::{EntrySummary, EnvironmentSummary, Summary};
+use crate::printer::may_colour;
+
+/// The width assumed where standard output is no terminal.
+const WIDTH: u16 = 120;
+
+/// The summary as text: the entries as a table, the decisions as sentences, the files and the time.
+pub fn table(summary: &Summary) -> String {
+    let mut text = entries_table(summary).to_string();
+    text.push('\n');
+    for entry in summary.entries.iter().filter(|entry| entry.standing != "champion") {
+        text.push_str(&format!("\n{}: {}", entry.hotkey, entry.verdict));
+    }
+    match &summary.champion {
+        Some(champion) => text.push_str(&format!("\n\n{champion} holds all the weight.\n")),
+        None => text.push_str("\n\nNo model was admitted: nobody holds the weight.\n"),
+    }
+    let files = &summary.files;
+    for (what, path) in [
+        ("weights", &files.weights),
+        ("evidence", &files.evidence),
+        ("report", &files.report),
+        ("database", &files.database),
+    ] {
+        text.push_str(&format!("\n{what:9} {}", path.display()));
+    }
+    let timing = &summary.timing;
+    text.push_str(&format!(
+        "\n\n{:.1} s in all: {:.1} s in the models' forward passes, {:.1} s in everything else ({:.1}%)",
+        timing.wall,
+        timing.forward,
+        timing.harness,
+        100.0 * timing.harness_share()
+    ));
+    text
+}
+
+fn entries_table(summary: &Summary) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !may_colour() {
+        table.force_no_tty().set_width(WIDTH);
+    }
+    let mut header = vec!["uid".to_owned(), "entry".to_owned(), "standing".to_owned()];
+    header.extend(summary.environments.iter().map(|name| short(name).to_owned()));
+    header.push("weight".to_owned());
+    table.set_header(header);
+    for entry in &summary.entries {
+        table.add_row(row(entry));
+    }
+    table
+}
+
+fn row(entry: &EntrySummary) -> Vec<Cell> {
+    let standing = Cell::new(entry.standing).fg(match entry.standing {
+        "champion" => Color::Green,
+        "copy" | "refused" => Color::Red,
+        _ => Color::Reset,
+    });
+    let mut cells =
+        vec![Cell::new(entry.uid.0).set_alignment(CellAlignment::Right), Cell::new(&entry.hotkey.0), standing];
+    cells.extend(entry.scores.iter().map(score_cell));
+    cells.push(Cell::new(format!("{:.2}", entry.weight)).set_alignment(CellAlignment::Right));
+    cells
+}
+
+/// The mean score, and below it the paired difference from the champion with its interval.
+fn score_cell(score: &EnvironmentSummary) -> Cell {
+    let Some(mean) = score.mean else { return Cell::new("–") };
+    let mut text = format!("{mean:.3} of {}", score.tasks);
+    if let (Some(difference), Some((low, high))) = (score.difference, score.interval) {
+        text.push_str(&format!("\n{difference:+.2} [{low:+.2}, {high:+.2}]"));
+    }
+    Cell::new(text)
+}
+
+/// An environment's name without its version.
+fn short(name: &str) -> &str {
+    name.split('@').next().unwrap_or(name)
+}

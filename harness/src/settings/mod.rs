@@ -1,0 +1,133 @@
+//! What a run is told: one plain structure, every field with a default.
+
+mod sources;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use sources::{SettingsError, ShownSetting, Sources};
+
+/// Everything a run is told. Unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The registry file: who submitted what, and when.
+    pub registry: PathBuf,
+    /// The folder for the database, the evidence, the weights and the report.
+    pub output: PathBuf,
+    /// The file with the validator's ed25519 secret key (32 bytes as hex); made on first use when it does not exist.
+    /// Inside the output folder unless given.
+    pub key: Option<PathBuf>,
+    /// Where models come from.
+    pub hub: HubSettings,
+    /// The environments every model answers, in this order.
+    pub environments: Vec<EnvironmentChoice>,
+    /// How many tasks are answered between two looks at a duel.
+    pub round: u32,
+    /// The chance that any model which is not better ever dethrones a champion, for the whole reign; in (0, 1).
+    pub alpha: f64,
+    /// The duel: tolerance, margin, budget of tasks per environment.
+    pub duel: pareto::DuelSettings,
+    /// The thresholds above which an entry is found to be a copy.
+    pub screens: pareto::screens::copy::CopySettings,
+    /// How a model's next token is drawn.
+    pub sampling: SamplingSettings,
+    /// The inference engine.
+    pub engine: EngineSettings,
+    /// The sandbox in which programs run.
+    pub sandbox: SandboxSettings,
+    /// What a model may be before it is loaded.
+    pub admission: models::admission::Limits,
+}
+
+/// Where models come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HubSettings {
+    /// Which kind of hub.
+    pub kind: HubKind,
+    /// The folder hub's root, laid out as `owner/name/commit/`; needed when `kind` is `folder`.
+    pub folder: Option<PathBuf>,
+}
+
+/// Kinds of hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HubKind {
+    /// The Hugging Face hub, or the server that `HF_ENDPOINT` names.
+    HuggingFace,
+    /// A folder on this machine.
+    Folder,
+}
+
+/// One environment and its difficulty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentChoice {
+    /// A name of the catalog.
+    pub name: String,
+    /// Difficulty, from 0.
+    #[serde(default)]
+    pub tier: u8,
+}
+
+/// How a model's next token is drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingSettings {
+    /// Softmax temperature; 0 takes the likeliest token.
+    pub temperature: f32,
+    /// Only the `top_k` likeliest tokens are drawn from; all where it is not given.
+    pub top_k: Option<u32>,
+    /// Only the likeliest tokens that together reach this probability are drawn from; in (0, 1]. All where not given.
+    pub top_p: Option<f32>,
+}
+
+/// The inference engine. None of these changes a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineSettings {
+    /// How many sequences are answered at once.
+    pub rows: usize,
+    /// How many prompt tokens a step takes at most.
+    pub chunk: usize,
+    /// Key-value pages of 32 tokens; 0 takes what the rows need.
+    pub pages: usize,
+    /// CPU threads; 0 takes all cores.
+    pub threads: usize,
+    /// Whether prompts share what they have in common.
+    pub prefix_cache: bool,
+}
+
+/// The sandbox. The slots change no result; the limits do, and are part of the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxSettings {
+    /// Programs that run at once; 0 takes one a core.
+    pub slots: usize,
+    /// Seconds after which a program is taken for host trouble and tried again.
+    pub deadline_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            registry: PathBuf::from("registry.json"),
+            output: PathBuf::from("dethrone-output"),
+            key: None,
+            hub: HubSettings { kind: HubKind::HuggingFace, folder: None },
+            environments: ["sat", "abduction", "deduction"]
+                .map(|name| EnvironmentChoice { name: name.to_owned(), tier: 0 })
+                .to_vec(),
+            round: 16,
+            alpha: 0.01,
+            duel: pareto::DuelSettings::default(),
+            screens: pareto::screens::copy::CopySettings::default(),
+            sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
+            engine: EngineSettings { rows: 64, chunk: 512, pages: 512, threads: 0, prefix_cache: true },
+            sandbox: SandboxSettings { slots: 0, deadline_seconds: 30 },
+            admission: models::admission::Limits::default(),
+        }
+    }
+}

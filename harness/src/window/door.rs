@@ -1,0 +1,94 @@
+//! The door: which models may play, and how one is brought to the table.
+
+use models::admission::Admitted;
+use models::load::LoadError;
+use models::snapshot::Snapshot;
+
+use super::{Window, WindowError};
+use crate::contestant::{Contestant, check};
+use crate::events::Event;
+use crate::hub::FetchError;
+use crate::registry::Entry;
+use crate::store::{Admission, FileRecord, Standing};
+
+/// What a model's arrival came to: a model that may be loaded, or the sentence for its miner.
+enum Arrival {
+    Admitted(Box<Admitted>),
+    Refused { reason: String, files: Vec<FileRecord> },
+}
+
+impl Window {
+    /// What became of each entry at the door, in order; what an earlier process found stands.
+    pub(super) async fn admit_all(&self) -> Result<Vec<Admission>, WindowError> {
+        let mut known = self.store.admissions(self.run).await?;
+        let mut admissions = Vec::with_capacity(self.registry.entries.len());
+        for (place, entry) in self.registry.entries.iter().enumerate() {
+            let admission = match known.remove(&place) {
+                Some(admission) => admission,
+                None => self.admit(place, entry).await?,
+            };
+            admissions.push(admission);
+        }
+        Ok(admissions)
+    }
+
+    async fn admit(&self, place: usize, entry: &Entry) -> Result<Admission, WindowError> {
+        let label = self.label(place);
+        self.reporter.report(Event::Checking { entry: label.clone() });
+        let admission = if entry.committed >= self.registry.seed_block {
+            Admission { standing: Standing::Late, files: Vec::new() }
+        } else {
+            match self.arrive(entry).await? {
+                Arrival::Admitted(admitted) => self.take_fingerprint(admitted, &entry.model).await?,
+                Arrival::Refused { reason, files } => Admission { standing: Standing::Refused(reason), files },
+            }
+        };
+        self.store.admit(self.run, place, &admission).await?;
+        let standing = match &admission.standing {
+            Standing::Admitted => "admitted".to_owned(),
+            Standing::Refused(reason) => format!("refused: {reason}"),
+            Standing::Late => "late: committed after the window's seed was known".to_owned(),
+        };
+        self.reporter.report(Event::Standing { entry: label, standing });
+        Ok(admission)
+    }
+
+    /// Fetches a model and checks it. Trouble of the miner's making is a refusal, trouble of this machine an error.
+    async fn arrive(&self, entry: &Entry) -> Result<Arrival, WindowError> {
+        let model = || entry.model.to_string();
+        let limits = &self.settings.admission;
+        let snapshot = match self.hub.fetch(&entry.model, &*self.reporter).await {
+            Ok(snapshot) => snapshot,
+            Err(FetchError::Miner(reason)) => return Ok(Arrival::Refused { reason, files: Vec::new() }),
+            Err(FetchError::Host(source)) => return Err(WindowError::Hub { model: model(), source }),
+        };
+        let files = files_of(&snapshot);
+        match check(snapshot, limits).await {
+            Ok(admitted) => Ok(Arrival::Admitted(admitted)),
+            Err(LoadError::Refused(refusal)) => Ok(Arrival::Refused { reason: refusal.to_string(), files }),
+            Err(source) => Err(WindowError::Load { model: model(), source: source.into() }),
+        }
+    }
+
+    /// Brings an admitted entry's model to the table.
+    pub(super) async fn bring(&self, place: usize) -> Result<Contestant, WindowError> {
+        let entry = &self.registry.entries[place];
+        let model = entry.model.to_string();
+        match self.arrive(entry).await? {
+            Arrival::Admitted(admitted) => Contestant::seat(admitted, &self.settings.engine)
+                .await
+                .map_err(|source| WindowError::Load { model, source }),
+            Arrival::Refused { reason, .. } => Err(WindowError::Changed { model, reason }),
+        }
+    }
+}
+
+/// The snapshot's files as they are recorded.
+pub(super) fn files_of(snapshot: &Snapshot) -> Vec<FileRecord> {
+    let record = |file: &models::snapshot::SnapshotFile| FileRecord {
+        name: file.name.clone(),
+        size: file.size,
+        sha256: hex::encode(file.sha256),
+    };
+    snapshot.files.iter().map(record).collect()
+}

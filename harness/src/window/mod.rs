@@ -1,0 +1,120 @@
+//! One window over one registry: from the entries to the weights. `validate`, `eval` and `demo` all run this.
+
+mod conclusion;
+mod door;
+mod error;
+mod play;
+mod screening;
+mod succession;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use environments::Environment;
+use sandboxes::Sandbox;
+
+use crate::events::{Event, Reporter};
+use crate::evidence::Opened;
+use crate::hub::Hub;
+use crate::registry::{Hotkey, Registry};
+use crate::rollout::Court;
+use crate::seeds::WindowSeed;
+use crate::settings::Settings;
+use crate::store::{Outcome, RunId, Store};
+
+pub use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
+pub use error::WindowError;
+pub use succession::{Succession, UnitScore, paired, shares, stand, unit_scores};
+
+/// A window being decided.
+pub struct Window {
+    settings: Settings,
+    registry: Registry,
+    store: Store,
+    hub: Hub,
+    court: Court,
+    opened: Opened,
+    run: RunId,
+    reporter: Arc<dyn Reporter>,
+    forward: std::sync::Mutex<Duration>,
+}
+
+impl Window {
+    /// Opens the window, or the one of the same identity that an earlier process left unfinished.
+    ///
+    /// # Errors
+    /// If an environment is unknown or the database cannot be used.
+    pub async fn open(
+        settings: Settings,
+        mut registry: Registry,
+        store: Store,
+        cache: &Path,
+        sandbox: &Sandbox,
+        runtime: String,
+        reporter: Arc<dyn Reporter>,
+    ) -> Result<Self, WindowError> {
+        let environments = open_environments(&settings, sandbox)?;
+        let hub = Hub::new(&settings.hub, cache, &settings.admission).map_err(WindowError::HubSetup)?;
+        // What this validator decided in an earlier window is better known to it than to the registry.
+        if let Some(Outcome { champion, tested }) = store.outcome_before(registry.netuid, registry.seed_block).await? {
+            registry.champion = Some(Hotkey(champion));
+            registry.tested = tested;
+        }
+        let ids = environments.iter().map(|environment| environment.id().clone()).collect();
+        let opened = Opened::new(&registry, &settings, ids, runtime);
+        let (run, resumed) = store
+            .open_run(&opened.identity(), registry.netuid, registry.seed_block, &opened.to_json())
+            .await?;
+        reporter.report(Event::Opened { entries: registry.entries.len(), resumed });
+        let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
+        let court = Court { environments, seed, sampling: settings.sampling.clone() };
+        let forward = std::sync::Mutex::default();
+        Ok(Self { settings, registry, store, hub, court, opened, run, reporter, forward })
+    }
+
+    /// Does what is left to do and says what the window came to.
+    ///
+    /// # Errors
+    /// If this machine failed in a way that trying again did not mend. What was finished is stored.
+    pub async fn run(&self) -> Result<Conclusion, WindowError> {
+        let admissions = self.admit_all().await?;
+        let findings = self.screen(&admissions).await?;
+        let (duels, succession) = self.hold_duels(&admissions, &findings).await?;
+        let conclusion = self.conclude(admissions, findings, duels, succession).await?;
+        if let Some(champion) = conclusion.champion {
+            let champion = conclusion.entries[champion].entry.hotkey.0.clone();
+            self.store.finish_run(self.run, &Outcome { champion, tested: conclusion.tested }).await?;
+        }
+        Ok(conclusion)
+    }
+
+    /// Time this process spent in the models' forward passes.
+    pub fn forward_time(&self) -> Duration {
+        *self.forward.lock().expect("no holder panics")
+    }
+
+    /// Where the database is.
+    pub fn database(&self) -> PathBuf {
+        self.store.path().to_owned()
+    }
+
+    /// Closes the database.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    fn label(&self, entry: usize) -> String {
+        let entry = &self.registry.entries[entry];
+        format!("{} ({})", entry.hotkey, entry.model)
+    }
+}
+
+fn open_environments(settings: &Settings, sandbox: &Sandbox) -> Result<Vec<Arc<dyn Environment>>, WindowError> {
+    let opened = settings
+        .environments
+        .iter()
+        .map(|choice| environments::catalog::open(&choice.name, Some(choice.tier), sandbox))
+        .collect::<Result<_, _>>()?;
+    Ok(opened)
+}

@@ -1,0 +1,113 @@
+//! What the screens find before anybody plays: fingerprints are gathered here and judged by `pareto`.
+
+use std::collections::BTreeMap;
+
+use models::admission::Admitted;
+use models::fingerprint::fingerprint;
+use models::load::LoadError;
+use models::source::ModelSource;
+use pareto::screens::copy::{EntryPrint, TensorPrint, copies};
+use pareto::screens::{Finding, FindingKind};
+
+use super::{FindingRecord, Window, WindowError};
+use crate::events::Event;
+use crate::store::{Admission, FileRecord, Standing};
+
+impl Window {
+    /// Takes an admitted model's fingerprint, unless one of the same files is known.
+    pub(super) async fn take_fingerprint(
+        &self,
+        admitted: Box<Admitted>,
+        model: &ModelSource,
+    ) -> Result<Admission, WindowError> {
+        let files = super::door::files_of(&admitted.snapshot);
+        let key = snapshot_key(&files);
+        let admission = Admission { standing: Standing::Admitted, files };
+        if self.store.fingerprint(&key).await?.is_some() {
+            return Ok(admission);
+        }
+        let taken = tokio::task::spawn_blocking(move || fingerprint(&admitted))
+            .await
+            .expect("taking a fingerprint does not panic");
+        match taken {
+            Ok(fingerprint) => {
+                self.store.keep_fingerprint(&key, &fingerprint).await?;
+                Ok(admission)
+            }
+            Err(LoadError::Refused(refusal)) => {
+                Ok(Admission { standing: Standing::Refused(refusal.to_string()), ..admission })
+            }
+            Err(source) => Err(WindowError::Load { model: model.to_string(), source: source.into() }),
+        }
+    }
+
+    /// The findings, by entry.
+    pub(super) async fn screen(&self, admissions: &[Admission]) -> Result<BTreeMap<usize, FindingRecord>, WindowError> {
+        let mut places = Vec::new();
+        let mut prints = Vec::new();
+        for (place, admission) in admissions.iter().enumerate() {
+            if admission.standing != Standing::Admitted {
+                continue;
+            }
+            let key = snapshot_key(&admission.files);
+            let fingerprint = self.store.fingerprint(&key).await?.ok_or(WindowError::NoFingerprint { place })?;
+            let entry = &self.registry.entries[place];
+            let tensors = fingerprint.tensors.into_iter().map(|tensor| TensorPrint {
+                shape: tensor.shape,
+                digest: tensor.digest,
+                norm: tensor.norm,
+                sketch: tensor.sketch,
+                spectrum: tensor.spectrum,
+            });
+            prints.push(EntryPrint {
+                committed: entry.committed,
+                position: entry.position,
+                files: fingerprint.files,
+                tensors: tensors.collect(),
+            });
+            places.push(place);
+        }
+        let mut findings = BTreeMap::new();
+        for finding in copies(&prints, None, &self.settings.screens) {
+            let finding =
+                Finding { entry: places[finding.entry], of: finding.of.map(|other| places[other]), ..finding };
+            let record = FindingRecord { sentence: self.sentence(&finding), finding };
+            let body = serde_json::to_string(&record).expect("a finding is plain data");
+            self.store.keep_finding(self.run, record.finding.entry, &body).await?;
+            let entry = self.label(record.finding.entry);
+            self.reporter.report(Event::Standing { entry, standing: record.sentence.clone() });
+            findings.insert(record.finding.entry, record);
+        }
+        Ok(findings)
+    }
+
+    fn sentence(&self, finding: &Finding) -> String {
+        let of = finding.of.map_or_else(
+            || "an earlier entry".to_owned(),
+            |other| {
+                let other = &self.registry.entries[other];
+                format!("{} (committed at block {})", other.hotkey, other.committed)
+            },
+        );
+        let Finding { measure, threshold, .. } = finding;
+        match finding.kind {
+            FindingKind::SameFiles => format!("copy: its tensor files are those of {of}, byte for byte"),
+            FindingKind::SameTensors => {
+                format!("copy: its tensors are those of {of} under other names or in other files")
+            }
+            FindingKind::NearTensors => format!(
+                "copy: its tensors differ from those of {of} by {measure:.2e} of their size, where {threshold:.0e} is too little to be a model of its own"
+            ),
+            FindingKind::Twin => format!(
+                "copy: its tensors are those of {of} with rows permuted or rescaled (distance {measure:.2e}, at most {threshold:.0e})"
+            ),
+        }
+    }
+}
+
+/// The digest by which a snapshot's fingerprint is found again: of its file list, which holds every file's digest.
+fn snapshot_key(files: &[FileRecord]) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("dethrone 2026-11 snapshot");
+    hasher.update(serde_json::to_string(files).expect("a file list is plain data").as_bytes());
+    hasher.finalize().to_hex().to_string()
+}

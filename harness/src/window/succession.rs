@@ -1,0 +1,153 @@
+//! Who holds the weight, from duel to duel: pure, so that an auditor walks the same way.
+
+use pareto::reign::ReignError;
+use pareto::weights::{WeightSettings, winner_takes_all};
+use pareto::{Decision, DuelError, DuelSettings, Pair, PairedScores, Reign, Verdict};
+
+use crate::evidence::Opened;
+use crate::store::{Fault, RolloutRecord};
+
+/// The champion and the alpha its reign has left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Succession {
+    /// The champion's place among the entries.
+    pub champion: usize,
+    /// The reign.
+    pub reign: Reign,
+}
+
+/// A score on one task.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnitScore {
+    /// The environment's place.
+    pub environment: usize,
+    /// The task's number.
+    pub task: u32,
+    /// The score; none where the environment could not make the task.
+    pub score: Option<f64>,
+}
+
+impl Succession {
+    /// A champion whose reign has tested so many challengers.
+    ///
+    /// # Errors
+    /// If alpha is not a usable error probability.
+    pub fn new(champion: usize, alpha: f64, tested: u64) -> Result<Self, ReignError> {
+        Ok(Self { champion, reign: Reign::resumed(alpha, tested)? })
+    }
+
+    /// Who holds the weight before the first duel, given the entries that play in order of commitment: the champion of
+    /// before if it plays, else the earliest; none if nobody plays.
+    ///
+    /// # Errors
+    /// If alpha is not a usable error probability.
+    pub fn open(opened: &Opened, playing: &[usize]) -> Result<Option<Self>, ReignError> {
+        let reigning =
+            playing.iter().find(|entry| opened.champion.as_ref() == Some(&opened.entries[**entry].hotkey));
+        let (champion, tested) = match (reigning, playing.first()) {
+            (Some(reigning), _) => (*reigning, opened.tested),
+            (None, Some(earliest)) => (*earliest, 0),
+            (None, None) => return Ok(None),
+        };
+        Self::new(champion, opened.settings.alpha, tested).map(Some)
+    }
+
+    /// Takes note of how a duel ended: a dethroned champion's reign ends and the winner's begins with all of alpha.
+    pub fn settle(&mut self, challenger: usize, decision: &Decision) {
+        if decision.verdict == Verdict::Dethroned {
+            let alpha = self.reign.alpha();
+            *self = Self::new(challenger, alpha, 0).expect("alpha was checked when the succession began");
+        }
+    }
+}
+
+/// Each entry's share of emission, in the order of the entries: the champion's is all.
+pub fn shares(opened: &Opened, champion: usize) -> Vec<f64> {
+    let uid = opened.entries[champion].uid.0;
+    let weights = winner_takes_all(&[uid], &WeightSettings::default()).expect("the default settings are valid");
+    let share = |uid: u16| weights.iter().find(|(other, _)| *other == uid).map_or(0.0, |(_, share)| *share);
+    opened.entries.iter().map(|entry| share(entry.uid.0)).collect()
+}
+
+/// The scores of stored rollouts.
+pub fn unit_scores(rollouts: &[RolloutRecord]) -> Vec<UnitScore> {
+    let score = |rollout: &RolloutRecord| UnitScore {
+        environment: rollout.environment,
+        task: rollout.task,
+        score: (rollout.fault != Some(Fault::Environment)).then_some(rollout.score),
+    };
+    rollouts.iter().map(score).collect()
+}
+
+/// How the duel stands on what both have answered of it, read in task order.
+///
+/// # Errors
+/// If the settings are not usable.
+pub fn stand(
+    environments: usize,
+    champion: &[UnitScore],
+    challenger: &[UnitScore],
+    settings: &DuelSettings,
+    alpha: f64,
+) -> Result<Decision, DuelError> {
+    pareto::duel(&paired(environments, champion, challenger), settings, alpha)
+}
+
+/// The pairs of each environment in task order, up to the first task that either has not come to.
+pub fn paired(environments: usize, champion: &[UnitScore], challenger: &[UnitScore]) -> PairedScores {
+    let pairs_of = |environment| {
+        let champion = prefix(environment, champion);
+        let challenger = prefix(environment, challenger);
+        champion.into_iter().zip(challenger).map(|(champion, challenger)| Pair { champion, challenger }).collect()
+    };
+    PairedScores { environments: (0..environments).map(pairs_of).collect() }
+}
+
+/// An environment's scores from task 0 up to the first gap.
+fn prefix(environment: usize, scores: &[UnitScore]) -> Vec<Option<f64>> {
+    let mut own: Vec<(u32, Option<f64>)> =
+        scores.iter().filter(|unit| unit.environment == environment).map(|unit| (unit.task, unit.score)).collect();
+    own.sort_by_key(|(task, _)| *task);
+    own.into_iter().enumerate().take_while(|(place, (task, _))| *place as u32 == *task).map(|(_, (_, score))| score).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(environment: usize, task: u32, score: f64) -> UnitScore {
+        UnitScore { environment, task, score: Some(score) }
+    }
+
+    #[test]
+    fn pairs_stop_at_the_first_task_that_is_not_there() {
+        let champion = [unit(0, 2, 0.2), unit(0, 0, 0.0), unit(0, 1, 0.1), unit(1, 0, 1.0)];
+        let challenger = [unit(0, 0, 1.0), unit(0, 2, 0.8), unit(1, 0, 0.5)];
+        let pairs = paired(2, &champion, &challenger);
+        assert_eq!(pairs.environments, [vec![Pair::new(0.0, 1.0)], vec![Pair::new(1.0, 0.5)]]);
+    }
+
+    #[test]
+    fn the_order_of_arrival_changes_nothing() {
+        let champion: Vec<UnitScore> = (0..30).map(|task| unit(0, task, f64::from(task % 2))).collect();
+        let mut reversed = champion.clone();
+        reversed.reverse();
+        assert_eq!(paired(1, &champion, &champion), paired(1, &reversed, &champion));
+    }
+
+    #[test]
+    fn a_dethronement_starts_a_reign_with_all_of_alpha() {
+        let settings = DuelSettings { budget: 200, ..DuelSettings::default() };
+        let losses: Vec<UnitScore> = (0..200).map(|task| unit(0, task, 0.0)).collect();
+        let wins: Vec<UnitScore> = (0..200).map(|task| unit(0, task, 1.0)).collect();
+        let mut succession = Succession::new(4, 0.01, 0).unwrap();
+        let alpha = succession.reign.begin();
+        let decision = stand(1, &losses, &wins, &settings, alpha).unwrap();
+        succession.settle(7, &decision);
+        assert_eq!((succession.champion, succession.reign.challengers()), (7, 0));
+        let alpha = succession.reign.begin();
+        let decision = stand(1, &wins, &losses, &settings, alpha).unwrap();
+        succession.settle(9, &decision);
+        assert_eq!((succession.champion, succession.reign.challengers()), (7, 1));
+    }
+}

@@ -1,0 +1,7 @@
+//! The `dethrone` command, for the tests of this package.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    harness::run()
+}
