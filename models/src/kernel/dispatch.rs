@@ -1,7 +1,7 @@
 //! The one place of the kernels with `unsafe`: machine instructions that no safe wrapper offers.
-#![expect(
-    unsafe_code,
-    reason = "the instructions below are not offered by a safe wrapper; each use says why it is sound"
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "no safe wrapper offers these instructions; each use says why it is sound")
 )]
 
 use super::linear::BlockProduct;

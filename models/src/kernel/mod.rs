@@ -13,6 +13,8 @@ mod activation;
 mod aligned;
 mod attention;
 mod dispatch;
+#[cfg(test)]
+mod every_machine;
 mod exponential;
 mod linear;
 mod norm;
@@ -24,7 +26,7 @@ mod sample;
 mod softmax;
 mod tile;
 
-pub use activation::{add, gelu_tanh_multiply, sigmoid, silu, silu_multiply};
+pub use activation::{add, gelu_tanh_multiply, sigmoid, sigmoid_multiply, silu, silu_multiply};
 pub use attention::{AttentionShape, Query, attention};
 pub use exponential::{exp, logarithm};
 pub use linear::{BLOCK, PackedLinear, PackedLinearBuilder, forward_many};

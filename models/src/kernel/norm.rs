@@ -75,3 +75,34 @@ pub(super) fn tree_sum(mut values: [f32; LANES]) -> f32 {
     }
     values[0]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::sample::{bits, processors, values};
+
+    #[test]
+    fn norms_are_right_and_the_same_on_every_processor_and_in_every_batch() {
+        for (rows, width) in [(1, 1), (3, 17), (7, 64), (70, 576)] {
+            let (x, scale) = (values(1, rows * width), values(2, width));
+            let mut first: Option<Vec<f32>> = None;
+            for processor in processors() {
+                let mut y = vec![f32::NAN; x.len()];
+                rms_norm(&processor, &x, &scale, 1e-5, &mut y);
+                for (x, y) in x.chunks(width).zip(y.chunks(width)) {
+                    let squares: f64 = x.iter().map(|x| f64::from(*x).powi(2)).sum();
+                    let factor = 1.0 / (squares / width as f64 + 1e-5).sqrt();
+                    for ((x, y), scale) in x.iter().zip(y).zip(&scale) {
+                        let exact = f64::from(*x) * factor * f64::from(*scale);
+                        assert!((f64::from(*y) - exact).abs() <= exact.abs() * 2e-6, "{y} for {exact}");
+                    }
+                    let mut alone = vec![f32::NAN; width];
+                    rms_norm(&processor, x, &scale, 1e-5, &mut alone);
+                    assert_eq!(bits(&alone), bits(y), "a row alone on {processor:?}");
+                }
+                let first = first.get_or_insert_with(|| y.clone());
+                assert_eq!(bits(&y), bits(first), "{rows} x {width} on {processor:?}");
+            }
+        }
+    }
+}

@@ -65,9 +65,9 @@ impl InstructionSet {
         self.dot
     }
 
-    /// Runs `work` compiled for these instructions.
+    /// Runs `work` compiled for these instructions. What it calls must be inlined to be compiled for them too.
     #[inline]
-    pub(super) fn run<W: WithSimd>(self, work: W) -> W::Output {
+    pub(crate) fn run<W: WithSimd>(self, work: W) -> W::Output {
         match self.level {
             Level::Scalar => Simd::vectorize(Scalar::new(), work),
             #[cfg(target_arch = "x86_64")]

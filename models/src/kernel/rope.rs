@@ -68,3 +68,37 @@ fn turn_head(cosines: &[f32], sines: &[f32], head: &mut [f32]) {
         (*a, *b) = (*a * cosine - *b * sine, *b * cosine + *a * sine);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::sample::{bits, processors, values};
+
+    #[test]
+    fn heads_are_turned_by_their_positions_on_every_processor() {
+        let (heads, size, turned) = (3, 16, 12);
+        let positions: Vec<u32> = (0..900).map(|row| row * 7 % 500).collect();
+        let table = RopeTable::new(&RopeTable::frequencies(10_000.0, turned), 500, 1.0);
+        assert_eq!(table.positions(), 500);
+        let x = values(1, positions.len() * heads * size);
+        let mut first: Option<Vec<f32>> = None;
+        for processor in processors() {
+            let mut y = x.clone();
+            table.apply(&processor, &positions, size, &mut y);
+            for (index, (x, y)) in x.chunks(size).zip(y.chunks(size)).enumerate() {
+                let position = f64::from(positions[index / heads]);
+                for pair in 0..turned / 2 {
+                    let angle = position * 10_000_f64.powf(-2.0 * pair as f64 / turned as f64);
+                    let (a, b) = (f64::from(x[pair]), f64::from(x[pair + turned / 2]));
+                    let expected = [a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()];
+                    for (y, expected) in [y[pair], y[pair + turned / 2]].into_iter().zip(expected) {
+                        assert!((f64::from(y) - expected).abs() < 5e-5, "{y} for {expected} at {position}");
+                    }
+                }
+                assert_eq!(x[turned..], y[turned..], "what is beyond the turned part stays");
+            }
+            let first = first.get_or_insert_with(|| y.clone());
+            assert_eq!(bits(&y), bits(first), "{processor:?}");
+        }
+    }
+}

@@ -96,3 +96,53 @@ pub(super) fn exponentials(row: &mut [f32]) -> f32 {
     }
     tree_sum(sums)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::sample::{bits, processors, values};
+
+    #[test]
+    fn softmax_and_its_normaliser_are_right_and_the_same_on_every_processor() {
+        for count in [1, 15, 16, 33, 50_000] {
+            let row: Vec<f32> = values(1, count).iter().map(|x| x * 20.0).collect();
+            let exact: f64 = row.iter().map(|x| f64::from(*x).exp()).sum();
+            let mut first: Option<(Vec<f32>, f32)> = None;
+            for processor in processors() {
+                let mut odds = row.clone();
+                softmax(&processor, &mut odds);
+                let sum = log_sum_exp(&processor, &row);
+                assert!((f64::from(sum) - exact.ln()).abs() <= 4e-6, "{sum} for {}", exact.ln());
+                for (odds, x) in odds.iter().zip(&row) {
+                    let exact = f64::from(*x).exp() / exact;
+                    assert!((f64::from(*odds) - exact).abs() <= exact * 4e-6, "{odds} for {exact}");
+                }
+                let first = first.get_or_insert_with(|| (odds.clone(), sum));
+                assert_eq!(bits(&odds), bits(&first.0), "softmax of {count} on {processor:?}");
+                assert_eq!(sum.to_bits(), first.1.to_bits(), "log-sum-exp of {count} on {processor:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_the_largest_is_found() {
+        let (low, nan) = (f32::NEG_INFINITY, f32::NAN);
+        let mut long = vec![0.0; 40_000];
+        long[31_007] = 1.0;
+        long[31_008] = 1.0;
+        for (row, expected) in [
+            (&[][..], 0),
+            (&[3.0], 0),
+            (&[1.0, 2.0, 2.0], 1),
+            (&[-0.0, 0.0], 0),
+            (&[low, low], 0),
+            (&[nan, -5.0, nan], 1),
+            (&[nan], 0),
+            (&long, 31_007),
+        ] {
+            for processor in processors() {
+                assert_eq!(argmax(&processor, row), expected, "{row:.3?} on {processor:?}");
+            }
+        }
+    }
+}

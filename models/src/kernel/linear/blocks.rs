@@ -120,10 +120,12 @@ impl WithSimd for BlockProduct<'_> {
                 let mut sums = [0.0_f32; PANEL];
                 start_row(&mut sums[..end - first], self.part.bias, panel * PANEL);
                 let x: &[i8] = bytemuck::cast_slice(&self.x.values[row * self.x.inputs / STEP..]);
-                let x = x.chunks_exact(BLOCK).zip(&self.x.scales[row * blocks..]).take(blocks);
+                let own = row * blocks..(row + 1) * blocks;
+                let corrections = &self.x.corrections[own.clone()];
+                let x = x.as_chunks::<BLOCK>().0.iter().zip(corrections).zip(&self.x.scales[own]);
                 let panel = values.chunks_exact(PANEL_BLOCK).zip(scales.as_chunks::<PANEL>().0);
-                for ((x, x_scale), (values, scales)) in x.zip(panel) {
-                    let integers = block_sums(x, values);
+                for (((x, correction), x_scale), (values, scales)) in x.zip(panel) {
+                    let integers = block_sums(x, values, *correction);
                     for ((sum, integer), scale) in sums.iter_mut().zip(integers).zip(scales) {
                         *sum = (integer as f32).mul_add(scale * x_scale, *sum);
                     }
@@ -136,12 +138,12 @@ impl WithSimd for BlockProduct<'_> {
 
 /// The sums over one block for every column of a panel.
 #[inline(always)]
-fn block_sums(x: &[i8], values: &[u8]) -> [i32; PANEL] {
-    let mut sums = [0; PANEL];
+fn block_sums(x: &[i8; BLOCK], values: &[u8], correction: i32) -> [i32; PANEL] {
+    let mut sums = [correction; PANEL];
     for (x, step) in x.as_chunks::<STEP>().0.iter().zip(values.chunks_exact(PANEL * STEP)) {
         for (sum, values) in sums.iter_mut().zip(step.as_chunks::<STEP>().0) {
             for (x, value) in x.iter().zip(values) {
-                *sum += i32::from(*x) * i32::from((value ^ RAISED).cast_signed());
+                *sum += i32::from(*x) * i32::from(*value);
             }
         }
     }
