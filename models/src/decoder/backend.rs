@@ -19,6 +19,9 @@ pub struct DeviceError {
 /// What an operation gives.
 pub(super) type Done = Result<(), DeviceError>;
 
+/// Hands over the rows of a matrix, whole rows in order, a portion at a time.
+pub(super) type Portions<'a> = dyn FnMut(&mut dyn FnMut(&[f32])) -> Result<(), LoadError> + 'a;
+
 /// The function applied to a gate before it is multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gate {
@@ -53,13 +56,13 @@ pub(super) trait Backend: Send + Sync + Sized + 'static {
     /// Keys, values and recurrent states of all layers.
     type Memory: Send + Sync;
 
-    /// A linear layer from a row-major matrix `[outputs, inputs]`.
+    /// A linear layer `[outputs, inputs]` from the rows of its matrix, which come in portions.
     fn linear(
         &self,
-        matrix: &[f32],
         outputs: usize,
         inputs: usize,
         bias: Option<Vec<f32>>,
+        rows: &mut Portions<'_>,
     ) -> Result<Self::Linear, LoadError>;
     /// A row of parameters.
     fn vector(&self, values: Vec<f32>) -> Result<Self::Vector, LoadError>;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use super::backend::{Backend, Channels, DeviceError, Done, Gate, Heads, Recurrence};
+use super::backend::{Backend, Channels, DeviceError, Done, Gate, Heads, Portions, Recurrence};
 use super::delta_net::{self, State};
 use super::{Room, Step};
 use crate::config::{Activation, Attention, Mixer, ModelConfig, Rope};
 use crate::kernel::{
-    self, AttentionShape, PAGE_TOKENS, PackedLinear, PagedKeyValues, Processor, Query, RopeTable, Slot,
+    self, AttentionShape, PAGE_TOKENS, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, RopeTable,
+    Slot,
 };
 use crate::load::LoadError;
 
@@ -78,12 +79,14 @@ impl Backend for Cpu {
 
     fn linear(
         &self,
-        matrix: &[f32],
         outputs: usize,
         inputs: usize,
         bias: Option<Vec<f32>>,
+        rows: &mut Portions<'_>,
     ) -> Result<PackedLinear, LoadError> {
-        let linear = PackedLinear::pack(matrix, outputs, inputs);
+        let mut builder = PackedLinearBuilder::new(outputs, inputs);
+        rows(&mut |portion| builder.push_rows(portion))?;
+        let linear = builder.finish();
         Ok(match bias {
             Some(bias) => linear.with_bias(bias),
             None => linear,

@@ -1,5 +1,7 @@
 //! The forward pass: one vocabulary of layers for all families.
 
+use rayon::prelude::*;
+
 use super::backend::{Backend, Channels, Done, Gate, Heads};
 use super::parameters::{
     AttentionParameters, DeltaNetParameters, ExpertsParameters, ForwardParameters, LayerParameters, MixerParameters,
@@ -82,7 +84,8 @@ impl<B: Backend> Layers<B> {
         let reader = Reader { backend: &backend, config, source };
         let (vocabulary, hidden) = (config.vocabulary, config.hidden);
         let embedding = reader.linear(&config.tensor("embed_tokens"), vocabulary, hidden, false)?;
-        let layers = (0..config.layers.len()).map(|index| reader.layer(index)).collect::<Result<Vec<_>, _>>()?;
+        let layers =
+            (0..config.layers.len()).into_par_iter().map(|index| reader.layer(index)).collect::<Result<Vec<_>, _>>()?;
         let norm = reader.norm(&config.tensor("norm.weight"))?;
         let output = if config.tied_embeddings {
             None

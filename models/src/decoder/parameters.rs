@@ -4,6 +4,9 @@ use super::backend::{Backend, Recurrence};
 use crate::config::{Attention, DeltaNet, Dense, Experts, FeedForward, Mixer, ModelConfig};
 use crate::load::{LoadError, TensorSource};
 
+/// Values of a matrix that are decoded at once.
+const PORTION: usize = 1 << 22;
+
 /// A layer's parameters on the device.
 pub(super) struct LayerParameters<B: Backend> {
     pub(super) input_norm: B::Vector,
@@ -124,9 +127,33 @@ impl<B: Backend> Reader<'_, B> {
 
     /// A linear layer from the tensor `name`.weight and, if told so, `name`.bias.
     pub(super) fn linear(&self, name: &str, outputs: usize, inputs: usize, bias: bool) -> Result<B::Linear, LoadError> {
-        let matrix = self.read(&format!("{name}.weight"), outputs * inputs)?;
         let bias = if bias { Some(self.read(&format!("{name}.bias"), outputs)?) } else { None };
-        self.backend.linear(&matrix, outputs, inputs, bias)
+        self.backend.linear(outputs, inputs, bias, &mut |push| self.portions(&format!("{name}.weight"), inputs, push))
+    }
+
+    /// A linear layer from rows that are already in memory.
+    fn linear_of(&self, matrix: &[f32], inputs: usize, bias: Option<Vec<f32>>) -> Result<B::Linear, LoadError> {
+        self.backend.linear(matrix.len() / inputs, inputs, bias, &mut |push| {
+            push(matrix);
+            Ok(())
+        })
+    }
+
+    /// Decodes a matrix a portion at a time, so that a large one is never in memory twice.
+    fn portions(&self, name: &str, inputs: usize, push: &mut dyn FnMut(&[f32])) -> Result<(), LoadError> {
+        let stored = self.source.stored(name);
+        let row = stored.as_ref().and_then(|stored| stored.encoding.bytes_for(inputs as u64));
+        match (stored, row) {
+            (Some(stored), Some(row)) => {
+                let rows = (PORTION / inputs).max(1);
+                for bytes in stored.bytes.chunks(rows * row as usize) {
+                    push(&stored.encoding.decode(bytes));
+                }
+            }
+            _ => push(&self.source.read(name)?),
+        }
+        self.source.release(name);
+        Ok(())
     }
 
     /// A norm's scale, with the offset that the family stores it under.
@@ -150,9 +177,8 @@ impl<B: Backend> Reader<'_, B> {
         let bias = attention.input_bias;
         let (query, gate, key, value) = if attention.fused {
             let all = self.read(&name("qkv_proj.weight"), (queries + 2 * keys) * hidden)?;
-            let part = |from: usize, rows: usize| {
-                self.backend.linear(&all[from * hidden..(from + rows) * hidden], rows, hidden, None)
-            };
+            let part =
+                |from: usize, rows: usize| self.linear_of(&all[from * hidden..(from + rows) * hidden], hidden, None);
             (part(0, queries)?, None, part(queries, keys)?, part(queries + keys, keys)?)
         } else {
             let (query, gate) = if attention.gated {
@@ -187,7 +213,7 @@ impl<B: Backend> Reader<'_, B> {
                     .collect::<Vec<f32>>()
             };
             let bias = attention.input_bias.then(|| rows_of(&bias, 1));
-            self.backend.linear(&rows_of(&matrix, hidden), rows, hidden, bias)
+            self.linear_of(&rows_of(&matrix, hidden), hidden, bias)
         };
         Ok((half(0)?, half(1)?))
     }
@@ -244,7 +270,7 @@ impl<B: Backend> Reader<'_, B> {
                     rows.extend_from_slice(&matrix[start..start + count * hidden]);
                 }
             }
-            self.backend.linear(&rows, rows.len() / hidden, hidden, None)
+            self.linear_of(&rows, hidden, None)
         };
         let group = 2 * key + 2 * value;
         let mixed = pick(&matrix, group, &[(0, key), (key, key), (2 * key, value)])?;
@@ -260,8 +286,8 @@ impl<B: Backend> Reader<'_, B> {
             let both = self.read(&name("gate_up_proj.weight"), 2 * inner * hidden)?;
             let (gate, up) = both.split_at(inner * hidden);
             return Ok(UnitParameters {
-                gate: self.backend.linear(gate, inner, hidden, None)?,
-                up: self.backend.linear(up, inner, hidden, None)?,
+                gate: self.linear_of(gate, hidden, None)?,
+                up: self.linear_of(up, hidden, None)?,
                 down: self.linear(&name("down_proj"), hidden, inner, false)?,
             });
         }
@@ -308,15 +334,12 @@ impl<B: Backend> Reader<'_, B> {
         let mut halves = Vec::with_capacity(count);
         for both in self.read(gate_up, count * 2 * inner * hidden)?.chunks_exact(2 * inner * hidden) {
             let (gate, up) = both.split_at(inner * hidden);
-            halves
-                .push((self.backend.linear(gate, inner, hidden, None)?, self.backend.linear(up, inner, hidden, None)?));
+            halves.push((self.linear_of(gate, hidden, None)?, self.linear_of(up, hidden, None)?));
         }
         let downs = self.read(down, count * hidden * inner)?;
         let units = halves.into_iter().zip(downs.chunks_exact(hidden * inner));
         units
-            .map(|((gate, up), down)| {
-                Ok(UnitParameters { gate, up, down: self.backend.linear(down, hidden, inner, None)? })
-            })
+            .map(|((gate, up), down)| Ok(UnitParameters { gate, up, down: self.linear_of(down, inner, None)? }))
             .collect()
     }
 }
