@@ -8,6 +8,7 @@
 pub mod consensus;
 pub mod duel;
 pub mod eprocess;
+pub mod estimate;
 pub mod explain;
 pub mod lab;
 pub mod mechanisms;

@@ -32,18 +32,18 @@ fn the_window_rule_behaves_as_is_known_of_it() {
     for (mean, copy, five, ten, forty) in
         [(0.2, 7.1, 72.0, 98.0, 60.0), (0.5, 10.8, 69.0, 97.0, 74.0), (0.8, 15.1, 89.0, 99.9, 81.0)]
     {
-        check(&gain(0.0), Rule::Window, mean, 20_000, copy);
-        check(&gain(0.05), Rule::Window, mean, 20_000, five);
-        check(&gain(0.1), Rule::Window, mean, 20_000, ten);
-        check(&copies(40), Rule::Window, mean, 6_000, forty);
+        check(&gain(0.0), Rule::Window, mean, 12_000, copy);
+        check(&gain(0.05), Rule::Window, mean, 12_000, five);
+        check(&gain(0.1), Rule::Window, mean, 12_000, ten);
+        check(&copies(40), Rule::Window, mean, 4_000, forty);
     }
 }
 
 #[test]
 fn the_four_stage_rule_behaves_as_is_known_of_it() {
     for (mean, copy, ten) in [(0.2, 0.056, 76.0), (0.5, 0.051, 59.0), (0.8, 0.037, 90.0)] {
-        check(&Scenario::plain("copy", false, &[0.0]), Rule::FourStage, mean, 20_000, copy);
-        check(&Scenario::plain("gain", true, &[0.1]), Rule::FourStage, mean, 20_000, ten);
+        check(&Scenario::plain("copy", false, &[0.0]), Rule::FourStage, mean, 12_000, copy);
+        check(&Scenario::plain("gain", true, &[0.1]), Rule::FourStage, mean, 12_000, ten);
     }
 }
 

@@ -112,7 +112,7 @@ pub(super) fn save(page: &Page, path: &Path) -> Result<(), Problem> {
 
 /// Bars lying on their side, a group for each label, one bar a series; values are shares of one.
 pub(super) fn bars(labels: &[String], series: &[Series<f64>], about: &str) -> String {
-    let (bar, gap, left, top) = (10, 12, 250, 40);
+    let (bar, gap, left, top) = (15, 14, 250, 40);
     let group = bar * series.len() as i32 + gap;
     let height = (top + group * labels.len() as i32 + 30) as u32;
     let across = WIDTH as i32 - left - 70;
@@ -212,7 +212,7 @@ fn colour(series: usize) -> RGBColor {
 }
 
 fn letters(horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
-    ("sans-serif", 15).into_font().color(&TEXT).pos(Pos::new(horizontal, vertical))
+    ("sans-serif", 14).into_font().color(&TEXT).pos(Pos::new(horizontal, vertical))
 }
 
 fn draw(size: (u32, u32), about: &str, paint: impl FnOnce(&Area<'_>) -> Drawn) -> String {

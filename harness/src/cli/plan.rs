@@ -103,16 +103,10 @@ fn page(planned: &Planned) -> Page {
     };
     let budget = settings.duel.budget as f64;
     let series = [
+        Series { name: "+0.10 in one wins".to_owned(), points: points(|trade| trade.better_in_one_wins) },
+        Series { name: "-0.03 in one wins".to_owned(), points: points(|trade| trade.worse_in_one_wins) },
         Series {
-            name: "+0.10 in one, equal elsewhere: wins".to_owned(),
-            points: points(|trade| trade.better_in_one_wins),
-        },
-        Series {
-            name: "-0.03 in one, +0.10 elsewhere: wins".to_owned(),
-            points: points(|trade| trade.worse_in_one_wins),
-        },
-        Series {
-            name: "tasks of the first, of the budget".to_owned(),
+            name: "tasks of the first / budget".to_owned(),
             points: planned
                 .plan
                 .trade
@@ -139,7 +133,7 @@ fn page(planned: &Planned) -> Page {
         ),
         figures: vec![Figure {
             title: trade.title.clone(),
-            caption: "To the right, a gain in a single environment is recognised more often and sooner; a model that is a little worse in \
+            caption: "One model is 0.10 better in one environment and equal elsewhere; the other is 0.03 worse in one and 0.10 better elsewhere. To the right, a gain in a single environment is recognised more often and sooner; a model that is a little worse in \
                       one passes more often too, as the tolerance says it may."
                 .to_owned(),
             picture: lines(&series, &axes, &trade.title),

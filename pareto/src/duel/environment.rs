@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use crate::duel::decision::EnvironmentEvidence;
 use crate::duel::settings::DuelSettings;
-use crate::duel::tally::{Tally, interval};
+use crate::duel::tally::Tally;
 use crate::eprocess::{Bets, EProcess, Null, STRANDS};
+use crate::estimate::confidence_sequence;
 use crate::scores::{CountedPair, Pair};
 
 /// The rates of all bets in a duel.
@@ -73,7 +74,7 @@ impl Environment {
             champion_mean: mean(self.champion),
             challenger_mean: mean(self.challenger),
             difference: mean(self.challenger - self.champion),
-            interval: interval(&self.tally.counts(), coverage),
+            interval: confidence_sequence(&self.tally.counts(), coverage),
             noninferiority_log_e: self.noninferiority.log_e(),
             superiority_log_e: self.superiority.log_e(),
             inferiority_log_e: self.inferiority.log_e(),

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::duel::sequence::Duel;
-use crate::duel::tally::growth;
 use crate::eprocess::{Bets, STRANDS};
+use crate::estimate::growth;
 
 /// Further tasks until each test settles; `None` is more than the budget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -50,6 +50,9 @@ pub struct CopySettings {
     pub twin_to_task_vector: f64,
     /// Distance of the spectra, relative to the spectra, where no base is given.
     pub twin_without_base: f64,
+    /// Distance of the tensors, relative to the tensors, from which like spectra mean a twin. Below it they mean common
+    /// descent: tuning hardly moves a spectrum, while permuting rows moves the tensors by more than their own size.
+    pub twin_least_distance: f64,
 }
 
 impl Default for CopySettings {
@@ -59,6 +62,7 @@ impl Default for CopySettings {
             near_without_base: 0.002,
             twin_to_task_vector: 0.05,
             twin_without_base: 0.0003,
+            twin_least_distance: 0.1,
         }
     }
 }
@@ -87,11 +91,15 @@ pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &C
     findings
 }
 
-/// An entry's tensors by shape, and how far they are from the base.
+/// An entry's tensors by shape, and what distances from it are relative to.
 struct Prepared<'a> {
     digests: Vec<[u8; 32]>,
     groups: BTreeMap<&'a [usize], Vec<&'a TensorPrint>>,
+    /// Size of the tensors.
+    size: f64,
+    /// Size of what was added to the base, or of the tensors where there is none.
     sketch_scale: f64,
+    /// The same of the spectra.
     spectrum_scale: f64,
 }
 
@@ -104,32 +112,19 @@ impl<'a> Prepared<'a> {
             groups.entry(&tensor.shape).or_default().push(tensor);
         }
         let own = |part: Part| tensors.iter().map(|tensor| square(part(tensor))).sum::<f64>().sqrt();
-        let mut prepared = Self { digests, groups, sketch_scale: own(sketch), spectrum_scale: own(spectrum) };
+        let size = own(sketch);
+        let mut prepared = Self { digests, groups, size, sketch_scale: size, spectrum_scale: own(spectrum) };
         if let Some(base) = base {
             let base = Prepared::new(base, None);
             // Without a common layout nothing is known of the task vector; the tensors themselves bound it.
-            if let Some(distance) = distance(&base, &prepared, sketch) {
+            if let Some(distance) = distance(&base, &prepared, sketch, f64::INFINITY) {
                 prepared.sketch_scale = distance;
             }
-            if let Some(distance) = distance(&base, &prepared, spectrum) {
+            if let Some(distance) = distance(&base, &prepared, spectrum, f64::INFINITY) {
                 prepared.spectrum_scale = distance;
             }
         }
         prepared
-    }
-
-    /// A lower bound of the distance of any matching, from the norms alone: most pairs of models end here.
-    fn norms_differ_by(&self, other: &Self) -> Option<f64> {
-        let mut sum = 0.0;
-        for (left, right) in matched_groups(self, other)? {
-            let sorted = |tensors: &[&TensorPrint]| {
-                let mut norms: Vec<f64> = tensors.iter().map(|tensor| tensor.norm).collect();
-                norms.sort_by(f64::total_cmp);
-                norms
-            };
-            sum += sorted(left).iter().zip(sorted(right)).map(|(one, two)| (one - two) * (one - two)).sum::<f64>();
-        }
-        Some(sum.sqrt())
     }
 }
 
@@ -166,21 +161,20 @@ fn compare(
         true => (settings.near_to_task_vector, settings.twin_to_task_vector),
         false => (settings.near_without_base, settings.twin_without_base),
     };
-    // A sketch is only an estimate of a distance, so the bound by norms gets some room.
-    let scale = original.sketch_scale.min(copy.sketch_scale);
-    if original.norms_differ_by(copy)? <= 2.0 * near * scale {
-        let measure = relative(distance(original, copy, sketch)?, scale);
-        if measure <= near {
-            return finding(FindingKind::NearTensors, measure, near);
-        }
+    let near_limit = near * original.sketch_scale.min(copy.sketch_scale);
+    let far_limit = settings.twin_least_distance * original.size.min(copy.size);
+    let apart = distance(original, copy, sketch, near_limit.max(far_limit))?;
+    if apart <= near_limit && original.size > 0.0 {
+        // Two models equal to the base are at no distance from each other.
+        let measure = if apart == 0.0 { 0.0 } else { near * apart / near_limit };
+        return finding(FindingKind::NearTensors, measure, near);
     }
-    let measure = relative(distance(original, copy, spectrum)?, original.spectrum_scale.min(copy.spectrum_scale));
-    if measure <= twin { finding(FindingKind::Twin, measure, twin) } else { None }
-}
-
-/// 0 / 0 is 0: two models equal to the base are equal.
-fn relative(distance: f64, scale: f64) -> f64 {
-    if distance == 0.0 { 0.0 } else { distance / scale }
+    let twin_limit = twin * original.spectrum_scale.min(copy.spectrum_scale);
+    if apart < far_limit || twin_limit == 0.0 {
+        return None;
+    }
+    let apart = distance(original, copy, spectrum, twin_limit)?;
+    if apart <= twin_limit { finding(FindingKind::Twin, twin * apart / twin_limit, twin) } else { None }
 }
 
 /// Groups of tensors of the same shape, or `None` when the two layouts differ.
@@ -200,8 +194,9 @@ fn matched_groups<'p, 'a>(
         .collect()
 }
 
-/// Euclidean distance of a part of two prints, each tensor with its nearest of the same shape; `None` when the layouts differ.
-fn distance(one: &Prepared<'_>, two: &Prepared<'_>, part: Part) -> Option<f64> {
+/// Euclidean distance of a part of two prints, each tensor with its nearest of the same shape; infinite as soon as it is above the
+/// limit, `None` when the layouts differ.
+fn distance(one: &Prepared<'_>, two: &Prepared<'_>, part: Part, limit: f64) -> Option<f64> {
     let mut sum = 0.0;
     for (left, right) in matched_groups(one, two)? {
         for (place, tensor) in left.iter().enumerate() {
@@ -214,6 +209,9 @@ fn distance(one: &Prepared<'_>, two: &Prepared<'_>, part: Part) -> Option<f64> {
                 right.iter().filter_map(|other| to(other)).fold(opposite, f64::min)
             };
             sum += nearest;
+            if sum > limit * limit {
+                return Some(f64::INFINITY);
+            }
         }
     }
     Some(sum.sqrt())
@@ -356,6 +354,22 @@ mod tests {
         later.position = 4;
         let entries = [later, entry(7, 2, original.clone()), entry(9, 1, moved(&original, 3, 0.0005))];
         check(&entries, None, &[(0, FindingKind::SameTensors, 1), (2, FindingKind::NearTensors, 1)]);
+    }
+
+    #[test]
+    fn spectra_that_tuning_leaves_alone_do_not_make_a_twin() {
+        let base = model(1, 6);
+        let champion = moved(&base, 2, 0.02);
+        let mut tuned = moved(&champion, 3, 0.02);
+        for (tensor, original) in tuned.iter_mut().zip(&champion) {
+            tensor.spectrum.clone_from(&original.spectrum);
+        }
+        check(&[entry(1, 1, champion.clone()), entry(2, 2, tuned)], None, &[]);
+        let without = |mut tensors: Vec<TensorPrint>| {
+            tensors.iter_mut().for_each(|tensor| tensor.spectrum.clear());
+            tensors
+        };
+        check(&[entry(1, 1, without(champion)), entry(2, 2, without(model(9, 6)))], None, &[]);
     }
 
     #[test]
