@@ -1,6 +1,6 @@
 //! Tokens a second of the whole engine on a GGUF file, and what share of the machine's plain product that is.
 //!
-//! `DETHRONE_BENCH_MODEL=FILE.gguf cargo bench -p models --bench throughput -- [THREADS] [SEQUENCES]`: each sequence has
+//! `DETHRONE_BENCH_MODEL=FILE.gguf cargo bench -p models --bench throughput -- [THREADS] [SEQUENCES] [eight-bit]`: each sequence has
 //! 128 prompt and 64 new tokens. The plain product is the `gemm` crate's, of the model's own shapes with as many rows,
 //! measured before and after in the same process.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use models::config::ModelConfig;
-use models::decoder::Decoder;
+use models::decoder::{Arithmetic, Decoder};
 use models::engine::{Engine, EngineModel, EngineSettings, PrefixCache, Request, Sampling, Statistics};
 use models::load::Gguf;
 
@@ -28,9 +28,15 @@ fn main() {
     let started = now();
     let gguf = Gguf::open(Path::new(&path)).expect("the file is a sound GGUF file");
     let config = ModelConfig::parse(gguf.config()).expect("the model is supported");
-    let decoder = Decoder::load(&config, &gguf).expect("the tensors fit the configuration");
+    let eight_bit = std::env::args().any(|argument| argument == "eight-bit");
+    let arithmetic = if eight_bit { Arithmetic::EightBit } else { Arithmetic::Exact };
+    let decoder = Decoder::load_with(&config, &gguf, arithmetic).expect("the tensors fit the configuration");
     let bytes = decoder.bytes();
-    println!("loaded {:.0} MiB of f32 in {:.2} s", bytes as f64 / (1 << 20) as f64, started.elapsed().as_secs_f64());
+    println!(
+        "loaded {:.0} MiB ({arithmetic:?}) in {:.2} s",
+        bytes as f64 / (1 << 20) as f64,
+        started.elapsed().as_secs_f64()
+    );
 
     let settings = EngineSettings {
         rows: sequences,
@@ -71,11 +77,19 @@ fn main() {
     let rate = |tokens: u64, time: Duration| tokens as f64 / time.as_secs_f64();
     let prefill_rate = rate(prefill.prefilled, prefill.forward);
     let decode_rate = rate(whole.decoded - prefill.decoded, decode);
-    let operations = 2.0 * bytes as f64 / 4.0;
+    let operations = 2.0 * parameters(&config) as f64;
     let achieved = decode_rate * operations / 1e9;
     println!("{threads} threads, {sequences} sequences of {PROMPT} + {NEW} tokens");
     println!("prefill {prefill_rate:.0} tokens/s, decode {decode_rate:.0} tokens/s");
     println!("decode {achieved:.0} GFLOP/s, plain product {plain:.0} GFLOP/s, ratio {:.2}", achieved / plain);
+}
+
+/// Parameters that take part in a token's products.
+fn parameters(config: &ModelConfig) -> usize {
+    let tensors = models::config::expected_tensors(config);
+    let all: usize =
+        tensors.iter().filter(|(_, shape)| shape.len() == 2).map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    if config.tied_embeddings { all } else { all - config.vocabulary * config.hidden }
 }
 
 /// Awaits all futures, polling them together.
@@ -124,7 +138,7 @@ fn plain_rate(config: &ModelConfig, rows: usize, threads: usize) -> f64 {
         for _ in 0..5 {
             let started = now();
             pool.install(|| {
-                matrices.iter().for_each(|matrix| product(matrix, &x, &mut y, [outputs, inputs, rows], threads))
+                matrices.iter().for_each(|matrix| product(matrix, &x, &mut y, [outputs, inputs, rows], threads));
             });
             best = best.min(started.elapsed().as_secs_f64());
         }

@@ -5,8 +5,10 @@
 use std::path::PathBuf;
 
 use models::config::ModelConfig;
-use models::decoder::Decoder;
-use models::engine::{Completion, Engine, EngineModel, EngineSettings, Finish, PrefixCache, Request, Sampling};
+use models::decoder::{Arithmetic, Decoder};
+use models::engine::{
+    Completion, Detokenizer, Engine, EngineModel, EngineSettings, Finish, PrefixCache, Request, Sampling,
+};
 use models::load::Safetensors;
 use models::snapshot::Snapshot;
 
@@ -28,11 +30,21 @@ fn folder(family: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/golden")).join(family)
 }
 
-fn engine(family: &str, settings: &EngineSettings) -> Engine {
+fn files(family: &str) -> (ModelConfig, Safetensors) {
     let config = std::fs::read(folder(family).join("config.json")).unwrap();
     let config = ModelConfig::parse(&serde_json::from_slice(&config).unwrap()).unwrap();
     let source = Safetensors::open(&Snapshot::of_folder(&folder(family)).unwrap()).unwrap();
+    (config, source)
+}
+
+fn parts(family: &str) -> (ModelConfig, Decoder) {
+    let (config, source) = files(family);
     let decoder = Decoder::load(&config, &source).unwrap();
+    (config, decoder)
+}
+
+fn engine(family: &str, settings: &EngineSettings) -> Engine {
+    let (config, decoder) = parts(family);
     Engine::start(EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None }, settings).unwrap()
 }
 
@@ -133,6 +145,25 @@ async fn no_bit_depends_on_how_the_work_is_cut_up() {
 }
 
 #[tokio::test]
+async fn eight_bit_blocks_have_bits_of_their_own_that_do_not_depend_on_the_cut_either() {
+    let requests = mixed_requests();
+    let order: Vec<usize> = (0..requests.len()).collect();
+    for family in FAMILIES {
+        let engine = |settings: &EngineSettings| {
+            let (config, source) = files(family);
+            let decoder = Decoder::load_with(&config, &source, Arithmetic::EightBit).unwrap();
+            let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };
+            Engine::start(model, settings).unwrap()
+        };
+        let (alone, together) = (engine(&EngineSettings { rows: 1, ..small() }), engine(&small()));
+        let expected = bits(&run(&alone, &requests, &order).await);
+        assert_eq!(bits(&run(&together, &requests, &order).await), expected, "{family}");
+        let exact = bits(&run(&self::engine(family, &small()), &requests, &order).await);
+        assert_ne!(exact, expected, "{family}");
+    }
+}
+
+#[tokio::test]
 async fn scoring_gives_the_bits_that_generation_reported() {
     for family in FAMILIES {
         let engine = engine(family, &EngineSettings { chunk: 13, ..small() });
@@ -208,10 +239,7 @@ async fn a_dropped_request_makes_room_for_others() {
 #[tokio::test]
 async fn a_stop_token_ends_a_continuation_and_is_part_of_it() {
     let expected = reference("mistral");
-    let config = std::fs::read(folder("mistral").join("config.json")).unwrap();
-    let config = ModelConfig::parse(&serde_json::from_slice(&config).unwrap()).unwrap();
-    let source = Safetensors::open(&Snapshot::of_folder(&folder("mistral")).unwrap()).unwrap();
-    let decoder = Decoder::load(&config, &source).unwrap();
+    let (config, decoder) = parts("mistral");
     let stop = expected[20];
     let model = EngineModel { config, decoder, stop_tokens: vec![stop], detokenizer: None };
     let engine = Engine::start(model, &small()).unwrap();
@@ -219,6 +247,44 @@ async fn a_stop_token_ends_a_continuation_and_is_part_of_it() {
     let end = 16 + expected[16..].iter().position(|token| *token == stop).unwrap();
     assert_eq!(completion.tokens, expected[16..=end]);
     assert_eq!(completion.finish, Finish::StopToken);
+}
+
+#[tokio::test]
+async fn a_watcher_sees_every_token_before_the_end() {
+    let engine = engine("qwen2", &small());
+    let (seen, tokens) = std::sync::mpsc::channel();
+    let request = greedy(&[5, 6, 7], 9);
+    let completion = engine.generate_watched(request, move |token, logprob| seen.send((token, logprob)).unwrap()).await;
+    let completion = completion.unwrap();
+    let expected: Vec<(u32, f32)> = completion.tokens.iter().copied().zip(completion.logprobs).collect();
+    assert_eq!(tokens.try_iter().collect::<Vec<_>>(), expected);
+}
+
+/// Letters for the first tokens, so that texts can be read.
+struct Letters;
+
+impl Detokenizer for Letters {
+    fn decode(&self, tokens: &[u32]) -> String {
+        tokens.iter().map(|token| char::from(b'a' + (token % 26) as u8)).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_stop_string_ends_a_continuation_and_is_no_part_of_its_text() {
+    let expected = reference("mistral");
+    let (config, decoder) = parts("mistral");
+    let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: Some(Box::new(Letters)) };
+    let engine = Engine::start(model, &small()).unwrap();
+    let text = Detokenizer::decode(&Letters, &expected[16..]);
+    let stop = text[7..10].to_owned();
+    let first = text.find(&stop).unwrap();
+    let request = Request { stop_strings: vec!["not there".to_owned(), stop], ..greedy(&expected[..16], 24) };
+    let completion = engine.generate(request).await.unwrap();
+    assert_eq!(completion.finish, Finish::StopString);
+    assert_eq!(completion.text, text[..first]);
+    assert_eq!(completion.tokens, expected[16..16 + first + 3]);
+    let whole = engine.generate(greedy(&expected[..16], 24)).await.unwrap();
+    assert_eq!(whole.text, text);
 }
 
 #[tokio::test]

@@ -22,6 +22,17 @@ pub(super) type Done = Result<(), DeviceError>;
 /// Hands over the rows of a matrix, whole rows in order, a portion at a time.
 pub(super) type Portions<'a> = dyn FnMut(&mut dyn FnMut(&[f32])) -> Result<(), LoadError> + 'a;
 
+/// What linear layers compute with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// Single precision throughout: the tensors' own values.
+    #[default]
+    Exact,
+    /// Blocks of 32 8-bit integers with a scale each, on both sides of a product: faster, a quarter of the memory, and
+    /// meant for checkpoints that are quantised anyway. A function of its own, as exactly reproducible as the other.
+    EightBit,
+}
+
 /// The function applied to a gate before it is multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gate {
@@ -59,6 +70,7 @@ pub(super) trait Backend: Send + Sync + Sized + 'static {
     /// A linear layer `[outputs, inputs]` from the rows of its matrix, which come in portions.
     fn linear(
         &self,
+        arithmetic: Arithmetic,
         outputs: usize,
         inputs: usize,
         bias: Option<Vec<f32>>,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use super::backend::{Backend, Channels, DeviceError, Done, Gate, Heads, Portions, Recurrence};
+use super::backend::{Arithmetic, Backend, Channels, DeviceError, Done, Gate, Heads, Portions, Recurrence};
 use super::delta_net::{self, State};
 use super::{Room, Step};
 use crate::config::{Activation, Attention, Mixer, ModelConfig, Rope};
 use crate::kernel::{
-    self, AttentionShape, PAGE_TOKENS, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, RopeTable,
-    Slot,
+    self, AttentionShape, BLOCK, PAGE_TOKENS, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query,
+    RopeTable, Slot,
 };
 use crate::load::LoadError;
 
@@ -79,12 +79,16 @@ impl Backend for Cpu {
 
     fn linear(
         &self,
+        arithmetic: Arithmetic,
         outputs: usize,
         inputs: usize,
         bias: Option<Vec<f32>>,
         rows: &mut Portions<'_>,
     ) -> Result<PackedLinear, LoadError> {
-        let mut builder = PackedLinearBuilder::new(outputs, inputs);
+        let mut builder = match arithmetic {
+            Arithmetic::EightBit if inputs.is_multiple_of(BLOCK) => PackedLinearBuilder::quantized(outputs, inputs),
+            _ => PackedLinearBuilder::new(outputs, inputs),
+        };
         rows(&mut |portion| builder.push_rows(portion))?;
         let linear = builder.finish();
         Ok(match bias {
@@ -147,7 +151,7 @@ impl Backend for Cpu {
         match gate {
             Gate::Unit(Activation::Silu) => kernel::silu_multiply(self.processor(), &mut x.values, &y.values),
             Gate::Unit(Activation::GeluTanh) => kernel::gelu_tanh_multiply(self.processor(), &mut x.values, &y.values),
-            Gate::Sigmoid => x.values.iter_mut().zip(&y.values).for_each(|(x, y)| *x = kernel::sigmoid(*x) * y),
+            Gate::Sigmoid => kernel::sigmoid_multiply(self.processor(), &mut x.values, &y.values),
         }
         Ok(())
     }

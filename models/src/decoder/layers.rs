@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::backend::{Backend, Channels, Done, Gate, Heads};
+use super::backend::{Arithmetic, Backend, Channels, Done, Gate, Heads};
 use super::parameters::{
     AttentionParameters, DeltaNetParameters, ExpertsParameters, ForwardParameters, LayerParameters, MixerParameters,
     Reader, UnitParameters,
@@ -73,7 +73,12 @@ impl<B: Backend> Default for Workspace<B> {
 
 impl<B: Backend> Layers<B> {
     /// Checks every shape, then reads every tensor.
-    pub(super) fn load(backend: B, config: &ModelConfig, source: &dyn TensorSource) -> Result<Self, LoadError> {
+    pub(super) fn load(
+        backend: B,
+        config: &ModelConfig,
+        source: &dyn TensorSource,
+        arithmetic: Arithmetic,
+    ) -> Result<Self, LoadError> {
         for (tensor, expected) in expected_tensors_in(config, source) {
             match source.shape(&tensor) {
                 None => return Err(Refusal::MissingTensor { tensor, expected }.into()),
@@ -81,7 +86,7 @@ impl<B: Backend> Layers<B> {
                 Some(_) => {}
             }
         }
-        let reader = Reader { backend: &backend, config, source };
+        let reader = Reader { backend: &backend, config, source, arithmetic };
         let (vocabulary, hidden) = (config.vocabulary, config.hidden);
         let embedding = reader.linear(&config.tensor("embed_tokens"), vocabulary, hidden, false)?;
         let layers =

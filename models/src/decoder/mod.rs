@@ -21,7 +21,7 @@ use crate::load::{LoadError, TensorSource};
 use cpu::Cpu;
 use layers::Layers;
 
-pub use backend::DeviceError;
+pub use backend::{Arithmetic, DeviceError};
 pub use step::{Span, Step};
 
 /// What receives logits: the index of the first row among [`Step::wanted`], and the rows `[n, vocabulary]`.
@@ -35,7 +35,16 @@ pub struct Decoder {
 impl Decoder {
     /// Reads every tensor of `config` from `source`, one at a time, for the CPU.
     pub fn load(config: &ModelConfig, source: &dyn TensorSource) -> Result<Self, LoadError> {
-        let inner = Layers::<Cpu>::load(Cpu::for_loading(), config, source)?;
+        Self::load_with(config, source, Arithmetic::Exact)
+    }
+
+    /// Like [`Decoder::load`], with a choice of arithmetic.
+    pub fn load_with(
+        config: &ModelConfig,
+        source: &dyn TensorSource,
+        arithmetic: Arithmetic,
+    ) -> Result<Self, LoadError> {
+        let inner = Layers::<Cpu>::load(Cpu::for_loading(), config, source, arithmetic)?;
         Ok(Self { inner: Box::new(inner) })
     }
 

@@ -1,6 +1,6 @@
 //! Reading parameters: from a checkpoint's tensors to the device's layout, one tensor at a time.
 
-use super::backend::{Backend, Recurrence};
+use super::backend::{Arithmetic, Backend, Recurrence};
 use crate::config::{Attention, DeltaNet, Dense, Experts, FeedForward, Mixer, ModelConfig};
 use crate::load::{LoadError, TensorSource};
 
@@ -97,6 +97,7 @@ pub(super) struct Reader<'a, B: Backend> {
     pub(super) backend: &'a B,
     pub(super) config: &'a ModelConfig,
     pub(super) source: &'a dyn TensorSource,
+    pub(super) arithmetic: Arithmetic,
 }
 
 impl<B: Backend> Reader<'_, B> {
@@ -128,12 +129,29 @@ impl<B: Backend> Reader<'_, B> {
     /// A linear layer from the tensor `name`.weight and, if told so, `name`.bias.
     pub(super) fn linear(&self, name: &str, outputs: usize, inputs: usize, bias: bool) -> Result<B::Linear, LoadError> {
         let bias = if bias { Some(self.read(&format!("{name}.bias"), outputs)?) } else { None };
-        self.backend.linear(outputs, inputs, bias, &mut |push| self.portions(&format!("{name}.weight"), inputs, push))
+        self.linear_with(self.arithmetic, name, outputs, inputs, bias)
+    }
+
+    /// A small linear layer whose results decide about others, and which is therefore always exact.
+    fn exact(&self, name: &str, outputs: usize, inputs: usize) -> Result<B::Linear, LoadError> {
+        self.linear_with(Arithmetic::Exact, name, outputs, inputs, None)
+    }
+
+    fn linear_with(
+        &self,
+        arithmetic: Arithmetic,
+        name: &str,
+        outputs: usize,
+        inputs: usize,
+        bias: Option<Vec<f32>>,
+    ) -> Result<B::Linear, LoadError> {
+        let rows = &mut |push: &mut dyn FnMut(&[f32])| self.portions(&format!("{name}.weight"), inputs, push);
+        self.backend.linear(arithmetic, outputs, inputs, bias, rows)
     }
 
     /// A linear layer from rows that are already in memory.
     fn linear_of(&self, matrix: &[f32], inputs: usize, bias: Option<Vec<f32>>) -> Result<B::Linear, LoadError> {
-        self.backend.linear(matrix.len() / inputs, inputs, bias, &mut |push| {
+        self.backend.linear(self.arithmetic, matrix.len() / inputs, inputs, bias, &mut |push| {
             push(matrix);
             Ok(())
         })
@@ -228,8 +246,8 @@ impl<B: Backend> Reader<'_, B> {
             (
                 self.linear(&name("in_proj_qkv"), channels, hidden, false)?,
                 self.linear(&name("in_proj_z"), values, hidden, false)?,
-                self.linear(&name("in_proj_b"), net.value_heads, hidden, false)?,
-                self.linear(&name("in_proj_a"), net.value_heads, hidden, false)?,
+                self.exact(&name("in_proj_b"), net.value_heads, hidden)?,
+                self.exact(&name("in_proj_a"), net.value_heads, hidden)?,
             )
         };
         let decay = self.read(&name("A_log"), net.value_heads)?;
@@ -317,15 +335,11 @@ impl<B: Backend> Reader<'_, B> {
         let shared = match experts.shared {
             Some(inner) => {
                 let unit = self.unit(&name("shared_expert."), inner, false)?;
-                Some((unit, self.linear(&name("shared_expert_gate"), 1, hidden, false)?))
+                Some((unit, self.exact(&name("shared_expert_gate"), 1, hidden)?))
             }
             None => None,
         };
-        Ok(ExpertsParameters {
-            router: self.linear(&name("gate"), experts.count, hidden, false)?,
-            experts: units,
-            shared,
-        })
+        Ok(ExpertsParameters { router: self.exact(&name("gate"), experts.count, hidden)?, experts: units, shared })
     }
 
     /// Experts whose tensors are stacked along a leading dimension.

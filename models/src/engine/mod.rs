@@ -17,7 +17,7 @@ use crate::config::{Mixer, ModelConfig};
 use crate::decoder::{Decoder, Room};
 use crate::kernel::{PAGE_TOKENS, PagedKeyValues};
 use scheduler::Scheduler;
-use sequence::{Job, Reply};
+use sequence::{Job, Reply, Watch};
 
 pub use request::{Completion, EngineError, Finish, Misfit, Request, Statistics, TokenScore, Verification};
 pub use sampling::Sampling;
@@ -136,17 +136,17 @@ impl Engine {
 
     /// Continues a text.
     pub async fn generate(&self, request: Request) -> Result<Completion, EngineError> {
-        self.check_tokens(&request.prompt)?;
-        if request.max_new_tokens == 0 {
-            return Err(refuse("max_new_tokens must be at least 1"));
-        }
-        if !request.sampling.is_valid() {
-            return Err(refuse("temperature must be at least 0, top_k at least 1, top_p above 0 and at most 1"));
-        }
-        if !request.stop_strings.is_empty() && !self.has_text {
-            return Err(refuse("stop strings need a tokenizer, and this model has none"));
-        }
-        self.ask(|reply| Job::Generate { request, reply }).await
+        self.start_generation(request, None).await
+    }
+
+    /// Continues a text and calls `watch` with each new token and its log-probability as soon as it is chosen. The call
+    /// comes from the engine's thread, so that it has to be short.
+    pub async fn generate_watched(
+        &self,
+        request: Request,
+        watch: impl FnMut(u32, f32) + Send + 'static,
+    ) -> Result<Completion, EngineError> {
+        self.start_generation(request, Some(Box::new(watch))).await
     }
 
     /// How each token of `completion` fares after `prompt`, with the `top` most likely tokens at its place.
@@ -184,6 +184,20 @@ impl Engine {
     #[must_use]
     pub fn context(&self) -> usize {
         self.context
+    }
+
+    async fn start_generation(&self, request: Request, watch: Option<Watch>) -> Result<Completion, EngineError> {
+        self.check_tokens(&request.prompt)?;
+        if request.max_new_tokens == 0 {
+            return Err(refuse("max_new_tokens must be at least 1"));
+        }
+        if !request.sampling.is_valid() {
+            return Err(refuse("temperature must be at least 0, top_k at least 1, top_p above 0 and at most 1"));
+        }
+        if !request.stop_strings.is_empty() && !self.has_text {
+            return Err(refuse("stop strings need a tokenizer, and this model has none"));
+        }
+        self.ask(|reply| Job::Generate { request, watch, reply }).await
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, EngineError> {

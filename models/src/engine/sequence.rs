@@ -11,10 +11,13 @@ use crate::cache::PageHash;
 /// Where an answer is sent; the other side hangs up to cancel.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 
+/// Called with each new token and its log-probability.
+pub(super) type Watch = Box<dyn FnMut(u32, f32) + Send>;
+
 /// What is wanted of a text.
 pub(super) enum Job {
     /// To be continued.
-    Generate { request: Request, reply: Reply<Completion> },
+    Generate { request: Request, watch: Option<Watch>, reply: Reply<Completion> },
     /// Each token from index `from` on to be scored.
     Score { tokens: Vec<u32>, from: usize, top: usize, reply: Reply<Vec<TokenScore>> },
     /// Each token from index `from` on to be held against the sampling rule.
@@ -150,13 +153,18 @@ impl Sequence {
     }
 
     fn take_token(&mut self, token: u32, logprob: f32, vocabulary: &Vocabulary, context: usize) {
-        let Job::Generate { request, .. } = &self.job else { unreachable!("only generation chooses tokens") };
+        let Job::Generate { request, watch, .. } = &mut self.job else {
+            unreachable!("only generation chooses tokens")
+        };
         if !logprob.is_finite() {
             self.finish = Some(Finish::NotFinite);
             return;
         }
         self.tokens.push(token);
         self.logprobs.push(logprob);
+        if let Some(watch) = watch {
+            watch(token, logprob);
+        }
         if vocabulary.stop_tokens.contains(&token) {
             self.finish = Some(Finish::StopToken);
             return;
@@ -178,7 +186,7 @@ impl Sequence {
     pub(super) fn finish(self, vocabulary: &Vocabulary) {
         // whoever hung up does not want to know
         match self.job {
-            Job::Generate { request, reply } => {
+            Job::Generate { request, reply, .. } => {
                 let finish = self.finish.expect("a sequence is finished when it is done");
                 let tokens = self.tokens[request.prompt.len()..].to_vec();
                 let text = self.text.finish(vocabulary, &tokens, finish);
