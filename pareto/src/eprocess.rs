@@ -19,7 +19,7 @@ pub const FRACTIONS: [f64; STRANDS] = [0.04, 0.09, 0.17, 0.27, 0.4, 0.56, 0.74, 
 pub const PRIOR: [f64; STRANDS] = [0.02, 0.05, 0.12, 0.24, 0.28, 0.19, 0.08, 0.02];
 
 /// How it is shared where a small shortfall shall be noticed soon: smaller bets.
-pub const CAREFUL_PRIOR: [f64; STRANDS] = [0.03, 0.25, 0.4, 0.24, 0.05, 0.02, 0.008, 0.002];
+pub const CAREFUL_PRIOR: [f64; STRANDS] = [0.01, 0.12, 0.28, 0.3, 0.16, 0.08, 0.04, 0.01];
 
 /// Wealth is rescaled by two to this power.
 const RESCALE_BITS: i32 = 512;

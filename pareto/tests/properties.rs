@@ -2,7 +2,7 @@
 
 use pareto::mechanisms::{Field, FieldEntry, FourStage, Mechanism, Powerset, Ruling, Sequential, Window};
 use pareto::weights::{WeightSettings, to_u16, winner_takes_all};
-use pareto::{DuelSettings, PairedScores, duel};
+use pareto::{Duel, DuelSettings, PairedScores, duel};
 use proptest::prelude::*;
 
 /// Settings under which small fields have winners often enough to be worth testing.
@@ -149,6 +149,21 @@ proptest! {
         } else {
             prop_assert!(late.tasks_used >= early.tasks_used);
         }
+    }
+
+    #[test]
+    fn the_order_of_arrival_leaves_no_trace(field in field(), arrivals in prop::collection::vec(0_usize..3, 0..120)) {
+        prop_assume!(field.entries.len() >= 2);
+        let scores = field.paired(0, 1);
+        let settings = eager().duel;
+        let mut arriving = Duel::new(field.environments, &settings, 0.01).expect("valid");
+        let rest = (0..field.environments).flat_map(|environment| std::iter::repeat_n(environment, 40));
+        for environment in arrivals.into_iter().map(|one| one % field.environments).chain(rest) {
+            if let Some(pair) = scores.environments[environment].get(arriving.pushed(environment)) {
+                arriving.push(environment, *pair).expect("valid");
+            }
+        }
+        prop_assert_eq!(arriving.decision(), duel(&scores, &settings, 0.01).expect("valid"));
     }
 
     #[test]

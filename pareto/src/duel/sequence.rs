@@ -26,9 +26,10 @@ pub struct Duel {
     superiority: EProcess,
     pub(super) superiority_settled_after: Option<usize>,
     pub(super) futility: EProcess,
-    /// Environments that have not yet taken their task of this round.
-    pending: Vec<bool>,
-    waiting: usize,
+    /// Environments that take a task in this round.
+    open: Vec<bool>,
+    /// How many of them have no pair waiting.
+    missing: usize,
     rounds: usize,
     end: Option<Reason>,
 }
@@ -56,8 +57,8 @@ impl Duel {
             superiority: EProcess::default(),
             superiority_settled_after: None,
             futility: EProcess::with(CAREFUL_PRIOR),
-            pending: vec![true; environments],
-            waiting: environments,
+            open: vec![true; environments],
+            missing: environments,
             rounds: 0,
             end: None,
             settings: settings.clone(),
@@ -97,11 +98,11 @@ impl Duel {
         if self.end.is_some() {
             return Ok(self.verdict());
         }
-        if self.pending[environment] && place.queue.is_empty() {
-            self.read(environment, pair);
+        let awaited = self.open[environment] && place.queue.is_empty();
+        place.queue.push_back(pair);
+        if awaited {
+            self.missing -= 1;
             self.advance();
-        } else {
-            place.queue.push_back(pair);
         }
         Ok(self.verdict())
     }
@@ -118,7 +119,8 @@ impl Duel {
 
     /// Whether the duel waits for the next task of an environment.
     pub fn waits_for(&self, environment: usize) -> bool {
-        self.end.is_none() && self.pending.get(environment) == Some(&true)
+        let open = self.end.is_none() && self.open.get(environment) == Some(&true);
+        open && self.environments[environment].queue.is_empty()
     }
 
     /// Tasks of an environment pushed so far, read or not: the position of the next one to run.
@@ -130,8 +132,8 @@ impl Duel {
     pub fn next_environment(&self) -> Option<usize> {
         let open = self.wants();
         open.into_iter().reduce(|best, other| {
-            let (left, right) = (&self.environments[best].noninferiority, &self.environments[other].noninferiority);
-            if right.log_e() < left.log_e() { other } else { best }
+            let log_e = |environment: usize| deciding(self.settings.mode, &self.environments[environment]).log_e();
+            if log_e(other) < log_e(best) { other } else { best }
         })
     }
 
@@ -190,11 +192,26 @@ impl Duel {
         largest + libm::log(logs.iter().map(|(share, log)| share * libm::exp(log - largest)).sum::<f64>())
     }
 
+    /// Goes on for as many rounds as the pairs last.
+    ///
+    /// A round is read only when all its pairs are there, environment after environment: the order of arrival leaves no trace, not
+    /// even in the last bit.
+    fn advance(&mut self) {
+        while self.missing == 0 && self.end.is_none() {
+            for environment in 0..self.environments.len() {
+                if self.open[environment] {
+                    let pair = self.environments[environment].queue.pop_front();
+                    self.read(environment, pair.expect("no open environment misses its pair"));
+                }
+            }
+            self.close_round();
+        }
+    }
+
+    #[inline]
     fn read(&mut self, environment: usize, pair: Pair) {
         let place = &mut self.environments[environment];
         place.tasks += 1;
-        self.pending[environment] = false;
-        self.waiting -= 1;
         let Some(counted) = pair.counted(self.settings.missing_challenger) else {
             return;
         };
@@ -205,29 +222,11 @@ impl Duel {
         }
     }
 
-    /// Goes on with the pairs that wait for as many rounds as they last.
-    fn advance(&mut self) {
-        while self.waiting == 0 && self.end.is_none() {
-            self.close_round();
-            for environment in 0..self.environments.len() {
-                if self.end.is_none()
-                    && self.pending[environment]
-                    && let Some(pair) = self.environments[environment].queue.pop_front()
-                {
-                    self.read(environment, pair);
-                }
-            }
-        }
-    }
-
     fn close_round(&mut self) {
         self.rounds += 1;
         let minimum = self.settings.minimum_tasks;
         for place in &mut self.environments {
-            let process = match self.settings.mode {
-                DuelMode::Pareto => &place.noninferiority,
-                DuelMode::Strict => &place.superiority,
-            };
+            let process = deciding(self.settings.mode, place);
             if place.settled_after.is_none() && place.counted >= minimum && process.reaches(self.bar) {
                 place.settled_after = Some(place.tasks);
             }
@@ -274,12 +273,20 @@ impl Duel {
             let unsettled = self.environments.iter().position(|place| place.settled_after.is_none());
             return Some(unsettled.map_or(Reason::NowhereBetter, |environment| Reason::BudgetSpent { environment }));
         }
-        self.waiting = 0;
+        self.missing = 0;
         for (environment, place) in self.environments.iter().enumerate() {
-            self.pending[environment] = open(place);
-            self.waiting += usize::from(self.pending[environment]);
+            self.open[environment] = open(place);
+            self.missing += usize::from(self.open[environment] && place.queue.is_empty());
         }
         None
+    }
+}
+
+/// The wealth that settles an environment.
+fn deciding(mode: DuelMode, place: &Environment) -> &EProcess {
+    match mode {
+        DuelMode::Pareto => &place.noninferiority,
+        DuelMode::Strict => &place.superiority,
     }
 }
 
