@@ -109,10 +109,9 @@ pub fn write_folder(
 
 fn write_prompter(to: &Path, prompter: &Prompter) -> Result<(), LoadError> {
     let Some(tokenizer) = &prompter.tokenizer else { return Ok(()) };
-    let json = tokenizer.to_json().map_err(|error| LoadError::Write {
-        path: to.join("tokenizer.json"),
-        source: io::Error::other(error),
-    })?;
+    let json = tokenizer
+        .to_json()
+        .map_err(|error| LoadError::Write { path: to.join("tokenizer.json"), source: io::Error::other(error) })?;
     write_bytes(to, "tokenizer.json", json.as_bytes())?;
     let mut config = Map::from_iter([("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast"))]);
     if let Some(template) = &prompter.template {

@@ -19,13 +19,17 @@ pub struct ModelRef {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelRefError {
     /// There is no `@`.
-    #[error("{text:?} names no commit: write owner/name@ and the 40 digits of a commit hash, so that everybody runs the same files")]
+    #[error(
+        "{text:?} names no commit: write owner/name@ and the 40 digits of a commit hash, so that everybody runs the same files"
+    )]
     NoCommit {
         /// What was given.
         text: String,
     },
     /// What follows the `@` can be moved to other files later.
-    #[error("{commit:?} in {text:?} is not a full commit hash: a branch or a tag may change, so write all 40 digits (the hub shows them in the repository's history)")]
+    #[error(
+        "{commit:?} in {text:?} is not a full commit hash: a branch or a tag may change, so write all 40 digits (the hub shows them in the repository's history)"
+    )]
     NotACommit {
         /// What was given.
         text: String,
@@ -33,7 +37,9 @@ pub enum ModelRefError {
         commit: String,
     },
     /// What precedes the `@` is not `owner/name`.
-    #[error("{text:?} does not begin with owner/name: use letters, digits, dots, dashes and underscores on both sides of one slash")]
+    #[error(
+        "{text:?} does not begin with owner/name: use letters, digits, dots, dashes and underscores on both sides of one slash"
+    )]
     NotARepository {
         /// What was given.
         text: String,

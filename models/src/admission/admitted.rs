@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Limits, Refusal, files, files::TensorFiles, finite, shapes};
+use crate::load::{ChatTemplate, chat_files::ChatFiles, gguf::Content};
 use crate::{
     config::ModelConfig,
     load::{Gguf, LoadError, NamedTokens, Prompter, Safetensors, TensorSource, Tokenizer, tokenizer},
     snapshot::Snapshot,
 };
-use crate::load::{ChatTemplate, chat_files::ChatFiles, gguf::Content};
 
 /// Keys of a configuration that ask for code from the repository.
 const REMOTE_CODE: [&str; 2] = ["auto_map", "custom_pipelines"];
@@ -93,7 +93,8 @@ fn admit_gguf(snapshot: &Snapshot, file: &str) -> Result<Admitted, LoadError> {
     let config = ModelConfig::parse(&config_json)?;
     let content = source.content()?;
     let tokenizer = Tokenizer::from_gguf(&content)?;
-    let template = content.text("tokenizer.chat_template").map(|text| ChatTemplate::parse(text, named_tokens(&content)));
+    let template =
+        content.text("tokenizer.chat_template").map(|text| ChatTemplate::parse(text, named_tokens(&content)));
     let prompter = Prompter { tokenizer, template: template.transpose()? };
     let stop_tokens = stop_tokens(&config, None);
     drop(content);

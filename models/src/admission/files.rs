@@ -28,9 +28,7 @@ pub(crate) fn tensor_files<'a>(names: impl Iterator<Item = &'a str> + Clone) -> 
     let mut gguf = ends(".gguf");
     match (gguf.next(), gguf.next()) {
         (Some(file), None) => Ok(Some(file.to_owned())),
-        (Some(first), Some(second)) => {
-            Err(Refusal::Ambiguous { first: first.to_owned(), second: second.to_owned() })
-        }
+        (Some(first), Some(second)) => Err(Refusal::Ambiguous { first: first.to_owned(), second: second.to_owned() }),
         (None, _) => match names.clone().find(|name| PICKLES.iter().any(|ending| name.ends_with(ending))) {
             Some(file) => Err(Refusal::PickleOnly { file: file.to_owned() }),
             None => Err(Refusal::NoModel),

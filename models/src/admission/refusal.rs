@@ -9,16 +9,22 @@ use serde::Serialize;
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum Refusal {
     /// There is neither a safetensors nor a GGUF file.
-    #[error("there is no model here: publish config.json with model.safetensors (or its shards and index), or one GGUF file")]
+    #[error(
+        "there is no model here: publish config.json with model.safetensors (or its shards and index), or one GGUF file"
+    )]
     NoModel,
     /// The tensors come as pickles, which run code when opened.
-    #[error("{file} is a pickle, which can run code when it is opened: save the model with safe_serialization=True and publish the safetensors files")]
+    #[error(
+        "{file} is a pickle, which can run code when it is opened: save the model with safe_serialization=True and publish the safetensors files"
+    )]
     PickleOnly {
         /// The first pickle found.
         file: String,
     },
     /// The configuration asks for code from the repository.
-    #[error("{file} has {key}, so the model needs code from its repository, which is never run: use a built-in architecture and remove {key}")]
+    #[error(
+        "{file} has {key}, so the model needs code from its repository, which is never run: use a built-in architecture and remove {key}"
+    )]
     RemoteCode {
         /// The file that asks.
         file: String,
@@ -42,7 +48,9 @@ pub enum Refusal {
         second: String,
     },
     /// A file name that could leave its folder or mean something else elsewhere.
-    #[error("{file:?} is not an acceptable file name: use letters, digits, dots, dashes and underscores, and no folders")]
+    #[error(
+        "{file:?} is not an acceptable file name: use letters, digits, dots, dashes and underscores, and no folders"
+    )]
     FileName {
         /// The name as published.
         file: String,
@@ -84,7 +92,9 @@ pub enum Refusal {
         hint: String,
     },
     /// A tensor is stored in a way that is not supported.
-    #[error("tensor {tensor} is stored as {encoding}, which is not supported: use F32, F16, BF16 or, in a GGUF file, one of {supported}")]
+    #[error(
+        "tensor {tensor} is stored as {encoding}, which is not supported: use F32, F16, BF16 or, in a GGUF file, one of {supported}"
+    )]
     Encoding {
         /// The tensor.
         tensor: String,
@@ -128,7 +138,9 @@ pub enum Refusal {
         value: String,
     },
     /// The tokenizer can produce tokens that the model has no row for.
-    #[error("the tokenizer goes up to token {largest} but the model has only {rows} embedding rows: publish the tokenizer the model was trained with")]
+    #[error(
+        "the tokenizer goes up to token {largest} but the model has only {rows} embedding rows: publish the tokenizer the model was trained with"
+    )]
     Vocabulary {
         /// The largest token id of the tokenizer.
         largest: u32,

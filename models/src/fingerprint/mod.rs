@@ -8,11 +8,7 @@ mod spectrum;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    admission::Admitted,
-    load::LoadError,
-    snapshot::Snapshot,
-};
+use crate::{admission::Admitted, load::LoadError, snapshot::Snapshot};
 
 /// What is remembered of a model's tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,7 +64,8 @@ pub fn fingerprint(model: &Admitted) -> Result<Fingerprint, LoadError> {
 
 fn files(snapshot: &Snapshot) -> [u8; 32] {
     let tensor_file = |name: &str| name.ends_with(".safetensors") || name.ends_with(".gguf");
-    let mut digests: Vec<_> = snapshot.files.iter().filter(|file| tensor_file(&file.name)).map(|file| file.sha256).collect();
+    let mut digests: Vec<_> =
+        snapshot.files.iter().filter(|file| tensor_file(&file.name)).map(|file| file.sha256).collect();
     digests.sort_unstable();
     let mut hasher = blake3::Hasher::new();
     for digest in digests {

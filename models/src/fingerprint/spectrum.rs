@@ -66,16 +66,18 @@ impl<'a> Strengths<'a> {
 
     /// The norm whose output a matrix reads.
     fn norm_before(&self, name: &str) -> Option<&[f32]> {
-        let behind = if let Some((layer, _)) = name.split_once(".self_attn.").or_else(|| name.split_once(".linear_attn.")) {
-            format!("{layer}.input_layernorm.weight")
-        } else if let Some((layer, _)) = name.split_once(".mlp.") {
-            let norm = if self.config.sandwich_norms { "pre_feedforward_layernorm" } else { "post_attention_layernorm" };
-            format!("{layer}.{norm}.weight")
-        } else if name.ends_with("lm_head.weight") {
-            self.config.tensor("norm.weight")
-        } else {
-            return None;
-        };
+        let behind =
+            if let Some((layer, _)) = name.split_once(".self_attn.").or_else(|| name.split_once(".linear_attn.")) {
+                format!("{layer}.input_layernorm.weight")
+            } else if let Some((layer, _)) = name.split_once(".mlp.") {
+                let norm =
+                    if self.config.sandwich_norms { "pre_feedforward_layernorm" } else { "post_attention_layernorm" };
+                format!("{layer}.{norm}.weight")
+            } else if name.ends_with("lm_head.weight") {
+                self.config.tensor("norm.weight")
+            } else {
+                return None;
+            };
         self.norms.get(&behind).map(Vec::as_slice)
     }
 

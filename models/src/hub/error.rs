@@ -19,7 +19,9 @@ pub enum HubError {
         what: String,
     },
     /// The hub has it and does not hand it out.
-    #[error("{hub} does not hand out {what} (status {status}): set HF_TOKEN to a token of an account that has accepted the repository's terms")]
+    #[error(
+        "{hub} does not hand out {what} (status {status}): set HF_TOKEN to a token of an account that has accepted the repository's terms"
+    )]
     Denied {
         /// The hub.
         hub: String,

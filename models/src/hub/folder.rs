@@ -3,11 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{HubError, Listener, Progress, layout::Layout};
-use crate::{
-    admission::tensor_files,
-    model_ref::ModelRef,
-    snapshot::Snapshot,
-};
+use crate::{admission::tensor_files, model_ref::ModelRef, snapshot::Snapshot};
 
 /// A folder with `<owner>/<name>/<commit>/files` below it.
 #[derive(Clone, Debug)]

@@ -103,7 +103,8 @@ impl HuggingFaceHub {
         let client = Client::builder()
             .redirect(Policy::limited(MOST_REDIRECTS))
             .connect_timeout(settings.retries.patience)
-            .read_timeout(settings.retries.patience)
+            // Longer than our own, which knows what it was waiting for.
+            .read_timeout(settings.retries.patience * 2)
             .user_agent(concat!("dethrone/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| setup(error.to_string()))?;
@@ -208,8 +209,7 @@ impl HuggingFaceHub {
     async fn entries(&self, model: &ModelRef) -> Result<Vec<Entry>, HubError> {
         let what = model.to_string();
         let endpoint = &self.settings.endpoint;
-        let mut url =
-            Some(format!("{endpoint}/api/models/{}/{}/tree/{}", model.owner(), model.name(), model.commit()));
+        let mut url = Some(format!("{endpoint}/api/models/{}/{}/tree/{}", model.owner(), model.name(), model.commit()));
         let mut entries = Vec::new();
         for _ in 0..MOST_PAGES {
             let Some(page) = url.take() else { return Ok(entries) };

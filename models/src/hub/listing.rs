@@ -74,9 +74,12 @@ impl Listing {
     pub(super) fn of(entries: Vec<Entry>, what: &str) -> Result<Self, HubError> {
         let mut files = Vec::new();
         for entry in entries.into_iter().filter(|entry| entry.kind == "file" && is_plain_name(&entry.path)) {
-            let answer = |reason: &str| HubError::Answer { what: format!("{what}: {}", entry.path), reason: reason.to_owned() };
+            let answer =
+                |reason: &str| HubError::Answer { what: format!("{what}: {}", entry.path), reason: reason.to_owned() };
             let named = match &entry.lfs {
-                Some(lfs) if lfs.size.is_some_and(|size| size != entry.size) => return Err(answer("two different sizes")),
+                Some(lfs) if lfs.size.is_some_and(|size| size != entry.size) => {
+                    return Err(answer("two different sizes"));
+                }
                 Some(lfs) if is_hash(&lfs.oid, 64) => Named::Sha256(lfs.oid.to_ascii_lowercase()),
                 None if is_hash(&entry.oid, 40) => Named::Git(entry.oid.to_ascii_lowercase()),
                 _ => return Err(answer("no hash")),
@@ -100,9 +103,7 @@ impl Listing {
         let small: Vec<&ListedFile> = SMALL.iter().filter_map(|name| self.file(name)).collect();
         match small.iter().find(|file| file.size > LARGEST_SMALL) {
             None => Ok(small),
-            Some(file) => {
-                Err(Refusal::TooLarge { what: file.name.clone(), bytes: file.size, limit: LARGEST_SMALL })
-            }
+            Some(file) => Err(Refusal::TooLarge { what: file.name.clone(), bytes: file.size, limit: LARGEST_SMALL }),
         }
     }
 

@@ -67,7 +67,11 @@ impl Transfer<'_> {
     async fn verify(&self) -> Result<Verified, HubError> {
         let (part, file) = (self.part.clone(), self.file.clone());
         let verifying = tokio::task::spawn_blocking(move || verify(&part, &file));
-        verifying.await.map_err(io::Error::other).and_then(|result| result).map_err(|source| write_error(&self.part, source))
+        verifying
+            .await
+            .map_err(io::Error::other)
+            .and_then(|result| result)
+            .map_err(|source| write_error(&self.part, source))
     }
 
     async fn discard(&self) -> Result<(), HubError> {

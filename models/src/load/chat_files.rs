@@ -31,7 +31,12 @@ impl ChatFiles {
             let files = [&self.tokenizer_config, &self.special_tokens_map];
             files.into_iter().flatten().find_map(|file| written_form(&file[key]))
         };
-        NamedTokens { bos: token("bos_token"), eos: token("eos_token"), unk: token("unk_token"), pad: token("pad_token") }
+        NamedTokens {
+            bos: token("bos_token"),
+            eos: token("eos_token"),
+            unk: token("unk_token"),
+            pad: token("pad_token"),
+        }
     }
 }
 

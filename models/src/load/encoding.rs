@@ -235,10 +235,7 @@ fn packed_scale(packed: &[u8], part: usize) -> (f32, f32) {
     let (scale, minimum) = if part < 4 {
         (packed[part] & 63, packed[part + 4] & 63)
     } else {
-        (
-            (packed[part + 4] & 15) | (packed[part - 4] >> 6) << 4,
-            (packed[part + 4] >> 4) | (packed[part] >> 6) << 4,
-        )
+        ((packed[part + 4] & 15) | (packed[part - 4] >> 6) << 4, (packed[part + 4] >> 4) | (packed[part] >> 6) << 4)
     };
     (f32::from(scale), f32::from(minimum))
 }

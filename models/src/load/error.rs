@@ -26,6 +26,9 @@ pub enum LoadError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The device that was to hold the tensors failed.
+    #[error(transparent)]
+    Device(#[from] crate::decoder::DeviceError),
     /// A tensor was asked for that the source does not have.
     #[error("there is no tensor named {name}")]
     UnknownTensor {

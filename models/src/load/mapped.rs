@@ -26,7 +26,10 @@ impl Mapped {
         let map = if length == 0 {
             None
         } else {
-            #[expect(unsafe_code, reason = "tensors are larger than what one wants to copy; the snapshot's files are ours and not written after they were verified")]
+            #[expect(
+                unsafe_code,
+                reason = "tensors are larger than what one wants to copy; the snapshot's files are ours and not written after they were verified"
+            )]
             // SAFETY: the map is read-only and private. Nobody shortens or rewrites a snapshot once it is verified (files
             // arrive under another name and are renamed); on a folder that the operator points at, the operator keeps it still.
             let map = unsafe { Mmap::map(&file) }.map_err(read)?;

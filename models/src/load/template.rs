@@ -233,13 +233,22 @@ mod tests {
 
     #[test]
     fn conversations_are_laid_out_as_jinja_would() {
-        check("{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m['content'].strip() }}\n{% endfor %}", Ok("<s>[system] Be <brief>.\n[user] 2 + 2?\n"));
-        check("{%- for m in messages %}\n    {%- if loop.first %}\n{{ m.content }}\n    {%- endif %}\n{%- endfor %}", Ok("Be <brief>."));
+        check(
+            "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m['content'].strip() }}\n{% endfor %}",
+            Ok("<s>[system] Be <brief>.\n[user] 2 + 2?\n"),
+        );
+        check(
+            "{%- for m in messages %}\n    {%- if loop.first %}\n{{ m.content }}\n    {%- endif %}\n{%- endfor %}",
+            Ok("Be <brief>."),
+        );
         check("{% if tools is not none %}tools{% endif %}{% if tools %}x{% endif %}{{ nothing }}!", Ok("!"));
         check("{{ messages[-1] | tojson }}", Ok(r#"{"content": " 2 + 2? ", "role": "user"}"#));
         check("{{ strftime_now('%d %b %Y') }}", Ok("26 Jul 2024"));
         check("{% generation %}a{% endgeneration %}", Ok("a"));
-        check("{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% if ns.n == 1 %}{% continue %}{% endif %}{{ ns.n }}{% endfor %}", Ok("2"));
+        check(
+            "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% if ns.n == 1 %}{% continue %}{% endif %}{{ ns.n }}{% endfor %}",
+            Ok("2"),
+        );
     }
 
     #[test]
@@ -253,7 +262,10 @@ mod tests {
     #[test]
     fn a_template_can_neither_run_nor_build_without_bound() {
         check("{% for a in range(100000) %}{% for b in range(100000) %}{{ a }}{% endfor %}{% endfor %}", Err("fuel"));
-        check("{% set n = namespace(x='xxxxxxxx') %}{% for a in range(64) %}{% set n.x = n.x ~ n.x %}{% endfor %}", Err("fuel"));
+        check(
+            "{% set n = namespace(x='xxxxxxxx') %}{% for a in range(64) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+            Err("fuel"),
+        );
         check("{{ 'x' * 1000000000 }}", Err(""));
         check("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", Err("recursion"));
         check("{{ messages | tojson(indent=1000000000) }}", Err("indent"));

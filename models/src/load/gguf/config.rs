@@ -73,13 +73,19 @@ pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal>
             set("query_pre_attn_scalar", json!(scale));
             set("hidden_activation", json!("gelu_pytorch_tanh"));
             set("sliding_window", json!(metadata.optional_count("attention.sliding_window")?));
-            set("sliding_window_pattern", json!(metadata.optional_count("attention.sliding_window_pattern")?.unwrap_or(6)));
+            set(
+                "sliding_window_pattern",
+                json!(metadata.optional_count("attention.sliding_window_pattern")?.unwrap_or(6)),
+            );
             set("rope_local_base_freq", json!(metadata.number("rope.freq_base_swa").unwrap_or(10_000.0)));
             set("final_logit_softcapping", json!(metadata.number("final_logit_softcapping")));
         }
         Architecture::Phi3 => {
             set("sliding_window", json!(metadata.optional_count("attention.sliding_window")?));
-            set("original_max_position_embeddings", json!(metadata.optional_count("rope.scaling.original_context_length")?));
+            set(
+                "original_max_position_embeddings",
+                json!(metadata.optional_count("rope.scaling.original_context_length")?),
+            );
         }
         Architecture::Qwen3Moe => {
             set("num_experts", json!(metadata.count("expert_count")?));
@@ -178,7 +184,9 @@ impl Rope<'_> {
         if architecture == Architecture::Phi3 {
             if let [Some(short), Some(long)] = LONG_ROPE_FACTORS.map(|name| self.factors(name)) {
                 let attention = metadata.number("rope.scaling.attn_factor");
-                return Ok(json!({ "rope_type": "longrope", "short_factor": short, "long_factor": long, "attention_factor": attention }));
+                return Ok(
+                    json!({ "rope_type": "longrope", "short_factor": short, "long_factor": long, "attention_factor": attention }),
+                );
             }
         }
         let factor = metadata.number("rope.scaling.factor").filter(|factor| *factor != 1.0);
@@ -200,7 +208,8 @@ impl Rope<'_> {
 
     fn factors(&self, name: &str) -> Option<Vec<f32>> {
         let info = self.metadata.content.tensors.get(name)?;
-        (info.shape.len() == 1 && info.shape[0] <= 1 << 12).then(|| info.encoding.decode(&self.bytes[info.bytes.clone()]))
+        (info.shape.len() == 1 && info.shape[0] <= 1 << 12)
+            .then(|| info.encoding.decode(&self.bytes[info.bytes.clone()]))
     }
 
     /// Finds the parameters again from which the factors were computed, and checks that they give these factors.
@@ -218,7 +227,8 @@ impl Rope<'_> {
             return Err(Refusal::Setting {
                 key: ROPE_FACTORS.to_owned(),
                 value: format!("{} factors up to {factor}", factors.len()),
-                hint: "they are not those of Llama 3; publish the model as safetensors with its rope_scaling".to_owned(),
+                hint: "they are not those of Llama 3; publish the model as safetensors with its rope_scaling"
+                    .to_owned(),
             });
         }
         Ok(json!({

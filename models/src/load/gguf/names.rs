@@ -129,17 +129,27 @@ mod tests {
         check(Llama, "blk.12.attn_q.weight", Some(("model.layers.12.self_attn.q_proj.weight", Change::HeadRows)));
         check(Qwen2, "blk.0.attn_q.bias", Some(("model.layers.0.self_attn.q_proj.bias", Change::None)));
         check(Llama, "blk.3.ffn_norm.weight", Some(("model.layers.3.post_attention_layernorm.weight", Change::None)));
-        check(Gemma3, "blk.3.ffn_norm.weight", Some(("model.layers.3.pre_feedforward_layernorm.weight", Change::PlusOne)));
+        check(
+            Gemma3,
+            "blk.3.ffn_norm.weight",
+            Some(("model.layers.3.pre_feedforward_layernorm.weight", Change::PlusOne)),
+        );
         check(Gemma3, "blk.3.attn_q_norm.weight", Some(("model.layers.3.self_attn.q_norm.weight", Change::PlusOne)));
         check(Gemma3, "output_norm.weight", Some(("model.norm.weight", Change::PlusOne)));
         check(Phi3, "blk.1.ffn_up.weight", Some(("model.layers.1.mlp.gate_up_proj.weight", Change::None)));
-        check(Qwen3Moe, "blk.1.ffn_up_exps.weight", Some(("model.layers.1.mlp.experts.{}.up_proj.weight", Change::None)));
+        check(
+            Qwen3Moe,
+            "blk.1.ffn_up_exps.weight",
+            Some(("model.layers.1.mlp.experts.{}.up_proj.weight", Change::None)),
+        );
     }
 
     #[test]
     fn names_that_an_architecture_does_not_have_have_no_counterpart() {
         use Architecture::*;
-        for name in ["blk.0.attn_q_norm.weight", "blk.00.attn_q.weight", "blk.-1.attn_q.weight", "blk.0.attn_q.scale", "x", ""] {
+        for name in
+            ["blk.0.attn_q_norm.weight", "blk.00.attn_q.weight", "blk.-1.attn_q.weight", "blk.0.attn_q.scale", "x", ""]
+        {
             check(Llama, name, None);
         }
     }

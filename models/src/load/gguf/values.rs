@@ -87,7 +87,9 @@ impl<'a> List<'a> {
                 items.map(|_| unsigned(reader, kind).map(|value| value.cast_signed())).collect::<Result<_, _>>()?,
             ),
             1 | 3 | 5 | 11 => Self::Integers(items.map(|_| signed(reader, kind)).collect::<Result<_, _>>()?),
-            6 | 12 => Self::Floats(items.map(|_| float(reader, kind).map(|value| value as f32)).collect::<Result<_, _>>()?),
+            6 | 12 => {
+                Self::Floats(items.map(|_| float(reader, kind).map(|value| value as f32)).collect::<Result<_, _>>()?)
+            }
             BOOL => Self::Bools(items.map(|_| boolean(reader)).collect::<Result<_, _>>()?),
             _ => Self::Texts(items.map(|_| reader.text()).collect::<Result<_, _>>()?),
         })

@@ -54,11 +54,13 @@ impl Header {
             )));
         }
         let (header, tensors) = rest.split_at(length as usize);
-        let written: Written = serde_json::from_slice(header).map_err(|error| refuse(format!("its header: {error}")))?;
+        let written: Written =
+            serde_json::from_slice(header).map_err(|error| refuse(format!("its header: {error}")))?;
         let start = 8 + header.len();
         let mut checked = BTreeMap::new();
         for (name, entry) in written.tensors {
-            let entry = entry.check(start, tensors.len()).map_err(|reason| refuse(format!("tensor {name}: {reason}")))?;
+            let entry =
+                entry.check(start, tensors.len()).map_err(|reason| refuse(format!("tensor {name}: {reason}")))?;
             checked.insert(name, entry);
         }
         check_cover(&checked, start, bytes.len()).map_err(refuse)?;
@@ -68,12 +70,14 @@ impl Header {
 
 /// The tensors must follow each other from the header to the end of the file.
 fn check_cover(tensors: &BTreeMap<String, HeaderEntry>, start: usize, end: usize) -> Result<(), String> {
-    let mut ranges: Vec<(&Range<usize>, &str)> = tensors.iter().map(|(name, entry)| (&entry.bytes, name.as_str())).collect();
+    let mut ranges: Vec<(&Range<usize>, &str)> =
+        tensors.iter().map(|(name, entry)| (&entry.bytes, name.as_str())).collect();
     ranges.sort_by_key(|(range, _)| (range.start, range.end));
     let mut position = start;
     for (range, name) in ranges {
         if range.start != position {
-            let trouble = if range.start < position { "overlaps the tensor before it" } else { "leaves a hole before it" };
+            let trouble =
+                if range.start < position { "overlaps the tensor before it" } else { "leaves a hole before it" };
             return Err(format!("tensor {name} {trouble}"));
         }
         position = range.end;
@@ -197,9 +201,21 @@ mod tests {
     #[test]
     fn sound_headers_are_read() {
         check(r#"{}"#, 0, Ok(0));
-        check(r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}   "#, 8, Ok(1));
-        check(r#"{"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]},"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}"#, 8, Ok(2));
-        check(r#"{"scalar":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"empty":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#, 4, Ok(2));
+        check(
+            r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}   "#,
+            8,
+            Ok(1),
+        );
+        check(
+            r#"{"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]},"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}"#,
+            8,
+            Ok(2),
+        );
+        check(
+            r#"{"scalar":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"empty":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#,
+            4,
+            Ok(2),
+        );
     }
 
     #[test]
@@ -208,14 +224,30 @@ mod tests {
         check(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 9, Err("1 bytes follow"));
         check(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, 8, Err("bytes 8 to 0"));
         check(r#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8, Err("does not take 8 bytes"));
-        check(r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#, 8, Err("larger than any memory"));
+        check(
+            r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#,
+            8,
+            Err("larger than any memory"),
+        );
         check(r#"{"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,8]}}"#, 8, Err("does not take"));
         check(r#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}}"#, 8, Err("invalid value"));
         check(r#"{"a":{"dtype":"Q9","shape":[2],"data_offsets":[0,8]}}"#, 8, Err("unknown data type"));
         check(r#"{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]}}"#, 8, Err("9 dimensions"));
-        check(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4, Err("overlaps"));
-        check(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#, 12, Err("hole"));
-        check(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4, Err("twice"));
+        check(
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            4,
+            Err("overlaps"),
+        );
+        check(
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#,
+            12,
+            Err("hole"),
+        );
+        check(
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            4,
+            Err("twice"),
+        );
         check(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"code":1}}"#, 4, Err("unknown field"));
         check(r#"{"a":"#, 4, Err("EOF"));
         check(&"[".repeat(100_000), 0, Err("invalid type"));

@@ -78,8 +78,10 @@ impl Metadata<'_> {
     fn byte_level(&self) -> Result<Written, Refusal> {
         let name = self.content.text("tokenizer.ggml.pre").unwrap_or("missing");
         let style = style(name).ok_or_else(|| refuse(format!("tokenizer.ggml.pre {name:?} is not known")))?;
-        let merges = self.content.texts("tokenizer.ggml.merges").ok_or_else(|| refuse("tokenizer.ggml.merges is missing"))?;
-        let merges = merges.iter().map(|merge| merge.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned())));
+        let merges =
+            self.content.texts("tokenizer.ggml.merges").ok_or_else(|| refuse("tokenizer.ggml.merges is missing"))?;
+        let merges =
+            merges.iter().map(|merge| merge.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned())));
         let merges = merges.collect::<Option<_>>().ok_or_else(|| refuse("a merge is not two tokens"))?;
         let byte_level = |cuts: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": cuts });
         let cut = match style.pattern {
@@ -87,7 +89,9 @@ impl Metadata<'_> {
                 json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false }),
                 byte_level(false),
             ],
-            None if style.single_digits => vec![json!({ "type": "Digits", "individual_digits": true }), byte_level(true)],
+            None if style.single_digits => {
+                vec![json!({ "type": "Digits", "individual_digits": true }), byte_level(true)]
+            }
             None => vec![byte_level(true)],
         };
         let normalizer = style.normalizer.map_or(Json::Null, |kind| json!({ "type": kind }));
@@ -171,9 +175,7 @@ impl Metadata<'_> {
         let marked = self.tokens.iter().zip(&self.kinds).enumerate();
         let marked = marked.filter(|(_, (token, kind))| matches!(**kind, CONTROL | USER_DEFINED) && !token.is_empty());
         marked
-            .map(|(id, (token, kind))| {
-                (id as u32, AddedToken::from(*token, *kind == CONTROL).normalized(false))
-            })
+            .map(|(id, (token, kind))| (id as u32, AddedToken::from(*token, *kind == CONTROL).normalized(false)))
             .collect()
     }
 

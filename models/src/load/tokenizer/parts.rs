@@ -56,7 +56,8 @@ fn check(place: Place, value: &Value, count: &mut usize) -> Result<(), Refusal> 
     }
     let kind = value["type"].as_str().unwrap_or("without a type");
     if kind == "Sequence" {
-        let members = value[place.members()].as_array().ok_or_else(|| refuse(format!("{place:?}: an empty sequence")))?;
+        let members =
+            value[place.members()].as_array().ok_or_else(|| refuse(format!("{place:?}: an empty sequence")))?;
         return members.iter().try_for_each(|member| check(place, member, count));
     }
     if !place.kinds().contains(&kind) {
@@ -80,9 +81,10 @@ fn check_pattern(kind: &str, pattern: &Value) -> Result<(), Refusal> {
     }
     match pattern["Regex"].as_str() {
         Some(regex) if kind == "Split" && patterns::is_known(regex) => Ok(()),
-        Some(regex) => {
-            Err(refuse(format!("the pattern {:?} is not one of a published base model", regex.chars().take(120).collect::<String>())))
-        }
+        Some(regex) => Err(refuse(format!(
+            "the pattern {:?} is not one of a published base model",
+            regex.chars().take(120).collect::<String>()
+        ))),
         None => Err(refuse(format!("{kind} has no pattern"))),
     }
 }
@@ -98,7 +100,8 @@ fn check_template(value: &Value) -> Result<(), Refusal> {
         for piece in pieces {
             let Some(name) = piece["SpecialToken"]["id"].as_str() else { continue };
             let (ids, tokens) = (known[name]["ids"].as_array(), known[name]["tokens"].as_array());
-            let same = ids.zip(tokens).is_some_and(|(ids, tokens)| ids.len() == tokens.len() && ids.len() <= MOST_PARTS);
+            let same =
+                ids.zip(tokens).is_some_and(|(ids, tokens)| ids.len() == tokens.len() && ids.len() <= MOST_PARTS);
             if !same {
                 return Err(refuse(format!("TemplateProcessing names {name:?}, which it does not define")));
             }

@@ -1,0 +1,37 @@
+//! Reads spoiled files for as long as one likes: `fuzz [TARGET] [SECONDS]`.
+
+#[path = "../fuzz/mutate.rs"]
+mod mutate;
+#[path = "../fuzz/targets.rs"]
+mod targets;
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+#[expect(clippy::disallowed_methods, reason = "a program that runs for a given time needs a clock")]
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let only = arguments.first().map(String::as_str).unwrap_or("all");
+    let seconds = arguments.get(1).map_or(10, |seconds| seconds.parse().expect("SECONDS is a number"));
+    for target in targets::TARGETS.iter().filter(|target| only == "all" || only == target.name) {
+        let seeds = (target.seeds)();
+        let mut random = mutate::Random::new(target.name);
+        let (start, mut rounds, mut slowest) = (Instant::now(), 0u64, Duration::ZERO);
+        // What makes a reader panic is on disk afterwards.
+        let kept = std::env::temp_dir().join(format!("fuzz-{}", target.name));
+        while start.elapsed() < Duration::from_secs(seconds) {
+            let bytes = mutate::mutate(&seeds, &mut random);
+            fs::write(&kept, &bytes).expect("the temporary folder can be written");
+            let began = Instant::now();
+            (target.read)(&bytes);
+            slowest = slowest.max(began.elapsed());
+            rounds += 1;
+        }
+        fs::remove_file(&kept).expect("it was written just now");
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("").replace(char::is_whitespace, "");
+        println!("{}: {rounds} files, none made it panic; the slowest took {slowest:?}; {peak}", target.name);
+    }
+}

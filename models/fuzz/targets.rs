@@ -1,0 +1,200 @@
+//! What is read from strangers, each with sound files to begin from.
+
+use std::path::PathBuf;
+
+use models::{
+    config::{ModelConfig, expected_tensors},
+    load::{
+        ChatTemplate, Message, NamedTokens, Role, Tokenizer,
+        gguf::{Content, config_json},
+        safetensors::{Header, Index},
+        tokenizer::SpecialTokens,
+    },
+};
+use serde_json::json;
+
+/// One reader.
+pub struct Target {
+    pub name: &'static str,
+    /// Spoiled files in the ordinary tests.
+    pub rounds: usize,
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    pub read: fn(&[u8]),
+}
+
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "safetensors",
+        rounds: 4000,
+        seeds: safetensors_seeds,
+        read: |bytes| drop(Header::parse("x", bytes)),
+    },
+    Target { name: "index", rounds: 4000, seeds: index_seeds, read: |bytes| drop(Index::parse(bytes)) },
+    Target { name: "config", rounds: 4000, seeds: config_seeds, read: read_config },
+    Target { name: "gguf", rounds: 4000, seeds: gguf_seeds, read: read_gguf },
+    Target { name: "tokenizer", rounds: 1500, seeds: tokenizer_seeds, read: read_tokenizer },
+    Target { name: "template", rounds: 1500, seeds: template_seeds, read: read_template },
+];
+
+const FAMILIES: [&str; 11] = [
+    "llama",
+    "llama3-rope",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "qwen3-moe",
+    "gemma3",
+    "phi3",
+    "qwen3-next",
+    "qwen3_5-moe",
+    "qwen3_5-moe-nested",
+];
+/// Holds what tokenizers and patterns treat in different ways.
+const SAMPLE: &str = "Hello  wörld, it's 12345\n\n\t<s>\u{1F1EE}\u{1F1F9} a\u{301} \u{0}";
+
+fn fixtures(file: &str) -> Vec<Vec<u8>> {
+    let golden = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/golden"));
+    FAMILIES.iter().map(|family| std::fs::read(golden.join(family).join(file)).unwrap()).collect()
+}
+
+fn safetensors_seeds() -> Vec<Vec<u8>> {
+    let header = br#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}"#;
+    let mut small = (header.len() as u64).to_le_bytes().to_vec();
+    small.extend_from_slice(header);
+    small.extend_from_slice(&[0; 8]);
+    vec![small, fixtures("model.safetensors").swap_remove(0)]
+}
+
+fn index_seeds() -> Vec<Vec<u8>> {
+    let map = json!({ "metadata": { "total_size": 8 }, "weight_map": { "a": "model-1.safetensors", "b": "model-2.safetensors" } });
+    vec![map.to_string().into_bytes()]
+}
+
+fn config_seeds() -> Vec<Vec<u8>> {
+    fixtures("config.json")
+}
+
+fn read_config(bytes: &[u8]) {
+    if let Ok(value) = serde_json::from_slice(bytes)
+        && let Ok(config) = ModelConfig::parse(&value)
+    {
+        assert!(expected_tensors(&config).len() < 10_000_000);
+        let _frequencies: Vec<_> = config.ropes.iter().map(|rope| rope.frequencies()).collect();
+    }
+}
+
+fn gguf_seeds() -> Vec<Vec<u8>> {
+    let text = |bytes: &mut Vec<u8>, text: &str| {
+        bytes.extend((text.len() as u64).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    };
+    let build = |model: &str, pre: &str| {
+        let mut entries = Vec::new();
+        let mut count = 0u64;
+        for (key, value) in
+            [("general.architecture", "llama"), ("tokenizer.ggml.model", model), ("tokenizer.ggml.pre", pre)]
+        {
+            text(&mut entries, key);
+            entries.extend(8u32.to_le_bytes());
+            text(&mut entries, value);
+            count += 1;
+        }
+        for (key, value) in [
+            ("block_count", 1u32),
+            ("context_length", 64),
+            ("embedding_length", 32),
+            ("feed_forward_length", 32),
+            ("attention.head_count", 2),
+        ] {
+            text(&mut entries, &format!("llama.{key}"));
+            entries.extend(4u32.to_le_bytes());
+            entries.extend(value.to_le_bytes());
+            count += 1;
+        }
+        let tokens = ["<unk>", "<s>", "a", "b", "ab", "\u{2581}", "<0x0A>", "abab"];
+        for (key, list) in [("tokenizer.ggml.tokens", &tokens[..]), ("tokenizer.ggml.merges", &["a b", "ab ab"][..])] {
+            text(&mut entries, key);
+            entries.extend(9u32.to_le_bytes());
+            entries.extend(8u32.to_le_bytes());
+            entries.extend((list.len() as u64).to_le_bytes());
+            list.iter().for_each(|token| text(&mut entries, token));
+            count += 1;
+        }
+        for (key, kind, list) in [
+            ("tokenizer.ggml.token_type", 5u32, [2u32, 3, 1, 1, 1, 1, 6, 1]),
+            ("tokenizer.ggml.scores", 6, [0, 0, 0xBF80_0000, 0xC000_0000, 0xC040_0000, 0xC080_0000, 0, 0xC0A0_0000]),
+        ] {
+            text(&mut entries, key);
+            entries.extend(9u32.to_le_bytes());
+            entries.extend(kind.to_le_bytes());
+            entries.extend((list.len() as u64).to_le_bytes());
+            list.iter().for_each(|value| entries.extend(value.to_le_bytes()));
+            count += 1;
+        }
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        bytes.extend(2u64.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(entries);
+        for (name, kind, offset) in [("token_embd.weight", 8u32, 0u64), ("rope_freqs.weight", 0, 288)] {
+            text(&mut bytes, name);
+            bytes.extend(2u32.to_le_bytes());
+            bytes.extend(32u64.to_le_bytes());
+            bytes.extend((if kind == 8 { 8u64 } else { 1 }).to_le_bytes());
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend(offset.to_le_bytes());
+        }
+        bytes.resize(bytes.len().next_multiple_of(32) + 288 + 128, 0);
+        bytes
+    };
+    vec![build("gpt2", "smollm"), build("gpt2", "llama-bpe"), build("gpt2", "qwen2"), build("llama", "default")]
+}
+
+fn read_gguf(bytes: &[u8]) {
+    let Ok(content) = Content::parse("x", bytes) else { return };
+    if let Ok(config) = config_json(&content, bytes) {
+        let _parsed = ModelConfig::parse(&config);
+    }
+    if let Ok(Some(tokenizer)) = Tokenizer::from_gguf(&content) {
+        use_tokenizer(&tokenizer);
+    }
+}
+
+fn tokenizer_seeds() -> Vec<Vec<u8>> {
+    let tokens = gguf_seeds();
+    let made = tokens.iter().filter_map(|bytes| Tokenizer::from_gguf(&Content::parse("x", bytes).ok()?).ok()?);
+    made.map(|tokenizer| tokenizer.to_json().unwrap().into_bytes()).collect()
+}
+
+fn read_tokenizer(bytes: &[u8]) {
+    if let Ok(tokenizer) = Tokenizer::parse(bytes) {
+        use_tokenizer(&tokenizer);
+    }
+}
+
+fn use_tokenizer(tokenizer: &Tokenizer) {
+    if let Ok(ids) = tokenizer.encode(SAMPLE, SpecialTokens::Keep) {
+        assert!(ids.iter().all(|id| *id <= tokenizer.largest()));
+        let _text = tokenizer.decode(&ids, SpecialTokens::Skip);
+    }
+}
+
+fn template_seeds() -> Vec<Vec<u8>> {
+    let templates = [
+        "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ 'a' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+        "{{ bos_token }}{%- set ns = namespace(n=0, text='') %}{%- for m in messages | selectattr('role', 'equalto', 'user') %}{%- set ns.text = ns.text ~ m.content.strip().split(' ')[0] | upper %}{%- endfor %}{{ ns.text }}{{ messages | tojson(indent=2) }}",
+        "{%- macro turn(m) -%}{{ m.role | title }}: {{ m.content | trim }}{%- endmacro -%}{%- for m in messages %}{{ turn(m) }}{{ strftime_now('%d %b %Y') }}{%- endfor %}",
+    ];
+    templates.map(|template| template.as_bytes().to_vec()).to_vec()
+}
+
+fn read_template(bytes: &[u8]) {
+    let Ok(source) = std::str::from_utf8(bytes) else { return };
+    if let Ok(template) = ChatTemplate::parse(source, NamedTokens::default()) {
+        let message = |role, content: &str| Message { role, content: content.to_owned() };
+        let _text = template.render(&[
+            message(Role::System, "Be brief."),
+            message(Role::User, SAMPLE),
+            message(Role::Assistant, ""),
+        ]);
+    }
+}

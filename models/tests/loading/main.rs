@@ -1,0 +1,44 @@
+//! Loading from files: honest ones to the letter, hostile ones to a refusal.
+
+mod gguf_file;
+mod honest;
+mod mutations;
+mod refusals;
+
+use std::path::PathBuf;
+
+use models::{
+    admission::{Admitted, FiniteCheck, Limits, Refusal, admit},
+    load::LoadError,
+    snapshot::Snapshot,
+};
+
+/// A tiny checkpoint of a family.
+fn golden(family: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/golden")).join(family)
+}
+
+/// A copy of a tiny checkpoint that may be spoiled.
+fn copy(family: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        std::fs::copy(golden(family).join(file), folder.path().join(file)).unwrap();
+    }
+    folder
+}
+
+fn limits() -> Limits {
+    Limits { finite: FiniteCheck::Full, ..Limits::default() }
+}
+
+fn open(folder: &std::path::Path) -> Result<Admitted, LoadError> {
+    admit(&Snapshot::of_folder(folder).unwrap(), &limits())
+}
+
+fn refusal(folder: &std::path::Path) -> Refusal {
+    match open(folder) {
+        Err(LoadError::Refused(refusal)) => refusal,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it was admitted"),
+    }
+}

@@ -1,0 +1,266 @@
+//! Every refusal by name, each from a model that was sound before it was spoiled.
+
+use std::{fs, path::Path};
+
+use models::{
+    admission::{Limits, Refusal, admit},
+    load::LoadError,
+    snapshot::Snapshot,
+};
+use serde_json::{Value, json};
+
+use super::{
+    copy,
+    gguf_file::{GgufFile, add_tokenizer, convert},
+    open, refusal,
+};
+
+fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    change(&mut value);
+    fs::write(path, value.to_string()).unwrap();
+}
+
+/// Changes the header of a safetensors file and leaves its tensors.
+fn edit_header(path: &Path, change: impl FnOnce(&mut Value)) {
+    let bytes = fs::read(path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    change(&mut header);
+    let header = header.to_string();
+    let mut changed = (header.len() as u64).to_le_bytes().to_vec();
+    changed.extend(header.as_bytes());
+    changed.extend(&bytes[8 + length..]);
+    fs::write(path, changed).unwrap();
+}
+
+#[track_caller]
+fn check(spoil: impl FnOnce(&Path), expected: &str) {
+    let folder = copy("llama");
+    spoil(folder.path());
+    let refusal = refusal(folder.path());
+    let kind = serde_json::to_value(&refusal).unwrap()["refusal"].as_str().unwrap().to_owned();
+    assert!(format!("{kind}: {refusal}").contains(expected), "{kind}: {refusal}");
+}
+
+#[track_caller]
+fn check_config(change: impl FnOnce(&mut Value), expected: &str) {
+    check(|folder| edit(&folder.join("config.json"), change), expected);
+}
+
+#[track_caller]
+fn check_header(change: impl FnOnce(&mut Value), expected: &str) {
+    check(|folder| edit_header(&folder.join("model.safetensors"), change), expected);
+}
+
+#[test]
+fn kinds_of_files() {
+    check(
+        |folder| fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin")).unwrap(),
+        "pickle_only: pytorch_model.bin is a pickle",
+    );
+    check(|folder| fs::remove_file(folder.join("model.safetensors")).unwrap(), "no_model: there is no model");
+    check(|folder| fs::remove_file(folder.join("config.json")).unwrap(), "missing_file: config.json");
+    check(|folder| fs::write(folder.join("config.json"), "[]").unwrap(), "malformed: config.json");
+    check(|folder| fs::write(folder.join("config.json"), "{").unwrap(), "malformed: config.json");
+    check(|folder| fs::rename(folder.join("model.safetensors"), folder.join("other.safetensors")).unwrap(), "no_model");
+}
+
+#[test]
+fn configurations() {
+    check_config(
+        |config| config["auto_map"] = json!({ "AutoModel": "code.Model" }),
+        "remote_code: config.json has auto_map",
+    );
+    check(
+        |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"auto_map":{}}"#).unwrap(),
+        "remote_code: tokenizer_config.json",
+    );
+    check_config(|config| config["model_type"] = json!("mamba"), "unsupported_architecture: architecture \"mamba\"");
+    check_config(
+        |config| config["quantization_config"] = json!({ "quant_method": "gptq" }),
+        "setting: quantization_config = \"gptq\"",
+    );
+    check_config(|config| config["hidden_size"] = json!(-1), "setting: hidden_size");
+    check_config(|config| config["vocab_size"] = json!(u64::MAX), "setting: vocab_size");
+    check_config(|config| config["vocab_size"] = json!(321), "tensor_shape: tensor");
+    check_config(|config| config["num_hidden_layers"] = json!(1000), "missing_tensor: tensor model.layers.");
+    check_config(|config| config["num_hidden_layers"] = json!(1), "extra_tensor: tensor model.layers.");
+    check_config(|config| config["intermediate_size"] = json!(64), "tensor_shape");
+}
+
+#[test]
+fn safetensors_files() {
+    let lie = |key: &'static str, value: Value| move |header: &mut Value| header["model.norm.weight"][key] = value;
+    check_header(lie("data_offsets", json!([0, u64::MAX])), "safetensors: model.safetensors is not a sound");
+    check_header(lie("shape", json!([1u64 << 40, 1u64 << 40])), "larger than any memory");
+    check_header(lie("shape", json!([63])), "does not take");
+    check_header(lie("dtype", json!("F8_E4M3")), "does not take");
+    check_header(|header| header["model.norm.weight"] = json!(1), "invalid type");
+    check(
+        |folder| {
+            let path = folder.join("model.safetensors");
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        },
+        "safetensors",
+    );
+    check(
+        |folder| fs::write(folder.join("model.safetensors"), u64::MAX.to_le_bytes()).unwrap(),
+        "its header claims 18446744073709551615 bytes",
+    );
+    check(
+        |folder| {
+            let path = folder.join("model.safetensors");
+            let mut bytes = fs::read(&path).unwrap();
+            let last = bytes.len() - 2;
+            bytes[last..].copy_from_slice(&0x7FC0u16.to_le_bytes());
+            fs::write(&path, bytes).unwrap();
+        },
+        "not_finite: tensor",
+    );
+}
+
+#[test]
+fn indexes() {
+    let index =
+        |json: &'static str| move |folder: &Path| fs::write(folder.join("model.safetensors.index.json"), json).unwrap();
+    check(index("{}"), "malformed");
+    check(index(r#"{"weight_map":{}}"#), "index: model.safetensors.index.json");
+    check(index(r#"{"weight_map":{"a":"../model.safetensors"}}"#), "file_name");
+    check(index(r#"{"weight_map":{"a":"missing.safetensors"}}"#), "missing_file: missing.safetensors");
+    check(index(r#"{"weight_map":{"a":"model.safetensors"}}"#), "which is not listed there");
+}
+
+#[test]
+fn sizes() {
+    let folder = copy("llama");
+    let limits = Limits { bytes: 1000, ..Limits::default() };
+    let refused = admit(&Snapshot::of_folder(folder.path()).unwrap(), &limits);
+    assert!(matches!(refused, Err(LoadError::Refused(Refusal::TooLarge { limit: 1000, .. }))));
+}
+
+fn tokenizer() -> Value {
+    json!({
+        "added_tokens": [{ "id": 3, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true }],
+        "pre_tokenizer": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        "model": { "type": "BPE", "vocab": { "a": 0, "b": 1, "ab": 2, "<s>": 3 }, "merges": [["a", "b"]] },
+    })
+}
+
+#[track_caller]
+fn check_tokenizer(change: impl FnOnce(&mut Value), expected: &str) {
+    let mut tokenizer = tokenizer();
+    change(&mut tokenizer);
+    check(|folder| fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap(), expected);
+}
+
+#[test]
+fn tokenizers() {
+    let folder = copy("llama");
+    fs::write(folder.path().join("tokenizer.json"), tokenizer().to_string()).unwrap();
+    let admitted = open(folder.path()).unwrap();
+    let ids =
+        admitted.prompter.tokenizer.unwrap().encode("<s>abb", models::load::tokenizer::SpecialTokens::Keep).unwrap();
+    assert_eq!(ids, [3, 2, 1]);
+
+    check_tokenizer(
+        |json| json["model"]["vocab"]["z"] = json!(320),
+        "vocabulary: the tokenizer goes up to token 320 but the model has only 320",
+    );
+    check_tokenizer(|json| json["model"]["vocab"]["z"] = json!(u32::MAX), "beyond reason");
+    check_tokenizer(|json| json["model"]["vocab"]["z"] = json!(1), "two tokens have id 1");
+    check_tokenizer(|json| json["model"]["dropout"] = json!(0.5), "dropout");
+    check_tokenizer(|json| json["model"]["type"] = json!("Unigram"), "tokenizer: ");
+    check_tokenizer(|json| json["model"]["merges"] = json!([["ab", "ab"]]), "gives no token");
+    check_tokenizer(|json| json["model"]["merges"] = json!([["b", "a"]]), "tokenizer: ");
+    check_tokenizer(|json| json["model"]["merges"] = json!(["ab"]), "no merge of two tokens");
+    check_tokenizer(|json| json["model"]["continuing_subword_prefix"] = json!("ä"), "affix");
+    check_tokenizer(|json| json["added_tokens"][0]["id"] = json!(9), "should have id 9");
+    check_tokenizer(|json| json["added_tokens"][0]["content"] = json!(""), "empty");
+    check_tokenizer(
+        |json| {
+            json["pre_tokenizer"] =
+                json!({ "type": "Split", "pattern": { "Regex": "(a+)+$" }, "behavior": "Isolated", "invert": false })
+        },
+        "not one of a published base model",
+    );
+    check_tokenizer(
+        |json| json["normalizer"] = json!({ "type": "Precompiled", "precompiled_charsmap": "AAAA" }),
+        "is not one of",
+    );
+    check_tokenizer(
+        |json| {
+            json["normalizer"] = json!({ "type": "Replace", "pattern": { "String": "a" }, "content": "a".repeat(1000) })
+        },
+        "puts in more than",
+    );
+    check_tokenizer(
+        |json| json["post_processor"] = json!({ "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "<x>", "type_id": 0 } }], "pair": [], "special_tokens": {} }),
+        "does not define",
+    );
+    check(
+        |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"chat_template":"{% if %}"}"#).unwrap(),
+        "template: the chat template",
+    );
+    check(|folder| fs::write(folder.join("chat_template.jinja"), "{{ 'x' * 1000000000 }}").unwrap(), "template: ");
+}
+
+fn llama_gguf() -> GgufFile {
+    let original = open(copy("llama").path()).unwrap();
+    convert(&original.config_json, original.tensors.as_ref())
+}
+
+#[track_caller]
+fn check_gguf(bytes: &[u8], expected: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("model.gguf"), bytes).unwrap();
+    let refusal = refusal(folder.path());
+    assert!(refusal.to_string().contains(expected), "{refusal}");
+}
+
+#[test]
+fn gguf_files() {
+    let bytes = llama_gguf().bytes();
+    check_gguf(&bytes[..bytes.len() - 1], "so it is not complete");
+    check_gguf(&bytes[..200], "in the middle of its header");
+    check_gguf(b"GGUF", "in the middle of its header");
+    check_gguf(b"PK\x03\x04....", "does not begin with GGUF");
+    let with = |at: usize, number: &[u8]| {
+        let mut bytes = bytes.clone();
+        bytes[at..at + number.len()].copy_from_slice(number);
+        bytes
+    };
+    check_gguf(&with(4, &1u32.to_le_bytes()), "version 1");
+    check_gguf(&with(8, &u64::MAX.to_le_bytes()), "beyond reason");
+    check_gguf(&with(16, &u64::MAX.to_le_bytes()), "beyond reason");
+    check_gguf(&with(24, &u64::MAX.to_le_bytes()), "is longer than");
+
+    let stretched = open(copy("llama3-rope").path()).unwrap();
+    check_gguf(&convert(&stretched.config_json, stretched.tensors.as_ref()).bytes(), "they are not those of Llama 3");
+    let mut file = llama_gguf();
+    file.raw("blk.0.attn_q.extra", &[4], 0, vec![0; 16]);
+    check_gguf(&file.bytes(), "tensor blk.0.attn_q.extra has no place");
+    let mut file = llama_gguf();
+    file.raw("output_norm.bias", &[4], 99, vec![0; 16]);
+    check_gguf(&file.bytes(), "stored as GGML type 99");
+    let mut file = llama_gguf();
+    file.raw("huge", &[usize::MAX, usize::MAX], 0, vec![]);
+    check_gguf(&file.bytes(), "no whole number of F32 blocks");
+    let mut file = llama_gguf();
+    file.raw("none", &[0], 0, vec![]);
+    check_gguf(&file.bytes(), "is empty");
+    let mut file = llama_gguf();
+    file.number("general.alignment", 3);
+    check_gguf(&file.bytes(), "general.alignment");
+    let mut file = llama_gguf();
+    file.text("general.architecture", "llama");
+    check_gguf(&file.bytes(), "appears twice");
+    let mut file = GgufFile::default();
+    file.text("general.architecture", "rwkv");
+    check_gguf(&file.bytes(), "architecture \"rwkv\" is not supported");
+    let mut file = GgufFile::default();
+    file.text("general.architecture", "llama");
+    add_tokenizer(&mut file, 10);
+    check_gguf(&file.bytes(), "llama.attention.head_count = missing");
+}
