@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use models::kernel::{self, AttentionShape, PackedLinear, PagedKeyValues, Processor, Query, Slot};
+use models::kernel::{self, AttentionShape, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, Slot};
 
 /// What of the machine's time one figure may take.
 const SECONDS: f64 = 0.6;
@@ -49,31 +49,51 @@ fn values(count: usize) -> Vec<f32> {
 
 /// The products of SmolLM2-135M, in turns over so many copies that none is found in the second cache.
 fn products(processor: &Processor, threads: usize) {
-    println!("{:>5} {:>6} {:>5} {:>9} {:>9} {:>6} {:>9}", "rows", "out", "in", "GFLOP/s", "gemm", "ratio", "GB/s");
+    println!("GFLOP/s of products, and GB/s of parameters read");
+    println!(
+        "{:>5} {:>6} {:>5} {:>8} {:>8} {:>6} {:>8} {:>8} {:>6} {:>8}",
+        "rows", "out", "in", "gemm", "f32", "ratio", "GB/s", "blocks", "ratio", "GB/s"
+    );
     for rows in [1, 4, 8, 16, 64, 512] {
         for (outputs, inputs, copies) in [(960, 576, 8), (576, 576, 8), (3072, 576, 4), (576, 1536, 8), (49152, 576, 1)]
         {
+            if rows * outputs > 1 << 22 {
+                continue;
+            }
             let matrix = values(outputs * inputs);
             let x = values(rows * inputs);
-            let (mut y, mut z) = (vec![0.0; rows * outputs], vec![0.0; rows * outputs]);
-            let layers: Vec<_> = (0..copies).map(|_| PackedLinear::pack(&matrix, outputs, inputs)).collect();
+            let mut results = [(); 3].map(|()| vec![0.0; rows * outputs]);
+            let [y, z, w] = &mut results;
+            let floats: Vec<_> = (0..copies).map(|_| PackedLinear::pack(&matrix, outputs, inputs)).collect();
+            let blocks: Vec<_> = (0..copies).map(|_| in_blocks(&matrix, outputs, inputs)).collect();
             let plain: Vec<_> = (0..copies).map(|_| matrix.clone()).collect();
-            let (mut layers, mut plain) = (layers.iter().cycle(), plain.iter().cycle());
-            let [own, other] =
-                best([&mut || layers.next().expect("a cycle").forward(processor, black_box(&x), &mut y), &mut || {
-                    product(&x, plain.next().expect("a cycle"), &mut z, [rows, outputs, inputs], threads)
-                }]);
+            let bytes = [&floats, &blocks].map(|layers| layers[0].bytes() as f64 / 1e9);
+            let (mut floats, mut blocks) = (floats.iter().cycle(), blocks.iter().cycle());
+            let mut plain = plain.iter().cycle();
+            let [plain, floats, blocks] = best([
+                &mut || product(&x, plain.next().expect("a cycle"), y, [rows, outputs, inputs], threads),
+                &mut || floats.next().expect("a cycle").forward(processor, black_box(&x), z),
+                &mut || blocks.next().expect("a cycle").forward(processor, black_box(&x), w),
+            ]);
             let work = (2 * rows * outputs * inputs) as f64 / 1e9;
-            let bytes = (outputs * inputs * 4) as f64 / 1e9;
             println!(
-                "{rows:>5} {outputs:>6} {inputs:>5} {:>9.1} {:>9.1} {:>6.2} {:>9.1}",
-                work / own,
-                work / other,
-                other / own,
-                bytes / own
+                "{rows:>5} {outputs:>6} {inputs:>5} {:>8.1} {:>8.1} {:>6.2} {:>8.1} {:>8.1} {:>6.2} {:>8.1}",
+                work / plain,
+                work / floats,
+                plain / floats,
+                bytes[0] / floats,
+                work / blocks,
+                plain / blocks,
+                bytes[1] / blocks
             );
         }
     }
+}
+
+fn in_blocks(matrix: &[f32], outputs: usize, inputs: usize) -> PackedLinear {
+    let mut builder = PackedLinearBuilder::quantized(outputs, inputs);
+    builder.push_rows(matrix);
+    builder.finish()
 }
 
 #[expect(unsafe_code, reason = "the crate compared with takes pointers")]
@@ -126,7 +146,7 @@ fn elements(processor: &Processor) {
     let row = values(49152);
     let (mut sum, mut most) = (0.0, 0);
     let [sum_time, most_time] = best([&mut || sum = kernel::log_sum_exp(processor, black_box(&row)), &mut || {
-        most = kernel::argmax(processor, black_box(&row))
+        most = kernel::argmax(processor, black_box(&row));
     }]);
     black_box((sum, most));
     println!("log-sum-exp of 49152 {:.1} us, argmax {:.1} us", sum_time * 1e6, most_time * 1e6);
