@@ -45,6 +45,15 @@ pub enum Null {
 pub struct Bets {
     centre: f64,
     rates: [f64; STRANDS],
+    /// The factors on a loss, a tie and a win, which is all that right and wrong answers can give.
+    whole: [[f64; STRANDS]; 3],
+}
+
+/// Place of a difference of -1, 0 or 1 in a list of the three; none for any other.
+#[inline]
+pub(crate) fn whole(difference: f64) -> Option<usize> {
+    let place = (difference + 1.0) as usize;
+    (place as f64 - 1.0 == difference).then_some(place)
 }
 
 impl Bets {
@@ -54,13 +63,17 @@ impl Bets {
             Null::AtMost(mean) => (mean, 1.0 / (1.0 + mean)),
             Null::AtLeast(mean) => (mean, -1.0 / (1.0 - mean)),
         };
-        Self { centre, rates: FRACTIONS.map(|fraction| fraction * scale) }
+        let rates = FRACTIONS.map(|fraction| fraction * scale);
+        Self { centre, rates, whole: [-1.0, 0.0, 1.0].map(|difference| factors(&rates, centre, difference)) }
     }
 
-    /// The factor by which each strand's wealth is multiplied on a difference.
+    /// The factor by which each strand's wealth is multiplied on a difference in [-1, 1].
+    #[inline]
     pub fn factors(&self, difference: f64) -> [f64; STRANDS] {
-        let excess = difference - self.centre;
-        self.rates.map(|rate| 1.0 + rate * excess)
+        match whole(difference) {
+            Some(place) => self.whole[place],
+            None => factors(&self.rates, self.centre, difference),
+        }
     }
 }
 
@@ -133,6 +146,11 @@ impl EProcess {
         self.total = sum(&self.wealth);
         self.shift += step;
     }
+}
+
+fn factors(rates: &[f64; STRANDS], centre: f64, difference: f64) -> [f64; STRANDS] {
+    let excess = difference - centre;
+    rates.map(|rate| 1.0 + rate * excess)
 }
 
 fn sum(values: &[f64; STRANDS]) -> f64 {

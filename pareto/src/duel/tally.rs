@@ -1,25 +1,20 @@
 //! The multiset of differences seen, which is all that an interval or a forecast needs.
 
+use crate::eprocess::whole;
+
 /// Differences seen, with -1, 0 and 1 counted and all others kept.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
-    minus: usize,
-    zero: usize,
-    plus: usize,
+    whole: [usize; 3],
     others: Vec<f64>,
 }
 
 impl Tally {
     #[inline]
     pub(super) fn push(&mut self, difference: f64) {
-        if difference == 0.0 {
-            self.zero += 1;
-        } else if difference == 1.0 {
-            self.plus += 1;
-        } else if difference == -1.0 {
-            self.minus += 1;
-        } else {
-            self.others.push(difference);
+        match whole(difference) {
+            Some(place) => self.whole[place] += 1,
+            None => self.others.push(difference),
         }
     }
 
@@ -27,7 +22,7 @@ impl Tally {
     pub(super) fn counts(&self) -> Vec<(f64, usize)> {
         let mut others = self.others.clone();
         others.sort_by(f64::total_cmp);
-        let mut counts = vec![(-1.0, self.minus), (0.0, self.zero), (1.0, self.plus)];
+        let mut counts = vec![(-1.0, self.whole[0]), (0.0, self.whole[1]), (1.0, self.whole[2])];
         for group in others.chunk_by(|left, right| left == right) {
             counts.push((group[0], group.len()));
         }
