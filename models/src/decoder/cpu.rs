@@ -21,23 +21,34 @@ pub(super) struct Cpu {
     running: Option<(Processor, Arc<ThreadPool>)>,
 }
 
-/// Row-major activations; the memory is kept from step to step.
+/// Row-major activations. The memory is kept from step to step and only ever grows.
 #[derive(Default)]
 pub(super) struct Rows {
-    values: Vec<f32>,
+    memory: Vec<f32>,
+    rows: usize,
     columns: usize,
 }
 
 impl Rows {
-    /// Room for `rows` rows; what they held before is left to be overwritten.
+    /// Room for `rows` rows; what was there before is left to be overwritten.
     fn shape(&mut self, rows: usize, columns: usize) -> &mut [f32] {
-        self.columns = columns;
-        self.values.resize(rows * columns, 0.0);
-        &mut self.values
+        (self.rows, self.columns) = (rows, columns);
+        if self.memory.len() < rows * columns {
+            self.memory.resize(rows * columns, 0.0);
+        }
+        self.values_mut()
+    }
+
+    fn values(&self) -> &[f32] {
+        &self.memory[..self.rows * self.columns]
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.memory[..self.rows * self.columns]
     }
 
     fn row(&self, index: usize) -> &[f32] {
-        &self.values[index * self.columns..][..self.columns]
+        &self.values()[index * self.columns..][..self.columns]
     }
 }
 
@@ -129,35 +140,37 @@ impl Backend for Cpu {
     }
 
     fn project(&self, x: &Rows, layers: &mut [(&PackedLinear, &mut Rows)]) -> Done {
-        let rows = x.values.len() / x.columns;
+        let rows = x.rows;
         let mut parts: Vec<(&PackedLinear, &mut [f32])> =
             layers.iter_mut().map(|(linear, out)| (*linear, out.shape(rows, linear.outputs()))).collect();
-        kernel::forward_many(self.processor(), &x.values, &mut parts);
+        kernel::forward_many(self.processor(), x.values(), &mut parts);
         Ok(())
     }
 
     fn norm(&self, x: &Rows, scale: &Vec<f32>, epsilon: f32, out: &mut Rows) -> Done {
-        let target = out.shape(x.values.len() / x.columns, x.columns);
-        kernel::rms_norm(self.processor(), &x.values, scale, epsilon, target);
+        let target = out.shape(x.rows, x.columns);
+        kernel::rms_norm(self.processor(), x.values(), scale, epsilon, target);
         Ok(())
     }
 
     fn add(&self, x: &mut Rows, y: &Rows) -> Done {
-        kernel::add(self.processor(), &mut x.values, &y.values);
+        kernel::add(self.processor(), x.values_mut(), y.values());
         Ok(())
     }
 
     fn gate(&self, gate: Gate, x: &mut Rows, y: &Rows) -> Done {
         match gate {
-            Gate::Unit(Activation::Silu) => kernel::silu_multiply(self.processor(), &mut x.values, &y.values),
-            Gate::Unit(Activation::GeluTanh) => kernel::gelu_tanh_multiply(self.processor(), &mut x.values, &y.values),
-            Gate::Sigmoid => kernel::sigmoid_multiply(self.processor(), &mut x.values, &y.values),
+            Gate::Unit(Activation::Silu) => kernel::silu_multiply(self.processor(), x.values_mut(), y.values()),
+            Gate::Unit(Activation::GeluTanh) => {
+                kernel::gelu_tanh_multiply(self.processor(), x.values_mut(), y.values());
+            }
+            Gate::Sigmoid => kernel::sigmoid_multiply(self.processor(), x.values_mut(), y.values()),
         }
         Ok(())
     }
 
     fn turn(&self, turns: &RopeTable, step: &Step, head_size: usize, x: &mut Rows) -> Done {
-        turns.apply(self.processor(), &step.positions, head_size, &mut x.values);
+        turns.apply(self.processor(), &step.positions, head_size, x.values_mut());
         Ok(())
     }
 
@@ -180,10 +193,10 @@ impl Backend for Cpu {
                 queries.push(Query { pages: &span.pages, context: position + 1 });
             }
         }
-        pages.write(&slots, &rows.keys.values, &rows.values.values);
+        pages.write(&slots, rows.keys.values(), rows.values.values());
         let shape = AttentionShape { heads: attention.heads, scale: attention.scale, window: attention.window };
         let target = out.shape(step.rows(), rows.queries.columns);
-        kernel::attention(self.processor(), shape, pages, &queries, &rows.queries.values, target);
+        kernel::attention(self.processor(), shape, pages, &queries, rows.queries.values(), target);
         Ok(())
     }
 
@@ -239,14 +252,14 @@ impl Backend for Cpu {
 
     fn scatter(&self, x: &mut Rows, y: &Rows, rows: &[u32], shares: &[f32]) -> Done {
         let width = x.columns;
-        for ((row, share), y) in rows.iter().zip(shares).zip(y.values.chunks_exact(width)) {
-            let target = &mut x.values[*row as usize * width..][..width];
+        for ((row, share), y) in rows.iter().zip(shares).zip(y.values().chunks_exact(width)) {
+            let target = &mut x.memory[*row as usize * width..][..width];
             target.iter_mut().zip(y).for_each(|(x, y)| *x += share * y);
         }
         Ok(())
     }
 
     fn read<'a>(&self, x: &'a Rows) -> Result<Cow<'a, [f32]>, DeviceError> {
-        Ok(Cow::Borrowed(&x.values))
+        Ok(Cow::Borrowed(x.values()))
     }
 }

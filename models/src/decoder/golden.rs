@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use safetensors::SafeTensors;
 
-use super::{Decoder, Room, Step};
+use super::device::Accelerator;
+use super::layers::Layers;
+use super::{Arithmetic, Decoder, Room, Step};
 use crate::config::ModelConfig;
 use crate::kernel::PAGE_TOKENS;
 use crate::load::Safetensors;
@@ -32,20 +34,17 @@ fn expected(family: &str) -> Expected {
     Expected { tokens: ids.chunks_exact(48).map(<[u32]>::to_vec).collect(), logits }
 }
 
-fn started(family: &str) -> (Decoder, ModelConfig) {
+fn files(family: &str) -> (ModelConfig, Safetensors) {
     let config = std::fs::read(folder(family).join("config.json")).unwrap();
     let config = ModelConfig::parse(&serde_json::from_slice(&config).unwrap()).unwrap();
-    let source = Safetensors::open(&Snapshot::of_folder(&folder(family)).unwrap()).unwrap();
-    let mut decoder = Decoder::load(&config, &source).unwrap();
-    let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
-    decoder.start(Room { pages: 4, states: 2, positions: 2 * PAGE_TOKENS }, pool).unwrap();
-    (decoder, config)
+    (config, Safetensors::open(&Snapshot::of_folder(&folder(family)).unwrap()).unwrap())
 }
 
 /// Runs both texts, `chunk` tokens of each a step, and compares every logit.
-fn check(family: &str, chunk: usize) {
+fn check(family: &str, mut decoder: Decoder, vocabulary: usize, chunk: usize) {
     let expected = expected(family);
-    let (mut decoder, config) = started(family);
+    let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+    decoder.start(Room { pages: 4, states: 2, positions: 2 * PAGE_TOKENS }, pool).unwrap();
     let mut step = Step::default();
     for start in (0..48).step_by(chunk) {
         step.clear();
@@ -56,7 +55,6 @@ fn check(family: &str, chunk: usize) {
         }
         let mut logits = Vec::new();
         decoder.forward(&step, &mut |_, block| logits.extend_from_slice(block)).unwrap();
-        let vocabulary = config.vocabulary;
         for (row, found) in step.wanted.iter().zip(logits.chunks_exact(vocabulary)) {
             let text = step.spans.iter().position(|span| span.rows.contains(&(*row as usize))).unwrap();
             let position = step.positions[*row as usize] as usize;
@@ -72,22 +70,38 @@ fn check(family: &str, chunk: usize) {
     }
 }
 
+const FAMILIES: [&str; 11] = [
+    "llama",
+    "llama3-rope",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "qwen3-moe",
+    "gemma3",
+    "phi3",
+    "qwen3-next",
+    "qwen3_5-moe",
+    "qwen3_5-moe-nested",
+];
+
 #[test]
 fn every_family_agrees_with_the_reference() {
-    for family in [
-        "llama",
-        "llama3-rope",
-        "mistral",
-        "qwen2",
-        "qwen3",
-        "qwen3-moe",
-        "gemma3",
-        "phi3",
-        "qwen3-next",
-        "qwen3_5-moe",
-        "qwen3_5-moe-nested",
-    ] {
-        check(family, 48);
-        check(family, 7);
+    for family in FAMILIES {
+        for chunk in [48, 7] {
+            let (config, source) = files(family);
+            check(family, Decoder::load(&config, &source).unwrap(), config.vocabulary, chunk);
+        }
+    }
+}
+
+#[test]
+fn the_device_backend_agrees_with_the_reference_too() {
+    for family in FAMILIES {
+        for chunk in [48, 7] {
+            let (config, source) = files(family);
+            let host = Accelerator { device: candle_core::Device::Cpu, dtype: candle_core::DType::F32 };
+            let layers = Layers::load(host, &config, &source, Arithmetic::Exact).unwrap();
+            check(family, Decoder { inner: Box::new(layers) }, config.vocabulary, chunk);
+        }
     }
 }

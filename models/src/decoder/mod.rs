@@ -6,6 +6,8 @@
 mod backend;
 mod cpu;
 mod delta_net;
+#[cfg(any(test, feature = "cuda"))]
+mod device;
 #[cfg(test)]
 mod golden;
 mod layers;
@@ -46,6 +48,16 @@ impl Decoder {
     ) -> Result<Self, LoadError> {
         let inner = Layers::<Cpu>::load(Cpu::for_loading(), config, source, arithmetic)?;
         Ok(Self { inner: Box::new(inner) })
+    }
+
+    /// Reads every tensor for the graphics processor with this number, as bfloat16 with single-precision sums.
+    #[cfg(feature = "cuda")]
+    pub fn load_on_cuda(config: &ModelConfig, source: &dyn TensorSource, ordinal: usize) -> Result<Self, LoadError> {
+        let device = candle_core::Device::new_cuda(ordinal).map_err(|error| {
+            LoadError::Device(DeviceError { operation: "opening the device".to_owned(), message: error.to_string() })
+        })?;
+        let accelerator = device::Accelerator { device, dtype: candle_core::DType::BF16 };
+        Ok(Self { inner: Box::new(Layers::load(accelerator, config, source, Arithmetic::Exact)?) })
     }
 
     /// Bytes of all parameters.
@@ -104,5 +116,20 @@ impl Forward for Layers<Cpu> {
     fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError> {
         let pool = self.backend().pool();
         pool.install(|| self.run(step, sink))
+    }
+}
+
+#[cfg(any(test, feature = "cuda"))]
+impl Forward for Layers<device::Accelerator> {
+    fn bytes(&self) -> usize {
+        self.parameter_bytes()
+    }
+
+    fn start(&mut self, room: Room, _pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
+        self.begin(self.backend().clone(), room)
+    }
+
+    fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError> {
+        self.run(step, sink)
     }
 }

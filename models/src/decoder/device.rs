@@ -1,0 +1,379 @@
+//! The backend for devices that candle knows: the same decoder, every operation on tensors in the device's memory.
+//!
+//! Products have constant shapes, since a library may choose another algorithm for another shape: rows go through in
+//! blocks of a fixed number, filled up with zeros, and attention is computed in tiles whose shape follows from the
+//! positions alone. Activations are `f32`; tensors are kept in the type that the device multiplies best.
+
+use std::borrow::Cow;
+
+use candle_core::{D, DType, Device, IndexOp, Tensor};
+
+use super::backend::{Arithmetic, Backend, Channels, DeviceError, Done, Gate, Heads, Portions, Recurrence};
+use super::delta_net::{Inputs, State};
+use super::{Room, Span, Step};
+use crate::config::{Activation, Attention, Mixer, ModelConfig, Rope};
+use crate::kernel::PAGE_TOKENS;
+use crate::load::LoadError;
+
+/// Rows of every product.
+const ROWS: usize = 256;
+/// Rows of one sequence that attend together.
+const TILE: usize = 16;
+/// Contexts are filled up to a multiple of this.
+const CONTEXT: usize = 256;
+
+/// A device and the type that linear layers are kept in.
+#[derive(Clone)]
+pub(super) struct Accelerator {
+    pub(super) device: Device,
+    pub(super) dtype: DType,
+}
+
+/// Activations; `None` before the first use.
+#[derive(Default)]
+pub(super) struct Activations(Option<Tensor>);
+
+impl Activations {
+    fn tensor(&self) -> &Tensor {
+        self.0.as_ref().expect("a matrix is written before it is read")
+    }
+}
+
+/// A linear layer on the device.
+pub(super) struct DeviceLinear {
+    /// `[outputs, inputs]`.
+    matrix: Tensor,
+    bias: Option<Tensor>,
+}
+
+/// Cosines and sines, `[positions, frequencies]` each.
+pub(super) struct Angles {
+    cosines: Tensor,
+    sines: Tensor,
+}
+
+/// What one layer remembers.
+pub(super) enum DeviceMemory {
+    /// Keys and values, `[pages * PAGE_TOKENS, heads * head_size]` each.
+    Pages { keys: Tensor, values: Tensor },
+    /// Recurrent states, in the host's memory.
+    States(Vec<State>),
+}
+
+/// Names the operation that failed.
+fn failed<'a>(operation: &'a str) -> impl Fn(candle_core::Error) -> DeviceError + 'a {
+    move |error| DeviceError { operation: operation.to_owned(), message: error.to_string() }
+}
+
+impl Accelerator {
+    fn upload(&self, values: &[f32], rows: usize, columns: usize) -> candle_core::Result<Tensor> {
+        Tensor::from_slice(values, (rows, columns), &self.device)
+    }
+
+    fn indices(&self, indices: &[u32]) -> candle_core::Result<Tensor> {
+        Tensor::from_slice(indices, indices.len(), &self.device)
+    }
+
+    /// `x · matrixᵀ + bias`, a block of rows at a time.
+    fn product(&self, x: &Tensor, linear: &DeviceLinear) -> candle_core::Result<Tensor> {
+        let transposed = linear.matrix.t()?;
+        let rows = x.dim(0)?;
+        let blocks = (0..rows).step_by(ROWS).map(|start| {
+            let count = ROWS.min(rows - start);
+            let block = x.narrow(0, start, count)?.pad_with_zeros(0, 0, ROWS - count)?.to_dtype(self.dtype)?;
+            block.contiguous()?.matmul(&transposed)?.narrow(0, 0, count)?.to_dtype(DType::F32)
+        });
+        let product = Tensor::cat(&blocks.collect::<candle_core::Result<Vec<_>>>()?, 0)?;
+        match &linear.bias {
+            Some(bias) => product.broadcast_add(bias),
+            None => Ok(product),
+        }
+    }
+
+    /// Attention of neighbouring rows of a sequence that share a padded context; `q [rows, heads * head_size]`.
+    fn tile(
+        &self,
+        attention: &Attention,
+        keys: &Tensor,
+        values: &Tensor,
+        q: &Tensor,
+        first: usize,
+    ) -> candle_core::Result<Tensor> {
+        let (rows, size) = (q.dim(0)?, attention.head_size);
+        let (context, group) = (keys.dim(0)?, attention.heads / attention.key_heads);
+        let heads = |x: &Tensor| x.reshape((context, attention.key_heads, size))?.transpose(0, 1)?.contiguous();
+        let (keys, values) = (heads(keys)?, heads(values)?);
+        let q = q.pad_with_zeros(0, 0, TILE - rows)?.reshape((TILE, attention.key_heads, group, size))?;
+        let q = q.transpose(0, 1)?.contiguous()?.reshape((attention.key_heads, TILE * group, size))?;
+        let scores = (q.matmul(&keys.transpose(1, 2)?.contiguous()?)? * f64::from(attention.scale))?;
+        let mut mask = vec![f32::NEG_INFINITY; TILE * context];
+        for (row, mask) in mask.chunks_exact_mut(context).enumerate() {
+            // rows that only fill the tile up see what the last one sees, so that nothing is undefined
+            let end = first + row.min(rows - 1) + 1;
+            let start = attention.window.map_or(0, |window| end.saturating_sub(window));
+            mask[start..end].fill(0.0);
+        }
+        let mask = Tensor::from_vec(mask, (1, TILE, 1, context), &self.device)?;
+        let scores = scores.reshape((attention.key_heads, TILE, group, context))?.broadcast_add(&mask)?;
+        let shares = candle_nn::ops::softmax_last_dim(&scores.contiguous()?)?;
+        let mixed = shares.reshape((attention.key_heads, TILE * group, context))?.matmul(&values)?;
+        let mixed = mixed.reshape((attention.key_heads, TILE, group * size))?.transpose(0, 1)?;
+        mixed.narrow(0, 0, rows)?.contiguous()?.reshape((rows, attention.heads * size))
+    }
+
+    /// Attention of all rows of one sequence.
+    fn span(
+        &self,
+        attention: &Attention,
+        (keys, values): (&Tensor, &Tensor),
+        span: &Span,
+        queries: &Tensor,
+    ) -> candle_core::Result<Vec<Tensor>> {
+        let mut tiles = Vec::new();
+        let mut row = 0;
+        while row < span.rows.len() {
+            let first = span.first + row;
+            let context = (first + 1).next_multiple_of(CONTEXT);
+            let rows = (span.rows.len() - row).min(TILE).min(context - first);
+            let slots: Vec<u32> = (0..context)
+                .map(|position| {
+                    let page = span.pages.get(position / PAGE_TOKENS).copied().unwrap_or(0);
+                    page * PAGE_TOKENS as u32 + (position % PAGE_TOKENS) as u32
+                })
+                .collect();
+            let slots = self.indices(&slots)?;
+            let (keys, values) = (keys.index_select(&slots, 0)?, values.index_select(&slots, 0)?);
+            let q = queries.narrow(0, span.rows.start + row, rows)?;
+            tiles.push(self.tile(attention, &keys, &values, &q, first)?);
+            row += rows;
+        }
+        Ok(tiles)
+    }
+}
+
+/// Writes the rows of a span to its pages, a page at a time.
+fn store(store: &Tensor, rows: &Tensor, span: &Span) -> candle_core::Result<()> {
+    let mut done = 0;
+    while done < span.rows.len() {
+        let position = span.first + done;
+        let offset = position % PAGE_TOKENS;
+        let count = (PAGE_TOKENS - offset).min(span.rows.len() - done);
+        let slot = span.pages[position / PAGE_TOKENS] as usize * PAGE_TOKENS + offset;
+        store.slice_set(&rows.narrow(0, span.rows.start + done, count)?.contiguous()?, 0, slot)?;
+        done += count;
+    }
+    Ok(())
+}
+
+/// Turns each head: value `i` pairs with value `i + frequencies`, the rest stays.
+fn turn(x: &Tensor, cosines: &Tensor, sines: &Tensor, head_size: usize) -> candle_core::Result<Tensor> {
+    let (rows, width) = x.dims2()?;
+    let half = cosines.dim(1)?;
+    let heads = x.reshape((rows, width / head_size, head_size))?;
+    let (a, b) = (heads.narrow(D::Minus1, 0, half)?, heads.narrow(D::Minus1, half, half)?);
+    let (cosines, sines) = (cosines.unsqueeze(1)?, sines.unsqueeze(1)?);
+    let first = (a.broadcast_mul(&cosines)? - b.broadcast_mul(&sines)?)?;
+    let second = (b.broadcast_mul(&cosines)? + a.broadcast_mul(&sines)?)?;
+    let rest = heads.i((.., .., 2 * half..))?;
+    Tensor::cat(&[first, second, rest], D::Minus1)?.reshape((rows, width))
+}
+
+impl Backend for Accelerator {
+    type Matrix = Activations;
+    type Linear = DeviceLinear;
+    type Vector = Tensor;
+    type Turns = Angles;
+    type Memory = Vec<DeviceMemory>;
+
+    fn linear(
+        &self,
+        _arithmetic: Arithmetic,
+        outputs: usize,
+        inputs: usize,
+        bias: Option<Vec<f32>>,
+        rows: &mut Portions<'_>,
+    ) -> Result<DeviceLinear, LoadError> {
+        let mut portions: Vec<candle_core::Result<Tensor>> = Vec::new();
+        rows(&mut |portion| {
+            let uploaded = self.upload(portion, portion.len() / inputs, inputs);
+            portions.push(uploaded.and_then(|tensor| tensor.to_dtype(self.dtype)));
+        })?;
+        let build = || {
+            let portions = portions.into_iter().collect::<candle_core::Result<Vec<_>>>()?;
+            let bias = bias.map(|bias| Tensor::from_vec(bias, outputs, &self.device)).transpose()?;
+            Ok(DeviceLinear { matrix: Tensor::cat(&portions, 0)?, bias })
+        };
+        build().map_err(|error| failed("uploading a matrix")(error).into())
+    }
+
+    fn vector(&self, values: Vec<f32>) -> Result<Tensor, LoadError> {
+        let count = values.len();
+        let uploaded = Tensor::from_vec(values, count, &self.device);
+        uploaded.map_err(|error| failed("uploading a norm")(error).into())
+    }
+
+    fn turns(&self, rope: &Rope, positions: usize) -> Result<Angles, DeviceError> {
+        let frequencies = rope.frequencies();
+        let magnitude = rope.magnitude() as f32;
+        let table = |function: fn(f64) -> f64| {
+            let angles = (0..positions)
+                .flat_map(|position| frequencies.iter().map(move |frequency| f64::from(position as f32 * frequency)));
+            let values: Vec<f32> = angles.map(|angle| function(angle) as f32 * magnitude).collect();
+            self.upload(&values, positions, frequencies.len()).map_err(failed("uploading angles"))
+        };
+        Ok(Angles { cosines: table(libm::cos)?, sines: table(libm::sin)? })
+    }
+
+    fn memory(&self, config: &ModelConfig, room: Room) -> Result<Vec<DeviceMemory>, DeviceError> {
+        let layer = |mixer: &Mixer| match mixer {
+            Mixer::Attention(attention) => {
+                let shape = (room.pages * PAGE_TOKENS, attention.key_heads * attention.head_size);
+                let pages = || Tensor::zeros(shape, DType::F32, &self.device).map_err(failed("making room for pages"));
+                Ok(DeviceMemory::Pages { keys: pages()?, values: pages()? })
+            }
+            Mixer::DeltaNet(net) => Ok(DeviceMemory::States((0..room.states).map(|_| State::new(net)).collect())),
+        };
+        config.layers.iter().map(|each| layer(&each.mixer)).collect()
+    }
+
+    fn bytes(linear: &DeviceLinear) -> usize {
+        linear.matrix.elem_count() * linear.matrix.dtype().size_in_bytes()
+    }
+
+    fn embed(&self, table: &DeviceLinear, tokens: &[u32], scale: f32, out: &mut Activations) -> Done {
+        let build = || {
+            let rows = table.matrix.index_select(&self.indices(tokens)?, 0)?.to_dtype(DType::F32)?;
+            if scale == 1.0 { Ok(rows) } else { rows * f64::from(scale) }
+        };
+        out.0 = Some(build().map_err(failed("embedding"))?);
+        Ok(())
+    }
+
+    fn project(&self, x: &Activations, layers: &mut [(&DeviceLinear, &mut Activations)]) -> Done {
+        for (linear, out) in layers {
+            out.0 = Some(self.product(x.tensor(), linear).map_err(failed("a linear layer"))?);
+        }
+        Ok(())
+    }
+
+    fn norm(&self, x: &Activations, scale: &Tensor, epsilon: f32, out: &mut Activations) -> Done {
+        let build = || {
+            let (rows, columns) = x.tensor().dims2()?;
+            let width = scale.dim(0)?;
+            let groups = x.tensor().contiguous()?.reshape((rows * columns / width, width))?;
+            candle_nn::ops::rms_norm(&groups, scale, epsilon)?.reshape((rows, columns))
+        };
+        out.0 = Some(build().map_err(failed("a norm"))?);
+        Ok(())
+    }
+
+    fn add(&self, x: &mut Activations, y: &Activations) -> Done {
+        x.0 = Some((x.tensor() + y.tensor()).map_err(failed("an addition"))?);
+        Ok(())
+    }
+
+    fn gate(&self, gate: Gate, x: &mut Activations, y: &Activations) -> Done {
+        let build = || {
+            let gated = match gate {
+                Gate::Unit(Activation::Silu) => x.tensor().silu()?,
+                Gate::Unit(Activation::GeluTanh) => x.tensor().gelu()?,
+                Gate::Sigmoid => candle_nn::ops::sigmoid(x.tensor())?,
+            };
+            gated * y.tensor()
+        };
+        x.0 = Some(build().map_err(failed("a gate"))?);
+        Ok(())
+    }
+
+    fn turn(&self, turns: &Angles, step: &Step, head_size: usize, x: &mut Activations) -> Done {
+        let build = || {
+            let positions = self.indices(&step.positions)?;
+            let (cosines, sines) =
+                (turns.cosines.index_select(&positions, 0)?, turns.sines.index_select(&positions, 0)?);
+            turn(x.tensor(), &cosines, &sines, head_size)
+        };
+        x.0 = Some(build().map_err(failed("turning heads"))?);
+        Ok(())
+    }
+
+    fn attend(
+        &self,
+        attention: &Attention,
+        layer: usize,
+        memory: &mut Vec<DeviceMemory>,
+        step: &Step,
+        rows: Heads<'_, Self>,
+        out: &mut Activations,
+    ) -> Done {
+        let DeviceMemory::Pages { keys, values } = &memory[layer] else { unreachable!("an attention layer has pages") };
+        let build = || {
+            for span in &step.spans {
+                store(keys, rows.keys.tensor(), span)?;
+                store(values, rows.values.tensor(), span)?;
+            }
+            let mut tiles = Vec::new();
+            for span in &step.spans {
+                tiles.extend(self.span(attention, (keys, values), span, rows.queries.tensor())?);
+            }
+            Tensor::cat(&tiles, 0)
+        };
+        out.0 = Some(build().map_err(failed("attention"))?);
+        Ok(())
+    }
+
+    fn recur(
+        &self,
+        recurrence: &Recurrence,
+        layer: usize,
+        memory: &mut Vec<DeviceMemory>,
+        step: &Step,
+        rows: Channels<'_, Self>,
+        out: &mut Activations,
+    ) -> Done {
+        let DeviceMemory::States(states) = &mut memory[layer] else { unreachable!("a delta net has states") };
+        let (net, width) = (&recurrence.net, recurrence.net.value_width());
+        let (mixed, rates, decays) = (self.read(rows.mixed)?, self.read(rows.rates)?, self.read(rows.decays)?);
+        let mut result = vec![0.0; step.rows() * width];
+        for span in &step.spans {
+            let state = &mut states[span.state as usize];
+            if span.first == 0 {
+                state.reset();
+            }
+            for row in span.rows.clone() {
+                let inputs = Inputs {
+                    mixed: &mixed[row * net.channels()..][..net.channels()],
+                    rates: &rates[row * net.value_heads..][..net.value_heads],
+                    decays: &decays[row * net.value_heads..][..net.value_heads],
+                };
+                state.advance(recurrence, inputs, &mut result[row * width..][..width]);
+            }
+        }
+        out.0 = Some(self.upload(&result, step.rows(), width).map_err(failed("a delta net"))?);
+        Ok(())
+    }
+
+    fn gather(&self, x: &Activations, rows: &[u32], out: &mut Activations) -> Done {
+        let build = || x.tensor().index_select(&self.indices(rows)?, 0);
+        out.0 = Some(build().map_err(failed("gathering rows"))?);
+        Ok(())
+    }
+
+    fn zeros(&self, rows: usize, columns: usize, out: &mut Activations) -> Done {
+        out.0 = Some(Tensor::zeros((rows, columns), DType::F32, &self.device).map_err(failed("making zeros"))?);
+        Ok(())
+    }
+
+    fn scatter(&self, x: &mut Activations, y: &Activations, rows: &[u32], shares: &[f32]) -> Done {
+        let build = || {
+            let shares = self.upload(shares, shares.len(), 1)?;
+            x.tensor().index_add(&self.indices(rows)?, &y.tensor().broadcast_mul(&shares)?, 0)
+        };
+        x.0 = Some(build().map_err(failed("adding experts"))?);
+        Ok(())
+    }
+
+    fn read<'a>(&self, x: &'a Activations) -> Result<Cow<'a, [f32]>, DeviceError> {
+        let values = x.tensor().flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+        Ok(Cow::Owned(values.map_err(failed("reading results"))?))
+    }
+}
