@@ -4,6 +4,8 @@ mod family;
 mod fields;
 mod rope;
 mod tensors;
+#[cfg(test)]
+mod tests;
 
 pub use family::Family;
 pub use rope::{Rope, RopePrecision, RopeScaling};
