@@ -1,12 +1,13 @@
 //! Betting against a null hypothesis about a mean: a wealth that cannot grow in expectation while the null is true.
 //!
-//! The observations are differences d in [-1, 1]. Against "the mean is at most m" a strand with fraction c in (0, 1) bets
-//! lambda = c / (1 + m) and multiplies its wealth by `1 + lambda (d - m)`, which is never negative and has conditional
-//! expectation at most one under the null. Several strands share the initial wealth by a fixed prior; their sum is again a
-//! non-negative supermartingale, so by Ville's inequality it ever exceeds 1 / alpha with probability at most alpha.
+//! The observations are differences d in [-1, 1]. Against "the mean is at most m" a strand with fraction c in (0, 1)
+//! bets lambda = c / (1 + m) and multiplies its wealth by `1 + lambda (d - m)`, which is never negative and has
+//! conditional expectation at most one under the null. Several strands share the initial wealth by a fixed prior; their
+//! sum is again a non-negative supermartingale, so by Ville's inequality it ever exceeds 1 / alpha with probability at
+//! most alpha.
 //!
-//! Wealth is kept as products, not as sums of logarithms: multiplication is exact to the last bit on every machine and ten
-//! times cheaper. A common power of two is taken out when it would leave the range of a double.
+//! Wealth is kept as products, not as sums of logarithms: multiplication is exact to the last bit on every machine and
+//! ten times cheaper. A common power of two is taken out when it would leave the range of a double.
 
 /// Number of strands, each with its own betting fraction.
 pub const STRANDS: usize = 8;
@@ -14,8 +15,8 @@ pub const STRANDS: usize = 8;
 /// The betting fractions, as shares of the largest bet that cannot go broke.
 pub const FRACTIONS: [f64; STRANDS] = [0.04, 0.09, 0.17, 0.27, 0.4, 0.56, 0.74, 0.92];
 
-/// How the initial wealth is shared by the strands of a test that must reject at a small alpha: most of it on the bets that suit gains
-/// of 0.03 to 0.15 at the spread of binary scores.
+/// How the initial wealth is shared by the strands of a test that must reject at a small alpha: most of it on the bets
+/// that suit gains of 0.03 to 0.15 at the spread of binary scores.
 pub const PRIOR: [f64; STRANDS] = [0.02, 0.05, 0.12, 0.24, 0.28, 0.19, 0.08, 0.02];
 
 /// How it is shared where a small shortfall shall be noticed soon: smaller bets.

@@ -20,7 +20,8 @@ pub struct ClusteredMean {
     pub observations: usize,
 }
 
-/// The mean and its error (the sandwich estimate with the factor G / (G - 1) for G clusters); none without observations.
+/// The mean and its error (the sandwich estimate with the factor G / (G - 1) for G clusters); none without
+/// observations.
 ///
 /// Each slice is one cluster. Observations of a cluster may depend on each other in any way.
 pub fn clustered_mean(clusters: &[&[f64]]) -> Option<ClusteredMean> {
@@ -38,8 +39,8 @@ pub fn clustered_mean(clusters: &[&[f64]]) -> Option<ClusteredMean> {
     Some(ClusteredMean { mean, standard_error, clusters: count, observations })
 }
 
-/// An interval for the mean of differences in [-1, 1] that covers it at every number of observations at once: the means that no bet
-/// has refuted, each side at `(1 - coverage) / 2`.
+/// An interval for the mean of differences in [-1, 1] that covers it at every number of observations at once: the means
+/// that no bet has refuted, each side at `(1 - coverage) / 2`.
 ///
 /// `counts` are distinct differences with how often each was seen: the bets do not depend on the order.
 pub fn confidence_sequence(counts: &[(f64, usize)], coverage: f64) -> (f64, f64) {

@@ -39,7 +39,8 @@ fn because(decision: &Decision, names: &dyn Names) -> String {
             let worst = extreme(decision, |left, right| left < right);
             let best = extreme(decision, |left, right| left > right);
             format!(
-                "it is worse nowhere (its least gain is {}) and better {} (odds of at least {} to 1 against \"nowhere better\"; {} were needed)",
+                "it is worse nowhere (its least gain is {}) and better {} (odds of at least {} to 1 against \"nowhere better\"; \
+                 {} were needed)",
                 at(worst),
                 at(best),
                 odds(decision.superiority_log_e),
@@ -47,7 +48,8 @@ fn because(decision: &Decision, names: &dyn Names) -> String {
             )
         }
         Reason::Futile => format!(
-            "{challenger} gains {} on average, too little to go on (odds of {} to 1 against a gain worth the tasks; {} were needed)",
+            "{challenger} gains {} on average, too little to go on (odds of {} to 1 against a gain worth the tasks; {} were \
+             needed)",
             signed(average(decision)),
             odds(decision.futility_log_e),
             odds(decision.needed_futility_log_e),
@@ -64,7 +66,8 @@ fn because(decision: &Decision, names: &dyn Names) -> String {
             odds(decision.needed_log_e),
         ),
         Reason::NowhereBetter => format!(
-            "{challenger} is worse nowhere, but the budget was spent with odds of {} to 1 that it is better anywhere, where {} were needed",
+            "{challenger} is worse nowhere, but the budget was spent with odds of {} to 1 that it is better anywhere, where {} \
+             were needed",
             odds(decision.superiority_log_e),
             odds(decision.needed_log_e),
         ),

@@ -1,8 +1,8 @@
 //! Who wins, and why: screens, duels, mechanisms, weights and consensus, without I/O, clock or randomness of its own.
 //!
-//! Everything here is a function of its arguments: the same scores give the same decision, to the bit, on every machine.
-//! (Logarithms and exponentials come from the `libm` crate, because those of the platform differ between platforms.)
-//! Environments and entries are indices; names belong to the caller.
+//! Everything here is a function of its arguments: the same scores give the same decision, to the bit, on every
+//! machine. (Logarithms and exponentials come from the `libm` crate, because those of the platform differ between
+//! platforms.) Environments and entries are indices; names belong to the caller.
 #![forbid(unsafe_code)]
 
 pub mod consensus;

@@ -1,23 +1,23 @@
 //! How one reign's alpha is spent over any number of challengers.
 //!
-//! **The promise.** The chance that *any* challenger that is not better ever dethrones the champion of a reign is at most
-//! alpha, however many hotkeys enter and whatever they do with each other.
+//! **The promise.** The chance that *any* challenger that is not better ever dethrones the champion of a reign is at
+//! most alpha, however many hotkeys enter and whatever they do with each other.
 //!
-//! **Why.** Challenger number k of the reign is tested at `alpha_k = alpha * gamma_k` and the gammas sum to one. A challenger
-//! that is not better wins its duel with probability at most `alpha_k` (see [`crate::duel`]). The union bound adds these
-//! up to at most alpha. It needs no independence: copies of one another, a shared champion and shared tasks are all
-//! covered, so the champion's rollouts can be made once a window.
+//! **Why.** Challenger number k of the reign is tested at `alpha_k = alpha * gamma_k` and the gammas sum to one. A
+//! challenger that is not better wins its duel with probability at most `alpha_k` (see [`crate::duel`]). The union
+//! bound adds these up to at most alpha. It needs no independence: copies of one another, a shared champion and shared
+//! tasks are all covered, so the champion's rollouts can be made once a window.
 //!
-//! **What it assumes.** (1) The number k of a challenger is fixed before any of its scores is seen, by order of commitment.
-//! (2) An entry was committed before the randomness existed from which its tasks are derived; otherwise "not better" would
-//! have to mean on these tasks. (3) Given the past, the next task of an environment is a fresh draw, so that a model
-//! that is not better has an expected difference at or below the bound that is bet against. (4) A score's absence is never the challenger's choice,
-//! or counts against it.
+//! **What it assumes.** (1) The number k of a challenger is fixed before any of its scores is seen, by order of
+//! commitment. (2) An entry was committed before the randomness existed from which its tasks are derived; otherwise
+//! "not better" would have to mean on these tasks. (3) Given the past, the next task of an environment is a fresh draw,
+//! so that a model that is not better has an expected difference at or below the bound that is bet against. (4) A
+//! score's absence is never the challenger's choice, or counts against it.
 //!
-//! **The gammas.** `gamma_k = h(k-1) - h(k)` with `h(k) = 1 / (1 + ln(1 + k))`. The sum telescopes to one without any constant to
-//! trust; the tail 1 / (k ln^2 k) is about as slow as a summable sequence can be. The first challenger gets 41% of alpha, the tenth 0.8%, the 256th
-//! 0.009%: since the tasks needed grow with the logarithm of 1 / alpha, the 256th needs about two and a half times as many as the first, and
-//! 15% of alpha are left for those after it.
+//! **The gammas.** `gamma_k = h(k-1) - h(k)` with `h(k) = 1 / (1 + ln(1 + k))`. The sum telescopes to one without any
+//! constant to trust; the tail 1 / (k ln^2 k) is about as slow as a summable sequence can be. The first challenger gets
+//! 41% of alpha, the tenth 0.8%, the 256th 0.009%: since the tasks needed grow with the logarithm of 1 / alpha, the
+//! 256th needs about two and a half times as many as the first, and 15% of alpha are left for those after it.
 //!
 //! **What is spent.**
 //!

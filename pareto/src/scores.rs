@@ -66,7 +66,8 @@ impl Pair {
 
 /// All pairs of a duel: `environments[e][t]` is the t-th task of environment e, in task order.
 ///
-/// A list is a prefix of the task order: it ends before the first task that is still open, so that completion order never matters.
+/// A list is a prefix of the task order: it ends before the first task that is still open, so that completion order
+/// never matters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PairedScores {
     /// One list of pairs for each environment.

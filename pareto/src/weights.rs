@@ -45,8 +45,8 @@ pub enum WeightError {
 
 /// Weights that sum to one, ascending by uid, each uid once.
 ///
-/// `champions` are uids, the latest first; one that appears again later in the list, or is uid 0, simply adds up. Without
-/// any champion everything is burned: uid 0 gets it all.
+/// `champions` are uids, the latest first; one that appears again later in the list, or is uid 0, simply adds up.
+/// Without any champion everything is burned: uid 0 gets it all.
 pub fn winner_takes_all(champions: &[u16], settings: &WeightSettings) -> Result<Vec<(u16, f64)>, WeightError> {
     let setting = |name, value: f64, allowed, holds: bool| {
         if holds { Ok(()) } else { Err(WeightError::Setting { name, value, allowed }) }

@@ -1,4 +1,5 @@
-//! The promise under the promises: under the null no wealth grows in expectation, and it is the same to the bit everywhere.
+//! The promise under the promises: under the null no wealth grows in expectation, and it is the same to the bit
+//! everywhere.
 
 use pareto::eprocess::{Bets, CAREFUL_PRIOR, EProcess, Null, PRIOR, STRANDS};
 use pareto::lab::{LabSettings, Random};
@@ -14,7 +15,8 @@ fn distributions(mean: f64) -> Vec<Vec<(f64, f64)>> {
     vec![two(-1.0, 1.0), two(-1.0, 0.5), two(-0.4, 1.0), with_ties(0.2), with_ties(0.8)]
 }
 
-/// Expected wealth after `left` more differences, over every sequence there is; checks at each step that it does not grow.
+/// Expected wealth after `left` more differences, over every sequence there is; checks at each step that it does not
+/// grow.
 fn expected(process: &EProcess, bets: &Bets, distribution: &[(f64, f64)], left: usize) -> f64 {
     if left == 0 {
         return process.value();

@@ -4,6 +4,7 @@ use pareto::mechanisms::{Field, FieldEntry, FourStage, Mechanism, Powerset, Ruli
 use pareto::weights::{WeightSettings, to_u16, winner_takes_all};
 use pareto::{Duel, DuelSettings, PairedScores, duel};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 /// Settings under which small fields have winners often enough to be worth testing.
 fn eager() -> Sequential {
@@ -65,7 +66,7 @@ fn rule(mechanism: &dyn Mechanism, field: &Field) -> Ruling {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn weights_are_shares_of_one(field in field()) {
@@ -137,8 +138,7 @@ proptest! {
 
     #[test]
     fn a_duel_decided_stays_decided_whatever_comes_after(field in field(), cut in 0_usize..40) {
-        prop_assume!(field.entries.len() >= 2);
-        let whole = field.paired(0, 1);
+        let whole = field.paired(0, field.entries.len() - 1);
         let part = PairedScores {
             environments: whole.environments.iter().map(|pairs| pairs[..cut.min(pairs.len())].to_vec()).collect(),
         };
@@ -153,8 +153,7 @@ proptest! {
 
     #[test]
     fn the_order_of_arrival_leaves_no_trace(field in field(), arrivals in prop::collection::vec(0_usize..3, 0..120)) {
-        prop_assume!(field.entries.len() >= 2);
-        let scores = field.paired(0, 1);
+        let scores = field.paired(0, field.entries.len() - 1);
         let settings = eager().duel;
         let mut arriving = Duel::new(field.environments, &settings, 0.01).expect("valid");
         let rest = (0..field.environments).flat_map(|environment| std::iter::repeat_n(environment, 40));

@@ -15,8 +15,8 @@ use crate::problem::Problem;
 /// The state of the chain, and who differs.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The state of the chain as JSON: `{"epoch": {...}, "uid": 3, "weights": [[uid, weight], ...]}`. Without `weights` those of
-    /// the epoch hold.
+    /// The state of the chain as JSON: `{"epoch": {...}, "uid": 3, "weights": [[uid, weight], ...]}`. Without `weights`
+    /// those of the epoch hold.
     file: PathBuf,
     /// The validator whose weights differ, if the file does not say.
     #[arg(long)]
@@ -175,7 +175,8 @@ fn price(answer: &Answer) -> String {
         None => String::new(),
     };
     format!(
-        "Differing for {} of {} epochs costs uid {} {} of its dividends, against setting the weights of uid {}{recovery}.",
+        "Differing for {} of {} epochs costs uid {} {} of its dividends, against setting the weights of uid \
+         {}{recovery}.",
         answer.differs.min(answer.epochs.len()),
         answer.epochs.len(),
         answer.uid,

@@ -34,7 +34,8 @@ pub(super) struct Arguments {
     /// Margin in standard errors instead of a share of the errors, for `four_stage`.
     #[arg(long)]
     standard_errors: Option<f64>,
-    /// The cases as JSON: duels for `sequential` and `window`, fields for `four-stage` and `powerset`, epochs for `yuma`.
+    /// The cases as JSON: duels for `sequential` and `window`, fields for `four-stage` and `powerset`, epochs for
+    /// `yuma`.
     file: PathBuf,
 }
 

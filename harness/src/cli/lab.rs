@@ -216,7 +216,8 @@ fn page(lab: &Lab) -> Page {
     Page {
         title: "What wins under which rule".to_owned(),
         lead: format!(
-            "{} environments, champion's means {:?}, {} trials a cell, seed {}. The sequential duel pairs tasks (correlation {}) \
+            "{} environments, champion's means {:?}, {} trials a cell, seed {}. The sequential duel pairs tasks \
+             (correlation {}) \
              and spends an alpha of {} on the whole reign; the public rules compare {:?} tasks.",
             settings.means.len(),
             settings.means,

@@ -51,8 +51,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
 
 fn promise(planned: &Planned) -> String {
     format!(
-        "The chance that any challenger of the reign that is not better ever wins is at most {}; for the next challenger alone \
-         it is at most {}.",
+        "The chance that any challenger of the reign that is not better ever wins is at most {}; for the \
+         next challenger alone it is at most {}.",
         share(planned.plan.false_dethrone_bound),
         share(planned.plan.next_challenger_bound)
     )
@@ -120,7 +120,8 @@ fn page(planned: &Planned) -> Page {
     Page {
         title: "What a duel will take".to_owned(),
         lead: format!(
-            "{} environments, champion's means {:?}, correlation {}, alpha {} for the reign, {} challengers before, budget of {} tasks \
+            "{} environments, champion's means {:?}, correlation {}, alpha {} for the reign, {} challengers \
+             before, budget of {} tasks \
              per environment, {} simulated duels a number. {}",
             settings.means.len(),
             settings.means,
@@ -133,7 +134,9 @@ fn page(planned: &Planned) -> Page {
         ),
         figures: vec![Figure {
             title: trade.title.clone(),
-            caption: "One model is 0.10 better in one environment and equal elsewhere; the other is 0.03 worse in one and 0.10 better elsewhere. To the right, a gain in a single environment is recognised more often and sooner; a model that is a little worse in \
+            caption: "One model is 0.10 better in one environment and equal elsewhere; the other is 0.03 worse in one \
+                      and 0.10 better elsewhere. To the right, a gain in a single environment is recognised more often and sooner; a \
+                      model that is a little worse in \
                       one passes more often too, as the tolerance says it may."
                 .to_owned(),
             picture: lines(&series, &axes, &trade.title),

@@ -22,7 +22,8 @@ pub enum Reason {
     Better,
     /// The challenger's average gain is smaller than the futility margin.
     Futile,
-    /// The challenger is worse by more than the tolerance (or, in `strict` mode, not better by the margin) in an environment.
+    /// The challenger is worse by more than the tolerance (or, in `strict` mode, not better by the margin) in an
+    /// environment.
     Inferior {
         /// The environment.
         environment: usize,

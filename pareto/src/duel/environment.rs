@@ -49,7 +49,8 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Takes a pair that counts into the sums and the wealths of this environment; returns the factors of its superiority bets.
+    /// Takes a pair that counts into the sums and the wealths of this environment; returns the factors of its
+    /// superiority bets.
     #[inline]
     pub(super) fn count(&mut self, pair: CountedPair, bets: &DuelBets) -> [f64; STRANDS] {
         let difference = pair.difference();

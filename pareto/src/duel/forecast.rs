@@ -18,7 +18,8 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Further tasks per environment until the challenger would win, or `None` if not within the budget or dismissed before.
+    /// Further tasks per environment until the challenger would win, or `None` if not within the budget or dismissed
+    /// before.
     pub fn dethroning(&self) -> Option<usize> {
         let mut most = self.superiority?;
         for tasks in &self.environments {

@@ -194,8 +194,8 @@ impl Duel {
 
     /// Goes on for as many rounds as the pairs last.
     ///
-    /// A round is read only when all its pairs are there, environment after environment: the order of arrival leaves no trace, not
-    /// even in the last bit.
+    /// A round is read only when all its pairs are there, environment after environment: the order of arrival leaves no
+    /// trace, not even in the last bit.
     fn advance(&mut self) {
         while self.missing == 0 && self.end.is_none() {
             for environment in 0..self.environments.len() {
@@ -263,8 +263,8 @@ impl Duel {
 
     /// Opens the environments of the next round, or says why there is none.
     ///
-    /// Until "nowhere better" is rejected every environment is open, since any of them may still be the one that is better;
-    /// from then on only those that have not settled.
+    /// Until "nowhere better" is rejected every environment is open, since any of them may still be the one that is
+    /// better; from then on only those that have not settled.
     fn open_round(&mut self) -> Option<Reason> {
         let every = self.superiority_settled_after.is_none() && self.settings.mode == DuelMode::Pareto;
         let open = |place: &Environment| every || place.settled_after.is_none();

@@ -25,7 +25,8 @@ pub struct DuelSettings {
     pub margin: f64,
     /// A challenger whose average gain is shown to be smaller than this is dismissed. In (0, 0.5].
     pub futility_margin: f64,
-    /// The chance at which a challenger that *is* as good as the futility margin may be dismissed all the same. In (0, 0.5].
+    /// The chance at which a challenger that *is* as good as the futility margin may be dismissed all the same. In (0,
+    /// 0.5].
     pub futility_alpha: f64,
     /// Tasks that each environment may spend on one duel.
     pub budget: usize,

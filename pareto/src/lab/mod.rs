@@ -1,7 +1,7 @@
 //! Plays attacks and honest gains against the mechanisms, by simulation: how often does what should not win win?
 //!
-//! Every trial draws from its own generator, seeded by (seed, scenario, trial), so that a table is the same whatever the number of
-//! threads. Trials run in parallel; nothing else in this crate does.
+//! Every trial draws from its own generator, seeded by (seed, scenario, trial), so that a table is the same whatever
+//! the number of threads. Trials run in parallel; nothing else in this crate does.
 
 mod limits;
 mod random;

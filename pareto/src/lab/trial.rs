@@ -19,7 +19,8 @@ pub(super) struct Trial {
     pub(super) tasks: f64,
 }
 
-/// The challengers of a scenario one after the other, each at the alpha of its number, all against the same champion's answers.
+/// The challengers of a scenario one after the other, each at the alpha of its number, all against the same champion's
+/// answers.
 pub(super) fn sequential(
     scenario: &Scenario,
     world: &World,

@@ -4,9 +4,10 @@ use crate::lab::random::Random;
 
 /// The mean and the correlation of outcomes.
 ///
-/// Every item carries a difficulty u, uniform in [0, 1). A model of mean p answers by the item (right if u < p) with probability
-/// sqrt(correlation), and by luck of its own otherwise. Two models of equal mean then agree with exactly that correlation, any
-/// number of models on the same items, and pairing takes out exactly what the items have in common.
+/// Every item carries a difficulty u, uniform in [0, 1). A model of mean p answers by the item (right if u < p) with
+/// probability sqrt(correlation), and by luck of its own otherwise. Two models of equal mean then agree with exactly
+/// that correlation, any number of models on the same items, and pairing takes out exactly what the items have in
+/// common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct World {
     /// The champion's mean in each environment.

@@ -10,10 +10,11 @@ pub struct FieldEntry {
     pub committed: u64,
     /// Order within the block.
     pub position: u32,
-    /// The number under which it challenges in this reign, from 1: given once, by order of commitment, and never given again, so that
-    /// leaving a loser out changes nobody's share of alpha.
+    /// The number under which it challenges in this reign, from 1: given once, by order of commitment, and never given
+    /// again, so that leaving a loser out changes nobody's share of alpha.
     pub number: u64,
-    /// `scores[e][t]` on the t-th task of environment e, the same tasks for all entries; `None` is a score that could not be had.
+    /// `scores[e][t]` on the t-th task of environment e, the same tasks for all entries; `None` is a score that could
+    /// not be had.
     pub scores: Vec<Vec<Option<f64>>>,
 }
 

@@ -1,4 +1,5 @@
-//! The public rule of December 2025: a Pareto filter and a ranking in every subset of environments, larger subsets weighing more.
+//! The public rule of December 2025: a Pareto filter and a ranking in every subset of environments, larger subsets
+//! weighing more.
 
 use crate::mechanisms::field::{Field, FieldError, Mechanism, Ruling, Standing};
 use crate::mechanisms::rivals::{Rivals, few_enough};
@@ -99,7 +100,7 @@ impl FourStage {
             }
             layer_weight *= self.layer_factor;
         }
-        self.finish(weights)
+        self.finish(weights, rivals.by_commitment())
     }
 
     /// Shares one subset's weight by rank among the entries that nobody dominates.
@@ -125,24 +126,25 @@ impl FourStage {
     }
 
     /// Drops small weights, normalises, and drops again what has become small, to be burned.
-    fn finish(&self, mut weights: Vec<f64>) -> (Vec<f64>, f64) {
+    ///
+    /// Sums go by commitment, so that the order in which entries are given does not change a bit.
+    fn finish(&self, mut weights: Vec<f64>, order: &[usize]) -> (Vec<f64>, f64) {
         let mut total = 0.0;
-        for weight in &mut weights {
-            if *weight < self.min_weight {
-                *weight = 0.0;
+        for entry in order {
+            if weights[*entry] < self.min_weight {
+                weights[*entry] = 0.0;
             }
-            total += *weight;
+            total += weights[*entry];
         }
         if total <= 0.0 {
             return (weights, 1.0);
         }
         let mut burned = 0.0;
-        for weight in &mut weights {
-            *weight /= total;
-            if *weight < self.min_weight {
-                burned += *weight;
-                *weight = 0.0;
-            }
+        for entry in order {
+            let weight = weights[*entry] / total;
+            let kept = weight >= self.min_weight;
+            weights[*entry] = if kept { weight } else { 0.0 };
+            burned += if kept { 0.0 } else { weight };
         }
         (weights, burned)
     }

@@ -2,10 +2,10 @@
 //!
 //! | name | who gets weight | a copy of the champion |
 //! |---|---|---|
-//! | [`Sequential`] | the first entry proved better than the champion, else the champion | wins with probability at most alpha, all copies together |
-//! | [`Window`] | the first entry that exceeds a margin in enough environments, else the champion | wins 7-15% of the time, each |
-//! | [`FourStage`] | all that survive a Pareto filter in some subset of environments | rarely wins alone; a decoy changes everybody's weight |
-//! | [`Powerset`] | the winners of subsets of environments | as above |
+//! | [`Sequential`] | the first entry proved better than the champion, else the champion | all copies: at most alpha |
+//! | [`Window`] | the first entry that exceeds a margin in enough environments, else the champion | each: 7-15% |
+//! | [`FourStage`] | all that survive a Pareto filter in some subset of environments | each: 0.05%; decoys count |
+//! | [`Powerset`] | the winners of subsets of environments | each: 9%; decoys count |
 
 mod field;
 mod four_stage;

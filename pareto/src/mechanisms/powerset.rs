@@ -1,12 +1,14 @@
-//! The public rule of 2025's beginning: the winner of every subset of environments gets points that double with its size.
+//! The public rule of 2025's beginning: the winner of every subset of environments gets points that double with its
+//! size.
 
 use crate::mechanisms::field::{Field, FieldError, Mechanism, Ruling, Standing};
 use crate::mechanisms::rivals::{Rivals, few_enough};
 
 /// Points 2^|S| for the winner of every subset S of the environments; weights are shares of all points won.
 ///
-/// An entry wins a subset when it beats every other entry that takes part in it. The later of two beats the earlier when it
-/// exceeds it by more than the margin in every environment of the subset; the earlier beats the later when that happens in none.
+/// An entry wins a subset when it beats every other entry that takes part in it. The later of two beats the earlier
+/// when it exceeds it by more than the margin in every environment of the subset; the earlier beats the later when that
+/// happens in none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Powerset {
     /// By how much a later entry's mean must exceed an earlier one's.

@@ -5,7 +5,8 @@ use crate::mechanisms::field::{FieldError, Standing};
 /// More environments would have more subsets than anybody can rule on.
 const MOST_ENVIRONMENTS: usize = 20;
 
-/// Every pair of entries, the earlier first, with the environments in which the later exceeds the earlier, one bit each.
+/// Every pair of entries, the earlier first, with the environments in which the later exceeds the earlier, one bit
+/// each.
 #[derive(Clone, Debug)]
 pub(super) struct Rivals {
     /// Entries by commitment, the earliest first.
@@ -48,6 +49,11 @@ impl Rivals {
         Self { order, valid, exceeds: pairs }
     }
 
+    /// Entries by commitment, the earliest first.
+    pub(super) fn by_commitment(&self) -> &[usize] {
+        &self.order
+    }
+
     /// Places, by commitment, of the entries that take part in all of a subset.
     fn present(&self, subset: u32) -> Vec<usize> {
         (0..self.order.len()).filter(|place| self.valid[*place] & subset == subset).collect()
@@ -59,7 +65,8 @@ impl Rivals {
 
     /// Entries that take part in all of a subset and that nobody dominates there, by commitment.
     ///
-    /// The later of two dominates when it exceeds the earlier everywhere in the subset, the earlier when that happens nowhere.
+    /// The later of two dominates when it exceeds the earlier everywhere in the subset, the earlier when that happens
+    /// nowhere.
     pub(super) fn undominated(&self, subset: u32) -> Vec<usize> {
         let present = self.present(subset);
         let mut dominated = vec![false; self.order.len()];

@@ -1,4 +1,5 @@
-//! The public rule of 2026: better by a fixed margin in some environments, not much worse in the others, on unpaired means.
+//! The public rule of 2026: better by a fixed margin in some environments, not much worse in the others, on unpaired
+//! means.
 
 use serde::{Deserialize, Serialize};
 

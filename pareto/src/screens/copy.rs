@@ -1,8 +1,9 @@
 //! Recognises a model that was published before: same files, same tensors, near tensors, permuted or rescaled twins.
 //!
-//! Everybody's model is near the public base, so being alike says nothing by itself. Where a print of the base is given, a distance is
-//! taken relative to what the *less changed* of the two models added to the base (its task vector); without one it is taken relative to
-//! the tensors themselves, against a far stricter threshold. The earlier commitment is the original, the later one the copy.
+//! Everybody's model is near the public base, so being alike says nothing by itself. Where a print of the base is
+//! given, a distance is taken relative to what the *less changed* of the two models added to the base (its task
+//! vector); without one it is taken relative to the tensors themselves, against a far stricter threshold. The earlier
+//! commitment is the original, the later one the copy.
 
 use std::collections::BTreeMap;
 
@@ -42,9 +43,11 @@ pub struct TensorPrint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CopySettings {
-    /// Distance of the tensors, relative to the smaller task vector. The default takes a change of a twentieth of the tuning for noise.
+    /// Distance of the tensors, relative to the smaller task vector. The default takes a change of a twentieth of the
+    /// tuning for noise.
     pub near_to_task_vector: f64,
-    /// Distance of the tensors, relative to the tensors, where no base is given. The default is twice the error of a cast to bf16.
+    /// Distance of the tensors, relative to the tensors, where no base is given. The default is twice the error of a
+    /// cast to bf16.
     pub near_without_base: f64,
     /// Distance of the spectra, relative to the smaller change of the spectra from the base.
     pub twin_to_task_vector: f64,
@@ -69,8 +72,8 @@ impl Default for CopySettings {
 
 /// Finds the entries that repeat an earlier one; at most one finding an entry, ascending by entry.
 ///
-/// Of several originals the most certain kind counts, then the earliest. An entry that is a copy itself is an original to
-/// those after it, so that no chain of small steps leads away from the first.
+/// Of several originals the most certain kind counts, then the earliest. An entry that is a copy itself is an original
+/// to those after it, so that no chain of small steps leads away from the first.
 pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &CopySettings) -> Vec<Finding> {
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|entry| (entries[*entry].committed, entries[*entry].position, *entry));
@@ -194,8 +197,8 @@ fn matched_groups<'p, 'a>(
         .collect()
 }
 
-/// Euclidean distance of a part of two prints, each tensor with its nearest of the same shape; infinite as soon as it is above the
-/// limit, `None` when the layouts differ.
+/// Euclidean distance of a part of two prints, each tensor with its nearest of the same shape; infinite as soon as it
+/// is above the limit, `None` when the layouts differ.
 fn distance(one: &Prepared<'_>, two: &Prepared<'_>, part: Part, limit: f64) -> Option<f64> {
     let mut sum = 0.0;
     for (left, right) in matched_groups(one, two)? {
