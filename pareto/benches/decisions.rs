@@ -1,14 +1,37 @@
 //! How fast decisions are: pairs through a duel, a whole field to weights, an epoch of the chain.
+//!
+//! Prints the best and the median of several runs; on a busy machine only the best says something. No benchmark library:
+//! the tests of this crate, which build whatever a benchmark needs, shall be built and run within a minute.
 
-use divan::Bencher;
-use divan::counter::ItemsCount;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
 use pareto::consensus::{Epoch, run_epoch};
 use pareto::lab::{LabSettings, Random, Rule, Scenario, play_rule};
 use pareto::mechanisms::{Field, FieldEntry, FourStage, Mechanism, Sequential, Window};
 use pareto::{Duel, DuelSettings, Pair};
 
 fn main() {
-    divan::main();
+    pairs_through_a_duel();
+    fields_to_weights();
+    epoch_of_256_uids();
+    lab_of_256_copies();
+}
+
+/// Runs something several times and prints the best and the median time, and the rate of the best.
+fn measure<T>(name: &str, runs: usize, items: usize, mut run: impl FnMut() -> T) {
+    let mut times: Vec<Duration> = (0..runs)
+        .map(|_| {
+            #[expect(clippy::disallowed_methods, reason = "a benchmark measures time and decides nothing")]
+            let start = Instant::now();
+            black_box(run());
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    let milliseconds = |time: Duration| 1e3 * time.as_secs_f64();
+    let (best, median) = (milliseconds(times[0]), milliseconds(times[runs / 2]));
+    println!("{name:55} best {best:8.2} ms  median {median:8.2} ms  {:10.3e} a second", 1e3 * items as f64 / best);
 }
 
 /// A champion and near copies on shared tasks.
@@ -35,13 +58,12 @@ fn field(entries: usize, environments: usize, tasks: usize) -> Field {
 }
 
 /// A duel that nothing ends: every pair is read by every test.
-#[divan::bench]
-fn pairs_through_a_duel(bencher: Bencher) {
+fn pairs_through_a_duel() {
     let settings = DuelSettings { budget: usize::MAX, futility_alpha: 1e-60, ..DuelSettings::default() };
     let mut random = Random::new(7, &[]);
     let mut score = || if random.uniform() < 0.5 { 1.0 } else { 0.0 };
-    let pairs: Vec<Pair> = (0..100_000).map(|_| Pair::new(score(), score())).collect();
-    bencher.counter(ItemsCount::new(pairs.len())).bench_local(|| {
+    let pairs: Vec<Pair> = (0..200_000).map(|_| Pair::new(score(), score())).collect();
+    measure("pairs through a duel in 4 environments", 25, pairs.len(), || {
         let mut duel = Duel::new(4, &settings, 1e-50).expect("valid");
         for (place, pair) in pairs.iter().enumerate() {
             duel.push(place % 4, *pair).expect("valid");
@@ -50,26 +72,24 @@ fn pairs_through_a_duel(bencher: Bencher) {
     });
 }
 
-#[divan::bench(args = ["sequential", "window", "four_stage"])]
-fn field_of_256_entries_8_environments_1000_tasks(bencher: Bencher, name: &str) {
+fn fields_to_weights() {
     let field = field(256, 8, 1_000);
-    let mechanism: Box<dyn Mechanism> = match name {
-        "sequential" => Box::new(Sequential::default()),
-        "window" => Box::new(Window::default()),
-        _ => Box::new(FourStage::default()),
-    };
-    bencher.bench_local(|| mechanism.rule(&field).expect("valid"));
+    let mechanisms: [&dyn Mechanism; 3] = [&Sequential::default(), &Window::default(), &FourStage::default()];
+    for mechanism in mechanisms {
+        let name = format!("256 entries x 8 environments x 1000 tasks, {}", mechanism.name());
+        measure(&name, 25, 1, || mechanism.rule(&field).expect("valid"));
+    }
 }
 
-#[divan::bench(sample_count = 3)]
-fn lab_256_copies_20_trials() {
+fn lab_of_256_copies() {
     let scenario = Scenario { challengers: 256, ..Scenario::plain("copies", false, &[0.0]) };
     let settings = LabSettings { trials: 20, ..LabSettings::default() };
-    divan::black_box(play_rule(&scenario, Rule::Sequential, &settings, &|| ()).expect("valid"));
+    measure("lab: trials of 256 copies, sequential", 3, settings.trials, || {
+        play_rule(&scenario, Rule::Sequential, &settings, &|| ()).expect("valid")
+    });
 }
 
-#[divan::bench]
-fn epoch_of_256_uids_64_validators(bencher: Bencher) {
+fn epoch_of_256_uids() {
     let mut random = Random::new(8, &[]);
     let mut row = |row: usize| -> Vec<(u16, u16)> {
         if row >= 64 { Vec::new() } else { (64..256).map(|uid| (uid, (random.uniform() * 65_535.0) as u16)).collect() }
@@ -96,5 +116,5 @@ fn epoch_of_256_uids_64_validators(bencher: Bencher) {
         bonds,
         owner: None,
     };
-    bencher.bench_local(|| run_epoch(&epoch).expect("valid"));
+    measure("an epoch of 256 uids, 64 of them validators", 25, 1, || run_epoch(&epoch).expect("valid"));
 }
