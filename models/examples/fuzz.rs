@@ -7,6 +7,8 @@ mod targets;
 
 use std::{
     fs,
+    panic::catch_unwind,
+    process::exit,
     time::{Duration, Instant},
 };
 
@@ -19,17 +21,18 @@ fn main() {
         let seeds = (target.seeds)();
         let mut random = mutate::Random::new(target.name);
         let (start, mut rounds, mut slowest) = (Instant::now(), 0u64, Duration::ZERO);
-        // What makes a reader panic is on disk afterwards.
-        let kept = std::env::temp_dir().join(format!("fuzz-{}", target.name));
-        while start.elapsed() < Duration::from_secs(seconds) {
+        while rounds < target.rounds as u64 || start.elapsed() < Duration::from_secs(seconds) {
             let bytes = mutate::mutate(&seeds, &mut random);
-            fs::write(&kept, &bytes).expect("the temporary folder can be written");
             let began = Instant::now();
-            (target.read)(&bytes);
+            if catch_unwind(|| (target.read)(&bytes)).is_err() {
+                let kept = std::env::temp_dir().join(format!("fuzz-{}-{rounds}", target.name));
+                fs::write(&kept, &bytes).expect("the temporary folder can be written");
+                println!("{}: file {rounds} made it panic and is kept as {}", target.name, kept.display());
+                exit(1);
+            }
             slowest = slowest.max(began.elapsed());
             rounds += 1;
         }
-        fs::remove_file(&kept).expect("it was written just now");
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("").replace(char::is_whitespace, "");
         println!("{}: {rounds} files, none made it panic; the slowest took {slowest:?}; {peak}", target.name);

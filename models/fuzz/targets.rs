@@ -14,15 +14,15 @@ use models::{
 use serde_json::json;
 
 /// One reader.
-pub struct Target {
-    pub name: &'static str,
-    /// Spoiled files in the ordinary tests.
-    pub rounds: usize,
-    pub seeds: fn() -> Vec<Vec<u8>>,
-    pub read: fn(&[u8]),
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    /// Spoiled files, at least.
+    pub(crate) rounds: usize,
+    pub(crate) seeds: fn() -> Vec<Vec<u8>>,
+    pub(crate) read: fn(&[u8]),
 }
 
-pub const TARGETS: &[Target] = &[
+pub(crate) const TARGETS: &[Target] = &[
     Target {
         name: "safetensors",
         rounds: 4000,
@@ -54,7 +54,7 @@ const SAMPLE: &str = "Hello  wörld, it's 12345\n\n\t<s>\u{1F1EE}\u{1F1F9} a\u{3
 
 fn fixtures(file: &str) -> Vec<Vec<u8>> {
     let golden = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/golden"));
-    FAMILIES.iter().map(|family| std::fs::read(golden.join(family).join(file)).unwrap()).collect()
+    FAMILIES.iter().map(|family| std::fs::read(golden.join(family).join(file)).expect("the fixture is there")).collect()
 }
 
 fn safetensors_seeds() -> Vec<Vec<u8>> {
@@ -162,7 +162,7 @@ fn read_gguf(bytes: &[u8]) {
 fn tokenizer_seeds() -> Vec<Vec<u8>> {
     let tokens = gguf_seeds();
     let made = tokens.iter().filter_map(|bytes| Tokenizer::from_gguf(&Content::parse("x", bytes).ok()?).ok()?);
-    made.map(|tokenizer| tokenizer.to_json().unwrap().into_bytes()).collect()
+    made.map(|tokenizer| tokenizer.to_json().expect("a tokenizer can be written").into_bytes()).collect()
 }
 
 fn read_tokenizer(bytes: &[u8]) {

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Limits, Refusal, files, files::TensorFiles, finite, shapes};
-use crate::load::{ChatTemplate, chat_files::ChatFiles, gguf::Content};
 use crate::{
     config::ModelConfig,
-    load::{Gguf, LoadError, NamedTokens, Prompter, Safetensors, TensorSource, Tokenizer, tokenizer},
+    load::{
+        ChatTemplate, Gguf, LoadError, NamedTokens, Prompter, Safetensors, TensorSource, Tokenizer,
+        chat_files::ChatFiles, gguf::Content, tokenizer,
+    },
     snapshot::Snapshot,
 };
 
@@ -64,13 +66,24 @@ fn check_size(snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn admit_safetensors(snapshot: &Snapshot) -> Result<Admitted, LoadError> {
+/// Looks at the configuration alone, so that a hub need not fetch the tensors of what will be refused.
+pub(crate) fn check_configuration(snapshot: &Snapshot) -> Result<(), LoadError> {
+    configuration(snapshot).map(drop)
+}
+
+/// The configuration as written and as understood, and `tokenizer_config.json`.
+fn configuration(snapshot: &Snapshot) -> Result<(Value, ModelConfig, Option<Value>), LoadError> {
     let hint = "publish the configuration that the model was saved with".to_owned();
     let missing = || Refusal::MissingFile { file: "config.json".to_owned(), hint };
     let config_json = files::json(snapshot, "config.json")?.ok_or_else(missing)?;
     let tokenizer_config = files::json(snapshot, "tokenizer_config.json")?;
     check_config(&config_json, tokenizer_config.as_ref())?;
     let config = ModelConfig::parse(&config_json)?;
+    Ok((config_json, config, tokenizer_config))
+}
+
+fn admit_safetensors(snapshot: &Snapshot) -> Result<Admitted, LoadError> {
+    let (config_json, config, tokenizer_config) = configuration(snapshot)?;
     let tensors = Safetensors::open(snapshot)?;
     let tokenizer = files::bytes(snapshot, "tokenizer.json", tokenizer::LARGEST_FILE)?;
     let tokenizer = tokenizer.map(|bytes| Tokenizer::parse(&bytes)).transpose()?;

@@ -7,6 +7,7 @@ mod limits;
 mod refusal;
 mod shapes;
 
+pub(crate) use admitted::check_configuration;
 pub use admitted::{Admitted, admit};
 pub(crate) use files::tensor_files;
 pub use limits::{FiniteCheck, Limits};

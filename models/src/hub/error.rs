@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::{admission::Refusal, model_ref::ModelRef, snapshot::SnapshotError};
+use crate::{admission::Refusal, load::LoadError, model_ref::ModelRef, snapshot::SnapshotError};
 
 /// Why a model's files are not here.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +127,16 @@ pub enum HubError {
     /// The files could not be read back.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+}
+
+impl From<LoadError> for HubError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Refused(refusal) => Self::Refused(refusal),
+            LoadError::Read { path, source } | LoadError::Write { path, source } => Self::Write { path, source },
+            other => Self::Answer { what: "its configuration".to_owned(), reason: other.to_string() },
+        }
+    }
 }
 
 impl HubError {

@@ -5,6 +5,7 @@ use std::{
     fs::TryLockError,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use hf_hub::{HFClient, HFError};
@@ -19,7 +20,7 @@ use super::{
     verify::{Verified, verify},
 };
 use crate::{
-    admission::Limits,
+    admission::{Limits, check_configuration},
     load::safetensors::Index,
     model_ref::ModelRef,
     snapshot::{Snapshot, SnapshotFile},
@@ -87,9 +88,12 @@ impl HubSettings {
     }
 }
 
-/// A server with the interface of Hugging Face, and a folder of what was fetched from it.
+/// A server with the interface of Hugging Face, and a folder of what was fetched from it; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct HuggingFaceHub {
+pub struct HuggingFaceHub(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     settings: HubSettings,
     information: HFClient,
     requests: Requests,
@@ -122,12 +126,12 @@ impl HuggingFaceHub {
             retries: settings.retries,
             hub: settings.endpoint.clone(),
         };
-        Ok(Self { settings, information, requests })
+        Ok(Self(Arc::new(Parts { settings, information, requests })))
     }
 
     /// The files of a model: what is here already is checked again, what is missing is fetched.
     pub async fn fetch(&self, model: &ModelRef, listener: &Listener<'_>) -> Result<Snapshot, HubError> {
-        let layout = Layout::new(&self.settings.root, model);
+        let layout = Layout::new(&self.0.settings.root, model);
         for folder in [layout.files(), layout.partial()] {
             fs::create_dir_all(&folder).await.map_err(|source| write_error(&folder, source))?;
         }
@@ -135,7 +139,7 @@ impl HuggingFaceHub {
         let listing = self.listing(model, &layout).await?;
         let work = Work { hub: self, model, layout: &layout, listener };
         let small = listing.small()?;
-        check_size(&small, &self.settings.limits)?;
+        check_size(&small, &self.0.settings.limits)?;
         let mut files = work.fetch_all(&small).await?;
         let shards = match listing.file(INDEX) {
             None => None,
@@ -146,7 +150,11 @@ impl HuggingFaceHub {
             }
         };
         let large = listing.large(shards)?;
-        check_size(&small.iter().chain(&large).copied().collect::<Vec<_>>(), &self.settings.limits)?;
+        if large.iter().any(|file| file.name.ends_with(".safetensors")) {
+            files.sort();
+            check_configuration(&Snapshot { root: layout.files(), files: files.clone() })?;
+        }
+        check_size(&small.iter().chain(&large).copied().collect::<Vec<_>>(), &self.0.settings.limits)?;
         files.extend(work.fetch_all(&large).await?);
         files.sort();
         files.dedup();
@@ -159,7 +167,7 @@ impl HuggingFaceHub {
         if let Some(kept) = fs::read(&path).await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
             return Ok(kept);
         }
-        let retries = self.settings.retries;
+        let retries = self.0.settings.retries;
         retries.run(|| async { self.check_commit(model).await.map_err(|error| (error, 0)) }).await?;
         let entries = retries.run(|| async { self.entries(model).await.map_err(|error| (error, 0)) }).await?;
         let listing = Listing::of(entries, &model.to_string())?;
@@ -173,23 +181,23 @@ impl HuggingFaceHub {
     /// Asks for the commit itself, so that nothing else is taken for it.
     async fn check_commit(&self, model: &ModelRef) -> Result<(), HubError> {
         let what = model.to_string();
-        let repository = self.information.model(model.owner(), model.name());
+        let repository = self.0.information.model(model.owner(), model.name());
         let asking = repository.info().revision(model.commit()).expand(vec!["sha".to_owned()]).send();
-        let patience = self.settings.retries.patience;
+        let patience = self.0.settings.retries.patience;
         let slow = |_| HubError::TooSlow { what: what.clone(), bytes: 0, period: patience };
         let information = tokio::time::timeout(patience, asking).await.map_err(slow)?;
         let information = information.map_err(|error| self.translate(error, &what))?;
         match information.sha {
             Some(found) if found.eq_ignore_ascii_case(model.commit()) => Ok(()),
             found => {
-                let (hub, found) = (self.settings.endpoint.clone(), found.unwrap_or_default());
+                let (hub, found) = (self.0.settings.endpoint.clone(), found.unwrap_or_default());
                 Err(HubError::OtherCommit { hub, model: model.clone(), found: found.chars().take(100).collect() })
             }
         }
     }
 
     fn translate(&self, error: HFError, what: &str) -> HubError {
-        let (hub, owned) = (self.settings.endpoint.clone(), what.to_owned());
+        let (hub, owned) = (self.0.settings.endpoint.clone(), what.to_owned());
         match error {
             HFError::AuthRequired { .. } => HubError::Denied { hub, what: owned, status: 401 },
             HFError::Forbidden { .. } => HubError::Denied { hub, what: owned, status: 403 },
@@ -208,16 +216,16 @@ impl HuggingFaceHub {
 
     async fn entries(&self, model: &ModelRef) -> Result<Vec<Entry>, HubError> {
         let what = model.to_string();
-        let endpoint = &self.settings.endpoint;
+        let endpoint = &self.0.settings.endpoint;
         let mut url = Some(format!("{endpoint}/api/models/{}/{}/tree/{}", model.owner(), model.name(), model.commit()));
         let mut entries = Vec::new();
         for _ in 0..MOST_PAGES {
             let Some(page) = url.take() else { return Ok(entries) };
-            let mut request = self.requests.client.get(page);
-            if let Some(token) = &self.settings.token {
+            let mut request = self.0.requests.client.get(page);
+            if let Some(token) = &self.0.settings.token {
                 request = request.bearer_auth(token.reveal());
             }
-            let response = self.requests.send(request, &what).await?;
+            let response = self.0.requests.send(request, &what).await?;
             url = next_page(&response).filter(|next| next.starts_with(&format!("{endpoint}/")));
             let bytes = self.page(response, &what).await?;
             let page: Vec<Entry> = serde_json::from_slice(&bytes)
@@ -229,7 +237,7 @@ impl HuggingFaceHub {
 
     /// The body of one page, bounded in size and time.
     async fn page(&self, mut response: Response, what: &str) -> Result<Vec<u8>, HubError> {
-        let patience = self.settings.retries.patience;
+        let patience = self.0.settings.retries.patience;
         let reading = async {
             let mut bytes = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error, what))? {
@@ -270,10 +278,10 @@ impl Work<'_> {
             (self.listener)(Progress { file: &file.name, done: file.size, total: file.size });
             return Ok(sha256);
         }
-        let (endpoint, model) = (&self.hub.settings.endpoint, self.model);
+        let (endpoint, model) = (&self.hub.0.settings.endpoint, self.model);
         let (owner, name, commit) = (model.owner(), model.name(), model.commit());
         let transfer = Transfer {
-            requests: &self.hub.requests,
+            requests: &self.hub.0.requests,
             url: format!("{endpoint}/{owner}/{name}/resolve/{commit}/{}", file.name),
             file,
             part: self.layout.partial().join(&file.name),

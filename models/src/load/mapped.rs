@@ -38,11 +38,6 @@ impl Mapped {
         Ok(Self { path: path.to_owned(), map })
     }
 
-    /// Where the bytes come from.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// All bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.map.as_deref().unwrap_or_default()

@@ -1,4 +1,5 @@
 //! The hub client against a hub that misbehaves.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod server;
 
@@ -13,6 +14,7 @@ use models::{
 use server::{COMMIT, Fault, Server};
 use sha2::{Digest, Sha256};
 
+const CONFIG: &[u8] = br#"{"model_type":"llama","vocab_size":8,"hidden_size":8,"num_hidden_layers":1,"num_attention_heads":1,"intermediate_size":8,"max_position_embeddings":8}"#;
 const TENSORS: &str = "model.safetensors";
 
 fn tensors() -> Vec<u8> {
@@ -21,7 +23,7 @@ fn tensors() -> Vec<u8> {
 
 fn honest() -> Server {
     Server::start(&[
-        ("config.json", b"{}", false),
+        ("config.json", CONFIG, false),
         ("README.md", b"not wanted", false),
         (TENSORS, &tensors(), true),
         ("pytorch_model.bin", b"never fetched", true),
@@ -155,7 +157,10 @@ async fn nothing_large_is_fetched_of_what_is_refused() {
     let mut small = settings(&server, root.path());
     small.limits.bytes = 70_000;
     let error = fetch(small).await.unwrap_err();
-    assert!(matches!(error, HubError::Refused(Refusal::TooLarge { bytes: 80_002, .. })), "{error:?}");
+    assert!(
+        matches!(error, HubError::Refused(Refusal::TooLarge { bytes, .. }) if bytes == 80_000 + CONFIG.len() as u64),
+        "{error:?}"
+    );
     assert!(!server.asked().iter().any(|asked| asked.path.ends_with(TENSORS)));
 
     let pickle = Server::start(&[("config.json", b"{}", false), ("pytorch_model.bin", b"x", true)]);
@@ -163,12 +168,19 @@ async fn nothing_large_is_fetched_of_what_is_refused() {
     let error = fetch(settings(&pickle, root.path())).await.unwrap_err();
     assert!(matches!(error, HubError::Refused(Refusal::PickleOnly { .. })), "{error:?}");
     assert!(!pickle.asked().iter().any(|asked| asked.path.contains("/resolve/")));
+
+    let code = Server::start(&[("config.json", br#"{"auto_map":{}}"#, false), (TENSORS, b"x", true)]);
+    let root = tempfile::tempdir().unwrap();
+    let error = fetch(settings(&code, root.path())).await.unwrap_err();
+    assert!(matches!(error, HubError::Refused(Refusal::RemoteCode { .. })), "{error:?}");
+    assert!(!code.asked().iter().any(|asked| asked.path.ends_with(TENSORS)));
 }
 
 #[tokio::test]
 async fn shards_come_from_the_index_and_stay_in_their_folder() {
     let index = br#"{"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}}"#;
     let server = Server::start(&[
+        ("config.json", CONFIG, false),
         ("model.safetensors.index.json", index, false),
         ("model-1.safetensors", b"1", true),
         ("model-2.safetensors", b"2", true),
@@ -177,7 +189,7 @@ async fn shards_come_from_the_index_and_stay_in_their_folder() {
     let root = tempfile::tempdir().unwrap();
     let snapshot = fetch(settings(&server, root.path())).await.unwrap();
     let names: Vec<_> = snapshot.files.iter().map(|file| file.name.as_str()).collect();
-    assert_eq!(names, ["model-1.safetensors", "model-2.safetensors", "model.safetensors.index.json"]);
+    assert_eq!(names, ["config.json", "model-1.safetensors", "model-2.safetensors", "model.safetensors.index.json"]);
 
     let index = br#"{"weight_map":{"a":"../../../evil.safetensors"}}"#;
     let server = Server::start(&[("model.safetensors.index.json", index, false), ("x.safetensors", b"1", true)]);

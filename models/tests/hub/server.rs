@@ -13,11 +13,11 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 /// The one commit of the one repository.
-pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// One way to answer a request wrongly.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// A status and a header.
     Status(u16, &'static str),
     /// The announced length, and then only so many bytes.
@@ -50,10 +50,10 @@ pub enum Fault {
 
 /// What was asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
-    pub path: String,
-    pub range: Option<String>,
-    pub authorization: Option<String>,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) range: Option<String>,
+    pub(crate) authorization: Option<String>,
 }
 
 #[derive(Default)]
@@ -66,14 +66,14 @@ struct State {
 
 /// A running server; its threads end with the process.
 #[derive(Clone)]
-pub struct Server {
-    pub address: String,
+pub(crate) struct Server {
+    pub(crate) address: String,
     state: Arc<Mutex<State>>,
 }
 
 impl Server {
     /// Serves `files`: name, bytes, whether it is a large file named by SHA-256.
-    pub fn start(files: &[(&str, &[u8], bool)]) -> Self {
+    pub(crate) fn start(files: &[(&str, &[u8], bool)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let files = files.iter().map(|(name, bytes, large)| ((*name).to_owned(), bytes.to_vec(), *large)).collect();
@@ -93,17 +93,17 @@ impl Server {
     }
 
     /// Makes the next requests whose path contains `part` go wrong, one fault each.
-    pub fn fail(&self, part: &str, faults: &[Fault]) {
+    pub(crate) fn fail(&self, part: &str, faults: &[Fault]) {
         self.state.lock().unwrap().faults.insert(part.to_owned(), (faults.to_vec(), false));
     }
 
     /// Makes all requests whose path contains `part` go wrong.
-    pub fn fail_for_ever(&self, part: &str, fault: Fault) {
+    pub(crate) fn fail_for_ever(&self, part: &str, fault: Fault) {
         self.state.lock().unwrap().faults.insert(part.to_owned(), (vec![fault], true));
     }
 
     /// What was asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.lock().unwrap().asked.clone()
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 /// A file being put together.
 #[derive(Default)]
-pub struct GgufFile {
+pub(crate) struct GgufFile {
     metadata: Vec<u8>,
     entries: u64,
     tensors: Vec<(String, Vec<u64>, u32, Vec<u8>)>,
@@ -19,30 +19,30 @@ impl GgufFile {
         &mut self.metadata
     }
 
-    pub fn number(&mut self, key: &str, value: u64) {
+    pub(crate) fn number(&mut self, key: &str, value: u64) {
         self.entry(key, 4).extend((value as u32).to_le_bytes());
     }
 
-    pub fn float(&mut self, key: &str, value: f64) {
+    pub(crate) fn float(&mut self, key: &str, value: f64) {
         self.entry(key, 6).extend((value as f32).to_le_bytes());
     }
 
-    pub fn flag(&mut self, key: &str, value: bool) {
+    pub(crate) fn flag(&mut self, key: &str, value: bool) {
         self.entry(key, 7).push(value.into());
     }
 
-    pub fn text(&mut self, key: &str, value: &str) {
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
         text(self.entry(key, 8), value);
     }
 
-    pub fn texts(&mut self, key: &str, values: &[&str]) {
+    pub(crate) fn texts(&mut self, key: &str, values: &[&str]) {
         let bytes = self.entry(key, 9);
         bytes.extend(8u32.to_le_bytes());
         bytes.extend((values.len() as u64).to_le_bytes());
         values.iter().for_each(|value| text(bytes, value));
     }
 
-    pub fn integers(&mut self, key: &str, values: &[i32]) {
+    pub(crate) fn integers(&mut self, key: &str, values: &[i32]) {
         let bytes = self.entry(key, 9);
         bytes.extend(5u32.to_le_bytes());
         bytes.extend((values.len() as u64).to_le_bytes());
@@ -50,17 +50,17 @@ impl GgufFile {
     }
 
     /// Adds a tensor as F32.
-    pub fn tensor(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+    pub(crate) fn tensor(&mut self, name: &str, shape: &[usize], values: &[f32]) {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.raw(name, shape, 0, bytes);
     }
 
-    pub fn raw(&mut self, name: &str, shape: &[usize], kind: u32, bytes: Vec<u8>) {
+    pub(crate) fn raw(&mut self, name: &str, shape: &[usize], kind: u32, bytes: Vec<u8>) {
         let shape = shape.iter().rev().map(|dimension| *dimension as u64).collect();
         self.tensors.push((name.to_owned(), shape, kind, bytes));
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = b"GGUF".to_vec();
         bytes.extend(3u32.to_le_bytes());
         bytes.extend((self.tensors.len() as u64).to_le_bytes());
@@ -89,7 +89,7 @@ fn text(bytes: &mut Vec<u8>, text: &str) {
 }
 
 /// A tokenizer of bytes and one merge.
-pub fn add_tokenizer(file: &mut GgufFile, vocabulary: usize) {
+pub(crate) fn add_tokenizer(file: &mut GgufFile, vocabulary: usize) {
     let mut tokens: Vec<String> = ["<|start|>", "<|im_end|>", "a", "b", "ab"].map(str::to_owned).to_vec();
     tokens.extend((tokens.len()..vocabulary).map(|id| format!("token{id}")));
     let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
@@ -107,7 +107,7 @@ pub fn add_tokenizer(file: &mut GgufFile, vocabulary: usize) {
 }
 
 /// Converts a checkpoint of the Llama or Gemma 3 family, as llama.cpp's converter does.
-pub fn convert(config: &Json, source: &dyn TensorSource) -> GgufFile {
+pub(crate) fn convert(config: &Json, source: &dyn TensorSource) -> GgufFile {
     let gemma = config["model_type"] == "gemma3_text";
     let architecture = if gemma { "gemma3" } else { "llama" };
     let mut file = GgufFile::default();

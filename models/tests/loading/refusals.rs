@@ -181,7 +181,7 @@ fn tokenizers() {
     check_tokenizer(
         |json| {
             json["pre_tokenizer"] =
-                json!({ "type": "Split", "pattern": { "Regex": "(a+)+$" }, "behavior": "Isolated", "invert": false })
+                json!({ "type": "Split", "pattern": { "Regex": "(a+)+$" }, "behavior": "Isolated", "invert": false });
         },
         "not one of a published base model",
     );
@@ -191,7 +191,8 @@ fn tokenizers() {
     );
     check_tokenizer(
         |json| {
-            json["normalizer"] = json!({ "type": "Replace", "pattern": { "String": "a" }, "content": "a".repeat(1000) })
+            json["normalizer"] =
+                json!({ "type": "Replace", "pattern": { "String": "a" }, "content": "a".repeat(1000) });
         },
         "puts in more than",
     );

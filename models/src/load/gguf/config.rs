@@ -181,13 +181,13 @@ impl Rope<'_> {
         if let Some(factors) = self.factors(ROPE_FACTORS) {
             return self.llama3(&factors);
         }
-        if architecture == Architecture::Phi3 {
-            if let [Some(short), Some(long)] = LONG_ROPE_FACTORS.map(|name| self.factors(name)) {
-                let attention = metadata.number("rope.scaling.attn_factor");
-                return Ok(
-                    json!({ "rope_type": "longrope", "short_factor": short, "long_factor": long, "attention_factor": attention }),
-                );
-            }
+        if architecture == Architecture::Phi3
+            && let [Some(short), Some(long)] = LONG_ROPE_FACTORS.map(|name| self.factors(name))
+        {
+            let attention = metadata.number("rope.scaling.attn_factor");
+            return Ok(
+                json!({ "rope_type": "longrope", "short_factor": short, "long_factor": long, "attention_factor": attention }),
+            );
         }
         let factor = metadata.number("rope.scaling.factor").filter(|factor| *factor != 1.0);
         match (metadata.text("rope.scaling.type"), factor) {

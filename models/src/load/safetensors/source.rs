@@ -51,10 +51,10 @@ impl Safetensors {
         if source.shards.is_empty() {
             return Err(Refusal::NoModel.into());
         }
-        if let Some(index) = index {
-            if let Some((name, file)) = index.weight_map.iter().find(|(name, _)| !source.tensors.contains_key(*name)) {
-                return Err(contradiction(format!("{file} does not hold {name}")).into());
-            }
+        if let Some(index) = index
+            && let Some((name, file)) = index.weight_map.iter().find(|(name, _)| !source.tensors.contains_key(*name))
+        {
+            return Err(contradiction(format!("{file} does not hold {name}")).into());
         }
         Ok(source)
     }
@@ -71,10 +71,8 @@ impl Safetensors {
     fn add(&mut self, file: &str, mapped: Mapped, index: Option<&Index>) -> Result<(), Refusal> {
         let shard = self.shards.len();
         for (name, entry) in Header::parse(file, mapped.bytes())?.tensors {
-            if let Some(index) = index {
-                if index.weight_map.get(&name).is_none_or(|listed| listed != file) {
-                    return Err(contradiction(format!("{file} holds {name}, which is not listed there")));
-                }
+            if index.is_some_and(|index| index.weight_map.get(&name).is_none_or(|listed| listed != file)) {
+                return Err(contradiction(format!("{file} holds {name}, which is not listed there")));
             }
             let HeaderEntry { encoding, data_type, shape, bytes } = entry;
             let encoding = encoding.ok_or_else(|| Refusal::Encoding {
