@@ -10,7 +10,7 @@ use crate::problem::Problem;
 
 /// In which form a command's data is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people.
     #[default]
     Text,
@@ -20,18 +20,18 @@ pub enum Format {
 
 /// Prints a command's data and its talk.
 #[derive(Debug, Clone, Copy)]
-pub struct Printer {
+pub(crate) struct Printer {
     format: Format,
 }
 
 impl Printer {
     /// A printer for the form the user asked for.
-    pub fn new(format: Format) -> Self {
+    pub(crate) fn new(format: Format) -> Self {
         Self { format }
     }
 
     /// The form asked for.
-    pub fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> Format {
         self.format
     }
 
@@ -39,7 +39,7 @@ impl Printer {
     ///
     /// # Errors
     /// If standard output is closed or full.
-    pub fn data<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Problem> {
+    pub(crate) fn data<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Problem> {
         let rendered = match self.format {
             Format::Text => text(value),
             Format::Json => serde_json::to_string_pretty(value)
@@ -56,18 +56,18 @@ impl Printer {
     }
 
     /// Says something to the person on standard error.
-    pub fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         // Nobody is served by failing a week's run because a terminal was closed.
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 }
 
 /// Whether a person watches standard error: progress bars there, one line an event elsewhere.
-pub fn is_watched() -> bool {
+pub(crate) fn is_watched() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("CI").is_none()
 }
 
 /// Whether standard output may carry colour: a terminal, and `NO_COLOR` not set (<https://no-color.org>).
-pub fn may_colour() -> bool {
+pub(crate) fn may_colour() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -79,7 +79,7 @@ pub(super) fn open_sandbox(settings: &Settings, reporter: &dyn Reporter) -> Resu
     Ok((sandbox, artifact.digest().to_string()))
 }
 
-fn sandbox_problem(error: &sandboxes::SandboxError) -> Problem {
+pub(super) fn sandbox_problem(error: &sandboxes::SandboxError) -> Problem {
     Problem::from_error(ExitStatus::Assets, error)
         .hint("Python 3 with pip has to be on the PATH; the cache folder may be deleted and is made again")
 }

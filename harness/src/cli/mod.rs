@@ -9,6 +9,7 @@ mod eval;
 mod lab;
 mod pictures;
 mod plan;
+mod sandbox;
 mod score;
 mod validate;
 
@@ -44,6 +45,8 @@ enum Command {
     Score(score::Arguments),
     /// Checks an evidence file and decides everything in it again.
     Audit(audit::Arguments),
+    /// Runs programs in the sandbox, for researchers, for bug reports, and for anyone who wants to attack it.
+    Sandbox(sandbox::Arguments),
     /// Decides given scores by a rule: ours, or one that the subnet has had.
     Decide(decide::Arguments),
     /// Plays attacks against the rules and shows which of them work.
@@ -83,6 +86,7 @@ impl Command {
             Self::Eval(arguments) => eval::run(arguments, printer),
             Self::Score(arguments) => score::run(arguments, printer),
             Self::Audit(arguments) => audit::run(arguments, printer),
+            Self::Sandbox(arguments) => sandbox::run(arguments, printer),
             Self::Decide(arguments) => decide::run(arguments, printer),
             Self::Lab(arguments) => lab::run(arguments, printer),
             Self::Plan(arguments) => plan::run(arguments, printer),

@@ -1,4 +1,4 @@
-//! A folder hub with six entries made of two real models, and the registry that names them.
+//! A folder hub with seven entries made of two real models, and the registry that names them.
 
 use std::fs;
 use std::io;
@@ -16,9 +16,11 @@ use crate::assets::{AssetError, GEMMA3, SMOLLM2};
 use crate::events::{Event, Reporter};
 
 /// The version of the layout: a change of what is laid out is another folder.
-const LAYOUT: &str = "demo-1";
-/// Standard deviation of the noisy copy's noise, relative to each tensor's root mean square.
-const NOISE: f32 = 0.01;
+const LAYOUT: &str = "demo-2";
+/// Standard deviation of the noisy copy's noise, relative to each tensor's root mean square: what a cast to bf16 adds.
+const NOISE: f32 = 0.001;
+/// The same for a copy with so much noise that its tensors could be those of a tuned model.
+const MORE_NOISE: f32 = 0.01;
 /// Standard deviation of the damage, relative to each tensor's root mean square.
 const DAMAGE: f32 = 0.6;
 
@@ -45,7 +47,7 @@ enum Source {
 }
 
 /// The demonstration's entries, in order of commitment.
-const VARIANTS: [Variant; 6] = [
+const VARIANTS: [Variant; 7] = [
     Variant {
         hotkey: "5Champion",
         repository: "honest/smollm2-135m",
@@ -71,22 +73,28 @@ const VARIANTS: [Variant; 6] = [
         make: Make::Rewrite { noise: NOISE, data_type: ExportType::Bf16, shards: 1 },
     },
     Variant {
+        hotkey: "5NoisierCopy",
+        repository: "sybil/finetuned-more",
+        committed: 140,
+        make: Make::Rewrite { noise: MORE_NOISE, data_type: ExportType::Bf16, shards: 1 },
+    },
+    Variant {
         hotkey: "5Decoy",
         repository: "decoy/damaged",
-        committed: 140,
+        committed: 150,
         make: Make::Rewrite { noise: DAMAGE, data_type: ExportType::Bf16, shards: 1 },
     },
     Variant {
         hotkey: "5Challenger",
         repository: "honest/gemma-3-270m",
-        committed: 150,
+        committed: 160,
         make: Make::Copy(Source::Gemma3, GEMMA3.name),
     },
 ];
 
 /// Why the demonstration could not be laid out.
 #[derive(Debug, thiserror::Error)]
-pub enum DemoError {
+pub(crate) enum DemoError {
     /// A model could not be had.
     #[error(transparent)]
     Asset(#[from] AssetError),
@@ -116,7 +124,7 @@ pub enum DemoError {
 ///
 /// # Errors
 /// If a model cannot be had or the disk has no room.
-pub fn lay_out(cache: &Path, reporter: &dyn Reporter) -> Result<PathBuf, DemoError> {
+pub(crate) fn lay_out(cache: &Path, reporter: &dyn Reporter) -> Result<PathBuf, DemoError> {
     let hub = cache.join(LAYOUT);
     let registry = hub.join("registry.json");
     if registry.is_file() {

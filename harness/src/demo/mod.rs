@@ -2,7 +2,7 @@
 
 mod layout;
 
-pub use layout::{DemoError, lay_out};
+pub(crate) use layout::{DemoError, lay_out};
 
 use crate::settings::{EnvironmentChoice, HubKind, HubSettings, Settings};
 
@@ -12,7 +12,7 @@ use std::path::Path;
 const BUDGET: usize = 48;
 
 /// The demonstration's settings: the defaults, a hub on this disk and a budget for minutes instead of days.
-pub fn settings(hub: &Path, output: &Path) -> Settings {
+pub(crate) fn settings(hub: &Path, output: &Path) -> Settings {
     let defaults = Settings::default();
     Settings {
         registry: hub.join("registry.json"),

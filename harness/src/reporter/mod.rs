@@ -9,6 +9,6 @@ use crate::events::Reporter;
 use crate::printer::is_watched;
 
 /// The reporter that fits where standard error goes.
-pub fn for_this_terminal() -> Arc<dyn Reporter> {
+pub(crate) fn for_this_terminal() -> Arc<dyn Reporter> {
     if is_watched() { Arc::new(bars::Bars::new()) } else { Arc::new(lines::Lines::new()) }
 }
