@@ -160,7 +160,7 @@ def _attempt(action):
     return Ending.FINISHED
 
 
-class WitWorld(wit_world.WitWorld):
+class WitWorld:
     """The exports of `world.wit`."""
 
     def load(self, source):

@@ -3,36 +3,19 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use wasmtime::Engine;
 
+use crate::build::{self, COMPONENTIZE_PY};
 use crate::cache;
 use crate::component::Compiled;
 use crate::engine;
 use crate::error::SandboxError;
-use crate::package::Package;
 use crate::progress::{Progress, Step};
 
-const WORLD: &str = include_str!("../guest/world.wit");
-const PYTHON: &str = include_str!("../guest/dethrone_guest.py");
-const MODULE: &str = "dethrone_guest";
 /// What a person is told is being prepared.
 const SUBJECT: &str = "python guest";
-
-/// The tool that turns the guest's sources into a component.
-pub const COMPONENTIZE_PY: Package<'static> = Package {
-    name: "componentize-py",
-    version: "0.25.1",
-    hashes: &[
-        "8623cd8cab8453cb0cd8bf03f3c7103420d06f2f3d360186a280a70a1ca5e89f", // Linux, x86-64
-        "7b6a87c520358166843af0daa86d2312d7af4cbcbbf1e598951085cf7f2991ca", // Linux, aarch64
-        "65fbc4a94df1de8acf7da50a1f5ed1711230188844e53e6332d99029be4e0afa", // macOS, x86-64
-        "a556991534cc496207a9d2ca733c4b0f17ed38ef56a8d6b5f1847fdf1225dd1b", // macOS, aarch64
-        "c7fd552fb0849858b0c1e8981543ed5dff4b0cc1597a8ea0bc26a495786dc0c6", // Windows, x86-64
-    ],
-};
 
 /// A guest that is ready to be instantiated.
 #[derive(Clone)]
@@ -61,7 +44,9 @@ impl Artifact {
         let wasm = match component.read()? {
             Some(wasm) => wasm,
             None => {
-                let wasm = build(cache, &folder, progress)?;
+                let wheel = COMPONENTIZE_PY.fetch_for(build::PLATFORM, cache, progress)?;
+                progress(Progress::at(Step::Building, SUBJECT));
+                let wasm = build::component(&wheel)?;
                 component.write(&wasm)?;
                 wasm
             }
@@ -105,7 +90,8 @@ fn short(digest: blake3::Hash) -> String {
 
 fn source_digest() -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_derive_key("dethrone sandbox guest sources");
-    for part in [WORLD, PYTHON, COMPONENTIZE_PY.version].into_iter().chain(COMPONENTIZE_PY.hashes.iter().copied()) {
+    let ours = build::SOURCES.iter().flat_map(|(name, text)| [*name, *text]);
+    for part in ours.chain(COMPONENTIZE_PY.hashes.iter().copied()) {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
     }
     hasher.finalize()
@@ -181,33 +167,4 @@ impl Entry<'_> {
         let text = format!("{}\n", blake3::hash(bytes).to_hex());
         cache::write_whole(&digest, text.as_bytes()).map_err(SandboxError::file("write", &digest))
     }
-}
-
-/// Makes the component from the guest's sources.
-fn build(cache: &Path, folder: &Path, progress: &dyn Fn(Progress)) -> Result<Vec<u8>, SandboxError> {
-    let tool = COMPONENTIZE_PY.fetch(cache, progress)?;
-    progress(Progress::at(Step::Building, SUBJECT));
-    let work = folder.join("guest.unfinished");
-    cache::clear(&work).map_err(SandboxError::file("clear", &work))?;
-    fs::create_dir_all(&work).map_err(SandboxError::file("create", &work))?;
-    for (name, text) in [("world.wit", WORLD), ("dethrone_guest.py", PYTHON)] {
-        let path = work.join(name);
-        fs::write(&path, text).map_err(SandboxError::file("write", &path))?;
-    }
-    let output = Command::new("python3")
-        .args(["-c", "import sys; sys.path.insert(0, sys.argv.pop(1)); from componentize_py import script; script()"])
-        .arg(&tool)
-        .args(["--wit-path", "world.wit", "--world", "guest", "componentize", MODULE, "--output", "guest.wasm"])
-        .current_dir(&work)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(SandboxError::file("run", "python3"))?;
-    if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        return Err(SandboxError::Build(String::from_utf8_lossy(&said).into_owned()));
-    }
-    let path = work.join("guest.wasm");
-    let wasm = fs::read(&path).map_err(SandboxError::file("read", &path))?;
-    cache::clear(&work).map_err(SandboxError::file("clear", &work))?;
-    Ok(wasm)
 }

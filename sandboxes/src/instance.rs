@@ -43,7 +43,7 @@ impl Template {
             component.get_export_index(None, name).ok_or_else(|| wasmtime::format_err!("the guest lacks `{name}`"))
         };
         Ok(Self {
-            pre: world::link(engine, component)?.instantiate_pre(component)?,
+            pre: world::link(engine, component, None)?.instantiate_pre(component)?,
             engine: engine.clone(),
             load: export("load")?,
             call: export("call")?,

@@ -26,6 +26,7 @@
 //! surrogate, nor anything nested deeper than [`plain::DEEPEST`]. A function that returns such a value has raised.
 
 pub mod artifact;
+mod build;
 mod cache;
 mod component;
 mod engine;

@@ -93,6 +93,25 @@ impl Package<'_> {
     /// The folder that holds the unpacked wheel, fetched first if this cache does not have it. Only one process fetches a
     /// package at a time; the others wait for it.
     pub fn fetch(&self, cache: &Path, progress: &dyn Fn(Progress)) -> Result<PathBuf, PackageError> {
+        self.bring(None, cache, progress)
+    }
+
+    /// Like [`fetch`](Self::fetch), but the wheel for the named platform instead of this machine's, to be read and not run.
+    pub fn fetch_for(
+        &self,
+        platform: &str,
+        cache: &Path,
+        progress: &dyn Fn(Progress),
+    ) -> Result<PathBuf, PackageError> {
+        self.bring(Some(platform), cache, progress)
+    }
+
+    fn bring(
+        &self,
+        platform: Option<&str>,
+        cache: &Path,
+        progress: &dyn Fn(Progress),
+    ) -> Result<PathBuf, PackageError> {
         let folder = cache.join("packages");
         let entry = self.entry();
         let ready = folder.join(&entry);
@@ -108,7 +127,7 @@ impl Package<'_> {
         cache::clear(&work).map_err(PackageError::file("clear", &work))?;
         let (download, unpacked) = (work.join("download"), work.join("unpacked"));
         fs::create_dir_all(&download).map_err(PackageError::file("create", &download))?;
-        self.download(&work, &download, progress)?;
+        self.download(platform, &work, &download, progress)?;
         let wheel = self.checked_wheel(&download)?;
         progress(Progress::at(Step::Unpacking, self.to_string()));
         self.unpack(&wheel, &unpacked)?;
@@ -126,7 +145,13 @@ impl Package<'_> {
         format!("{}-{}-{}", self.name, self.version, &digest[..16])
     }
 
-    fn download(&self, work: &Path, to: &Path, progress: &dyn Fn(Progress)) -> Result<(), PackageError> {
+    fn download(
+        &self,
+        platform: Option<&str>,
+        work: &Path,
+        to: &Path,
+        progress: &dyn Fn(Progress),
+    ) -> Result<(), PackageError> {
         require_pip()?;
         let requirements = work.join("requirements.txt");
         let hashes: String = self.hashes.iter().map(|hash| format!(" --hash=sha256:{hash}")).collect();
@@ -138,6 +163,7 @@ impl Package<'_> {
         let mut child = Command::new("python3")
             .args(["-m", "pip", "download", "--require-hashes", "--no-deps", "--only-binary=:all:"])
             .args(["--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar=off"])
+            .args(platform.into_iter().flat_map(|platform| ["--platform", platform]))
             .arg("--requirement")
             .arg(&requirements)
             .arg("--dest")

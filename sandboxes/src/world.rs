@@ -12,6 +12,7 @@ use wasmtime::component::{
 };
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
+use crate::build::{Files, Listing};
 use crate::error::SandboxError;
 use crate::limits::Limits;
 use crate::outcome::Outcome;
@@ -69,6 +70,8 @@ pub(crate) struct World {
     pub(crate) stderr: Vec<u8>,
     pub(crate) memory: u64,
     pub(crate) candidate: Option<Box<dyn Candidate>>,
+    files: Option<Files>,
+    environment: Vec<(String, String)>,
     cancelled: Arc<AtomicBool>,
     started: Instant,
     allowed: Duration,
@@ -93,10 +96,21 @@ impl World {
             stderr: Vec::new(),
             memory: 0,
             candidate: None,
+            files: None,
+            environment: Vec::new(),
             cancelled,
             started: wall_clock(),
             allowed,
         }
+    }
+
+    /// The same world with files and an environment: only while the guest itself is built.
+    pub(crate) fn with(self, files: Files, environment: Vec<(String, String)>) -> Self {
+        Self { files: Some(files), environment, ..self }
+    }
+
+    pub(crate) fn files(&mut self) -> wasmtime::Result<&mut Files> {
+        self.files.as_mut().ok_or_else(|| wasmtime::Error::msg("there are no files"))
     }
 
     /// Whether the guest must end for a reason that is not its own.
@@ -119,8 +133,11 @@ impl World {
         self.allowed
     }
 
-    fn take(&mut self, length: u64) -> Vec<u8> {
+    fn take(&mut self, stream: u32, length: u64) -> Vec<u8> {
         let length = usize::try_from(length.min(LARGEST_ANSWER)).expect("bounded above");
+        if let (Some(files), Some(stream)) = (&mut self.files, stream.checked_sub(STDIN + 1)) {
+            return files.read(stream, length);
+        }
         let rest = &self.stdin[self.read..];
         let taken = rest[..length.min(rest.len())].to_vec();
         self.read += taken.len();
@@ -138,7 +155,7 @@ impl World {
         if fits.len() < contents.len() { Err(Stop::OutputTooLong) } else { Ok(()) }
     }
 
-    fn handle<T: 'static>(&mut self, representation: u32) -> Result<Resource<T>, Stop> {
+    pub(crate) fn handle<T: 'static>(&mut self, representation: u32) -> Result<Resource<T>, Stop> {
         self.handles += 1;
         if self.handles > MOST_HANDLES { Err(Stop::Greedy) } else { Ok(Resource::new_own(representation)) }
     }
@@ -185,11 +202,11 @@ fn now(store: &StoreContextMut<'_, World>) -> wasmtime::Result<u64> {
     Ok(used.saturating_add(world.slept))
 }
 
-struct InputStream;
+pub(crate) struct InputStream;
 struct OutputStream;
 struct Pollable;
 struct IoError;
-struct Descriptor;
+pub(crate) struct Descriptor;
 struct Terminal;
 struct Absent;
 
@@ -202,16 +219,20 @@ enum StreamError {
     Closed,
 }
 
-#[derive(ComponentType, Lift, Lower)]
+#[derive(Clone, Copy, ComponentType, Lift, Lower)]
 #[component(record)]
-struct Datetime {
-    seconds: u64,
-    nanoseconds: u32,
+pub(crate) struct Datetime {
+    pub(crate) seconds: u64,
+    pub(crate) nanoseconds: u32,
 }
 
+/// Defines the functions of an interface.
+pub(crate) type Define = fn(&str, &mut LinkerInstance<'_, World>) -> wasmtime::Result<()>;
+
 /// Defines what the component imports. What is not defined here ends the guest when it is called.
-pub(crate) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<World>> {
+pub(crate) fn link(engine: &Engine, component: &Component, files: Option<Define>) -> wasmtime::Result<Linker<World>> {
     let mut linker = Linker::new(engine);
+    linker.allow_shadowing(true);
     for (name, item) in component.component_type().imports(engine) {
         if let ComponentItem::ComponentInstance(imported) = item.ty {
             let mut instance = linker.instance(name)?;
@@ -228,6 +249,9 @@ pub(crate) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<L
                         refuse(name, &function, &mut instance)?;
                     }
                 }
+            }
+            if let Some(files) = files {
+                files(interface, &mut instance)?;
             }
         } else if name == "ask" {
             linker.root().func_wrap("ask", ask)?;
@@ -289,6 +313,7 @@ fn resource(name: &str, to: &mut LinkerInstance<'_, World>) -> wasmtime::Result<
         "output-stream" => plain(ResourceType::host::<OutputStream>())(to),
         "terminal-input" | "terminal-output" => plain(ResourceType::host::<Terminal>())(to),
         "descriptor" => plain(ResourceType::host::<Descriptor>())(to),
+        "directory-entry-stream" => plain(ResourceType::host::<Listing>())(to),
         _ => plain(ResourceType::host::<Absent>())(to),
     }
 }
@@ -303,7 +328,9 @@ fn cli(name: &str, to: &mut LinkerInstance<'_, World>) -> wasmtime::Result<()> {
             Err(Stop::Exited(u8::from(status.is_err())).into())
         });
     }
-    to.func_wrap("get-environment", |_, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
+    to.func_wrap("get-environment", |store: StoreContextMut<'_, World>, (): ()| {
+        Ok((store.data().environment.clone(),))
+    })?;
     to.func_wrap("get-arguments", |_, (): ()| Ok((Vec::<String>::new(),)))?;
     to.func_wrap("initial-cwd", |_, (): ()| Ok((None::<String>,)))
 }
@@ -395,9 +422,9 @@ fn input(to: &mut LinkerInstance<'_, World>) -> wasmtime::Result<()> {
         to.func_wrap(
             name,
             |mut store: StoreContextMut<'_, World>,
-             (_, length): (Resource<InputStream>, u64)|
+             (stream, length): (Resource<InputStream>, u64)|
              -> wasmtime::Result<Streamed<Vec<u8>>> {
-                let taken = store.data_mut().take(length);
+                let taken = store.data_mut().take(stream.rep(), length);
                 Ok((if taken.is_empty() && length > 0 { Err(StreamError::Closed) } else { Ok(taken) },))
             },
         )?;
