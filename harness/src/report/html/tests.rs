@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use environments::EnvironmentId;
-use models::ModelSource;
+use models::admission::Limits;
+use models::source::ModelSource;
 use pareto::screens::copy::CopySettings;
 use pareto::screens::{Finding, FindingKind};
 use pareto::{DuelMode, DuelSettings, Verdict};
@@ -13,7 +14,7 @@ use super::progress::{Progress, Side};
 use crate::evidence::{DecidingSettings, Opened, OpenedEntry};
 use crate::registry::{Entry, Hotkey, Uid};
 use crate::report::summary::{Files, Summary, Timing};
-use crate::settings::{AdmissionSettings, SamplingSettings};
+use crate::settings::SamplingSettings;
 use crate::store::{Admission, Fault, RolloutRecord, Standing};
 use crate::window::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, UnitScore, paired};
 
@@ -61,8 +62,8 @@ fn opened(mode: DuelMode) -> Opened {
             alpha: 0.01,
             duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, mode, ..DuelSettings::default() },
             screens: CopySettings::default(),
-            sampling: SamplingSettings { temperature: 0.0, top_k: 0, top_p: 1.0 },
-            admission: AdmissionSettings { max_bytes: u64::MAX },
+            sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
+            admission: Limits { bytes: u64::MAX, ..Limits::default() },
         },
     }
 }
@@ -180,7 +181,7 @@ fn every_entry_sentence_and_digest_is_on_the_page() {
         "the generator raised <ValueError>",
         "empty reply",
         "6 of 720 rollouts failed.",
-        "\"max_bytes\": 18446744073709551615",
+        "\"bytes\": 18446744073709551615",
         "90.0 s (90.0%) in the models' forward passes, 10.0 s (10.0%) in everything else",
     ] {
         expected.push(literal.to_owned());
