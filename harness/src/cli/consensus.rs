@@ -174,13 +174,15 @@ fn price(answer: &Answer) -> String {
         Some(epochs) => format!(", and {epochs} of agreeing until its dividends are back"),
         None => String::new(),
     };
+    let effect = if answer.lost >= 0.0 {
+        format!("costs uid {} {} of its dividends", answer.uid, percent(answer.lost))
+    } else {
+        format!("brings uid {} {} more dividends", answer.uid, percent(-answer.lost))
+    };
     format!(
-        "Differing for {} of {} epochs costs uid {} {} of its dividends, against setting the weights of uid \
-         {}{recovery}.",
+        "Differing for {} of {} epochs {effect}, against setting the weights of uid {}{recovery}.",
         answer.differs.min(answer.epochs.len()),
         answer.epochs.len(),
-        answer.uid,
-        percent(answer.lost),
         answer.agrees_with
     )
 }
@@ -294,6 +296,8 @@ mod tests {
         let answer = answer(&question, &arguments(10, None)).expect("an answer");
         assert_eq!(answer.lost, 0.0);
         assert!(price(&answer).contains("costs uid 0 0% of its dividends"));
+        let gained = Answer { lost: -0.02, ..answer };
+        assert!(price(&gained).contains("brings uid 0 2.0% more dividends"));
     }
 
     #[test]
