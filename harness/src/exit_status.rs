@@ -25,6 +25,8 @@ pub enum ExitStatus {
     Busy,
     /// 9: the evidence does not hold: broken chain, wrong signature, or a decision that cannot be recomputed.
     EvidenceBroken,
+    /// 10: an environment did not pass its check.
+    CheckFailed,
 }
 
 impl ExitStatus {
@@ -41,6 +43,7 @@ impl ExitStatus {
             Self::Incomplete => 7,
             Self::Busy => 8,
             Self::EvidenceBroken => 9,
+            Self::CheckFailed => 10,
         }
     }
 }

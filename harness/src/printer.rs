@@ -30,11 +30,6 @@ impl Printer {
         Self { format }
     }
 
-    /// The form asked for.
-    pub(crate) fn format(&self) -> Format {
-        self.format
-    }
-
     /// Prints `value` as JSON, or the text that `text` makes of it.
     ///
     /// # Errors

@@ -216,6 +216,7 @@ fn exit_codes_in_the_readme_are_those_of_the_program() {
         Status::Incomplete,
         Status::Busy,
         Status::EvidenceBroken,
+        Status::CheckFailed,
     ];
     for (place, status) in all.into_iter().enumerate() {
         assert_eq!(usize::from(status.code()), place);

@@ -5,6 +5,7 @@ mod common;
 mod consensus;
 mod decide;
 mod demo;
+mod env;
 mod eval;
 mod lab;
 mod pictures;
@@ -45,6 +46,8 @@ enum Command {
     Score(score::Arguments),
     /// Checks an evidence file and decides everything in it again.
     Audit(audit::Arguments),
+    /// Checks environments, and starts new ones.
+    Env(env::Arguments),
     /// Runs programs in the sandbox, for researchers, for bug reports, and for anyone who wants to attack it.
     Sandbox(sandbox::Arguments),
     /// Decides given scores by a rule: ours, or one that the subnet has had.
@@ -86,6 +89,7 @@ impl Command {
             Self::Eval(arguments) => eval::run(arguments, printer),
             Self::Score(arguments) => score::run(arguments, printer),
             Self::Audit(arguments) => audit::run(arguments, printer),
+            Self::Env(arguments) => env::run(arguments, printer),
             Self::Sandbox(arguments) => sandbox::run(arguments, printer),
             Self::Decide(arguments) => decide::run(arguments, printer),
             Self::Lab(arguments) => lab::run(arguments, printer),

@@ -39,7 +39,7 @@ pub struct EntrySummary {
     pub uid: Uid,
     /// The model reference.
     pub model: String,
-    /// `champion`, `dethroned`, `defended`, `undecided`, `copy`, `refused` or `late`: a challenger's word is how its duel ended.
+    /// `champion`, `deposed` (held the weight and lost it), `lost` or `undecided` (its duel), `copy`, `refused` or `late`.
     pub standing: &'static str,
     /// What became of it in one sentence.
     pub verdict: String,
@@ -144,10 +144,10 @@ fn standing(conclusion: &Conclusion, place: usize, concluded: &EntryConclusion) 
         (_, Some(_), _) => "copy",
         _ if conclusion.champion == Some(place) => "champion",
         (_, _, Some(duel)) => match duel.decision.verdict {
-            pareto::Verdict::Dethroned => "dethroned",
-            pareto::Verdict::Defended => "defended",
+            pareto::Verdict::Dethroned => "deposed",
+            pareto::Verdict::Defended => "lost",
             pareto::Verdict::Undecided => "undecided",
         },
-        _ => "dethroned",
+        _ => "deposed",
     }
 }

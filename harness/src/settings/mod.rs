@@ -65,7 +65,7 @@ pub enum HubKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentChoice {
-    /// A name of the catalog.
+    /// A name of the catalog, or the path of an environment's Python file.
     pub name: String,
     /// Difficulty, from 0.
     #[serde(default)]

@@ -96,6 +96,11 @@ impl Sources {
         if let Some(key) = settings.key.as_mut() {
             self.anchor("key", key);
         }
+        for choice in settings.environments.iter_mut().filter(|choice| choice.name.ends_with(".py")) {
+            let mut path = PathBuf::from(&choice.name);
+            self.anchor("environments", &mut path);
+            choice.name = path.to_string_lossy().into_owned();
+        }
         check(&settings)?;
         Ok(settings)
     }

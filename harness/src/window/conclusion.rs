@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Opened;
 use crate::registry::Entry;
-use crate::store::{Admission, RolloutRecord, Standing};
+use crate::store::{Admission, Fault, RolloutRecord, Standing};
 
 /// A finished window. Evidence, report, table and weights are pure functions of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,12 +68,13 @@ impl EntryConclusion {
         self.admission.standing == Standing::Admitted && self.finding.is_none()
     }
 
-    /// Mean score in an environment over the tasks it answered, and their number.
+    /// Mean score in an environment over the tasks it answered, and their number; a task that could not be made counts
+    /// for nobody.
     pub fn mean(&self, environment: usize) -> (f64, usize) {
         let scores: Vec<f64> = self
             .rollouts
             .iter()
-            .filter(|rollout| rollout.environment == environment)
+            .filter(|rollout| rollout.environment == environment && rollout.fault != Some(Fault::Environment))
             .map(|rollout| rollout.score)
             .collect();
         let total: f64 = scores.iter().sum();
@@ -96,7 +97,7 @@ impl Conclusion {
             (_, Some(finding), _) => finding.sentence.clone(),
             (_, _, Some(duel)) => duel.sentence.clone(),
             _ if self.champion == Some(entry) => "champion".to_owned(),
-            _ => "did not play".to_owned(),
+            _ => "former champion".to_owned(),
         }
     }
 }

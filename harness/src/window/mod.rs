@@ -54,7 +54,10 @@ impl Window {
         runtime: String,
         reporter: Arc<dyn Reporter>,
     ) -> Result<Self, WindowError> {
-        let environments = open_environments(&settings, sandbox)?;
+        let mut environments = Vec::new();
+        for choice in &settings.environments {
+            environments.push(open_environment(&choice.name, choice.tier, sandbox).await?);
+        }
         let hub = Hub::new(&settings.hub, cache, &settings.admission).map_err(WindowError::HubSetup)?;
         // What this validator decided in an earlier window is better known to it than to the registry.
         if let Some(Outcome { champion, tested }) = store.outcome_before(registry.netuid, registry.seed_block).await? {
@@ -110,11 +113,13 @@ impl Window {
     }
 }
 
-fn open_environments(settings: &Settings, sandbox: &Sandbox) -> Result<Vec<Arc<dyn Environment>>, WindowError> {
-    let opened = settings
-        .environments
-        .iter()
-        .map(|choice| environments::catalog::open(&choice.name, Some(choice.tier), sandbox))
-        .collect::<Result<_, _>>()?;
-    Ok(opened)
+/// The environment of this name in the catalog, or in a Python file if the name ends as one does.
+///
+/// # Errors
+/// If there is none, or the file is not one.
+pub async fn open_environment(name: &str, tier: u8, sandbox: &Sandbox) -> Result<Arc<dyn Environment>, WindowError> {
+    if Path::new(name).extension().is_some_and(|extension| extension == "py") {
+        return Ok(environments::python_file::open(Path::new(name), Some(tier), sandbox).await?);
+    }
+    Ok(environments::catalog::open(name, Some(tier), sandbox)?)
 }
