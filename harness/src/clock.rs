@@ -22,5 +22,7 @@ impl Stopwatch {
 /// Seconds since 1970 UTC.
 #[expect(clippy::disallowed_methods, reason = "the harness's only wall clock; stored beside results, never in them")]
 pub(crate) fn unix_seconds() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
 }

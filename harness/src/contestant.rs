@@ -50,9 +50,8 @@ impl Contestant {
             threads: threads(settings.threads),
             prefix_cache: if settings.prefix_cache { PrefixCache::On } else { PrefixCache::Off },
         };
-        let loaded = tokio::task::spawn_blocking(move || LoadedModel::load(&admitted))
-            .await
-            .expect("loading does not panic")?;
+        let loaded =
+            tokio::task::spawn_blocking(move || LoadedModel::load(&admitted)).await.expect("loading does not panic")?;
         let (model, prompter) = loaded.into_parts();
         Ok(Self { engine: Engine::start(model, &settings)?, prompter })
     }

@@ -191,7 +191,10 @@ fn every_table_and_column_of_the_schema_is_explained() {
         let text = fs::read_to_string(&path).unwrap();
         let mut explained = false;
         for (number, line) in text.lines().map(str::trim).enumerate() {
-            let needs = !line.is_empty() && !line.starts_with("--") && !line.starts_with("PRIMARY KEY") && !line.starts_with(')');
+            let needs = !line.is_empty()
+                && !line.starts_with("--")
+                && !line.starts_with("PRIMARY KEY")
+                && !line.starts_with(')');
             if needs && !explained {
                 complaints.push(format!("{}:{}: {line}", path.display(), number + 1));
             }

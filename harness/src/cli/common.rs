@@ -23,11 +23,10 @@ use crate::window::{Conclusion, Window, WindowError};
 
 /// A runtime for the commands' waiting; the work is done on threads of the engine and the sandbox.
 pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::new(ExitStatus::Unexpected, format!("cannot start the program's threads: {error}")))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            Problem::new(ExitStatus::Unexpected, format!("cannot start the program's threads: {error}"))
+        })?;
     runtime.block_on(future)
 }
 
@@ -43,7 +42,8 @@ pub(super) async fn decide(
     let key_path = settings.key.clone().unwrap_or_else(|| output.join("validator.key"));
     let store = Store::open(database).await.map_err(|error| Problem::from_store(&error))?;
     let key = ValidatorKey::read_or_make(&key_path).map_err(|error| {
-        Problem::from_error(ExitStatus::Store, &error).hint("the setting `key` names the file; it is made if it is not there")
+        Problem::from_error(ExitStatus::Store, &error)
+            .hint("the setting `key` names the file; it is made if it is not there")
     })?;
     let (sandbox, runtime) = open_sandbox(&settings, &*reporter)?;
     let window = Window::open(settings, registry, store, &cache_folder()?, &sandbox, runtime, reporter).await?;
@@ -60,8 +60,11 @@ pub(super) async fn decide(
 /// The folder in which what was fetched or made once is kept.
 pub(super) fn cache_folder() -> Result<PathBuf, Problem> {
     sandboxes::cache_folder().ok_or_else(|| {
-        Problem::new(ExitStatus::Assets, "there is no folder to keep models and the sandbox guest in: no home folder is known")
-            .hint("set DETHRONE_CACHE to a folder with 2 GB of room")
+        Problem::new(
+            ExitStatus::Assets,
+            "there is no folder to keep models and the sandbox guest in: no home folder is known",
+        )
+        .hint("set DETHRONE_CACHE to a folder with 2 GB of room")
     })
 }
 
@@ -98,7 +101,9 @@ pub(super) async fn bring_model(source: &ModelSource, settings: &Settings) -> Re
     let hub = Hub::new(&settings.hub, &cache_folder()?, &settings.admission).map_err(WindowError::HubSetup)?;
     let reporter = for_this_terminal();
     let snapshot = hub.fetch(source, &*reporter).await.map_err(|error| match error {
-        FetchError::Miner(reason) => Problem::new(ExitStatus::ModelRefused, format!("{source} cannot be used: {reason}")),
+        FetchError::Miner(reason) => {
+            Problem::new(ExitStatus::ModelRefused, format!("{source} cannot be used: {reason}"))
+        }
         FetchError::Host(error) => WindowError::Hub { model: source.to_string(), source: error }.into(),
     })?;
     let admitted = check(snapshot, &settings.admission).await.map_err(|error| trouble(error.into()))?;
@@ -107,7 +112,8 @@ pub(super) async fn bring_model(source: &ModelSource, settings: &Settings) -> Re
 
 /// The problem that settings which cannot be used are.
 pub(super) fn settings_problem(error: &SettingsError) -> Problem {
-    Problem::from_error(ExitStatus::Usage, error).hint("`dethrone validate --show-settings` prints every setting with its source")
+    Problem::from_error(ExitStatus::Usage, error)
+        .hint("`dethrone validate --show-settings` prints every setting with its source")
 }
 
 fn write_results(

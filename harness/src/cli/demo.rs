@@ -47,6 +47,7 @@ fn layout_problem(error: &DemoError) -> Problem {
         DemoError::File { .. } => ExitStatus::Store,
         _ => ExitStatus::Unexpected,
     };
-    Problem::from_error(status, error)
-        .hint("the demonstration needs Python 3 with pip, and about 2 GB in the cache folder (DETHRONE_CACHE names another)")
+    Problem::from_error(status, error).hint(
+        "the demonstration needs Python 3 with pip, and about 2 GB in the cache folder (DETHRONE_CACHE names another)",
+    )
 }

@@ -199,7 +199,10 @@ fn text(evaluation: &Evaluation) -> String {
         None => evaluation.model.clone(),
     };
     for environment in &evaluation.environments {
-        text.push_str(&format!("\n\n{}: {:.3} over {} tasks", environment.environment, environment.mean, environment.tasks));
+        text.push_str(&format!(
+            "\n\n{}: {:.3} over {} tasks",
+            environment.environment, environment.mean, environment.tasks
+        ));
         if let (Some(against), Some(difference), Some((low, high))) =
             (environment.against_mean, environment.difference, environment.interval)
         {
@@ -207,14 +210,18 @@ fn text(evaluation: &Evaluation) -> String {
             text.push_str(&match environment.further_tasks {
                 Some(0) => "\n  shown to be not worse".to_owned(),
                 Some(tasks) => format!("\n  about {tasks} more tasks would show it to be not worse"),
-                None => "\n  more tasks than the validator's budget would be needed to show it to be not worse".to_owned(),
+                None => {
+                    "\n  more tasks than the validator's budget would be needed to show it to be not worse".to_owned()
+                }
             });
         }
     }
     text.push_str(&format!("\n\n{}", evaluation.sentence));
     if evaluation.predicted == "undecided" {
         text.push_str(&match evaluation.further_tasks {
-            Some(tasks) => format!("\nAbout {tasks} more tasks in each environment would settle it in favour of the model."),
+            Some(tasks) => {
+                format!("\nAbout {tasks} more tasks in each environment would settle it in favour of the model.")
+            }
             None => "\nAs things went, it would not dethrone within the validator's budget.".to_owned(),
         });
     }

@@ -47,8 +47,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     })?;
     let output = settings.output.clone();
     let database = output.join("dethrone.sqlite");
-    let (_, summary) =
-        block_on(decide(settings, registry, &database, &output, for_this_terminal(), watch))?;
+    let (_, summary) = block_on(decide(settings, registry, &database, &output, for_this_terminal(), watch))?;
     printer.data(&summary, table)
 }
 

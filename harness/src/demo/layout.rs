@@ -186,7 +186,9 @@ fn make(variant: &Variant, smollm2: &Path, gemma3: &Path, folder: &Path) -> Resu
             };
             fs::copy(from, beside.join(name)).map_err(file_error)?;
         }
-        Make::Rewrite { noise, data_type, shards } => rewrite(variant.hotkey, smollm2, &beside, *noise, *data_type, *shards)?,
+        Make::Rewrite { noise, data_type, shards } => {
+            rewrite(variant.hotkey, smollm2, &beside, *noise, *data_type, *shards)?
+        }
     }
     fs::rename(&beside, folder).map_err(file_error)
 }
@@ -208,8 +210,7 @@ fn rewrite(
             add_noise(name, values, noise);
         }
     };
-    write_folder(&admitted, folder, ExportSettings { data_type, shards }, &mut change)
-        .map_err(model_error)
+    write_folder(&admitted, folder, ExportSettings { data_type, shards }, &mut change).map_err(model_error)
 }
 
 /// Adds noise of the given size relative to the tensor's root mean square: a sum of twelve uniform draws, seeded by the name.

@@ -126,8 +126,8 @@ fn read(log: impl BufRead) -> Result<(Facts, u64), EvidenceError> {
 }
 
 fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
-    let body: OpenedBody = serde_json::from_str(record.body.get())
-        .map_err(|source| EvidenceError::Malformed { line: 1, source })?;
+    let body: OpenedBody =
+        serde_json::from_str(record.body.get()).map_err(|source| EvidenceError::Malformed { line: 1, source })?;
     let bytes: Option<[u8; 32]> = hex::decode(&body.validator).ok().and_then(|bytes| bytes.try_into().ok());
     bytes
         .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())
@@ -190,8 +190,9 @@ fn check_decisions(opened: &Opened, facts: &Facts) -> Result<Succession, Evidenc
         let alpha = succession.reign.begin();
         let scores = |entry| scores_of(&facts.rollouts, entry);
         let settings = &opened.settings.duel;
-        let again = stand(opened.environments.len(), &scores(succession.champion), &scores(challenger), settings, alpha)
-            .map_err(|_| differs())?;
+        let again =
+            stand(opened.environments.len(), &scores(succession.champion), &scores(challenger), settings, alpha)
+                .map_err(|_| differs())?;
         let same = decision.challenger == challenger
             && decision.champion == succession.champion
             && decision.number == succession.reign.challengers()

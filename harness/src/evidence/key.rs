@@ -40,8 +40,7 @@ impl ValidatorKey {
         let trouble = |cause| KeyError::File { path: path.to_owned(), cause };
         match std::fs::read_to_string(path) {
             Ok(text) => {
-                let secret: Option<[u8; 32]> =
-                    hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+                let secret: Option<[u8; 32]> = hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
                 let secret = secret.ok_or_else(|| KeyError::Malformed { path: path.to_owned() })?;
                 Ok(Self(SigningKey::from_bytes(&secret)))
             }

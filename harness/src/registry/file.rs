@@ -175,9 +175,7 @@ mod tests {
         )
         .unwrap();
         let shown = match read(&path) {
-            Ok(registry) => {
-                registry.entries.iter().map(|entry| entry.hotkey.0.as_str()).collect::<Vec<_>>().join(" ")
-            }
+            Ok(registry) => registry.entries.iter().map(|entry| entry.hotkey.0.as_str()).collect::<Vec<_>>().join(" "),
             Err(error) => error.to_string(),
         };
         assert!(shown.contains(expected), "{shown}");

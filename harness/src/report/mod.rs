@@ -6,5 +6,5 @@ mod summary;
 mod table;
 
 pub use html::page;
-pub use summary::{EnvironmentSummary, EntrySummary, Files, Summary, Timing};
+pub use summary::{EntrySummary, EnvironmentSummary, Files, Summary, Timing};
 pub use table::table;

@@ -43,10 +43,7 @@ impl Agent for EngineAgent<'_> {
         let messages: Vec<models::load::Message> = conversation
             .messages()
             .iter()
-            .map(|message| models::load::Message {
-                role: role(message.role),
-                content: message.content.clone(),
-            })
+            .map(|message| models::load::Message { role: role(message.role), content: message.content.clone() })
             .collect();
         let prompt =
             self.contestant.prompter.render(&messages).map_err(|error| AgentError::Model(error.to_string()))?;

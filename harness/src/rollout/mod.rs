@@ -100,7 +100,9 @@ impl Court {
         };
         let task = match environment.task(seed).await {
             Ok(task) => task,
-            Err(error) => return no_task(error).map(|reason| record(Vec::new(), 0.0, reason, Some(Fault::Environment))),
+            Err(error) => {
+                return no_task(error).map(|reason| record(Vec::new(), 0.0, reason, Some(Fault::Environment)));
+            }
         };
         let sampling = Sampling {
             temperature: self.sampling.temperature,

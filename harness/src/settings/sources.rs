@@ -67,13 +67,11 @@ impl Sources {
     pub fn new(base: &Settings, file: Option<&Path>, flags: &[String]) -> Result<Self, SettingsError> {
         let mut figment = Figment::from(Serialized::defaults(base));
         if let Some(path) = file {
-            std::fs::File::open(path)
-                .map_err(|cause| SettingsError::Unreadable { path: path.to_owned(), cause })?;
+            std::fs::File::open(path).map_err(|cause| SettingsError::Unreadable { path: path.to_owned(), cause })?;
             figment = figment.merge(Toml::file_exact(path));
         }
-        figment = figment.merge(
-            Env::prefixed("DETHRONE_").ignore(&NOT_SETTINGS).map(|key| key.as_str().replace("__", ".").into()),
-        );
+        figment = figment
+            .merge(Env::prefixed("DETHRONE_").ignore(&NOT_SETTINGS).map(|key| key.as_str().replace("__", ".").into()));
         for flag in flags {
             let (key, value) = flag.split_once('=').ok_or_else(|| SettingsError::BadFlag(flag.clone()))?;
             let value: Value = value.parse().unwrap_or_else(|_| Value::from(value));
@@ -122,7 +120,9 @@ impl Sources {
 
     fn anchor(&self, key: &str, path: &mut PathBuf) {
         let from_file = self.figment.find_metadata(key).and_then(|metadata| metadata.source.as_ref()?.file_path());
-        if let (true, Some(folder)) = (from_file.is_some() && path.is_relative(), self.file.as_deref().and_then(Path::parent)) {
+        if let (true, Some(folder)) =
+            (from_file.is_some() && path.is_relative(), self.file.as_deref().and_then(Path::parent))
+        {
             *path = folder.join(&*path);
         }
     }

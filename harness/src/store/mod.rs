@@ -43,8 +43,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true);
         let store_error = |error| StoreError::of(path, "open", error);
-        let pool =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(store_error)?;
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(store_error)?;
         MIGRATIONS.run(&pool).await.map_err(|error| StoreError::of_migration(path, error))?;
         Ok(Self { pool, path: path.to_owned(), _lock: lock })
     }

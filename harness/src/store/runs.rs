@@ -39,17 +39,16 @@ impl Store {
         if let Some(row) = found {
             return Ok((RunId(row.try_get(0).map_err(&failed)?), true));
         }
-        let inserted = sqlx::query(
-            "INSERT INTO runs (identity, netuid, seed_block, opened, created_at) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(identity)
-        .bind(i64::from(netuid))
-        .bind(seed_block.cast_signed())
-        .bind(opened)
-        .bind(clock::unix_seconds())
-        .execute(&self.pool)
-        .await
-        .map_err(&failed)?;
+        let inserted =
+            sqlx::query("INSERT INTO runs (identity, netuid, seed_block, opened, created_at) VALUES (?, ?, ?, ?, ?)")
+                .bind(identity)
+                .bind(i64::from(netuid))
+                .bind(seed_block.cast_signed())
+                .bind(opened)
+                .bind(clock::unix_seconds())
+                .execute(&self.pool)
+                .await
+                .map_err(&failed)?;
         Ok((RunId(inserted.last_insert_rowid()), false))
     }
 

@@ -93,7 +93,9 @@ impl Conclusion {
         let concluded = &self.entries[entry];
         match (&concluded.admission.standing, &concluded.finding, self.duel_of(entry)) {
             (Standing::Refused(reason), ..) => format!("refused: {reason}"),
-            (Standing::Late, ..) => "late: committed after the window's seed was known; it plays in the next window".into(),
+            (Standing::Late, ..) => {
+                "late: committed after the window's seed was known; it plays in the next window".into()
+            }
             (_, Some(finding), _) => finding.sentence.clone(),
             (_, _, Some(duel)) => duel.sentence.clone(),
             _ if self.champion == Some(entry) => "champion".to_owned(),

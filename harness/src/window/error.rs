@@ -81,7 +81,9 @@ impl From<WindowError> for Problem {
         };
         let hint = match status {
             ExitStatus::Usage => "mend the settings; `--show-settings` prints each with its source",
-            ExitStatus::Source => "check the network, the hub and the folder; what is finished is kept, so run the same command again",
+            ExitStatus::Source => {
+                "check the network, the hub and the folder; what is finished is kept, so run the same command again"
+            }
             ExitStatus::ModelRefused => "change the model as the sentence says and publish a new commit",
             ExitStatus::Store => "restore the database from a copy, or choose another output folder",
             _ => "what is finished is kept: run the same command again",

@@ -66,9 +66,8 @@ impl Window {
         }
         let ids = environments.iter().map(|environment| environment.id().clone()).collect();
         let opened = Opened::new(&registry, &settings, ids, runtime);
-        let (run, resumed) = store
-            .open_run(&opened.identity(), registry.netuid, registry.seed_block, &opened.to_json())
-            .await?;
+        let (run, resumed) =
+            store.open_run(&opened.identity(), registry.netuid, registry.seed_block, &opened.to_json()).await?;
         reporter.report(Event::Opened { entries: registry.entries.len(), resumed });
         let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
         let court = Court { environments, seed, sampling: settings.sampling.clone() };

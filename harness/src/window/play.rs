@@ -6,7 +6,10 @@ use std::ops::Range;
 use futures::StreamExt;
 use pareto::{Decision, Duel, Names};
 
-use super::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, Succession, Window, WindowError, paired, shares, unit_scores};
+use super::{
+    Conclusion, DuelRecord, EntryConclusion, FindingRecord, Succession, Window, WindowError, paired, shares,
+    unit_scores,
+};
 use crate::contestant::Contestant;
 use crate::events::Event;
 use crate::plan::{Unit, plan, rounds};
@@ -42,7 +45,8 @@ impl Window {
             let sentence = pareto::explain(&decision, &Parties { window: self, champion, challenger });
             let record = DuelRecord { duel: duels.len(), champion, challenger, number, decision, sentence };
             self.store.keep_decision(self.run, record.duel, &record).await?;
-            self.reporter.report(Event::Decided { sentence: format!("{}: {}", self.label(challenger), record.sentence) });
+            self.reporter
+                .report(Event::Decided { sentence: format!("{}: {}", self.label(challenger), record.sentence) });
             duels.push(record);
         }
         Ok((duels, Some(succession)))

@@ -42,8 +42,7 @@ impl Succession {
     /// # Errors
     /// If alpha is not a usable error probability.
     pub fn open(opened: &Opened, playing: &[usize]) -> Result<Option<Self>, ReignError> {
-        let reigning =
-            playing.iter().find(|entry| opened.champion.as_ref() == Some(&opened.entries[**entry].hotkey));
+        let reigning = playing.iter().find(|entry| opened.champion.as_ref() == Some(&opened.entries[**entry].hotkey));
         let (champion, tested) = match (reigning, playing.first()) {
             (Some(reigning), _) => (*reigning, opened.tested),
             (None, Some(earliest)) => (*earliest, 0),
@@ -108,7 +107,11 @@ fn prefix(environment: usize, scores: &[UnitScore]) -> Vec<Option<f64>> {
     let mut own: Vec<(u32, Option<f64>)> =
         scores.iter().filter(|unit| unit.environment == environment).map(|unit| (unit.task, unit.score)).collect();
     own.sort_by_key(|(task, _)| *task);
-    own.into_iter().enumerate().take_while(|(place, (task, _))| *place as u32 == *task).map(|(_, (_, score))| score).collect()
+    own.into_iter()
+        .enumerate()
+        .take_while(|(place, (task, _))| *place as u32 == *task)
+        .map(|(_, (_, score))| score)
+        .collect()
 }
 
 #[cfg(test)]
