@@ -1,8 +1,8 @@
 //! Language models: hub, loading, generation, scoring and fingerprints.
 
+pub mod admission;
 mod cache;
 pub mod config;
-pub mod admission;
 pub mod decoder;
 pub mod engine;
 pub mod export;
