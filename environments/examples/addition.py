@@ -11,7 +11,7 @@ ENV = {
     "name": "demo.addition",
     "version": "1.0.0",
     "abi": 1,
-    "floor": 0.05,
+    "floor": 0.08,
     "levels": 3,
     "max_new_tokens": 32,
 }

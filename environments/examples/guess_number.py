@@ -18,11 +18,12 @@ ENV = {
 
 
 def generate(seed: int, level: int = 1) -> dict:
-    number = random.Random(seed).randrange(100, 1000)
+    draw = random.Random(seed)
+    low = draw.randrange(100, 900)
+    number = low + draw.randrange(100)
     return {
-        "prompt": "I think of a number from 100 to 999. Reply with one line: Guess: <number>. "
-        f"I will say whether mine is larger or smaller. The sum of its digits is {sum(map(int, str(number)))} "
-        f"and its last digit is {number % 10}.",
+        "prompt": f"I think of a number from {low} to {low + 99} whose digits add up to {sum(map(int, str(number)))}. "
+        "Reply with one line: Guess: <number>. I will say whether mine is larger or smaller; you have six guesses.",
         "private": {"number": number},
         "state": {"guesses": []},
     }

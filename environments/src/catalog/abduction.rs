@@ -32,8 +32,8 @@ const LONGEST_ANSWER: usize = 160;
 
 const WORDS: question::Words = question::Words {
     easy: "Which input makes the program print this output? Reply with one line: Answer: <input>",
-    hard: "Which input makes the program print this output? Work it out, then end your reply with one line: \
-           Answer: <input>",
+    hard: "Which input makes the program print this output? It is one line of lower-case words, or of integers where \
+           the program reads integers. Work it out, then end your reply with one line: Answer: <input>",
     given: "Output",
 };
 
@@ -52,6 +52,8 @@ struct Private {
     output: String,
     /// One input that prints the output; there may be others.
     input: String,
+    /// What the input holds; an answer must hold the same.
+    reads: Kind,
     /// Inputs that were seen to print something else.
     wrong: Vec<String>,
 }
@@ -104,7 +106,7 @@ impl Abduction {
         let pairs: Vec<(String, String)> = shown.into_iter().zip(inputs).collect();
         let public = question::ask(&WORDS, &program, &pairs);
         let wrong = others.into_iter().map(|(input, _)| input).collect();
-        Ok(Some(Task::sealed(seed, public, &Private { program, output, input, wrong })))
+        Ok(Some(Task::sealed(seed, public, &Private { program, output, input, reads, wrong })))
     }
 
     async fn outputs(&self, program: &str, inputs: &[String]) -> Result<Vec<Option<String>>, EnvironmentError> {
@@ -117,8 +119,7 @@ impl Abduction {
         if answer.len() > LONGEST_ANSWER {
             return Ok(Verdict::zero(Reason::TooLong));
         }
-        // Python reads digits of every script and underscores in numbers; we ask for what the prompt shows.
-        if !answer.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        if !is_of_kind(private.reads, answer) {
             return Ok(Verdict::zero(Reason::Malformed));
         }
         let job = Job {
@@ -137,6 +138,22 @@ impl Abduction {
             Ending::OutOfMemory | Ending::StackOverflow => Verdict::zero(Reason::OutOfMemory),
             Ending::OutputTooLong => Verdict::zero(Reason::OutputTooLong),
         })
+    }
+}
+
+/// Whether an answer looks like an input that the generator draws. Python's `int` reads digits of every script,
+/// underscores and signs, and a program that forgets much prints the same for many odd texts; none of that is asked for.
+fn is_of_kind(kind: Kind, answer: &str) -> bool {
+    let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
+    let number = |text: &str| {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match kind {
+        Kind::Number => number(answer),
+        Kind::Text => word(answer),
+        Kind::Numbers => answer.split(' ').all(number),
+        Kind::Words => answer.split(' ').all(word),
     }
 }
 
@@ -195,5 +212,36 @@ impl Environment for Abduction {
             wrong.retain(|text| *text != private.input);
             Ok(wrong.into_iter().map(|text| format!("Answer: {text}")).collect())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_must_look_like_an_input() {
+        let cases = [
+            (Kind::Number, "5", true),
+            (Kind::Number, "-5", true),
+            (Kind::Number, "+5", false),
+            (Kind::Number, "1_0", false),
+            (Kind::Number, "٥", false),
+            (Kind::Number, "5 5", false),
+            (Kind::Number, "9999999999999999999999", false),
+            (Kind::Text, "dog", true),
+            (Kind::Text, "dog cat", false),
+            (Kind::Text, "eval(1)", false),
+            (Kind::Text, "dög", false),
+            (Kind::Numbers, "1 -2 3", true),
+            (Kind::Numbers, "1  2", false),
+            (Kind::Numbers, "[1, 2]", false),
+            (Kind::Words, "dog cat", true),
+            (Kind::Words, "dog  cat", false),
+            (Kind::Words, "dog 1", false),
+        ];
+        for (kind, answer, accepted) in cases {
+            assert_eq!(is_of_kind(kind, answer), accepted, "{kind:?} {answer:?}");
+        }
     }
 }

@@ -19,9 +19,9 @@ use crate::{
 pub(super) const NAME: &str = "coding";
 const VERSION: &str = "1.0.0";
 
-/// The tiers, the easiest first.
+/// The tiers, the easiest first. At tier 0 one program that reverses a list is right for two kinds of input.
 pub(super) const TIERS: &[Tier] = &[
-    Tier { floor: 0.08, max_new_tokens: 96 },
+    Tier { floor: 0.18, max_new_tokens: 96 },
     Tier { floor: 0.05, max_new_tokens: 160 },
     Tier { floor: 0.02, max_new_tokens: 512 },
     Tier { floor: 0.02, max_new_tokens: 1_024 },

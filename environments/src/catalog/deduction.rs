@@ -15,11 +15,11 @@ const VERSION: &str = "1.0.0";
 
 /// The tiers, the easiest first.
 pub(super) const TIERS: &[Tier] = &[
-    Tier { floor: 0.08, max_new_tokens: 24 },
-    Tier { floor: 0.08, max_new_tokens: 48 },
-    Tier { floor: 0.05, max_new_tokens: 512 },
-    Tier { floor: 0.05, max_new_tokens: 2_048 },
-    Tier { floor: 0.05, max_new_tokens: 8_192 },
+    Tier { floor: 0.04, max_new_tokens: 24 },
+    Tier { floor: 0.04, max_new_tokens: 48 },
+    Tier { floor: 0.03, max_new_tokens: 512 },
+    Tier { floor: 0.03, max_new_tokens: 2_048 },
+    Tier { floor: 0.03, max_new_tokens: 8_192 },
 ];
 
 const MOST_ATTEMPTS: u32 = 200;

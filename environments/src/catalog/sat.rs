@@ -233,7 +233,7 @@ fn opening(draws: &mut Draws, problem: &Problem, tier: u8) -> Conversation {
         "Choose 0 or 1 for each variable so that every clause holds. Reply with one line: Answer: <choice>";
     const HARD: &str = "Choose 0 or 1 for each variable so that every clause holds. End your reply with one line that \
                         gives every variable, like this:\nAnswer: x1=0 x2=1 x3=1";
-    let examples = [2, 2, 0, 0, 0][usize::from(tier)];
+    let examples = [3, 2, 0, 0, 0][usize::from(tier)];
     let mut messages = Vec::new();
     let mut text = format!("{}\n\n", if examples == 0 { HARD } else { EASY });
     while messages.len() < 2 * examples {

@@ -33,6 +33,16 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         takes: Numbers,
+        gives: Numbers,
+        tier: 0,
+        loss: Loss::Little,
+        make: |draws| {
+            let k = draws.between(1, 9);
+            expression(format!("[{k}] + {{x}}"), format!("put {k} in front of the list"))
+        },
+    },
+    Step {
+        takes: Numbers,
         gives: Number,
         tier: 0,
         loss: Loss::Some,

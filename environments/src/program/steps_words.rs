@@ -246,6 +246,26 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         takes: Words,
+        gives: Words,
+        tier: 0,
+        loss: Loss::Little,
+        make: |draws| {
+            let word = *draws.choose(&["end", "and", "stop", "yes", "no", "more", "then", "here"]);
+            expression(format!("{{x}} + [\"{word}\"]"), format!("append the word \"{word}\" to the list of words"))
+        },
+    },
+    Step {
+        takes: Words,
+        gives: Words,
+        tier: 0,
+        loss: Loss::Little,
+        make: |draws| {
+            let word = *draws.choose(&["the", "so", "my", "one", "new", "start", "if", "go"]);
+            expression(format!("[\"{word}\"] + {{x}}"), format!("put the word \"{word}\" in front of the others"))
+        },
+    },
+    Step {
+        takes: Words,
         gives: Text,
         tier: 0,
         loss: Loss::Little,
