@@ -9,9 +9,9 @@ use environments::{
 use sandboxes::{Artifact, Sandbox, SandboxSettings, cache_folder};
 
 /// Judged in the host alone.
-const MANY: CheckSettings = CheckSettings { tasks: 1_000, distinct: 700, judged: 400, first_seed: 1 };
+const MANY: CheckSettings = CheckSettings { tasks: 400, distinct: 280, judged: 120, first_seed: 1 };
 /// Judged by running programs.
-const FEW: CheckSettings = CheckSettings { tasks: 500, distinct: 400, judged: 80, first_seed: 1 };
+const FEW: CheckSettings = CheckSettings { tasks: 100, distinct: 80, judged: 16, first_seed: 1 };
 
 static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
     let cache = cache_folder().unwrap_or_else(std::env::temp_dir);

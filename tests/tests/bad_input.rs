@@ -181,7 +181,7 @@ fn a_tokenizer_with_more_tokens_than_the_model_is_refused() {
         }
         fs::write(&path, tokenizer.to_string()).unwrap();
     };
-    check_refused(enlarge, &["vocabulary"]);
+    check_refused(enlarge, &["tokenizer", "embedding rows"]);
 }
 
 #[test]

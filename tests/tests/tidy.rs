@@ -10,7 +10,7 @@ use syn::visit::{self, Visit};
 /// What each crate may depend on of ours, and the files in which it may use `unsafe`.
 const CRATES: [(&str, &[&str], &[&str]); 5] = [
     ("pareto", &[], &[]),
-    ("sandboxes", &[], &["artifact"]),
+    ("sandboxes", &[], &["component"]),
     ("models", &[], &["mapped", "dispatch", "processor", "aligned"]),
     ("environments", &["sandboxes"], &[]),
     ("harness", &["pareto", "sandboxes", "models", "environments"], &[]),

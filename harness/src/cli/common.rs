@@ -54,6 +54,11 @@ pub(super) async fn decide(
     let timing = Timing::new(watch.elapsed().as_secs_f64(), forward.as_secs_f64());
     let summary = Summary::new(&conclusion, files, timing);
     write(&summary.files.report, crate::report::page(&conclusion, &summary).as_bytes())?;
+    if conclusion.champion.is_none() {
+        let reasons: Vec<String> = summary.entries.iter().map(|entry| format!("{}: {}", entry.hotkey, entry.verdict)).collect();
+        let problem = Problem::new(ExitStatus::ModelRefused, "no model was admitted, so nobody holds the weight");
+        return Err(Problem { causes: reasons, ..problem }.hint("keep the weights of the window before"));
+    }
     Ok((conclusion, summary))
 }
 

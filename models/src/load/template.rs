@@ -242,7 +242,7 @@ mod tests {
             Ok("Be <brief>."),
         );
         check("{% if tools is not none %}tools{% endif %}{% if tools %}x{% endif %}{{ nothing }}!", Ok("!"));
-        check("{{ messages[-1] | tojson }}", Ok(r#"{"content": " 2 + 2? ", "role": "user"}"#));
+        check("{{ messages[-1] | tojson }}", Ok(r#"{"role": "user", "content": " 2 + 2? "}"#));
         check("{{ strftime_now('%d %b %Y') }}", Ok("26 Jul 2024"));
         check("{% generation %}a{% endgeneration %}", Ok("a"));
         check(
@@ -269,7 +269,7 @@ mod tests {
         check("{{ 'x' * 1000000000 }}", Err(""));
         check("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", Err("recursion"));
         check("{{ messages | tojson(indent=1000000000) }}", Err("indent"));
-        check(&format!("{}1{}", "(".repeat(5000), ")".repeat(5000)), Err("syntax"));
+        check(&format!("{{{{ {}1{} }}}}", "(".repeat(5000), ")".repeat(5000)), Err("syntax"));
         check(&" ".repeat(LONGEST_TEMPLATE + 1), Err("bytes"));
     }
 }

@@ -8,7 +8,7 @@ attempts! {
     it_floods_both_by_turns: "import sys\nwhile True:\n    print('x', flush=True)\n    print('y', file=sys.stderr)" => OutputTooLong;
     it_floods_by_descriptor: "import os\nwhile True: os.write(1, b'x' * 4096)" => OutputTooLong;
     it_writes_one_huge_line: "print('x' * 10 ** 7)" => OutputTooLong;
-    it_raises_with_a_huge_text: "raise ValueError('x' * 10 ** 7)" => OutOfMemory;
+    it_raises_with_a_huge_text: "raise ValueError('x' * 10 ** 7)" => OutputTooLong;
     it_exits_with_a_huge_text: "import sys\nsys.exit('x' * 10 ** 7)" => OutputTooLong;
     it_warns_without_end: "import warnings\nwarnings.simplefilter('always')\nwhile True: warnings.warn('x' * 1000)" => OutputTooLong;
     it_closes_its_output: "import sys\nsys.stdout.close()\nprint('x')" => Raised, "";

@@ -32,7 +32,7 @@ attempts! {
     it_writes_deeply_nested_json: lifted("import json\nheld = []\nfor _ in range(10 ** 5): held = [held]\njson.dumps(held)") => OutputTooLong;
     it_shows_a_deeply_nested_list: lifted("held = []\nfor _ in range(10 ** 5): held = [held]\nrepr(held)") => OutOfFuel;
     it_compares_deeply_nested_lists: lifted("a, b = [], []\nfor _ in range(10 ** 5): a, b = [a], [b]\na == b") => Raised;
-    it_drops_a_deeply_nested_tuple: lifted("held = ()\nfor _ in range(10 ** 5): held = (held,)\ndel held\nprint('dropped')") => OutOfFuel, "dropped\n";
+    it_drops_a_deeply_nested_tuple: lifted("held = ()\nfor _ in range(10 ** 5): held = (held,)\ndel held\nprint('dropped')") => Finished, "dropped\n";
     it_drops_a_long_chain_of_objects: lifted("class A: pass\nheld = None\nfor _ in range(10 ** 5):\n    new = A()\n    new.next = held\n    held = new\ndel held, new\nprint('dropped')") => Finished, "dropped\n";
     it_copies_a_deeply_nested_list: lifted("import copy\nheld = []\nfor _ in range(10 ** 4): held = [held]\ncopy.deepcopy(held)") => Finished;
     it_pickles_a_deeply_nested_list: lifted("import pickle\nheld = []\nfor _ in range(10 ** 5): held = [held]\npickle.dumps(held)") => OutputTooLong;
