@@ -55,7 +55,8 @@ pub(super) async fn decide(
     let summary = Summary::new(&conclusion, files, timing);
     write(&summary.files.report, crate::report::page(&conclusion, &summary).as_bytes())?;
     if conclusion.champion.is_none() {
-        let reasons: Vec<String> = summary.entries.iter().map(|entry| format!("{}: {}", entry.hotkey, entry.verdict)).collect();
+        let reasons: Vec<String> =
+            summary.entries.iter().map(|entry| format!("{}: {}", entry.hotkey, entry.verdict)).collect();
         let problem = Problem::new(ExitStatus::ModelRefused, "no model was admitted, so nobody holds the weight");
         return Err(Problem { causes: reasons, ..problem }.hint("keep the weights of the window before"));
     }
