@@ -1,5 +1,7 @@
 //! Misuse: one screen that names the thing, the cause and the way out; a documented exit code; nothing lost.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;

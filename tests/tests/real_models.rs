@@ -1,5 +1,7 @@
 //! The text side of the two real models against another implementation: rendered conversations and token ids.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::path::PathBuf;
 
 use harness::assets::{GEMMA3, ModelAsset, SMOLLM2};

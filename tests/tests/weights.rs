@@ -1,5 +1,7 @@
 //! Who gets the weight, and that anybody can check it.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::fs;
 
 use serde_json::Value;

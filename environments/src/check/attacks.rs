@@ -2,8 +2,11 @@
 
 use crate::{Seed, seed::Draws};
 
+/// A name, and what it does to a reply.
+type Decoration = (&'static str, fn(&str) -> String);
+
 /// Ways in which models decorate a right answer; each must stay right.
-pub(super) const DECORATIONS: &[(&str, fn(&str) -> String)] = &[
+pub(super) const DECORATIONS: &[Decoration] = &[
     ("plain", str::to_owned),
     ("padded", |reply| format!("\n\n  {reply}  \n\n")),
     (

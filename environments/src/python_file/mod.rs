@@ -115,11 +115,11 @@ impl PythonFile {
     async fn judge(&self, task: &Task, conversation: &Conversation) -> Result<Turn, EnvironmentError> {
         let fault = self.verifier_fault(task.seed);
         // Worked examples in the opening are not replies.
-        let replies = (conversation.messages().iter().skip(task.public.messages().len()))
+        let mut replies = (conversation.messages().iter().skip(task.public.messages().len()))
             .filter(|message| message.role == Role::Assistant)
             .map(|message| message.content.as_str());
         if self.header.style == Style::Verify {
-            let arguments = json!([task.private, replies.last().unwrap_or_default()]);
+            let arguments = json!([task.private, replies.next_back().unwrap_or_default()]);
             let value = self.call("verify", arguments, task.seed).await?.map_err(&fault)?;
             return returned::score(&value)
                 .map(Turn::Done)

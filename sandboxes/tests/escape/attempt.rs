@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use common::{program, sandbox};
+use common::sandbox;
 use sandboxes::{Ending, Limits, Outcome, Program};
 use tokio::sync::Mutex;
 
@@ -42,6 +42,10 @@ async fn probe() -> Outcome {
     assert_eq!(outcome.ending, Ending::Finished);
     assert!(outcome.stdout.starts_with("hello 4950 0."), "{}", outcome.stdout);
     outcome
+}
+
+fn program(source: &str, stdin: &str) -> Program {
+    Program { source: source.to_owned(), stdin: stdin.to_owned(), ..Program::default() }
 }
 
 fn resident() -> u64 {
