@@ -42,8 +42,8 @@ async fn the_examples_survive_the_check_at_every_level() {
 /// The example with its verifier replaced.
 fn with_verifier(body: &str) -> String {
     let example = python_file::TEMPLATE;
-    let (before, rest) = example.split_once("def verify").unwrap();
-    let (_, after) = rest.split_once("def oracle").unwrap();
+    let (before, rest) = example.split_once("def verify").expect("it is there");
+    let (_, after) = rest.split_once("def oracle").expect("it is there");
     format!("{before}def verify(task, reply):\n    total = task['private']['sum']\n    {body}\n\n\ndef oracle{after}")
 }
 

@@ -187,7 +187,7 @@ fn make(variant: &Variant, smollm2: &Path, gemma3: &Path, folder: &Path) -> Resu
             fs::copy(from, beside.join(name)).map_err(file_error)?;
         }
         Make::Rewrite { noise, data_type, shards } => {
-            rewrite(variant.hotkey, smollm2, &beside, *noise, *data_type, *shards)?
+            rewrite(variant.hotkey, smollm2, &beside, *noise, *data_type, *shards)?;
         }
     }
     fs::rename(&beside, folder).map_err(file_error)

@@ -48,12 +48,8 @@ impl Agent for EngineAgent<'_> {
         let prompt =
             self.contestant.prompter.render(&messages).map_err(|error| AgentError::Model(error.to_string()))?;
         let prompt_tokens = prompt.len();
-        let request = Request {
-            prompt,
-            sampling: self.sampling.clone(),
-            max_new_tokens: self.max_new_tokens,
-            stop_strings: Vec::new(),
-        };
+        let request =
+            Request { prompt, sampling: self.sampling, max_new_tokens: self.max_new_tokens, stop_strings: Vec::new() };
         let completion = self.contestant.engine.generate(request).await.map_err(|error| match error {
             EngineError::Request { reason } => AgentError::Model(reason),
             error => AgentError::Machine(error),
