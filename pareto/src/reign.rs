@@ -4,7 +4,7 @@
 //! most alpha, however many hotkeys enter and whatever they do with each other.
 //!
 //! **Why.** Challenger number k of the reign is tested at `alpha_k = alpha * gamma_k` and the gammas sum to one. A
-//! challenger that is not better wins its duel with probability at most `alpha_k` (see [`crate::duel`]). The union
+//! challenger that is not better wins its duel with probability at most `alpha_k` (see [`duel`](mod@crate::duel)). The union
 //! bound adds these up to at most alpha. It needs no independence: copies of one another, a shared champion and shared
 //! tasks are all covered, so the champion's rollouts can be made once a window.
 //!
