@@ -38,12 +38,12 @@ pub async fn check(environment: &dyn Environment, settings: &CheckSettings) -> R
     if !settle(&mut report, Item::Generates, made)? {
         return Ok(report);
     }
-    let judged = &tasks[..usize::try_from(settings.judged).unwrap_or(usize::MAX).min(tasks.len())];
+    let (judged, others) = tasks.split_at(usize::try_from(settings.judged).unwrap_or(usize::MAX).min(tasks.len()));
     let oracles = known_answers(environment, judged, &mut report).await;
     let Some(oracles) = keep(&mut report, Item::Oracle, oracles)? else { return Ok(report) };
     let wrong = wrong_answers(environment, judged, &mut report).await;
     settle(&mut report, Item::Wrong, wrong)?;
-    let floors = floors(environment, judged, &oracles, &mut report).await;
+    let floors = floors(environment, judged, others, &oracles, &mut report).await;
     settle(&mut report, Item::Constants, floors)?;
     let junk = junk(environment, judged, &mut report).await;
     settle(&mut report, Item::Junk, junk)?;
@@ -167,24 +167,26 @@ async fn wrong_answers(
     Ok(())
 }
 
-/// Mean scores of policies that do not read the task.
+/// Mean scores of policies that do not read the task. Constants are learnt from other tasks than they are tried on.
 async fn floors(
     environment: &dyn Environment,
     tasks: &[Task],
+    others: &[Task],
     oracles: &[Vec<String>],
     report: &mut Report,
 ) -> Result<(), EnvironmentError> {
     let mut best = (0.0, String::new());
-    for reply in constants(oracles) {
+    for reply in constants(environment, &others[..others.len().min(2 * tasks.len())]).await? {
         let mean = mean_of(environment, tasks, |_| vec![reply.clone()]).await?;
         if mean > best.0 {
             best = (mean, reply);
         }
     }
-    report.measure(Item::Constants, best.0, format!("the best constant reply, {}, scored", shortened(&best.1)));
+    let sentence = format!("the best constant reply, {}, scored", shortened(&best.1));
+    report.measure(Item::Constants, best.0, tasks.len(), sentence);
     if oracles.len() == tasks.len() && tasks.len() > 1 {
         let mean = mean_of(environment, tasks, |index| oracles[(index + 1) % oracles.len()].clone()).await?;
-        report.measure(Item::AnotherAnswer, mean, "another task's answer scored".to_owned());
+        report.measure(Item::AnotherAnswer, mean, tasks.len(), "another task's answer scored".to_owned());
     }
     let openings: Vec<_> = tasks.iter().map(|task| environment.opening(task)).collect();
     let whole = |index: usize| {
@@ -207,23 +209,25 @@ async fn floors(
         vec![format!("Answer: {value}")]
     };
     copied = mean_of(environment, tasks, last_line).await?.max(copied);
-    report.measure(Item::CopiedPrompt, copied, "the prompt, or a part of it, sent back scored".to_owned());
+    report.measure(Item::CopiedPrompt, copied, tasks.len(), "the prompt, or a part of it, sent back scored".to_owned());
     let random = mean_of(environment, tasks, |index| vec![attacks::random_text(tasks[index].seed)]).await?;
-    report.measure(Item::RandomBytes, random, "random bytes scored".to_owned());
+    report.measure(Item::RandomBytes, random, tasks.len(), "random bytes scored".to_owned());
     Ok(())
 }
 
-/// Stock replies and the answers that were right most often.
-fn constants(oracles: &[Vec<String>]) -> Vec<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for reply in oracles.iter().filter_map(|replies| replies.first()) {
-        *counts.entry(reply).or_default() += 1;
+/// Stock replies and the answers that are right most often.
+async fn constants(environment: &dyn Environment, tasks: &[Task]) -> Result<Vec<String>, EnvironmentError> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for task in tasks {
+        if let Some(reply) = environment.oracle(task).await?.and_then(|replies| replies.into_iter().next()) {
+            *counts.entry(reply).or_default() += 1;
+        }
     }
-    let mut frequent: Vec<(&str, usize)> = counts.into_iter().collect();
-    frequent.sort_by_key(|&(reply, count)| (std::cmp::Reverse(count), reply));
-    let mut replies: Vec<String> = frequent.into_iter().take(8).map(|(reply, _)| reply.to_owned()).collect();
+    let mut frequent: Vec<(String, usize)> = counts.into_iter().collect();
+    frequent.sort_by(|(reply, count), (other, others)| others.cmp(count).then_with(|| reply.cmp(other)));
+    let mut replies: Vec<String> = frequent.into_iter().take(8).map(|(reply, _)| reply).collect();
     replies.extend(attacks::CONSTANTS.iter().map(|&reply| reply.to_owned()));
-    replies
+    Ok(replies)
 }
 
 async fn mean_of(

@@ -98,11 +98,30 @@ impl Report {
         self.findings.push(Finding { item, standing: Standing::Skipped, measured: None, sentence });
     }
 
-    pub(super) fn measure(&mut self, item: Item, mean: f64, sentence: String) {
-        let standing = if mean <= self.floor { Standing::Passed } else { Standing::Failed };
-        let sentence = format!("{sentence} {mean:.3} on average; the stated floor is {}", self.floor);
+    /// Holds a mean score over some tasks against the stated floor; an excess that chance explains is no failure.
+    pub(super) fn measure(&mut self, item: Item, mean: f64, tasks: usize, sentence: String) {
+        let failed = mean > self.floor && chance_of(mean * tasks as f64, tasks, self.floor) < SIGNIFICANCE;
+        let standing = if failed { Standing::Failed } else { Standing::Passed };
+        let sentence =
+            format!("{sentence} {mean:.3} on average over {tasks} tasks; the stated floor is {}", self.floor);
         self.findings.push(Finding { item, standing, measured: Some(mean), sentence });
     }
+}
+
+/// Below this chance an excess over the floor is taken for real.
+const SIGNIFICANCE: f64 = 0.02;
+
+/// The chance that at least this many of so many tasks are right when each is with the given probability.
+fn chance_of(right: f64, tasks: usize, probability: f64) -> f64 {
+    let mut chance = (1.0 - probability).powf(tasks as f64);
+    let mut tail = 0.0;
+    for count in 0..=tasks {
+        if count as f64 >= right - 1e-9 {
+            tail += chance;
+        }
+        chance *= (tasks - count) as f64 / (count + 1) as f64 * probability / (1.0 - probability);
+    }
+    tail
 }
 
 impl fmt::Display for Report {
@@ -117,5 +136,35 @@ impl fmt::Display for Report {
             writeln!(out, "  {mark} {sentence}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excess_over_the_floor_fails_unless_chance_explains_it() {
+        let cases = [
+            (0.05, 0.0, 16, Standing::Passed),
+            (0.05, 1.0 / 16.0, 16, Standing::Passed),
+            (0.05, 4.0 / 16.0, 16, Standing::Failed),
+            (0.05, 0.055, 200, Standing::Passed),
+            (0.05, 0.1, 200, Standing::Failed),
+            (0.0, 1.0 / 200.0, 200, Standing::Failed),
+            (0.5, 1.0, 200, Standing::Failed),
+        ];
+        for (floor, mean, tasks, standing) in cases {
+            let mut report = Report::new(EnvironmentId::built_in("x", "1.0.0", 0), floor);
+            report.measure(Item::Constants, mean, tasks, String::new());
+            assert_eq!(report.findings[0].standing, standing, "{mean} of {tasks} against {floor}");
+        }
+    }
+
+    #[test]
+    fn the_chance_of_a_count_is_the_binomial_tail() {
+        for (right, tasks, probability, expected) in [(1.0, 2, 0.5, 0.75), (2.0, 2, 0.5, 0.25), (0.0, 5, 0.3, 1.0)] {
+            assert!((chance_of(right, tasks, probability) - expected).abs() < 1e-12);
+        }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn limits(times: u64) -> Limits {
     Limits { fuel: FUEL_OF_ONE_RUN * times, memory_bytes: 64 << 20, output_bytes: 64 << 10, source_bytes: 64 << 10 }
 }
 
-/// Some hundred times what the longest of our programs needs.
+/// Some forty times what the longest of our programs needs, six hundred times what a tiny one does.
 const FUEL_OF_ONE_RUN: u64 = 400_000_000;
 
 /// Whether a text can be asked for on one line: printable ASCII, single inner spaces, nothing that extraction strips.
