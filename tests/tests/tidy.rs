@@ -13,7 +13,7 @@ use syn::visit::{self, Visit};
 const CRATES: [(&str, &[&str], &[&str]); 5] = [
     ("pareto", &[], &[]),
     ("sandboxes", &[], &["component"]),
-    ("models", &[], &["mapped", "dispatch", "processor", "aligned"]),
+    ("models", &[], &["mapped", "dispatch"]),
     ("environments", &["sandboxes"], &[]),
     ("harness", &["pareto", "sandboxes", "models", "environments"], &[]),
 ];

@@ -4,6 +4,7 @@
 //! there before anything is allocated, and what does not hold is a [`Refusal`](crate::admission::Refusal).
 
 pub(crate) mod chat_files;
+mod deep_stack;
 mod encoding;
 mod error;
 pub mod gguf;
@@ -13,6 +14,7 @@ mod mapped;
 pub mod prompter;
 pub mod safetensors;
 pub mod template;
+mod template_tokens;
 mod tensor_source;
 pub mod tokenizer;
 

@@ -12,11 +12,11 @@ use minijinja::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::json_style::spaced;
+use super::{deep_stack, json_style::spaced, template_tokens};
 use crate::admission::Refusal;
 
-/// One instruction costs one, and so do 64 bytes that are built: at most 128 MiB in all.
-const FUEL: u64 = 2_000_000;
+/// One instruction costs one, and so do 64 bytes that are built: at most 32 MiB in all.
+const FUEL: u64 = 500_000;
 /// Longest acceptable template in bytes; published ones have up to 20 KiB.
 const LONGEST_TEMPLATE: usize = 256 << 10;
 /// Longest rendered text in bytes.
@@ -82,7 +82,8 @@ impl ChatTemplate {
         if source.len() > LONGEST_TEMPLATE {
             return Err(refuse(format!("it has {} bytes and at most {LONGEST_TEMPLATE} are allowed", source.len())));
         }
-        let environment = environment(source).map_err(|error| refuse(describe(&error)))?;
+        let compiling = deep_stack::run(|| environment(source).map_err(|error| describe(&error)));
+        let environment = compiling.unwrap_or_else(|error| Err(error.to_string())).map_err(refuse)?;
         let template = Self { environment: Arc::new(environment), source: source.into(), tokens };
         let question = Message { role: Role::User, content: "Hello".to_owned() };
         template.render(&[question]).map_err(|error| refuse(error.reason))?;
@@ -91,6 +92,12 @@ impl ChatTemplate {
 
     /// The conversation as text, ending where the model's reply begins.
     pub fn render(&self, messages: &[Message]) -> Result<String, TemplateError> {
+        let rendering = deep_stack::run(|| self.render_here(messages));
+        rendering.unwrap_or_else(|error| Err(TemplateError { reason: error.to_string() }))
+    }
+
+    /// Values are as deeply nested as the template makes them, and so are their writing and their dropping.
+    fn render_here(&self, messages: &[Message]) -> Result<String, TemplateError> {
         let failed = |error: Error| TemplateError { reason: describe(&error) };
         let template = self.environment.get_template(NAME).map_err(failed)?;
         let text = template
@@ -133,14 +140,17 @@ fn environment(source: &str) -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+    environment.set_syntax(syntax.clone());
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     environment.add_function("raise_exception", |reason: String| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, reason))
     });
     environment.add_function("strftime_now", strftime_now);
     environment.add_filter("tojson", to_json);
-    environment.add_template_owned(NAME, without_generation_marks(source))?;
+    let source = without_generation_marks(source);
+    template_tokens::check(&source, syntax).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))?;
+    environment.add_template_owned(NAME, source)?;
     Ok(environment)
 }
 
@@ -269,7 +279,30 @@ mod tests {
         check("{{ 'x' * 1000000000 }}", Err(""));
         check("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", Err("recursion"));
         check("{{ messages | tojson(indent=1000000000) }}", Err("indent"));
-        check(&format!("{{{{ {}1{} }}}}", "(".repeat(5000), ")".repeat(5000)), Err("syntax"));
+        check(&format!("{{{{ {}1{} }}}}", "(".repeat(900), ")".repeat(900)), Err("syntax"));
+        check(&format!("{{{{ a{} }}}}", "~a".repeat(50_000)), Err("words"));
         check(&" ".repeat(LONGEST_TEMPLATE + 1), Err("bytes"));
+    }
+
+    #[test]
+    fn a_namespace_that_would_contain_itself_is_refused() {
+        check("{% set ns = namespace() %}{% set ns.a = ns %}{{ ns.a }}", Err("used whole"));
+    }
+
+    /// What overflows a stack ends the process, so that this test ends is a part of its result.
+    #[test]
+    fn a_template_cannot_nest_itself_out_of_the_stack() {
+        let nested = "{% set ns = namespace(a=[]) %}{% for i in range(40000) %}{% set ns.a = [ns.a] %}{% endfor %}";
+        assert!(ChatTemplate::parse(&format!("{nested}fine"), NamedTokens::default()).is_ok(), "it is within its fuel");
+        for use_of_it in ["{{ ns.a }}", "{{ ns.a | tojson }}", "{{ ns.a == ns.a }}", "{{ [ns.a, ns.a] | sort }}"] {
+            let _either_way = ChatTemplate::parse(&format!("{nested}{use_of_it}"), NamedTokens::default());
+        }
+        for (one, count) in [("~a", 50_000), ("|f", 50_000), (".a", 50_000), ("[a]", 50_000), (" and a", 30_000)] {
+            let _either_way = ChatTemplate::parse(&format!("{{{{ a{} }}}}", one.repeat(count)), NamedTokens::default());
+        }
+        for one in ["not ", "-", "[", "("] {
+            let _either_way =
+                ChatTemplate::parse(&format!("{{{{ {}a }}}}", one.repeat(40_000)), NamedTokens::default());
+        }
     }
 }

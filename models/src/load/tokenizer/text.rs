@@ -126,6 +126,8 @@ impl Written {
     fn assemble(self) -> tokenizers::Result<tokenizers::Tokenizer> {
         let mut model = BPE::builder()
             .vocab_and_merges(self.vocabulary, self.merges)
+            // The library keeps its cache in every thread for ever, one for each tokenizer that there ever was.
+            .cache_capacity(0)
             .fuse_unk(self.fuse_unknown)
             .byte_fallback(self.byte_fallback)
             .ignore_merges(self.ignore_merges);
