@@ -48,10 +48,10 @@ pub(super) async fn decide(
     let (sandbox, runtime) = open_sandbox(&settings, &*reporter)?;
     let window = Window::open(settings, registry, store, &cache_folder()?, &sandbox, runtime, reporter).await?;
     let conclusion = window.run().await?;
-    let forward = window.forward_time();
+    let spent = window.spent();
     let files = write_results(&conclusion, &key, output, window.database())?;
     window.close().await;
-    let timing = Timing::new(watch.elapsed().as_secs_f64(), forward.as_secs_f64());
+    let timing = Timing::new(watch.elapsed(), &spent);
     let summary = Summary::new(&conclusion, files, timing);
     write(&summary.files.report, crate::report::page(&conclusion, &summary).as_bytes())?;
     if conclusion.champion.is_none() {

@@ -1,12 +1,13 @@
 //! A finished window in a few numbers and sentences.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::registry::{Hotkey, Uid};
 use crate::store::Standing;
-use crate::window::{Conclusion, EntryConclusion};
+use crate::window::{Conclusion, EntryConclusion, Spent};
 
 /// The version of the summary's schema.
 const VERSION: u32 = 1;
@@ -82,14 +83,29 @@ pub struct Timing {
     pub wall: f64,
     /// In the models' forward passes.
     pub forward: f64,
-    /// Everything else: checking, loading, tasks, sandbox, database, decisions.
+    /// Everything else.
     pub harness: f64,
+    /// The part of it in which models were fetched, hashed, checked and fingerprinted.
+    pub checking: f64,
+    /// The part of it in which models were loaded.
+    pub loading: f64,
 }
 
 impl Timing {
     /// The split of a command's time.
-    pub fn new(wall: f64, forward: f64) -> Self {
-        Self { wall, forward, harness: (wall - forward).max(0.0) }
+    pub fn new(wall: Duration, spent: &Spent) -> Self {
+        Self {
+            wall: wall.as_secs_f64(),
+            forward: spent.forward.as_secs_f64(),
+            harness: wall.saturating_sub(spent.forward).as_secs_f64(),
+            checking: spent.checking.as_secs_f64(),
+            loading: spent.loading.as_secs_f64(),
+        }
+    }
+
+    /// The part of everything else that has no name of its own: starting up, tasks, sandbox, database, decisions.
+    pub fn remaining(&self) -> f64 {
+        (self.harness - self.checking - self.loading).max(0.0)
     }
 
     /// The harness's share of all the time.

@@ -30,11 +30,15 @@ pub fn table(summary: &Summary) -> String {
     }
     let timing = &summary.timing;
     text.push_str(&format!(
-        "\n\n{:.1} s in all: {:.1} s in the models' forward passes, {:.1} s in everything else ({:.1}%)",
+        "\n\n{:.1} s in all: {:.1} s in the models' forward passes, {:.1} s in everything else ({:.1}%):\n\
+         {:.1} s checking and fingerprinting models, {:.1} s loading them, {:.1} s on tasks, sandbox, database and decisions",
         timing.wall,
         timing.forward,
         timing.harness,
-        100.0 * timing.harness_share()
+        100.0 * timing.harness_share(),
+        timing.checking,
+        timing.loading,
+        timing.remaining(),
     ));
     text
 }

@@ -1,15 +1,20 @@
 //! The door: which models may play, and how one is brought to the table.
 
+use futures::{StreamExt, TryStreamExt};
 use models::admission::Admitted;
 use models::load::LoadError;
 use models::snapshot::Snapshot;
 
-use super::{Window, WindowError};
+use super::{Phase, Window, WindowError};
+use crate::clock::Stopwatch;
 use crate::contestant::{Contestant, check};
 use crate::events::Event;
 use crate::hub::FetchError;
 use crate::registry::Entry;
 use crate::store::{Admission, FileRecord, Standing};
+
+/// Entries that are checked at once: while one's files are hashed, which takes one core, another's are measured.
+const AT_THE_DOOR: usize = 2;
 
 /// What a model's arrival came to: a model that may be loaded, or the sentence for its miner.
 enum Arrival {
@@ -21,15 +26,20 @@ impl Window {
     /// What became of each entry at the door, in order; what an earlier process found stands.
     pub(super) async fn admit_all(&self) -> Result<Vec<Admission>, WindowError> {
         let mut known = self.store.admissions(self.run).await?;
-        let mut admissions = Vec::with_capacity(self.registry.entries.len());
-        for (place, entry) in self.registry.entries.iter().enumerate() {
-            let admission = match known.remove(&place) {
-                Some(admission) => admission,
-                None => self.admit(place, entry).await?,
-            };
-            admissions.push(admission);
-        }
-        Ok(admissions)
+        let admissions = self.registry.entries.iter().enumerate().map(|(place, entry)| {
+            let known = known.remove(&place);
+            async move {
+                match known {
+                    Some(admission) => Ok(admission),
+                    None => self.admit(place, entry).await,
+                }
+            }
+        });
+        let admissions = futures::stream::iter(admissions).buffered(AT_THE_DOOR);
+        let checking = Stopwatch::start();
+        let admissions = admissions.try_collect().await;
+        self.spend(Phase::Checking, checking.elapsed());
+        admissions
     }
 
     async fn admit(&self, place: usize, entry: &Entry) -> Result<Admission, WindowError> {
@@ -74,12 +84,16 @@ impl Window {
     pub(super) async fn bring(&self, place: usize) -> Result<Contestant, WindowError> {
         let entry = &self.registry.entries[place];
         let model = entry.model.to_string();
-        match self.arrive(entry).await? {
+        let loading = Stopwatch::start();
+        let arrival = self.arrive(entry).await?;
+        let contestant = match arrival {
             Arrival::Admitted(admitted) => Contestant::seat(admitted, &self.settings.engine)
                 .await
                 .map_err(|source| WindowError::Load { model, source }),
             Arrival::Refused { reason, .. } => Err(WindowError::Changed { model, reason }),
-        }
+        };
+        self.spend(Phase::Loading, loading.elapsed());
+        contestant
     }
 }
 

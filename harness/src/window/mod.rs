@@ -5,10 +5,11 @@ mod door;
 mod error;
 mod play;
 mod screening;
+mod spent;
 mod succession;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use environments::Environment;
@@ -25,6 +26,7 @@ use crate::store::{Outcome, RunId, Store};
 
 pub use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
 pub use error::WindowError;
+pub use spent::{Phase, Spent};
 pub use succession::{Succession, UnitScore, paired, shares, stand, unit_scores};
 
 /// A window being decided.
@@ -37,7 +39,7 @@ pub struct Window {
     opened: Opened,
     run: RunId,
     reporter: Arc<dyn Reporter>,
-    forward: std::sync::Mutex<Duration>,
+    spent: Mutex<Spent>,
 }
 
 impl Window {
@@ -71,8 +73,7 @@ impl Window {
         reporter.report(Event::Opened { entries: registry.entries.len(), resumed });
         let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
         let court = Court { environments, seed, sampling: settings.sampling.clone() };
-        let forward = std::sync::Mutex::default();
-        Ok(Self { settings, registry, store, hub, court, opened, run, reporter, forward })
+        Ok(Self { settings, registry, store, hub, court, opened, run, reporter, spent: Mutex::default() })
     }
 
     /// Does what is left to do and says what the window came to.
@@ -91,9 +92,13 @@ impl Window {
         Ok(conclusion)
     }
 
-    /// Time this process spent in the models' forward passes.
-    pub fn forward_time(&self) -> Duration {
-        *self.forward.lock().expect("no holder panics")
+    /// Where this process's time went so far.
+    pub fn spent(&self) -> Spent {
+        *self.spent.lock().expect("no holder panics")
+    }
+
+    fn spend(&self, phase: Phase, time: Duration) {
+        self.spent.lock().expect("no holder panics").add(phase, time);
     }
 
     /// Where the database is.

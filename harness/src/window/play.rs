@@ -7,7 +7,7 @@ use futures::StreamExt;
 use pareto::{Decision, Duel, Names};
 
 use super::{
-    Conclusion, DuelRecord, EntryConclusion, FindingRecord, Succession, Window, WindowError, paired, shares,
+    Conclusion, DuelRecord, EntryConclusion, FindingRecord, Phase, Succession, Window, WindowError, paired, shares,
     unit_scores,
 };
 use crate::contestant::Contestant;
@@ -182,7 +182,7 @@ impl<'a> Player<'a> {
 
     fn leave(self) {
         if let Some(contestant) = self.contestant {
-            *self.window.forward.lock().expect("no holder panics") += contestant.engine.statistics().forward;
+            self.window.spend(Phase::Forward, contestant.engine.statistics().forward);
             self.window.reporter.report(Event::Played { entry: self.window.label(self.entry) });
         }
     }

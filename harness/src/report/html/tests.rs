@@ -1,6 +1,7 @@
 //! The page on a window in which everything happens that can.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use environments::EnvironmentId;
 use models::admission::Limits;
@@ -16,7 +17,7 @@ use crate::registry::{Entry, Hotkey, Uid};
 use crate::report::summary::{Files, Summary, Timing};
 use crate::settings::SamplingSettings;
 use crate::store::{Admission, Fault, RolloutRecord, Standing};
-use crate::window::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, UnitScore, paired};
+use crate::window::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, Spent, UnitScore, paired};
 
 const HOSTILE: &str = "5Eve<script>alert('1')</script>\"onload=\"x";
 const BUDGET: u32 = 120;
@@ -150,7 +151,9 @@ fn shown(conclusion: &Conclusion) -> (String, Summary) {
         report: file("report.html"),
         database: PathBuf::from("out put/dethrone.sqlite"),
     };
-    let summary = Summary::new(conclusion, files, Timing::new(100.0, 90.0));
+    let seconds = Duration::from_secs;
+    let spent = Spent { checking: seconds(4), loading: seconds(3), forward: seconds(90) };
+    let summary = Summary::new(conclusion, files, Timing::new(Duration::from_secs(100), &spent));
     (page(conclusion, &summary), summary)
 }
 
@@ -182,7 +185,7 @@ fn every_entry_sentence_and_digest_is_on_the_page() {
         "empty reply",
         "6 of 720 rollouts failed.",
         "\"bytes\": 18446744073709551615",
-        "90.0 s (90.0%) in the models' forward passes, 10.0 s (10.0%) in everything else",
+        "90.0 s (90.0%) in the models' forward passes, 10.0 s (10.0%) in everything else (striped): 4.0 s checking and fingerprinting models, 3.0 s loading them, 3.0 s on",
     ] {
         expected.push(literal.to_owned());
     }

@@ -127,6 +127,9 @@ struct TimingView {
     harness: String,
     forward_percent: String,
     harness_percent: String,
+    checking: String,
+    loading: String,
+    remaining: String,
 }
 
 impl PageView {
@@ -367,6 +370,9 @@ fn timing(summary: &Summary) -> TimingView {
         harness: format!("{:.1}", timing.harness),
         forward_percent: format!("{:.1}", 100.0 * (1.0 - share)),
         harness_percent: format!("{:.1}", 100.0 * share),
+        checking: format!("{:.1}", timing.checking),
+        loading: format!("{:.1}", timing.loading),
+        remaining: format!("{:.1}", timing.remaining()),
     }
 }
 
