@@ -167,6 +167,7 @@ class WitWorld:
         module = types.ModuleType("__main__")
         module.__builtins__ = builtins
         sys.modules["__main__"] = module
+        random.seed(int.from_bytes(os.urandom(32)))
         global _names
         _names = module.__dict__
         return _attempt(lambda: exec(compile(source, PROGRAM, "exec", dont_inherit=True), _names))
@@ -215,6 +216,53 @@ class Loop(asyncio.BaseEventLoop):
 asyncio.EventLoop = asyncio.SelectorEventLoop = Loop
 asyncio.DefaultEventLoopPolicy._loop_factory = Loop
 
+# What follows prepares the heap that is captured: an instance starts from it copy-on-write, so that every page which a
+# program does not write to costs nothing.
+
+_census = []  # every object that the collector knows
+_ballast = []  # fills the holes between objects, so that new objects lie side by side
+
+
+def census(first, last):
+    """Addresses of the objects that exist, each followed by that of its type: `last - first` objects and what they hold."""
+    if first == 0:
+        gc.collect()
+        _census[:] = gc.get_objects()
+    found = []
+    for held in _census[first:last]:
+        _note_address(held, found)
+        for each in gc.get_referents(held):
+            _note_address(each, found)
+    return found
+
+
+def _note_address(held, found):
+    kind = type(held)
+    found += (id(held), id(kind))
+    if kind is types.CodeType:
+        parts = held.co_consts, held.co_names, held.co_linetable, held.co_exceptiontable, held.co_filename, held.co_qualname
+        for each in (*parts, held.co_name, *held.co_varnames, *held.co_cellvars, *held.co_freevars):
+            _note_address(each, found)
+    elif kind in (tuple, frozenset) and not gc.is_tracked(held):
+        for each in held:
+            _note_address(each, found)
+
+
+def fill():
+    """Allocates what fits into the holes of the heap and freezes the collector's lists."""
+    _census.clear()
+    os.environ.clear()  # the first call of an instance fills it, and that was one of the build
+    gc.collect()
+    top = id(bytes(1 << 21))  # nothing this large fits into a hole
+    for size in (*(1 << power for power in range(20, 9, -1)), *range(504, 1, -8)):
+        while id(block := bytes(size)) < top:
+            _ballast.append(block)
+    del block
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    gc.freeze()
+    return len(_ballast)
+
+
 # Streams as `python3` has them, rather than the unbuffered ones of the build.
 _out = sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", newline="\n", closefd=False)
 _err = sys.stderr = sys.__stderr__ = open(
@@ -229,5 +277,3 @@ sys.path_importer_cache.clear()
 sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__name__ != "PathFinder"]
 sys.argv[:] = [PROGRAM]
 linecache.clearcache()
-gc.collect()
-gc.freeze()

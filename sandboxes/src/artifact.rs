@@ -17,6 +17,10 @@ use crate::progress::{Progress, Step};
 /// What a person is told is being prepared.
 const SUBJECT: &str = "python guest";
 
+/// BLAKE3 of the component that our sources give: the build is the same to the byte on every machine, so that validators
+/// cannot run different guests without noticing.
+const COMPONENT: &str = "8527e8ea0c017cde56cba394e73b2f0ad7e420ce3f7aa8e791b3ec26be3e89f7";
+
 /// A guest that is ready to be instantiated.
 #[derive(Clone)]
 pub struct Artifact {
@@ -34,10 +38,11 @@ impl Artifact {
             folder: &folder,
             name: format!("guest-{}.cwasm", short(compiled_digest(component, &engine))),
         };
-        if let Some(made) = component.digest()?
-            && let Some(compiled) = compiled(&made).compiled()?
-        {
-            return Ok(Self { compiled: Arc::new(compiled), digest: identity(&made) });
+        if let Some(made) = component.digest()? {
+            component.check_pinned(&made)?;
+            if let Some(compiled) = compiled(&made).compiled()? {
+                return Ok(Self { compiled: Arc::new(compiled), digest: identity(&made) });
+            }
         }
         let waiting = || progress(Progress::at(Step::Waiting, SUBJECT));
         let _held = cache::lock(&folder, "guest", waiting).map_err(SandboxError::file("lock", &folder))?;
@@ -47,11 +52,16 @@ impl Artifact {
                 let wheel = COMPONENTIZE_PY.fetch_for(build::PLATFORM, cache, progress)?;
                 progress(Progress::at(Step::Building, SUBJECT));
                 let wasm = build::component(&wheel)?;
+                let made = blake3::hash(&wasm).to_hex();
+                if made.as_str() != COMPONENT {
+                    return Err(SandboxError::Build(format!("the component is {made} and not {COMPONENT}")));
+                }
                 component.write(&wasm)?;
                 wasm
             }
         };
         let made = blake3::hash(&wasm);
+        component.check_pinned(&made)?;
         let entry = compiled(&made);
         let compiled = match entry.compiled()? {
             Some(compiled) => compiled,
@@ -88,10 +98,11 @@ fn short(digest: blake3::Hash) -> String {
     digest.to_hex()[..24].to_owned()
 }
 
+/// What the component is made of, and what has to come of it: a change of either is another entry of the cache.
 fn source_digest() -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_derive_key("dethrone sandbox guest sources");
     let ours = build::SOURCES.iter().flat_map(|(name, text)| [*name, *text]);
-    for part in ours.chain(COMPONENTIZE_PY.hashes.iter().copied()) {
+    for part in ours.chain(COMPONENTIZE_PY.hashes.iter().copied()).chain([COMPONENT]) {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
     }
     hasher.finalize()
@@ -155,6 +166,11 @@ impl Entry<'_> {
         let path = self.path();
         let bytes = fs::read(&path).map_err(SandboxError::file("read", &path))?;
         Ok(Some((bytes, digest)))
+    }
+
+    /// A component of another digest was made by somebody else.
+    fn check_pinned(&self, made: &blake3::Hash) -> Result<(), SandboxError> {
+        if made.to_hex().as_str() == COMPONENT { Ok(()) } else { Err(self.tampered()) }
     }
 
     fn tampered(&self) -> SandboxError {

@@ -17,7 +17,7 @@ use crate::world::{self, Candidate, Stop, World};
 #[component(enum)]
 #[repr(u8)]
 #[expect(dead_code, reason = "values are made by lifting what the guest returned")]
-enum Said {
+pub(crate) enum Said {
     #[component(name = "finished")]
     Finished,
     #[component(name = "exited")]

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use sandboxes::{Artifact, Sandbox, SandboxSettings, cache_folder};
+use sandboxes::{Artifact, Program, Sandbox, SandboxSettings, cache_folder};
 
 /// The sandbox of this test binary.
 pub(crate) fn sandbox() -> &'static Sandbox {
@@ -17,4 +17,9 @@ pub(crate) fn sandbox() -> &'static Sandbox {
 pub(crate) fn artifact() -> Artifact {
     let cache = cache_folder().expect("a home folder");
     Artifact::ensure(&cache, &|progress| eprintln!("{progress:?}")).expect("the guest can be built")
+}
+
+/// A program with its input.
+pub(crate) fn program(source: &str, stdin: &str) -> Program {
+    Program { source: source.to_owned(), stdin: stdin.to_owned(), ..Program::default() }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use common::sandbox;
+use common::{program, sandbox};
 use sandboxes::{Ending, Limits, Outcome, Program};
 use tokio::sync::Mutex;
 
@@ -10,6 +10,8 @@ use crate::common;
 
 /// Enough for anything honest in these tests, and spent in a fraction of a second.
 const FUEL: u64 = 1_500_000_000;
+/// What the guest itself takes, and about 40 MiB for the program.
+const MEMORY: u64 = 76 << 20;
 /// Far above what the process needs, far below what a program that got out of its memory would leave behind.
 const MOST_RESIDENT: u64 = 1 << 30;
 
@@ -20,11 +22,11 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 pub(crate) async fn attempt(source: &str) -> Outcome {
     let _alone = ONE_AT_A_TIME.lock().await;
     let before = probe().await;
-    let limits = Limits { fuel: FUEL, memory_bytes: 64 << 20, output_bytes: 1 << 16, source_bytes: 16 << 20 };
+    let limits = Limits { fuel: FUEL, memory_bytes: MEMORY, output_bytes: 1 << 16, source_bytes: 16 << 20 };
     let job = Program { limits: Some(limits), ..program(source, "secret\n") };
     let first = sandbox().run(job.clone()).await.expect("the host is well");
     assert!(first.fuel <= FUEL, "{first:?}");
-    assert!(first.memory_bytes <= 64 << 20, "{first:?}");
+    assert!(first.memory_bytes <= MEMORY, "{first:?}");
     assert!(first.stdout.len() + first.stderr.len() <= 3 * (1 << 16), "the output is bounded, replacements included");
     let second = sandbox().run(job).await.expect("the host is well");
     assert_eq!(first, second, "the same job comes out the same");
@@ -42,10 +44,6 @@ async fn probe() -> Outcome {
     assert_eq!(outcome.ending, Ending::Finished);
     assert!(outcome.stdout.starts_with("hello 4950 0."), "{}", outcome.stdout);
     outcome
-}
-
-fn program(source: &str, stdin: &str) -> Program {
-    Program { source: source.to_owned(), stdin: stdin.to_owned(), ..Program::default() }
 }
 
 fn resident() -> u64 {

@@ -15,7 +15,7 @@ attempts! {
     it_breaks_a_weak_reference: "import weakref\nclass A: pass\na = A()\nr = weakref.ref(a, lambda r: 1 / 0)\ndel a\nprint(r())" => Finished, "None\n";
     it_finalizes_without_end: "import weakref\nclass A: pass\ndef f(): weakref.finalize(A(), f)\nwhile True: f()" => OutOfFuel;
     it_plays_with_the_collector: "import gc\ngc.set_threshold(1)\ngc.callbacks.append(lambda *given: gc.collect())\nheld = [[] for _ in range(1000)]\nprint(len(held))" => Finished, "1000\n";
-    it_unfreezes_the_collector: "import gc\ngc.unfreeze()\ngc.collect()\nprint(len(gc.get_objects()) > 1000)" => Finished, "True\n";
+    it_unfreezes_the_collector: "import gc\ngc.unfreeze()\ngc.collect()\nprint(sorted({'b', 'a'}), gc.get_freeze_count())" => Finished, "['a', 'b'] 0\n";
     it_clears_everything_the_collector_knows: "import gc\nfor held in gc.get_objects():\n    if type(held) in (dict, list, set): held.clear()" => Finished;
     it_clears_all_modules: "import sys\nsys.modules.clear()\nprint('x')" => Finished, "x\n";
     it_clears_the_builtins: "import builtins\nbuiltins.__dict__.clear()\nprint('x')" => Trapped;

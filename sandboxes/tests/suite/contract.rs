@@ -1,23 +1,17 @@
 //! What a sandbox promises to those who use it.
 
-mod common;
-
-use common::sandbox;
-use sandboxes::{Call, Ending, Limits, Program};
+use crate::common::{program, sandbox};
+use sandboxes::{Call, Ending, Limits};
 use serde_json::{Value, json};
-
-fn program(source: &str, stdin: &str) -> Program {
-    Program { source: source.to_owned(), stdin: stdin.to_owned(), ..Program::default() }
-}
 
 #[tokio::test]
 async fn a_program_reads_its_input_and_prints_its_output() {
-    let outcome = sandbox().run(program("print(int(input()) * 2)", "21\n")).await.expect("the host is well");
+    let outcome = sandbox().run(program("print(int(input()) * 2)", "21\n")).await.unwrap();
     assert_eq!((outcome.ending, outcome.stdout.as_str(), outcome.stderr.as_str()), (Ending::Finished, "42\n", ""));
 }
 
 async fn check_ending(source: &str, expected: Ending) {
-    let outcome = sandbox().run(program(source, "")).await.expect("the host is well");
+    let outcome = sandbox().run(program(source, "")).await.unwrap();
     assert_eq!(outcome.ending, expected, "{source}\n{outcome:?}");
 }
 
@@ -42,7 +36,7 @@ async fn check_returned(expression: &str, expected: Value) {
         arguments: json!([]),
         ..Call::default()
     };
-    let outcome = sandbox().call(job).await.expect("the host is well");
+    let outcome = sandbox().call(job).await.unwrap();
     assert_eq!(outcome.value.as_ref(), Some(&expected), "{expression}\n{outcome:?}");
 }
 
@@ -66,7 +60,7 @@ async fn arguments_arrive_as_they_were_sent() {
         json!([null, true, 1, 1.0, "x", [1], {"$tuple": [1, {"$int": "0x10000000000000000"}]}, {"$dict": [[1, 2]]}]);
     let echo = "def f(*given):\n    print(given)\n    return list(given)";
     let job = Call { source: echo.to_owned(), function: "f".to_owned(), arguments: sent.clone(), ..Call::default() };
-    let outcome = sandbox().call(job).await.expect("the host is well");
+    let outcome = sandbox().call(job).await.unwrap();
     assert_eq!(outcome.stdout, "(None, True, 1, 1.0, 'x', [1], (1, 18446744073709551616), {1: 2})\n");
     assert_eq!(outcome.value, Some(sent));
 }
@@ -74,7 +68,7 @@ async fn arguments_arrive_as_they_were_sent() {
 async fn check_refused(body: &str, note: &str) {
     let source = format!("class Text(str): pass\ndef f():\n    {body}");
     let job = Call { source, function: "f".to_owned(), arguments: json!([]), ..Call::default() };
-    let outcome = sandbox().call(job).await.expect("the host is well");
+    let outcome = sandbox().call(job).await.unwrap();
     assert_eq!((outcome.ending, outcome.value.as_ref()), (Ending::Raised, None), "{body}");
     assert!(outcome.stderr.contains(note), "{body}\n{}", outcome.stderr);
 }
@@ -94,7 +88,7 @@ async fn what_is_not_plain_data_does_not_leave() {
 async fn a_program_that_is_too_long_is_refused_unseen() {
     let mut job = program(&"#".repeat(101), "");
     job.limits = Some(Limits { source_bytes: 100, ..Limits::default() });
-    let outcome = sandbox().run(job).await.expect("the host is well");
+    let outcome = sandbox().run(job).await.unwrap();
     assert_eq!((outcome.ending, outcome.fuel), (Ending::Raised, 0));
     assert!(outcome.stderr.contains("101 bytes long"), "{}", outcome.stderr);
 }

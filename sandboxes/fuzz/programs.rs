@@ -1,0 +1,182 @@
+//! Throws arbitrary bytes at the sandbox as program, input, function and arguments, for so many seconds:
+//! `cargo run --release -p sandboxes --example fuzz-sandbox -- SECONDS [SEED]`.
+//!
+//! Whatever they are, the host stays well, a second run comes out the same, and a harmless program afterwards is what it was
+//! before. The first case that breaks this is printed with its seed, from which it can be made again.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use sandboxes::{Artifact, Call, Limits, Outcome, Program, Sandbox, SandboxSettings, cache_folder};
+use serde_json::{Value, json};
+
+/// Pieces that hostile programs are made of; arbitrary bytes go between them.
+const PIECES: [&str; 40] = [
+    "import sys\n",
+    "import gc, os, json\n",
+    "def f(*given):\n    return given\n",
+    "print(",
+    "exec(",
+    "eval(",
+    "(lambda: 0)()",
+    "while True: ",
+    "for n in range(10 ** 9): ",
+    "[0] * 10 ** 8",
+    "'x' * 10 ** 7",
+    "10 ** 10 ** 5",
+    "class A:\n    ",
+    "__del__",
+    "__eq__",
+    "    ",
+    "\n",
+    ")",
+    "]",
+    "}",
+    "{",
+    "[",
+    "\"",
+    "'''",
+    "\\",
+    "\0",
+    "\u{feff}",
+    "é",
+    "await ",
+    "yield ",
+    "sys.setrecursionlimit(2**31-1)\n",
+    "gc.collect()\n",
+    "os._exit(0)\n",
+    "import dethrone_guest as g\n",
+    "g._names.clear()\n",
+    "g.Ending.RAISED",
+    "raise ",
+    "json.loads('[' * 10 ** 5)",
+    "f.__code__ = f.__code__.replace(co_code=bytes(range(256)))\n",
+    "lambda x: ",
+];
+
+/// A stream of numbers that is a function of its seed (splitmix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).expect("below a usize")
+    }
+
+    fn text(&mut self, longest: usize) -> String {
+        let mut text = String::new();
+        for _ in 0..self.below(longest) {
+            match self.below(4) {
+                0 => text.push(char::from(u8::try_from(self.below(256)).expect("below 256"))),
+                1 => {
+                    text.push(char::from_u32(u32::try_from(self.below(0x11_0000)).expect("below 2^21")).unwrap_or(' '))
+                }
+                _ => text.push_str(PIECES[self.below(PIECES.len())]),
+            }
+        }
+        text
+    }
+
+    fn value(&mut self, depth: usize) -> Value {
+        match self.below(if depth > 4 { 5 } else { 8 }) {
+            0 => Value::Null,
+            1 => json!(self.next()),
+            2 => json!(f64::from_bits(self.next())),
+            3 => json!(self.text(8)),
+            4 => json!({"$int": self.text(4)}),
+            5 => (0..self.below(4)).map(|_| self.value(depth + 1)).collect(),
+            6 => json!({"$dict": [self.value(depth + 1), [self.value(depth + 1), self.value(depth + 1)]]}),
+            _ => json!({self.text(4): self.value(depth + 1), "$tuple": self.value(depth + 1)}),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Case {
+    Run(Program),
+    Call(Call),
+}
+
+impl Case {
+    fn new(seed: u64) -> Self {
+        let mut numbers = Numbers(seed);
+        let limits =
+            Some(Limits { fuel: 300_000_000, memory_bytes: 76 << 20, output_bytes: 1 << 16, ..Limits::default() });
+        let source = numbers.text(60);
+        if numbers.below(3) == 0 {
+            let source = format!("{source}\ndef f(*given): return given\n{}", numbers.text(10));
+            let function = if numbers.below(4) == 0 { numbers.text(4) } else { "f".to_owned() };
+            Self::Call(Call { source, function, arguments: numbers.value(0), seed, limits })
+        } else {
+            Self::Run(Program { source, stdin: numbers.text(30), seed, limits })
+        }
+    }
+
+    async fn outcome(&self, sandbox: &Sandbox) -> Result<Outcome, String> {
+        let outcome = match self.clone() {
+            Self::Run(program) => sandbox.run(program).await,
+            Self::Call(call) => sandbox.call(call).await,
+        };
+        outcome.map_err(|error| format!("host trouble: {error}"))
+    }
+}
+
+async fn attempt(case: &Case, sandbox: &Sandbox, harmless: &Outcome) -> Result<Outcome, String> {
+    let first = case.outcome(sandbox).await?;
+    let second = case.outcome(sandbox).await?;
+    if first != second {
+        return Err(format!("two runs differ:\n{first:?}\n{second:?}"));
+    }
+    if probe(sandbox).await? != *harmless {
+        return Err("a harmless program is not what it was".to_owned());
+    }
+    Ok(first)
+}
+
+async fn probe(sandbox: &Sandbox) -> Result<Outcome, String> {
+    let source = "print(input(), sum(range(100)), {'x', 'y'}, [n for n in 'abc'])".to_owned();
+    Case::Run(Program { source, stdin: "hello\n".to_owned(), ..Program::default() }).outcome(sandbox).await
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
+    let (Some(Ok(seconds)), first) = (arguments.next(), arguments.next().and_then(Result::ok).unwrap_or(0)) else {
+        eprintln!("usage: fuzz-sandbox SECONDS [SEED]");
+        return ExitCode::from(2);
+    };
+    let artifact = Artifact::ensure(&cache_folder().expect("a home folder"), &|step| eprintln!("{step:?}"))
+        .expect("the guest can be built");
+    let sandbox = Sandbox::open(SandboxSettings { slots: 1, ..SandboxSettings::default() }, &artifact)
+        .expect("the sandbox opens");
+    let harmless = probe(&sandbox).await.expect("the host is well");
+    let started = now();
+    let mut endings = BTreeMap::<String, u64>::new();
+    for seed in first.. {
+        if started.elapsed() >= Duration::from_secs(seconds) {
+            break;
+        }
+        let case = Case::new(seed);
+        match attempt(&case, &sandbox, &harmless).await {
+            Ok(outcome) => *endings.entry(format!("{:?}", outcome.ending)).or_default() += 1,
+            Err(reason) => {
+                eprintln!("seed {seed}: {reason}\n{case:?}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!("{} cases, all well: {endings:?}", endings.values().sum::<u64>());
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long to go on is up to the person")]
+fn now() -> Instant {
+    Instant::now()
+}

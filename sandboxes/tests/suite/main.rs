@@ -1,0 +1,10 @@
+//! What a sandbox promises to those who use it; what it promises to those who attack it is in the escape suite.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod artifact;
+mod contract;
+mod human_eval;
+mod judge;
+mod pool;
