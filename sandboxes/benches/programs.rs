@@ -41,7 +41,6 @@ print(len(primes(200_000)), words(60_000)[0], fibonacci(23))
 const PROGRAMS: usize = 3000;
 
 fn main() {
-    let table = Table::default();
     let runtime = Runtime::new().expect("threads can be started");
     let artifact = Artifact::ensure(&cache_folder().expect("a home folder"), &|step| eprintln!("{step:?}"))
         .expect("the guest can be built");
@@ -54,33 +53,25 @@ fn main() {
     let processes = processes_at_a_time(2, 300);
     let alone = runtime.block_on(tiny(&one, 1, PROGRAMS));
     let both = runtime.block_on(tiny(&two, 2, PROGRAMS));
-    table.row("`python3 -I -S` processes, 2 at a time", format!("{processes:.0} a second"));
-    table.row("tiny program, 1 thread", format!("{:.0} a second", alone.rate));
-    table.row(
+    row("`python3 -I -S` processes, 2 at a time", format!("{processes:.0} a second"));
+    row("tiny program, 1 thread", format!("{:.0} a second", alone.rate));
+    row(
         "tiny program, 2 threads",
         format!("{:.0} a second, {:.1} times the processes", both.rate, both.rate / processes),
     );
-    table.row(
-        "tiny program, 2 threads busy, median and 99th percentile",
-        format!("{:.2?}, {:.2?}", both.median, both.worst),
-    );
-    table.row("resident memory of a warm slot", format!("{:.1} MiB", resident_per_slot(&artifact, &runtime)));
+    row("tiny program, 2 threads busy, median and 99th percentile", format!("{:.2?}, {:.2?}", both.median, both.worst));
+    row("resident memory of a warm slot", format!("{:.1} MiB", resident_per_slot(&artifact, &runtime)));
     let judged = runtime.block_on(judged(&two));
-    table.row("HumanEval solutions with their tests, 2 threads", format!("{judged:.0} problems a second"));
+    row("HumanEval solutions with their tests, 2 threads", format!("{judged:.0} problems a second"));
     let (native, sandboxed) = compute(&runtime, &one);
-    table.row(
+    row(
         "compute-bound program",
         format!("{sandboxed:.2?}, {:.2} times native", sandboxed.as_secs_f64() / native.as_secs_f64()),
     );
 }
 
-#[derive(Default)]
-struct Table;
-
-impl Table {
-    fn row(&self, what: &str, figure: String) {
-        println!("| {what} | {figure} |");
-    }
+fn row(what: &str, figure: String) {
+    println!("| {what} | {figure} |");
 }
 
 struct Figures {

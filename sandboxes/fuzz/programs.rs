@@ -55,6 +55,54 @@ const PIECES: [&str; 40] = [
     "lambda x: ",
 ];
 
+/// Whole statements, so that programs get further than the parser; what they use may or may not exist.
+const STATEMENTS: [&str; 44] = [
+    "import sys, gc, os, json, re, random, threading, asyncio, weakref, itertools, functools, collections, ctypes",
+    "import sys",
+    "import gc",
+    "import dethrone_guest as g",
+    "import wit_world",
+    "x = [x for x in range(1000)]",
+    "x = {str(n): [n] * 50 for n in range(500)}",
+    "x = [x, x, x]",
+    "x.append(x)",
+    "x = x * 3",
+    "y = (x, y)",
+    "y = str(x)",
+    "y = repr(y)[::-1]",
+    "y = json.dumps(x)",
+    "y = json.loads(y)",
+    "y = memoryview(bytearray(10 ** 6))",
+    "y = 7 ** 5000 % 10 ** 300",
+    "y = re.sub('(a|b)*c', 'd', 'ab' * 30)",
+    "y = sorted(x, key=lambda each: random.random())",
+    "y = weakref.WeakValueDictionary()",
+    "class A(dict): __del__ = lambda self: print(len(x)); __eq__ = lambda self, other: 1 / 0; __hash__ = lambda self: 1",
+    "x = A(); x['x'] = x",
+    "x = {A(): A(), 1: 2}",
+    "y = type('B', (A, collections.UserDict), {'__slots__': ('z',)})()",
+    "def f(*given): return f(*given, 1)",
+    "def f(*given): yield from f(1)",
+    "f()",
+    "x = list(itertools.islice(f(), 3))",
+    "sys.setrecursionlimit(10 ** 9)",
+    "functools.reduce(lambda a, b: [a, b], range(3000))",
+    "exec(compile('y = 1' + ' + 1' * 500, 'x', 'exec'))",
+    "gc.collect(); gc.unfreeze(); gc.set_threshold(1)",
+    "for each in gc.get_objects()[::97]: each.clear()",
+    "sys.modules.pop('sys', None); sys.modules.pop('builtins', None)",
+    "g._names.clear(); g._ballast.clear()",
+    "g.Ending.FINISHED._value_ = 200",
+    "print(wit_world.ask('f', '[]'))",
+    "asyncio.run(asyncio.sleep(0.1))",
+    "threading.Thread(target=print).start()",
+    "sys.stdout.close()",
+    "sys.stdout = None",
+    "print(x)",
+    "print(input())",
+    "os._exit(len(str(x)) % 2)",
+];
+
 /// A stream of numbers that is a function of its seed (splitmix64).
 struct Numbers(u64);
 
@@ -76,12 +124,34 @@ impl Numbers {
             match self.below(4) {
                 0 => text.push(char::from(u8::try_from(self.below(256)).expect("below 256"))),
                 1 => {
-                    text.push(char::from_u32(u32::try_from(self.below(0x11_0000)).expect("below 2^21")).unwrap_or(' '))
+                    text.push(char::from_u32(u32::try_from(self.below(0x11_0000)).expect("below 2^21")).unwrap_or(' '));
                 }
                 _ => text.push_str(PIECES[self.below(PIECES.len())]),
             }
         }
         text
+    }
+
+    /// Statements, some of them guarded, and sometimes a character that does not belong there.
+    fn program(&mut self) -> String {
+        let mut program = String::new();
+        for _ in 0..self.below(16) {
+            let statement = STATEMENTS[self.below(STATEMENTS.len())];
+            // Each in a text of its own, so that one that does not compile leaves the others alone.
+            let guarded =
+                format!("try: exec(compile({statement:?}, 'x', 'exec'))\nexcept BaseException as error: y = error\n");
+            program.push_str(&guarded);
+        }
+        if self.below(2) == 0 {
+            program.push_str(STATEMENTS[self.below(STATEMENTS.len())]);
+        }
+        if self.below(4) == 0 {
+            let places: Vec<usize> = program.char_indices().map(|(place, _)| place).collect();
+            if !places.is_empty() {
+                program.insert_str(places[self.below(places.len())], &self.text(3));
+            }
+        }
+        program
     }
 
     fn value(&mut self, depth: usize) -> Value {
@@ -109,7 +179,7 @@ impl Case {
         let mut numbers = Numbers(seed);
         let limits =
             Some(Limits { fuel: 300_000_000, memory_bytes: 76 << 20, output_bytes: 1 << 16, ..Limits::default() });
-        let source = numbers.text(60);
+        let source = if numbers.below(4) == 0 { numbers.text(60) } else { numbers.program() };
         if numbers.below(3) == 0 {
             let source = format!("{source}\ndef f(*given): return given\n{}", numbers.text(10));
             let function = if numbers.below(4) == 0 { numbers.text(4) } else { "f".to_owned() };
