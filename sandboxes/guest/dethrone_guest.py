@@ -219,38 +219,23 @@ asyncio.DefaultEventLoopPolicy._loop_factory = Loop
 # What follows prepares the heap that is captured: an instance starts from it copy-on-write, so that every page which a
 # program does not write to costs nothing.
 
-_census = []  # every object that the collector knows
 _ballast = []  # fills the holes between objects, so that new objects lie side by side
 
 
-def census(first, last):
-    """Addresses of the objects that exist, each followed by that of its type: `last - first` objects and what they hold."""
-    if first == 0:
-        gc.collect()
-        _census[:] = gc.get_objects()
-    found = []
-    for held in _census[first:last]:
-        _note_address(held, found)
-        for each in gc.get_referents(held):
-            _note_address(each, found)
-    return found
-
-
-def _note_address(held, found):
-    kind = type(held)
-    found += (id(held), id(kind))
-    if kind is types.CodeType:
-        parts = held.co_consts, held.co_names, held.co_linetable, held.co_exceptiontable, held.co_filename, held.co_qualname
-        for each in (*parts, held.co_name, *held.co_varnames, *held.co_cellvars, *held.co_freevars):
-            _note_address(each, found)
-    elif kind in (tuple, frozenset) and not gc.is_tracked(held):
-        for each in held:
-            _note_address(each, found)
+def kinds():
+    """Addresses of all types."""
+    found = {id(object): object}
+    waiting = [object]
+    while waiting:
+        for kind in type.__subclasses__(waiting.pop()):
+            if id(kind) not in found:
+                found[id(kind)] = kind
+                waiting.append(kind)
+    return list(found)
 
 
 def fill():
-    """Allocates what fits into the holes of the heap and freezes the collector's lists."""
-    _census.clear()
+    """Allocates what fits into the holes of the heap, and freezes the collector's lists."""
     os.environ.clear()  # the first call of an instance fills it, and that was one of the build
     gc.collect()
     top = id(bytes(1 << 21))  # nothing this large fits into a hole
@@ -258,9 +243,20 @@ def fill():
         while id(block := bytes(size)) < top:
             _ballast.append(block)
     del block
+    for n in range(1000, 1200):  # what the interpreter keeps for reuse lies in holes, too
+        _ballast.append([n + 10**6, -n / 7, {n: n}, {n}, slice(n), iter([n]), range(n), _ballast.append, *map(tuple, _shapes(n))])
+    old, random._inst = random._inst, random.Random()
+    for name, value in list(vars(random).items()):
+        if getattr(value, "__self__", None) is old:
+            setattr(random, name, getattr(random._inst, name))
+    _ballast.append(old)
     sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
     gc.freeze()
     return len(_ballast)
+
+
+def _shapes(n):
+    return ([n] * length for length in range(1, 21))
 
 
 # Streams as `python3` has them, rather than the unbuffered ones of the build.

@@ -19,7 +19,7 @@ const SUBJECT: &str = "python guest";
 
 /// BLAKE3 of the component that our sources give: the build is the same to the byte on every machine, so that validators
 /// cannot run different guests without noticing.
-const COMPONENT: &str = "8527e8ea0c017cde56cba394e73b2f0ad7e420ce3f7aa8e791b3ec26be3e89f7";
+const COMPONENT: &str = "461acd1e683c56995fd283418172fd0ab8405acf61ea098b392ab51f554cc7eb";
 
 /// A guest that is ready to be instantiated.
 #[derive(Clone)]

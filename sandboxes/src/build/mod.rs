@@ -5,10 +5,11 @@
 //! for byte, and two validators run the same guest.
 
 mod files;
+mod immortal;
 mod parts;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
@@ -110,21 +111,17 @@ const ENVIRONMENT: [(&str, &str); 5] = [
 ];
 
 /// How often the warm-up runs: the interpreter specialises code on its second or third execution.
-const WARM_UPS: usize = 4;
-/// How many objects are asked for at once.
-const CENSUS_AT_ONCE: usize = 2000;
-/// The count of references that CPython 3.14 gives an immortal object where pointers have 32 bits (`Include/refcount.h`).
-const IMMORTAL: u32 = 5 << 28;
-/// No object lies below this address. The first word of a block that was freed is the address of another or nothing, so
-/// that a count from one up to here tells a living object.
-const FIRST_ADDRESS: u32 = 1 << 16;
+const WARM_UPS: usize = 20;
+
+/// How often holes are filled: what the first time needed leaves holes itself once it is gone.
+const FILLS: usize = 4;
 
 /// An interpreter whose memory is about to be captured.
 struct Interpreter {
     store: Store<World>,
     instance: Instance,
-    /// Addresses of objects that are to live forever.
-    immortal: BTreeMap<u32, u32>,
+    /// Addresses of all types.
+    kinds: BTreeSet<u32>,
 }
 
 impl Interpreter {
@@ -146,7 +143,7 @@ impl Interpreter {
         store.set_fuel(LIMITS.fuel)?;
         store.set_epoch_deadline(1);
         let instance = linker.instantiate(&mut store, &component)?;
-        Ok(Self { store, instance, immortal: BTreeMap::new() })
+        Ok(Self { store, instance, kinds: BTreeSet::new() })
     }
 
     fn import(mut self, metadata: &Metadata) -> Result<Self, String> {
@@ -171,22 +168,19 @@ impl Interpreter {
             self.call("fail", "[1]")?;
             self.run("finish", &[])?;
         }
-        self.run("load", &[Val::String(format!("from {MODULE} import census, fill"))])?;
-        let mut first = 0;
-        loop {
-            let last = first + CENSUS_AT_ONCE;
-            let answer = self.call("census", &format!("[{first}, {last}]"))?;
-            let found: Vec<u32> =
-                serde_json::from_slice(&answer).map_err(|error| wasmtime::Error::msg(error.to_string()))?;
-            if found.is_empty() {
-                break;
-            }
-            self.immortal.extend(found.chunks_exact(2).map(|pair| (pair[0], pair[1])));
-            first = last;
+        let kinds = self.ask("kinds")?;
+        self.kinds = serde_json::from_slice(&kinds).map_err(|error| wasmtime::Error::msg(error.to_string()))?;
+        for _ in 0..FILLS {
+            self.ask("fill")?;
         }
-        self.call("fill", "[]")?;
         self.run("load", &[Val::String(String::new())])?;
         self.run("finish", &[]).map(drop)
+    }
+
+    /// Calls a function of the guest's own module.
+    fn ask(&mut self, function: &str) -> wasmtime::Result<Vec<u8>> {
+        self.run("load", &[Val::String(format!("from {MODULE} import {function}"))])?;
+        self.call(function, "[]")
     }
 
     fn call(&mut self, function: &str, arguments: &str) -> wasmtime::Result<Vec<u8>> {
@@ -201,23 +195,6 @@ impl Interpreter {
         let mut results = [Val::Bool(false)];
         function.call(&mut self.store, arguments, &mut results)?;
         Ok(results[0].clone())
-    }
-
-    /// Makes the objects of the captured memory immortal: their counts are never written again, and neither are the pages
-    /// they lie in. What is not an object of the noted type is left alone.
-    fn immortalize(&self, memory: &mut [u8]) {
-        let word = |memory: &[u8], at: usize| {
-            memory.get(at..at + 4).map(|bytes| u32::from_le_bytes(bytes.try_into().expect("four bytes")))
-        };
-        for (&object, &kind) in &self.immortal {
-            let at = object as usize;
-            if word(memory, at + 4) == Some(kind)
-                && let Some(count) = word(memory, at)
-                && (1..FIRST_ADDRESS).contains(&count)
-            {
-                memory[at..at + 4].copy_from_slice(&IMMORTAL.to_le_bytes());
-            }
-        }
     }
 
     fn initializer(&mut self) -> wasmtime::Result<Func> {
@@ -258,7 +235,7 @@ impl Invoker for Interpreter {
     async fn call_list_u8(&mut self, function: &str) -> anyhow::Result<Vec<u8>> {
         // The one list that is asked for is the memory.
         let mut memory: Vec<u8> = self.read(function)?;
-        self.immortalize(&mut memory);
+        immortal::make(&mut memory, &self.kinds);
         Ok(memory)
     }
 }

@@ -37,7 +37,7 @@ fn quiet(_: Progress) {}
 
 #[test]
 fn the_identity_of_the_runtime_is_a_constant() {
-    assert_eq!(artifact().digest(), "750dd2dd98d662c50b810b4c54037656996638a4f76861581756e09e8fe18e37");
+    assert_eq!(artifact().digest(), "bd7cd818843a18e01a9be16ff666b984e54ac4c981754d8065e06d303ceb0338");
 }
 
 #[test]

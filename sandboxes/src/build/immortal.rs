@@ -1,0 +1,98 @@
+//! Makes the objects of a captured heap immortal: their counts of references are never written again, and neither are the
+//! pages they lie in.
+//!
+//! The heap is that of dlmalloc, as wasi-libc has it: a block begins at a multiple of 16, the word before it holds its
+//! size and two bits, and the block behind it repeats whether it is in use. An object begins with its count and the
+//! address of its type, at the start of a block or behind what the collector (8 bytes) and a managed dictionary (8 more)
+//! keep before it.
+
+use std::collections::BTreeSet;
+
+/// The count of references that CPython 3.14 gives an immortal object where pointers have 32 bits (`Include/refcount.h`).
+const IMMORTAL: u32 = 5 << 28;
+/// No object lies below this address. The first word of an object that was freed and kept for reuse is the address of
+/// another or nothing, so that a count from one up to here tells a living one.
+const FIRST_ADDRESS: u32 = 1 << 16;
+/// What may lie between the start of a block and its object, in bytes.
+const BEFORE: [usize; 3] = [0, 8, 16];
+/// The bits of dlmalloc's size word: this block is in use, and so is the one before it.
+const IN_USE: u32 = 2;
+const PREVIOUS_IN_USE: u32 = 1;
+
+/// Makes every object immortal whose type is one of `kinds`.
+pub(super) fn make(memory: &mut [u8], kinds: &BTreeSet<u32>) {
+    for block in (FIRST_ADDRESS as usize..memory.len()).step_by(16) {
+        if !is_block(memory, block) {
+            continue;
+        }
+        // The first that fits is the object: what lies behind it may look like one, as a tuple's length and first item do.
+        let mut places = BEFORE.iter().map(|before| block + before);
+        let is_object = |at: &usize| word(memory, at + 4).is_some_and(|kind| kinds.contains(&kind));
+        if let Some(at) = places.find(is_object)
+            && word(memory, at).is_some_and(|count| (1..FIRST_ADDRESS).contains(&count))
+        {
+            memory[at..at + 4].copy_from_slice(&IMMORTAL.to_le_bytes());
+        }
+    }
+}
+
+/// Whether a block that is in use begins here.
+fn is_block(memory: &[u8], at: usize) -> bool {
+    let Some(head) = word(memory, at - 4) else { return false };
+    let size = head & !7;
+    let next = word(memory, (at - 4).saturating_add(size as usize));
+    head & IN_USE != 0 && size >= 16 && size.is_multiple_of(16) && next.is_some_and(|next| next & PREVIOUS_IN_USE != 0)
+}
+
+fn word(memory: &[u8], at: usize) -> Option<u32> {
+    memory.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: u32 = 0x2_0000;
+    const AT: usize = 0x1_0000;
+
+    /// A block that holds these words, and the block behind it.
+    fn heap(head: u32, words: [u32; 7], next: u32) -> Vec<u8> {
+        let mut memory = vec![0; AT];
+        memory[AT - 4..].copy_from_slice(&head.to_le_bytes());
+        memory.extend(words.into_iter().chain([next, 0, 0, 0, 0]).flat_map(u32::to_le_bytes));
+        memory
+    }
+
+    #[track_caller]
+    fn check(head: u32, words: [u32; 7], next: u32, immortal: Option<usize>) {
+        let mut memory = heap(head, words, next);
+        make(&mut memory, &BTreeSet::from([KIND]));
+        let mut expected = words;
+        if let Some(at) = immortal {
+            expected[at] = IMMORTAL;
+        }
+        assert_eq!(memory, heap(head, expected, next));
+    }
+
+    #[test]
+    fn only_living_objects_in_blocks_in_use_become_immortal() {
+        check(0x23, [1, KIND, 7, 7, 7, 7, 7], 0x33, Some(0));
+        check(0x23, [9, 9, 3, KIND, 7, 7, 7], 0x33, Some(2));
+        check(0x23, [9, 9, 9, 9, 3, KIND, 7], 0x33, Some(4));
+        // an object kept for reuse: the last one, and one before another
+        check(0x23, [0, KIND, 7, 7, 7, 7, 7], 0x33, None);
+        check(0x23, [0x3_0000, KIND, 7, 7, 7, 7, 7], 0x33, None);
+        // a block that is free, by its own word and by the next one's
+        check(0x21, [1, KIND, 7, 7, 7, 7, 7], 0x33, None);
+        check(0x23, [1, KIND, 7, 7, 7, 7, 7], 0x32, None);
+        // no object of a type that is known
+        check(0x23, [1, KIND + 8, 7, 7, 7, 7, 7], 0x33, None);
+    }
+
+    #[test]
+    fn what_a_tuple_holds_is_not_taken_for_an_object() {
+        // the collector's words, count, type, length, and a type as the first item
+        check(0x23, [9, 9, 1, KIND, 2, KIND, 7], 0x33, Some(2));
+        check(0x23, [9, 9, IMMORTAL, KIND, 2, KIND, 7], 0x33, None);
+    }
+}
