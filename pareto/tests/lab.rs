@@ -1,6 +1,6 @@
 //! The lab against figures known from elsewhere, and what the default mechanism must reach.
 
-use pareto::lab::{Cell, LabSettings, Rule, Scenario, Tasks, play_rule};
+use pareto::lab::{Cell, LabSettings, Rule, Scenario, Tasks, play as play_all, play_rule};
 
 fn settings(mean: f64, trials: usize) -> LabSettings {
     LabSettings { means: vec![mean; 4], trials, ..LabSettings::default() }
@@ -66,6 +66,17 @@ fn no_attack_on_the_duel_pays_but_knowing_the_tasks() {
         } else {
             assert!(cell.rate <= 0.01 && cell.upper < 0.013, "{}: {cell:?}", scenario.name);
         }
+    }
+}
+
+#[test]
+fn only_those_who_know_tasks_are_warned_of() {
+    // The promise is 1%; above it by four standard errors would be no accident.
+    let trials = 2_000;
+    let most = 0.01 + 4.0 * (0.01 / trials as f64).sqrt();
+    for row in play_all(&Scenario::all(), &[], &settings(0.5, trials), &|| ()).expect("valid settings") {
+        let knows = matches!(row.scenario.tasks, Tasks::Leaked { .. } | Tasks::LeakedThenFresh { .. });
+        assert!(if knows { row.warned > 0.8 } else { row.warned <= most }, "{}: {}", row.scenario.name, row.warned);
     }
 }
 
