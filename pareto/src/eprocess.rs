@@ -98,9 +98,9 @@ impl EProcess {
         Self { wealth: prior, total: sum(&prior), shift: 0 }
     }
 
-    /// Multiplies every strand by its factor (see [`Bets::factors`]).
+    /// Multiplies every strand by its factor.
     #[inline]
-    pub fn multiply(&mut self, factors: &[f64; STRANDS]) {
+    fn multiply(&mut self, factors: &[f64; STRANDS]) {
         for (wealth, factor) in self.wealth.iter_mut().zip(factors) {
             let product = *wealth * factor;
             *wealth = if product < NOTHING { 0.0 } else { product };
@@ -114,7 +114,14 @@ impl EProcess {
     /// Takes one difference into account.
     #[inline]
     pub fn push(&mut self, bets: &Bets, difference: f64) {
-        self.multiply(&bets.factors(difference));
+        // On the null's own mean every factor is exactly one: most pairs are ties, and against a margin of 0 they are free.
+        if difference == bets.centre {
+            return;
+        }
+        match whole(difference) {
+            Some(place) => self.multiply(&bets.whole[place]),
+            None => self.multiply(&factors(&bets.rates, bets.centre, difference)),
+        }
     }
 
     /// Whether the wealth is at least `bar`, for any bar between 2^-256 and 2^256.

@@ -106,6 +106,22 @@ proptest! {
     }
 
     #[test]
+    fn the_order_of_the_tasks_changes_nothing_where_only_means_count(field in field(), turn in 0_usize..40) {
+        let mut turned = field.clone();
+        for scores in turned.entries.iter_mut().flat_map(|entry| &mut entry.scores) {
+            let turn = turn % scores.len().max(1);
+            scores.rotate_left(turn);
+        }
+        let by_means: [&dyn Mechanism; 4] =
+            [&Window::default(), &FourStage::default(), &FourStage::standard_error(1.5), &Powerset::default()];
+        for mechanism in by_means {
+            let (one, two) = (rule(mechanism, &field).weights, rule(mechanism, &turned).weights);
+            let same = one.iter().zip(&two).all(|(one, two)| (one - two).abs() < 1e-9);
+            prop_assert!(same, "{}: {one:?} {two:?}", mechanism.name());
+        }
+    }
+
+    #[test]
     fn a_loser_that_leaves_changes_nobodys_weight(field in field(), choice in 0_usize..5) {
         for mechanism in decoy_proof() {
             let ruling = rule(mechanism.as_ref(), &field);

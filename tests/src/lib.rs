@@ -67,15 +67,20 @@ impl Subnet {
     /// Adds an entry with a tiny random model of this family, committed after those before it.
     pub fn enter(&mut self, hotkey: &str, family: &str) -> PathBuf {
         let to = self.model(hotkey);
-        fs::create_dir_all(&to).expect("the temporary folder is writable");
+        Self::lay_out(&to, family);
+        self.register(hotkey, &format!("{hotkey}/model@{COMMIT}"));
+        to
+    }
+
+    /// Lays out a tiny random model of this family in a folder.
+    pub fn lay_out(to: &Path, family: &str) {
+        fs::create_dir_all(to).expect("the temporary folder is writable");
         for name in ["config.json", "model.safetensors"] {
             copy(&fixtures().join("golden").join(family).join(name), &to.join(name));
         }
         for name in ["tokenizer.json", "tokenizer_config.json"] {
             copy(&fixtures().join("tokenizer").join(name), &to.join(name));
         }
-        self.register(hotkey, &format!("{hotkey}/model@{COMMIT}"));
-        to
     }
 
     /// Adds an entry with this model reference.

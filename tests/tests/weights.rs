@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
-use tests::{Subnet, run, said};
+use tests::{COMMIT, Subnet, run, said};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_dethrone-under-test");
 
@@ -37,6 +38,45 @@ fn a_copy_under_another_name_is_found_and_does_not_play() {
     assert_eq!(carol["standing"], "copy");
     assert!(carol["verdict"].as_str().unwrap().contains("alice"), "{carol}");
     assert_eq!(carol["scores"][0]["tasks"], 0);
+}
+
+/// Multiplies every tensor of a model, kept in bf16, by the same factor.
+fn scale(files: &Path, factor: f32) {
+    let path = files.join("model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let header = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    for word in bytes[8 + header..].chunks_exact_mut(2) {
+        let value = f32::from_bits(u32::from(u16::from_le_bytes([word[0], word[1]])) << 16);
+        let rounded = ((value * factor).to_bits() + 0x8000) >> 16;
+        word.copy_from_slice(&(rounded as u16).to_le_bytes());
+    }
+    fs::write(&path, bytes).unwrap();
+}
+
+#[test]
+fn with_a_base_it_counts_what_was_added_to_it() {
+    let mut subnet = Subnet::new(PROGRAM);
+    let tuned = subnet.enter("alice", "llama");
+    let touched = subnet.enter("bob", "llama");
+    // Bob differs from Alice by a 300th of the whole and by a 40th of what Alice has added to the base.
+    scale(&tuned, 1.2);
+    scale(&touched, 1.203);
+    Subnet::lay_out(&subnet.model("base"), "llama");
+    let bob = |arguments: &[&str]| {
+        let output = run(subnet.validate(arguments));
+        assert!(output.status.success(), "{}", said(&output));
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let entries = summary["entries"].as_array().unwrap();
+        entries.iter().find(|entry| entry["hotkey"] == "bob").unwrap()["verdict"].as_str().unwrap().to_owned()
+    };
+    let base = format!("screens.base=base/model@{COMMIT}");
+    let found = bob(&["--set", &base]);
+    assert!(found.starts_with("copy:") && found.contains("of what was added to the base"), "{found}");
+    let found = bob(&["--set", "output=without"]);
+    assert!(!found.starts_with("copy:"), "{found}");
+    let output = run(subnet.validate(&["--set", &base.replace("base/model", "nobody/nothing")]));
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("screens.base"), "{}", said(&output));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::registry::{Hotkey, Registry, Uid};
-use crate::settings::{SamplingSettings, Settings};
+use crate::settings::{SamplingSettings, ScreenSettings, Settings};
 use crate::store::{Fault, FileRecord, Standing};
 use crate::window::{Conclusion, DuelRecord, FindingRecord};
 
@@ -90,7 +90,7 @@ pub struct DecidingSettings {
     /// The duel.
     pub duel: pareto::DuelSettings,
     /// The screens.
-    pub screens: pareto::screens::copy::CopySettings,
+    pub screens: ScreenSettings,
     /// The draws.
     pub sampling: SamplingSettings,
     /// The door.

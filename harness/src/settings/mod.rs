@@ -4,6 +4,8 @@ mod sources;
 
 use std::path::PathBuf;
 
+use models::model_ref::ModelRef;
+use pareto::screens::copy::CopySettings;
 use serde::{Deserialize, Serialize};
 
 pub use sources::{SettingsError, ShownSetting, Sources};
@@ -29,8 +31,8 @@ pub struct Settings {
     pub alpha: f64,
     /// The duel: tolerance, margin, budget of tasks per environment.
     pub duel: pareto::DuelSettings,
-    /// The thresholds above which an entry is found to be a copy.
-    pub screens: pareto::screens::copy::CopySettings,
+    /// What is found out about entries before anybody plays.
+    pub screens: ScreenSettings,
     /// How a model's next token is drawn.
     pub sampling: SamplingSettings,
     /// The inference engine.
@@ -70,6 +72,17 @@ pub struct EnvironmentChoice {
     /// Difficulty, from 0.
     #[serde(default)]
     pub tier: u8,
+}
+
+/// The screens.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScreenSettings {
+    /// The public model that the entries are tunings of, as `owner/name@` and 40 digits: what was added to it is then
+    /// compared, not the whole.
+    pub base: Option<ModelRef>,
+    /// The distances up to which an entry is found to be a copy.
+    pub copy: CopySettings,
 }
 
 /// How a model's next token is drawn.
@@ -123,7 +136,7 @@ impl Default for Settings {
             round: 16,
             alpha: 0.01,
             duel: pareto::DuelSettings::default(),
-            screens: pareto::screens::copy::CopySettings::default(),
+            screens: ScreenSettings::default(),
             sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
             engine: EngineSettings { rows: 64, chunk: 512, pages: 512, threads: 0, prefix_cache: true },
             sandbox: SandboxSettings { slots: 0, deadline_seconds: 30 },

@@ -4,6 +4,7 @@ use futures::{StreamExt, TryStreamExt};
 use models::admission::Admitted;
 use models::load::LoadError;
 use models::snapshot::Snapshot;
+use models::source::ModelSource;
 
 use super::{Phase, Window, WindowError};
 use crate::clock::Stopwatch;
@@ -17,7 +18,7 @@ use crate::store::{Admission, FileRecord, Standing};
 const AT_THE_DOOR: usize = 2;
 
 /// What a model's arrival came to: a model that may be loaded, or the sentence for its miner.
-enum Arrival {
+pub(super) enum Arrival {
     Admitted(Box<Admitted>),
     Refused { reason: String, files: Vec<FileRecord> },
 }
@@ -48,7 +49,7 @@ impl Window {
         let admission = if entry.committed >= self.registry.seed_block {
             Admission { standing: Standing::Late, files: Vec::new() }
         } else {
-            match self.arrive(entry).await? {
+            match self.arrive(&entry.model).await? {
                 Arrival::Admitted(admitted) => self.take_fingerprint(admitted, &entry.model).await?,
                 Arrival::Refused { reason, files } => Admission { standing: Standing::Refused(reason), files },
             }
@@ -64,10 +65,10 @@ impl Window {
     }
 
     /// Fetches a model and checks it. Trouble of the miner's making is a refusal, trouble of this machine an error.
-    async fn arrive(&self, entry: &Entry) -> Result<Arrival, WindowError> {
-        let model = || entry.model.to_string();
+    pub(super) async fn arrive(&self, source: &ModelSource) -> Result<Arrival, WindowError> {
+        let model = || source.to_string();
         let limits = &self.settings.admission;
-        let snapshot = match self.hub.fetch(&entry.model, &*self.reporter).await {
+        let snapshot = match self.hub.fetch(source, &*self.reporter).await {
             Ok(snapshot) => snapshot,
             Err(FetchError::Miner(reason)) => return Ok(Arrival::Refused { reason, files: Vec::new() }),
             Err(FetchError::Host(source)) => return Err(WindowError::Hub { model: model(), source }),
@@ -85,7 +86,7 @@ impl Window {
         let entry = &self.registry.entries[place];
         let model = entry.model.to_string();
         let loading = Stopwatch::start();
-        let arrival = self.arrive(entry).await?;
+        let arrival = self.arrive(&entry.model).await?;
         let contestant = match arrival {
             Arrival::Admitted(admitted) => Contestant::seat(admitted, &self.settings.engine)
                 .await

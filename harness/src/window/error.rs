@@ -48,11 +48,19 @@ pub enum WindowError {
         /// The refusal.
         reason: String,
     },
-    /// An admitted entry's fingerprint is not in the database.
-    #[error("the database holds no fingerprint of entry {place}, which it says is admitted")]
+    /// The model that the settings name as base cannot be compared with.
+    #[error("{model}, which `screens.base` names, is refused: {reason}")]
+    Base {
+        /// The model reference.
+        model: String,
+        /// The refusal.
+        reason: String,
+    },
+    /// An admitted model's fingerprint is not in the database.
+    #[error("the database holds no fingerprint of {model}, which it says is admitted")]
     NoFingerprint {
-        /// The entry's place.
-        place: usize,
+        /// The model reference.
+        model: String,
     },
     /// A rollout could not be finished on this machine.
     #[error(transparent)]
@@ -72,6 +80,7 @@ impl From<WindowError> for Problem {
             WindowError::Environment(_)
             | WindowError::Duel(_)
             | WindowError::Reign(_)
+            | WindowError::Base { .. }
             | WindowError::Load { source: ContestantError::Engine(_), .. } => ExitStatus::Usage,
             WindowError::HubSetup(_) | WindowError::Hub { .. } => ExitStatus::Source,
             WindowError::Load { source: ContestantError::Load(LoadError::Refused(_)), .. } => ExitStatus::ModelRefused,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use models::admission::Admitted;
-use models::fingerprint::fingerprint;
+use models::fingerprint::{Fingerprint, fingerprint};
 use models::load::LoadError;
 use models::source::ModelSource;
 use pareto::screens::copy::{EntryPrint, TensorPrint, copies};
-use pareto::screens::{Finding, FindingKind};
+use pareto::screens::{Finding, FindingKind, Yardstick};
 
+use super::door::Arrival;
 use super::{FindingRecord, Window, WindowError};
 use crate::events::Event;
 use crate::store::{Admission, FileRecord, Standing};
@@ -49,26 +50,19 @@ impl Window {
             if admission.standing != Standing::Admitted {
                 continue;
             }
-            let key = snapshot_key(&admission.files);
-            let fingerprint = self.store.fingerprint(&key).await?.ok_or(WindowError::NoFingerprint { place })?;
             let entry = &self.registry.entries[place];
-            let tensors = fingerprint.tensors.into_iter().map(|tensor| TensorPrint {
-                shape: tensor.shape,
-                digest: tensor.digest,
-                norm: tensor.norm,
-                sketch: tensor.sketch,
-                spectrum: tensor.spectrum,
-            });
+            let fingerprint = self.fingerprint_of(&entry.model, admission).await?;
             prints.push(EntryPrint {
                 committed: entry.committed,
                 position: entry.position,
                 files: fingerprint.files,
-                tensors: tensors.collect(),
+                tensors: tensors(fingerprint),
             });
             places.push(place);
         }
+        let base = self.base().await?;
         let mut findings = BTreeMap::new();
-        for finding in copies(&prints, None, &self.settings.screens) {
+        for finding in copies(&prints, base.as_deref(), &self.settings.screens.copy) {
             let finding =
                 Finding { entry: places[finding.entry], of: finding.of.map(|other| places[other]), ..finding };
             let record = FindingRecord { sentence: self.sentence(&finding), finding };
@@ -81,6 +75,27 @@ impl Window {
         Ok(findings)
     }
 
+    /// The prints of the public model that the settings name as base, if they name one.
+    async fn base(&self) -> Result<Option<Vec<TensorPrint>>, WindowError> {
+        let Some(reference) = &self.settings.screens.base else { return Ok(None) };
+        let model = ModelSource::Hub(reference.clone());
+        self.reporter.report(Event::Checking { entry: format!("the base ({model})") });
+        let refused = |reason| WindowError::Base { model: reference.to_string(), reason };
+        let admission = match self.arrive(&model).await? {
+            Arrival::Admitted(admitted) => self.take_fingerprint(admitted, &model).await?,
+            Arrival::Refused { reason, .. } => return Err(refused(reason)),
+        };
+        match &admission.standing {
+            Standing::Refused(reason) => Err(refused(reason.clone())),
+            _ => Ok(Some(tensors(self.fingerprint_of(&model, &admission).await?))),
+        }
+    }
+
+    async fn fingerprint_of(&self, model: &ModelSource, admission: &Admission) -> Result<Fingerprint, WindowError> {
+        let fingerprint = self.store.fingerprint(&snapshot_key(&admission.files)).await?;
+        fingerprint.ok_or_else(|| WindowError::NoFingerprint { model: model.to_string() })
+    }
+
     fn sentence(&self, finding: &Finding) -> String {
         let of = finding.of.map_or_else(
             || "an earlier entry".to_owned(),
@@ -90,19 +105,34 @@ impl Window {
             },
         );
         let Finding { measure, threshold, .. } = finding;
+        let what = match finding.yardstick {
+            Yardstick::Whole => "their size",
+            Yardstick::Tuning => "what was added to the base",
+        };
         match finding.kind {
             FindingKind::SameFiles => format!("copy: its tensor files are those of {of}, byte for byte"),
             FindingKind::SameTensors => {
                 format!("copy: its tensors are those of {of} under other names or in other files")
             }
             FindingKind::NearTensors => format!(
-                "copy: its tensors differ from those of {of} by {measure:.2e} of their size, where {threshold:.0e} is too little to be a model of its own"
+                "copy: its tensors differ from those of {of} by {measure:.2e} of {what}, where {threshold:.0e} is too little to be a model of its own"
             ),
             FindingKind::Twin => format!(
-                "copy: its tensors are those of {of} with rows permuted or rescaled (distance {measure:.2e}, at most {threshold:.0e})"
+                "copy: its tensors are those of {of} with rows permuted or rescaled ({measure:.2e} of {what} apart, at most {threshold:.0e})"
             ),
         }
     }
+}
+
+fn tensors(fingerprint: Fingerprint) -> Vec<TensorPrint> {
+    let print = |tensor: models::fingerprint::TensorPrint| TensorPrint {
+        shape: tensor.shape,
+        digest: tensor.digest,
+        norm: tensor.norm,
+        sketch: tensor.sketch,
+        spectrum: tensor.spectrum,
+    };
+    fingerprint.tensors.into_iter().map(print).collect()
 }
 
 /// The digest by which a snapshot's fingerprint is found again: of its file list, which holds every file's digest.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::duel::decision::EnvironmentEvidence;
 use crate::duel::settings::DuelSettings;
 use crate::duel::tally::Tally;
-use crate::eprocess::{Bets, EProcess, Null, STRANDS};
+use crate::eprocess::{Bets, EProcess, Null};
 use crate::estimate::confidence_sequence;
 use crate::scores::{CountedPair, Pair};
 
@@ -49,10 +49,9 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Takes a pair that counts into the sums and the wealths of this environment; returns the factors of its
-    /// superiority bets.
+    /// Takes a pair that counts into the sums and the wealths of this environment.
     #[inline]
-    pub(super) fn count(&mut self, pair: CountedPair, bets: &DuelBets) -> [f64; STRANDS] {
+    pub(super) fn count(&mut self, pair: CountedPair, bets: &DuelBets) {
         let difference = pair.difference();
         self.counted += 1;
         self.champion += pair.champion;
@@ -62,9 +61,7 @@ impl Environment {
             self.noninferiority.push(&bets.noninferiority, difference);
         }
         self.inferiority.push(&bets.inferiority, difference);
-        let factors = bets.superiority.factors(difference);
-        self.superiority.multiply(&factors);
-        factors
+        self.superiority.push(&bets.superiority, difference);
     }
 
     pub(super) fn evidence(&self, coverage: f64) -> EnvironmentEvidence {

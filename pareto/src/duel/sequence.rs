@@ -215,10 +215,11 @@ impl Duel {
         let Some(counted) = pair.counted(self.settings.missing_challenger) else {
             return;
         };
-        let factors = place.count(counted, &self.bets);
+        place.count(counted, &self.bets);
         if self.superiority_settled_after.is_none() {
-            self.superiority.multiply(&factors);
-            self.futility.push(&self.bets.futility, counted.difference());
+            let difference = counted.difference();
+            self.superiority.push(&self.bets.superiority, difference);
+            self.futility.push(&self.bets.futility, difference);
         }
     }
 

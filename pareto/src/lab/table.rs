@@ -7,7 +7,7 @@ use crate::duel::{DuelError, DuelSettings, Verdict};
 use crate::lab::limits::upper_limit;
 use crate::lab::random::Random;
 use crate::lab::scenario::Scenario;
-use crate::lab::trial::{Means, Trial, means, sequential};
+use crate::lab::trial::{Means, Trial, means, sequential, warned};
 use crate::lab::world::World;
 use crate::mechanisms::{FourStage, Powerset, Window};
 use crate::reign::{Reign, ReignError};
@@ -130,6 +130,9 @@ pub struct Row {
     pub scenario: Scenario,
     /// One cell a rule, in the order asked for.
     pub cells: Vec<Cell>,
+    /// Share of the trials in which its first challenger is warned of as overfitted, with as many known and as many
+    /// fresh tasks as the public rules have.
+    pub warned: f64,
 }
 
 impl LabSettings {
@@ -162,12 +165,13 @@ pub fn play(
     settings: &LabSettings,
     done: &(dyn Fn() + Sync),
 ) -> Result<Vec<Row>, LabError> {
+    settings.validate()?;
     scenarios
         .iter()
         .map(|scenario| {
             let cells =
                 rules.iter().map(|rule| play_rule(scenario, *rule, settings, done)).collect::<Result<_, _>>()?;
-            Ok(Row { scenario: scenario.clone(), cells })
+            Ok(Row { scenario: scenario.clone(), cells, warned: warned_rate(scenario, settings) })
         })
         .collect()
 }
@@ -189,8 +193,7 @@ pub fn play_rule(
         Rule::FourStage => Some(Means::FourStage(FourStage::standard_error(1.5))),
         Rule::Powerset => Some(Means::Powerset(Powerset::default())),
     };
-    let label =
-        scenario.name.bytes().fold(rule as u64, |label, byte| label.wrapping_mul(257).wrapping_add(byte.into()));
+    let label = label(scenario, rule as u64);
     let trials: Vec<Trial> = (0..settings.trials as u64)
         .into_par_iter()
         .map(|trial| {
@@ -204,6 +207,20 @@ pub fn play_rule(
         })
         .collect::<Result<_, LabError>>()?;
     Ok(cell(rule, &trials))
+}
+
+/// What tells a scenario's random numbers from all others'.
+fn label(scenario: &Scenario, purpose: u64) -> u64 {
+    scenario.name.bytes().fold(purpose, |label, byte| label.wrapping_mul(257).wrapping_add(byte.into()))
+}
+
+/// How often the screen for overfitting warns of a scenario's challenger.
+fn warned_rate(scenario: &Scenario, settings: &LabSettings) -> f64 {
+    let world = World { means: settings.means.clone(), correlation: settings.correlation };
+    let label = label(scenario, Rule::ALL.len() as u64);
+    let warns = |trial: &u64| warned(scenario, &world, &settings.tasks, Random::new(settings.seed, &[label, *trial]));
+    let count = (0..settings.trials as u64).into_par_iter().filter(warns).count();
+    count as f64 / settings.trials as f64
 }
 
 fn cell(rule: Rule, trials: &[Trial]) -> Cell {

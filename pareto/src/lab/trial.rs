@@ -7,6 +7,7 @@ use crate::lab::world::{Champion, World, answer};
 use crate::mechanisms::{FourStage, Powerset, Standing, Window};
 use crate::reign::Reign;
 use crate::scores::Pair;
+use crate::screens::overfit::{OverfitSettings, overfit};
 
 /// What came of one trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -159,6 +160,26 @@ fn beaten(rule: &Means, standings: &[Standing]) -> bool {
             weights[1..].iter().any(|weight| *weight > weights[0])
         }
     }
+}
+
+/// Whether a scenario's challenger, asked so many tasks that were known before its commitment and as many fresh ones,
+/// is warned of as overfitted.
+pub(super) fn warned(scenario: &Scenario, world: &World, tasks: &[usize], mut random: Random) -> bool {
+    let leaked = match scenario.tasks {
+        Tasks::Leaked { share } | Tasks::LeakedThenFresh { share } => share,
+        Tasks::Answered | Tasks::Peeked | Tasks::Stalled { .. } => 0.0,
+    };
+    let by_item = world.correlation.sqrt();
+    let mut answers = |known: f64| -> Vec<Vec<f64>> {
+        let mut reply = |environment: usize| {
+            let mean = (world.means[environment] + scenario.gain(environment)).clamp(0.0, 1.0);
+            let difficulty = random.uniform();
+            score(answer(&mut random, difficulty, mean, by_item) || random.uniform() < known)
+        };
+        tasks.iter().enumerate().map(|(place, count)| (0..*count).map(|_| reply(place)).collect()).collect()
+    };
+    let (known, fresh) = (answers(leaked), answers(0.0));
+    overfit(&known, &fresh, &OverfitSettings::default()).warned
 }
 
 /// A challenger at play.

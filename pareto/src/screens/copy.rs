@@ -2,14 +2,14 @@
 //!
 //! Everybody's model is near the public base, so being alike says nothing by itself. Where a print of the base is
 //! given, a distance is taken relative to what the *less changed* of the two models added to the base (its task
-//! vector); without one it is taken relative to the tensors themselves, against a far stricter threshold. The earlier
-//! commitment is the original, the later one the copy.
+//! vector); without one, or where a model is built differently from the base, it is taken relative to the tensors
+//! themselves, against a far stricter threshold. The earlier commitment is the original, the later one the copy.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::screens::{Finding, FindingKind};
+use crate::screens::{Finding, FindingKind, Yardstick};
 
 /// What is known of one entry's tensors, without the tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,12 +77,14 @@ impl Default for CopySettings {
 pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &CopySettings) -> Vec<Finding> {
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|entry| (entries[*entry].committed, entries[*entry].position, *entry));
-    let prepared: Vec<Prepared> = entries.iter().map(|entry| Prepared::new(&entry.tensors, base)).collect();
+    let base = base.map(Tensors::new);
+    let prepared: Vec<Prepared> =
+        entries.iter().map(|entry| Prepared::new(&entry.tensors, base.as_ref(), settings)).collect();
     let mut findings = Vec::new();
     for (rank, later) in order.iter().enumerate() {
         let mut best: Option<Finding> = None;
         for earlier in &order[..rank] {
-            let found = compare((entries, &prepared), *earlier, *later, base.is_some(), settings);
+            let found = compare((entries, &prepared), *earlier, *later, settings);
             best = match (best, found) {
                 (Some(best), Some(found)) if found.kind >= best.kind => Some(best),
                 (best, found) => found.or(best),
@@ -94,40 +96,76 @@ pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &C
     findings
 }
 
-/// An entry's tensors by shape, and what distances from it are relative to.
-struct Prepared<'a> {
-    digests: Vec<[u8; 32]>,
-    groups: BTreeMap<&'a [usize], Vec<&'a TensorPrint>>,
-    /// Size of the tensors.
-    size: f64,
-    /// Size of what was added to the base, or of the tensors where there is none.
-    sketch_scale: f64,
-    /// The same of the spectra.
-    spectrum_scale: f64,
-}
+/// A model's tensors by shape.
+struct Tensors<'a>(BTreeMap<&'a [usize], Vec<&'a TensorPrint>>);
 
-impl<'a> Prepared<'a> {
-    fn new(tensors: &'a [TensorPrint], base: Option<&'a [TensorPrint]>) -> Self {
-        let mut digests: Vec<[u8; 32]> = tensors.iter().map(|tensor| tensor.digest).collect();
-        digests.sort_unstable();
+impl<'a> Tensors<'a> {
+    fn new(tensors: &'a [TensorPrint]) -> Self {
         let mut groups: BTreeMap<&[usize], Vec<&TensorPrint>> = BTreeMap::new();
         for tensor in tensors {
             groups.entry(&tensor.shape).or_default().push(tensor);
         }
-        let own = |part: Part| tensors.iter().map(|tensor| square(part(tensor))).sum::<f64>().sqrt();
-        let size = own(sketch);
-        let mut prepared = Self { digests, groups, size, sketch_scale: size, spectrum_scale: own(spectrum) };
-        if let Some(base) = base {
-            let base = Prepared::new(base, None);
-            // Without a common layout nothing is known of the task vector; the tensors themselves bound it.
-            if let Some(distance) = distance(&base, &prepared, sketch, f64::INFINITY) {
-                prepared.sketch_scale = distance;
-            }
-            if let Some(distance) = distance(&base, &prepared, spectrum, f64::INFINITY) {
-                prepared.spectrum_scale = distance;
-            }
+        Self(groups)
+    }
+}
+
+/// An entry's tensors, and how near another's may come.
+struct Prepared<'a> {
+    digests: Vec<[u8; 32]>,
+    tensors: Tensors<'a>,
+    /// Size of the tensors.
+    size: f64,
+    near: Nearness,
+    twin: Nearness,
+}
+
+/// How near another model's tensors, or their spectra, may come before it counts as a copy.
+#[derive(Clone, Copy)]
+struct Nearness {
+    /// The largest distance that counts.
+    limit: f64,
+    /// That distance as a share of the yardstick.
+    threshold: f64,
+    yardstick: Yardstick,
+}
+
+impl Nearness {
+    /// A share of what was added to the base, or else of the whole.
+    fn new(added: Option<f64>, of_added: f64, whole: f64, of_whole: f64) -> Self {
+        match added {
+            Some(added) => Self { limit: of_added * added, threshold: of_added, yardstick: Yardstick::Tuning },
+            None => Self { limit: of_whole * whole, threshold: of_whole, yardstick: Yardstick::Whole },
         }
-        prepared
+    }
+
+    /// The stricter of the two.
+    fn stricter(self, other: Self) -> Self {
+        if other.limit < self.limit { other } else { self }
+    }
+
+    /// What a distance within the limit finds about entry `entry`.
+    fn finding(self, kind: FindingKind, entry: usize, of: usize, apart: f64) -> Finding {
+        let Self { limit, threshold, yardstick } = self;
+        // Two models equal to the base are at no distance from each other.
+        let measure = if apart == 0.0 { 0.0 } else { threshold * apart / limit };
+        Finding { entry, kind, of: Some(of), measure, threshold, yardstick }
+    }
+}
+
+impl<'a> Prepared<'a> {
+    fn new(prints: &'a [TensorPrint], base: Option<&Tensors<'_>>, settings: &CopySettings) -> Self {
+        let mut digests: Vec<[u8; 32]> = prints.iter().map(|tensor| tensor.digest).collect();
+        digests.sort_unstable();
+        let tensors = Tensors::new(prints);
+        let whole = |part: Part| prints.iter().map(|tensor| square(part(tensor))).sum::<f64>().sqrt();
+        // Where the layouts differ nothing is known of what was added to the base.
+        let added = |part: Part| distance(base?, &tensors, part, f64::INFINITY);
+        let CopySettings { near_to_task_vector, near_without_base, twin_to_task_vector, twin_without_base, .. } =
+            *settings;
+        let size = whole(sketch);
+        let near = Nearness::new(added(sketch), near_to_task_vector, size, near_without_base);
+        let twin = Nearness::new(added(spectrum), twin_to_task_vector, whole(spectrum), twin_without_base);
+        Self { digests, tensors, size, near, twin }
     }
 }
 
@@ -145,53 +183,48 @@ fn compare(
     (entries, prepared): (&[EntryPrint], &[Prepared<'_>]),
     earlier: usize,
     later: usize,
-    with_base: bool,
     settings: &CopySettings,
 ) -> Option<Finding> {
-    let finding =
-        |kind, measure, threshold| Some(Finding { entry: later, kind, of: Some(earlier), measure, threshold });
+    let same = |kind| {
+        let nothing = Nearness { limit: 0.0, threshold: 0.0, yardstick: Yardstick::Whole };
+        Some(nothing.finding(kind, later, earlier, 0.0))
+    };
     let (original, copy) = (&prepared[earlier], &prepared[later]);
     if entries[earlier].files == entries[later].files {
-        return finding(FindingKind::SameFiles, 0.0, 0.0);
+        return same(FindingKind::SameFiles);
     }
     if original.digests.is_empty() || copy.digests.is_empty() {
         return None;
     }
     if original.digests == copy.digests {
-        return finding(FindingKind::SameTensors, 0.0, 0.0);
+        return same(FindingKind::SameTensors);
     }
-    let (near, twin) = match with_base {
-        true => (settings.near_to_task_vector, settings.twin_to_task_vector),
-        false => (settings.near_without_base, settings.twin_without_base),
-    };
-    let near_limit = near * original.sketch_scale.min(copy.sketch_scale);
+    let near = original.near.stricter(copy.near);
     let far_limit = settings.twin_least_distance * original.size.min(copy.size);
-    let apart = distance(original, copy, sketch, near_limit.max(far_limit))?;
-    if apart <= near_limit && original.size > 0.0 {
-        // Two models equal to the base are at no distance from each other.
-        let measure = if apart == 0.0 { 0.0 } else { near * apart / near_limit };
-        return finding(FindingKind::NearTensors, measure, near);
+    let apart = distance(&original.tensors, &copy.tensors, sketch, near.limit.max(far_limit))?;
+    if apart <= near.limit && original.size > 0.0 {
+        return Some(near.finding(FindingKind::NearTensors, later, earlier, apart));
     }
-    let twin_limit = twin * original.spectrum_scale.min(copy.spectrum_scale);
-    if apart < far_limit || twin_limit == 0.0 {
+    let twin = original.twin.stricter(copy.twin);
+    if apart < far_limit || twin.limit == 0.0 {
         return None;
     }
-    let apart = distance(original, copy, spectrum, twin_limit)?;
-    if apart <= twin_limit { finding(FindingKind::Twin, twin * apart / twin_limit, twin) } else { None }
+    let apart = distance(&original.tensors, &copy.tensors, spectrum, twin.limit)?;
+    (apart <= twin.limit).then(|| twin.finding(FindingKind::Twin, later, earlier, apart))
 }
 
 /// Groups of tensors of the same shape, or `None` when the two layouts differ.
 fn matched_groups<'p, 'a>(
-    one: &'p Prepared<'a>,
-    two: &'p Prepared<'a>,
+    one: &'p Tensors<'a>,
+    two: &'p Tensors<'a>,
 ) -> Option<Vec<(&'p [&'a TensorPrint], &'p [&'a TensorPrint])>> {
-    if one.groups.len() != two.groups.len() {
+    if one.0.len() != two.0.len() {
         return None;
     }
-    one.groups
+    one.0
         .iter()
         .map(|(shape, tensors)| {
-            let others = two.groups.get(shape)?;
+            let others = two.0.get(shape)?;
             (others.len() == tensors.len()).then_some((tensors.as_slice(), others.as_slice()))
         })
         .collect()
@@ -199,7 +232,7 @@ fn matched_groups<'p, 'a>(
 
 /// Euclidean distance of a part of two prints, each tensor with its nearest of the same shape; infinite as soon as it
 /// is above the limit, `None` when the layouts differ.
-fn distance(one: &Prepared<'_>, two: &Prepared<'_>, part: Part, limit: f64) -> Option<f64> {
+fn distance(one: &Tensors<'_>, two: &Tensors<'_>, part: Part, limit: f64) -> Option<f64> {
     let mut sum = 0.0;
     for (left, right) in matched_groups(one, two)? {
         for (place, tensor) in left.iter().enumerate() {
@@ -339,6 +372,17 @@ mod tests {
             (0..4).map(|number| entry(number, number as u8, moved(&base, 10 + number, 0.05))).collect();
         check(&entries, Some(&base), &[]);
         check(&entries, None, &[]);
+    }
+
+    #[test]
+    fn models_of_another_family_than_the_base_are_held_to_the_threshold_without_one() {
+        let (base, other) = (model(1, 6), model(2, 4));
+        let tuned = |number: u64| moved(&other, 10 + number, 0.02);
+        let touched = moved(&tuned(1), 3, 0.0005);
+        let entries = [entry(1, 1, tuned(1)), entry(2, 2, tuned(2)), entry(3, 3, touched)];
+        check(&entries, Some(&base), &[(2, FindingKind::NearTensors, 0)]);
+        let finding = &copies(&entries, Some(&base), &CopySettings::default())[0];
+        assert_eq!((finding.yardstick, finding.threshold), (Yardstick::Whole, 0.002));
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Checks that leave an entry out before any duel, and spend nothing of alpha.
+//! Checks beside the duels, which spend nothing of alpha: who is left out as a copy, and who is warned of.
 
 pub mod copy;
+pub mod overfit;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,18 @@ pub struct Finding {
     pub measure: f64,
     /// The largest measure that counts as a finding.
     pub threshold: f64,
+    /// What the measure is a share of.
+    pub yardstick: Yardstick,
+}
+
+/// What a distance between two models is taken relative to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Yardstick {
+    /// The models themselves.
+    Whole,
+    /// What the less changed of the two added to the public base.
+    Tuning,
 }
 
 /// What a screen can find, the most certain first.

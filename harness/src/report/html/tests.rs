@@ -6,8 +6,7 @@ use std::time::Duration;
 use environments::EnvironmentId;
 use models::admission::Limits;
 use models::source::ModelSource;
-use pareto::screens::copy::CopySettings;
-use pareto::screens::{Finding, FindingKind};
+use pareto::screens::{Finding, FindingKind, Yardstick};
 use pareto::{DuelMode, DuelSettings, Verdict};
 
 use super::page;
@@ -15,7 +14,7 @@ use super::progress::{Progress, Side};
 use crate::evidence::{DecidingSettings, Opened, OpenedEntry};
 use crate::registry::{Entry, Hotkey, Uid};
 use crate::report::summary::{Files, Summary, Timing};
-use crate::settings::SamplingSettings;
+use crate::settings::{SamplingSettings, ScreenSettings};
 use crate::store::{Admission, Fault, RolloutRecord, Standing};
 use crate::window::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, Spent, UnitScore, paired};
 
@@ -62,7 +61,7 @@ fn opened(mode: DuelMode) -> Opened {
             round: 16,
             alpha: 0.01,
             duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, mode, ..DuelSettings::default() },
-            screens: CopySettings::default(),
+            screens: ScreenSettings::default(),
             sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
             admission: Limits { bytes: u64::MAX, ..Limits::default() },
         },
@@ -101,7 +100,14 @@ fn concluded(place: usize, hotkey: &str, fate: Fate) -> EntryConclusion {
         Fate::Refused(reason) => Standing::Refused(reason.to_owned()),
         Fate::Late => Standing::Late,
     };
-    let finding = Finding { entry: place, kind: FindingKind::SameTensors, of: Some(0), measure: 0.0, threshold: 0.0 };
+    let finding = Finding {
+        entry: place,
+        kind: FindingKind::SameTensors,
+        of: Some(0),
+        measure: 0.0,
+        threshold: 0.0,
+        yardstick: Yardstick::Whole,
+    };
     let sentence = "copy: its tensors are those of 5Ada".to_owned();
     EntryConclusion {
         entry: Entry {

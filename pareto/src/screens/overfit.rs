@@ -1,0 +1,116 @@
+//! Warns of a model that does better on tasks it could have known than on fresh ones.
+//!
+//! Tasks are functions of random seeds, so that known and fresh tasks of an environment are draws from one distribution:
+//! a model that has learned the environment, and not its tasks, has the same expected score on both. The warning is
+//! wrong with probability at most alpha, however many tasks are looked at and however often. It leaves nobody out and
+//! costs nobody weight: a model may have learned the public tasks and still be the best on fresh ones. What protects
+//! the champion is that duels are fought on tasks that did not exist when the models were committed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::eprocess::{Bets, EProcess, Null};
+
+/// When a warning is given.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OverfitSettings {
+    /// The chance that a model which does not know any task is warned of. In (0, 0.5].
+    pub alpha: f64,
+    /// An excess on known tasks that nothing is made of, in mean score. In [0, 0.5].
+    pub excess: f64,
+}
+
+impl Default for OverfitSettings {
+    fn default() -> Self {
+        Self { alpha: 0.01, excess: 0.0 }
+    }
+}
+
+/// How known and fresh tasks compare.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overfit {
+    /// Tasks of each kind that were read, in all environments together.
+    pub tasks: usize,
+    /// Mean score on the known tasks less that on the fresh ones; 0 without any.
+    pub excess: f64,
+    /// Log wealth against "no better on known tasks".
+    pub log_e: f64,
+    /// Whether that wealth has reached 1 / alpha.
+    pub warned: bool,
+}
+
+/// Holds a model's scores on known tasks against its scores on fresh ones, each in [0, 1] and by environment, in the
+/// order in which they were answered; reads no further than it takes to warn.
+///
+/// As in a duel the bets are a mixture over "in all environments alike" and "in one environment alone".
+pub fn overfit(known: &[Vec<f64>], fresh: &[Vec<f64>], settings: &OverfitSettings) -> Overfit {
+    let bets = Bets::against(Null::AtMost(settings.excess));
+    let environments = known.len().min(fresh.len());
+    let mut together = EProcess::default();
+    let mut alone = vec![EProcess::default(); environments];
+    let wealth = |together: &EProcess, alone: &[EProcess]| {
+        0.5 * together.value() + 0.5 * alone.iter().map(EProcess::value).sum::<f64>() / environments.max(1) as f64
+    };
+    let pairs = |environment: usize| known[environment].len().min(fresh[environment].len());
+    let rounds = (0..environments).map(pairs).max().unwrap_or(0);
+    let (mut tasks, mut sum, mut warned) = (0, 0.0, false);
+    for round in 0..rounds {
+        for environment in (0..environments).filter(|environment| round < pairs(*environment)) {
+            let difference = known[environment][round] - fresh[environment][round];
+            together.push(&bets, difference);
+            alone[environment].push(&bets, difference);
+            tasks += 1;
+            sum += difference;
+        }
+        warned = wealth(&together, &alone) >= 1.0 / settings.alpha;
+        if warned {
+            break;
+        }
+    }
+    let excess = if tasks == 0 { 0.0 } else { sum / tasks as f64 };
+    Overfit { tasks, excess, log_e: libm::log(wealth(&together, &alone)), warned }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Random;
+
+    fn scores(random: &mut Random, means: &[f64], tasks: usize) -> Vec<Vec<f64>> {
+        let mut score = |mean: f64| if random.uniform() < mean { 1.0 } else { 0.0 };
+        means.iter().map(|mean| (0..tasks).map(|_| score(*mean)).collect()).collect()
+    }
+
+    /// Share of 400 models that are warned of, with such means on known and on fresh tasks.
+    fn warned(known: &[f64], fresh: &[f64]) -> f64 {
+        let warned = (0..400).filter(|trial| {
+            let mut random = Random::new(13, &[*trial]);
+            let (known, fresh) = (scores(&mut random, known, 300), scores(&mut random, fresh, 300));
+            overfit(&known, &fresh, &OverfitSettings::default()).warned
+        });
+        warned.count() as f64 / 400.0
+    }
+
+    #[test]
+    fn whoever_knows_tasks_is_warned_of_and_hardly_anybody_else() {
+        let fresh = [0.5, 0.2, 0.8];
+        assert!(warned(&[0.65, 0.36, 0.9], &fresh) > 0.95);
+        assert!(warned(&[0.8, 0.2, 0.8], &fresh) > 0.95, "known in one environment alone");
+        assert!(warned(&fresh, &fresh) <= 0.01);
+        assert!(warned(&[0.45, 0.2, 0.75], &fresh) <= 0.01);
+    }
+
+    #[test]
+    fn reading_ends_with_the_warning() {
+        let (ones, zeros) = (vec![vec![1.0; 50]], vec![vec![0.0; 40]]);
+        let found = overfit(&ones, &zeros, &OverfitSettings::default());
+        assert!(
+            found.warned && found.tasks < 40 && found.excess == 1.0 && found.log_e >= libm::log(100.0),
+            "{found:?}"
+        );
+        let none = overfit(&[], &[], &OverfitSettings::default());
+        assert_eq!((none.tasks, none.excess, none.warned), (0, 0.0, false));
+        let same = overfit(&ones, &ones, &OverfitSettings::default());
+        assert_eq!((same.tasks, same.warned), (50, false));
+    }
+}
