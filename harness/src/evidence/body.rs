@@ -16,7 +16,7 @@ pub enum Body {
     /// What the window was opened with, and who signs.
     Opened {
         /// All that decides the result.
-        opened: Opened,
+        opened: Box<Opened>,
         /// The validator's public key, as hexadecimal digits.
         validator: String,
     },
@@ -214,7 +214,7 @@ impl Body {
 
 /// The facts of a finished window, in the order in which they follow from one another.
 pub fn bodies(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
-    let mut bodies = vec![Body::Opened { opened: conclusion.opened.clone(), validator: validator.to_owned() }];
+    let mut bodies = vec![Body::Opened { opened: Box::new(conclusion.opened.clone()), validator: validator.to_owned() }];
     bodies.extend(conclusion.entries.iter().enumerate().map(|(entry, concluded)| {
         let (standing, reason) = match &concluded.admission.standing {
             Standing::Admitted => ("admitted", None),
