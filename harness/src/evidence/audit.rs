@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::body::{AdmissionBody, Opened, RolloutBody, WeightBody};
+use super::body::{AdmissionBody, Opened, ReplyBody, RolloutBody, WeightBody};
 use super::chain::{Chain, ChainError, Record};
 use crate::seeds::WindowSeed;
 use crate::store::Fault;
@@ -20,6 +20,8 @@ pub struct Audited {
     pub records: u64,
     /// Rollouts whose seeds were derived again.
     pub rollouts: usize,
+    /// Rollouts among them that a server made: that its model gave these replies is not shown by anything.
+    pub not_reproducible: usize,
     /// Duels decided again.
     pub duels: usize,
     /// The validator's public key.
@@ -94,11 +96,13 @@ pub fn audit(log: impl BufRead) -> Result<Audited, EvidenceError> {
     let (opened, validator) = facts.opened.as_ref().ok_or(EvidenceError::Incomplete("it has no first record"))?;
     let weights = facts.weights.as_ref().ok_or(EvidenceError::Incomplete("it ends before the weights"))?;
     check_seeds(opened, &facts.rollouts)?;
+    check_origins(&facts.rollouts)?;
     let succession = check_decisions(opened, &facts)?;
     check_weights(opened, succession.champion, weights)?;
     Ok(Audited {
         records,
         rollouts: facts.rollouts.len(),
+        not_reproducible: facts.rollouts.iter().filter(|rollout| !rollout.reproducible).count(),
         duels: facts.decisions.len(),
         validator: validator.clone(),
         champion: opened.entries[succession.champion].hotkey.0.clone(),
@@ -170,6 +174,18 @@ fn check_seeds(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), Evidence
         }
     }
     Ok(())
+}
+
+/// A rollout that says it can be had again has the token ids by which that is checked.
+fn check_origins(rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
+    let texts = |rollout: &RolloutBody| rollout.replies.iter().any(|reply| matches!(reply, ReplyBody::Text(_)));
+    match rollouts.iter().find(|rollout| rollout.reproducible && texts(rollout)) {
+        None => Ok(()),
+        Some(RolloutBody { entry, environment, task, .. }) => {
+            let what = format!("that entry {entry}'s task {task} in environment {environment} can be reproduced");
+            Err(EvidenceError::Differs { what })
+        }
+    }
 }
 
 fn check_decisions(opened: &Opened, facts: &Facts) -> Result<Succession, EvidenceError> {

@@ -72,7 +72,9 @@ impl From<WindowError> for Problem {
             WindowError::Environment(_)
             | WindowError::Duel(_)
             | WindowError::Reign(_)
-            | WindowError::Load { source: ContestantError::Engine(_), .. } => ExitStatus::Usage,
+            | WindowError::Load { source: ContestantError::Engine(_) | ContestantError::Remote(_), .. } => {
+                ExitStatus::Usage
+            }
             WindowError::HubSetup(_) | WindowError::Hub { .. } => ExitStatus::Source,
             WindowError::Load { source: ContestantError::Load(LoadError::Refused(_)), .. } => ExitStatus::ModelRefused,
             WindowError::Load { .. } | WindowError::Changed { .. } => ExitStatus::Source,

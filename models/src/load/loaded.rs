@@ -4,7 +4,7 @@ use super::{LoadError, Message, Prompter, Tokenizer, prompter::PromptError, toke
 use crate::{
     admission::Admitted,
     config::ModelConfig,
-    decoder::Decoder,
+    decoder::{Arithmetic, Decoder},
     engine::{Detokenizer, EngineModel},
 };
 
@@ -21,9 +21,9 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// Reads the tensors of an admitted model.
-    pub fn load(admitted: &Admitted) -> Result<Self, LoadError> {
-        let decoder = Decoder::load(&admitted.config, admitted.tensors.as_ref())?;
+    /// Reads the tensors of an admitted model for the CPU.
+    pub fn load(admitted: &Admitted, arithmetic: Arithmetic) -> Result<Self, LoadError> {
+        let decoder = Decoder::load_with(&admitted.config, admitted.tensors.as_ref(), arithmetic)?;
         Ok(Self {
             config: admitted.config.clone(),
             decoder,
