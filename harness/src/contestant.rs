@@ -44,10 +44,7 @@ pub async fn check(snapshot: Snapshot, limits: &Limits) -> Result<Box<Admitted>,
 /// # Errors
 /// If its tensors cannot be read or the engine's settings are not usable.
 pub async fn seat(admitted: Box<Admitted>, settings: &EngineSettings) -> Result<LocalModel, ContestantError> {
-    let arithmetic = match settings.mode {
-        EngineMode::Exact => Arithmetic::Exact,
-        EngineMode::EightBit => Arithmetic::EightBit,
-    };
+    let mode = settings.mode;
     let settings = models::engine::EngineSettings {
         rows: settings.rows,
         chunk: settings.chunk,
@@ -55,7 +52,7 @@ pub async fn seat(admitted: Box<Admitted>, settings: &EngineSettings) -> Result<
         threads: threads(settings.threads),
         prefix_cache: if settings.prefix_cache { PrefixCache::On } else { PrefixCache::Off },
     };
-    let loading = tokio::task::spawn_blocking(move || LoadedModel::load(&admitted, arithmetic));
+    let loading = tokio::task::spawn_blocking(move || load(&admitted, mode));
     let (model, prompter) = loading.await.expect("loading does not panic")?.into_parts();
     Ok(LocalModel { engine: Engine::start(model, &settings)?, prompter })
 }
@@ -92,6 +89,15 @@ fn key(reference: &RemoteRef, name: &str) -> Result<Secret, RemoteError> {
             let reason = format!("the variable {name}, which `remote.key_variable` names, is not set");
             Err(RemoteError { server: reference.server(), kind: RemoteErrorKind::Setup { reason } })
         }
+    }
+}
+
+fn load(admitted: &Admitted, mode: EngineMode) -> Result<LoadedModel, LoadError> {
+    match mode {
+        EngineMode::Exact => LoadedModel::load(admitted, Arithmetic::Exact),
+        EngineMode::EightBit => LoadedModel::load(admitted, Arithmetic::EightBit),
+        #[cfg(feature = "cuda")]
+        EngineMode::Cuda => LoadedModel::load_on_cuda(admitted, 0),
     }
 }
 

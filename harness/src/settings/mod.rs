@@ -114,6 +114,9 @@ pub enum EngineMode {
     Exact,
     /// Blocks of 8-bit integers: faster, meant for checkpoints that are quantised anyway, and a function of its own.
     EightBit,
+    /// bfloat16 on the first graphics processor; its results are those of one make of card.
+    #[cfg(feature = "cuda")]
+    Cuda,
 }
 
 /// Models that a server with OpenAI's interface runs. What they answer cannot be reproduced and is marked so.

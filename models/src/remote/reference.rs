@@ -74,7 +74,7 @@ impl FromStr for RemoteRef {
         {
             return Err(refuse("the model's name is empty, too long or has spaces in it"));
         }
-        let base: Url = address.parse().map_err(|_| refuse("its address is not one"))?;
+        let base: Url = address.trim_end_matches('/').parse().map_err(|_| refuse("its address is not one"))?;
         if !base.username().is_empty() || base.password().is_some() {
             return Err(refuse(
                 "its address holds a password, which would be shown: name a variable with the key instead",
