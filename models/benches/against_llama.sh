@@ -59,7 +59,7 @@ ours() { # FILE MODE
 }
 theirs() { # FILE
     "$LLAMA_BIN/llama-batched-bench" -m "$1" -t "$threads" -c $((sequences * (prompt + new))) -b 2048 -ub 512 \
-        -npp $prompt -ntg $new -npl "$sequences" 2>/dev/null | tee /dev/stderr |
+        -npp $prompt -ntg $new -npl "$sequences" 2>&1 | tee /dev/stderr |
         awk -F'|' -v pp=$prompt '$2 + 0 == pp { printf "%.0f %.0f\n", $7, $9 }'
 }
 best() { sort -k"$1" -n -r | head -n 1 | cut -d' ' -f"$1"; }

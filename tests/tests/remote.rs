@@ -119,6 +119,7 @@ fn weights_that_rest_on_a_server_say_so() {
     assert!(served > 0);
     let weights: Value = serde_json::from_str(&subnet.result("weights.json").unwrap()).unwrap();
     assert_eq!(weights["not_reproducible"], served);
+    assert!(subnet.result("report.html").unwrap().contains("rollouts of a server, not reproducible"));
     let opened = &records(&evidence, "opened")[0]["opened"];
     assert_eq!(opened["settings"]["served"][0]["by"], format!("openai:bob@{address}"));
     // Its files are looked at all the same.
