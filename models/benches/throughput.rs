@@ -86,6 +86,10 @@ fn main() {
     let plain = plain.max(plain_rate(&config, sequences, threads));
 
     let decode = whole.forward.saturating_sub(prefill.forward);
+    if decode.is_zero() {
+        println!("the machine is too busy: {NEW} more tokens took less time than none");
+        return;
+    }
     let rate = |tokens: u64, time: Duration| tokens as f64 / time.as_secs_f64();
     let prefill_rate = rate(prefill.prefilled, prefill.forward);
     let decode_rate = rate(whole.decoded - prefill.decoded, decode);
