@@ -57,8 +57,9 @@ mkdir -p "$work/lib"
 if [ -n "$driver" ]; then
     ln -sf "$driver" "$work/lib/libcuda.so"
 elif [ -n "${DEVICE_BUILD_ONLY:-}" ]; then
-    # An empty one: the program is linked, and cannot be started here.
-    cc -shared -nostdlib -Wl,-soname,libcuda.so.1 -o "$work/lib/libcuda.so" -x c /dev/null
+    # One with the names and nothing behind them: the program is linked, and cannot be started here.
+    grep -ohE '\bcu[A-Z][A-Za-z0-9_]*' "$CUDA_HOME/include/cuda.h" | sort -u | sed 's/.*/void &(void) {}/' |
+        cc -shared -nostdlib -Wl,-soname,libcuda.so.1 -o "$work/lib/libcuda.so" -x c -
 fi
 export LIBRARY_PATH=$work/lib:$CUDA_HOME/lib:$CUDA_HOME/lib64:${LIBRARY_PATH:-}
 export LD_LIBRARY_PATH=$CUDA_HOME/lib:$CUDA_HOME/lib64:${LD_LIBRARY_PATH:-}
