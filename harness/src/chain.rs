@@ -21,6 +21,8 @@ pub struct WeightsFile {
     pub weights: Vec<WeightLine>,
     /// The same as the chain takes them: uids and integers, the largest 65535.
     pub chain: Vec<ChainWeight>,
+    /// Rollouts behind them that a server made, so that no other validator can check them; none if all is well.
+    pub not_reproducible: usize,
 }
 
 /// One entry's share.
@@ -60,6 +62,7 @@ impl WeightsFile {
             seed_block: conclusion.opened.seed_block,
             weights,
             chain: chain.into_iter().map(|(uid, value)| ChainWeight { uid: Uid(uid), value }).collect(),
+            not_reproducible: conclusion.not_reproducible(),
         }
     }
 }

@@ -1,19 +1,18 @@
-//! A model at the table: its engine, and what lays out its conversations.
+//! Bringing a model to the table: into an engine on this machine, or within reach on a server.
+
+use std::time::Duration;
 
 use models::admission::{Admitted, Limits, admit};
+use models::decoder::Arithmetic;
 use models::engine::{Engine, EngineError, PrefixCache};
-use models::load::{LoadError, LoadedModel, Prompter};
+use models::load::{LoadError, LoadedModel};
+use models::remote::{Interface, LogProbabilities, RemoteError, RemoteErrorKind, RemoteModel, RemoteRef};
+use models::responder::LocalModel;
+use models::retry::Retries;
+use models::secret::Secret;
 use models::snapshot::Snapshot;
 
-use crate::settings::EngineSettings;
-
-/// A model at the table.
-pub struct Contestant {
-    /// What computes its tokens.
-    pub engine: Engine,
-    /// What lays out its conversations.
-    pub prompter: Prompter,
-}
+use crate::settings::{EngineMode, EngineSettings, RemoteInterface, RemoteSettings};
 
 /// Why a model did not come to the table.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +23,9 @@ pub enum ContestantError {
     /// Its engine does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The server that runs it cannot be asked.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
 }
 
 /// Checks a model's files at the door, away from the threads that wait.
@@ -37,23 +39,65 @@ pub async fn check(snapshot: Snapshot, limits: &Limits) -> Result<Box<Admitted>,
         .expect("checking a model does not panic")
 }
 
-impl Contestant {
-    /// Loads an admitted model and starts an engine on it.
-    ///
-    /// # Errors
-    /// If its tensors cannot be read or the engine's settings are not usable.
-    pub async fn seat(admitted: Box<Admitted>, settings: &EngineSettings) -> Result<Self, ContestantError> {
-        let settings = models::engine::EngineSettings {
-            rows: settings.rows,
-            chunk: settings.chunk,
-            pages: (settings.pages > 0).then_some(settings.pages),
-            threads: threads(settings.threads),
-            prefix_cache: if settings.prefix_cache { PrefixCache::On } else { PrefixCache::Off },
-        };
-        let loaded =
-            tokio::task::spawn_blocking(move || LoadedModel::load(&admitted)).await.expect("loading does not panic")?;
-        let (model, prompter) = loaded.into_parts();
-        Ok(Self { engine: Engine::start(model, &settings)?, prompter })
+/// Loads an admitted model and starts an engine on it.
+///
+/// # Errors
+/// If its tensors cannot be read or the engine's settings are not usable.
+pub async fn seat(admitted: Box<Admitted>, settings: &EngineSettings) -> Result<LocalModel, ContestantError> {
+    let mode = settings.mode;
+    let settings = models::engine::EngineSettings {
+        rows: settings.rows,
+        chunk: settings.chunk,
+        pages: (settings.pages > 0).then_some(settings.pages),
+        threads: threads(settings.threads),
+        prefix_cache: if settings.prefix_cache { PrefixCache::On } else { PrefixCache::Off },
+    };
+    let loading = tokio::task::spawn_blocking(move || load(&admitted, mode));
+    let (model, prompter) = loading.await.expect("loading does not panic")?.into_parts();
+    Ok(LocalModel { engine: Engine::start(model, &settings)?, prompter })
+}
+
+/// The model of a server.
+///
+/// # Errors
+/// If the settings are not usable or the key is not where they say.
+pub fn call(reference: &RemoteRef, settings: &RemoteSettings) -> Result<RemoteModel, RemoteError> {
+    let key = settings.key_variable.as_ref().map(|name| key(reference, name)).transpose()?;
+    let settings = models::remote::RemoteSettings {
+        interface: match settings.interface {
+            RemoteInterface::Chat => Interface::Chat,
+            RemoteInterface::Completions => Interface::Completions,
+        },
+        key,
+        in_flight: settings.in_flight,
+        per_minute: settings.per_minute,
+        retries: Retries {
+            attempts: settings.attempts,
+            patience: Duration::from_secs(settings.timeout_seconds),
+            ..Retries::default()
+        },
+        log_probabilities: if settings.logprobs { LogProbabilities::Wanted } else { LogProbabilities::Unwanted },
+    };
+    RemoteModel::new(reference.clone(), settings)
+}
+
+/// The key in the variable of this name. A key that is expected and missing is not done without.
+fn key(reference: &RemoteRef, name: &str) -> Result<Secret, RemoteError> {
+    match std::env::var(name) {
+        Ok(key) if !key.trim().is_empty() => Ok(Secret::new(key.trim())),
+        _ => {
+            let reason = format!("the variable {name}, which `remote.key_variable` names, is not set");
+            Err(RemoteError { server: reference.server(), kind: RemoteErrorKind::Setup { reason } })
+        }
+    }
+}
+
+fn load(admitted: &Admitted, mode: EngineMode) -> Result<LoadedModel, LoadError> {
+    match mode {
+        EngineMode::Exact => LoadedModel::load(admitted, Arithmetic::Exact),
+        EngineMode::EightBit => LoadedModel::load(admitted, Arithmetic::EightBit),
+        #[cfg(feature = "cuda")]
+        EngineMode::Cuda => LoadedModel::load_on_cuda(admitted, 0),
     }
 }
 

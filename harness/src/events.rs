@@ -47,6 +47,11 @@ pub enum Event {
         /// Rollouts in all, at most.
         total: usize,
     },
+    /// A server runs a model in place of this machine.
+    Served {
+        /// Whose, and which server, in one sentence.
+        sentence: String,
+    },
     /// A rollout ended.
     RolloutEnded {
         /// Whose.

@@ -51,6 +51,9 @@ impl Hub {
         let snapshot = match source {
             ModelSource::Folder(path) => Snapshot::of_folder(path).map_err(HubError::from),
             ModelSource::Gguf(path) => Snapshot::of_gguf(path).map_err(HubError::from),
+            ModelSource::Server(reference) => {
+                return Err(FetchError::Miner(format!("{} hands out no files of it", reference.server())));
+            }
             ModelSource::Hub(reference) => {
                 let listener = |progress: Progress<'_>| {
                     let subject = format!("{reference} {}", progress.file);

@@ -1,20 +1,25 @@
 //! Tokens a second of the whole engine on a GGUF file, and what share of the machine's plain product that is.
 //!
-//! `DETHRONE_BENCH_MODEL=FILE.gguf cargo bench -p models --bench throughput -- [THREADS] [SEQUENCES] [eight-bit]`: each sequence has
-//! 128 prompt and 64 new tokens. The plain product is the `gemm` crate's, of the model's own shapes with as many rows,
-//! measured before and after in the same process.
+//! `DETHRONE_BENCH_MODEL=FILE.gguf cargo bench -p models --bench throughput -- [THREADS] [SEQUENCES] [eight-bit|cuda]`: each
+//! sequence has 128 prompt and 64 new tokens. The plain product is the `gemm` crate's, of the model's own shapes with as
+//! many rows, measured before and after in the same process. Then as many sequences share a header of 512 tokens.
+//! `benches/against_llama.sh` runs this and llama.cpp in turns.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use models::config::ModelConfig;
+use models::config::{Mixer, ModelConfig};
 use models::decoder::{Arithmetic, Decoder};
 use models::engine::{Engine, EngineModel, EngineSettings, PrefixCache, Request, Sampling, Statistics};
+use models::kernel::PagedKeyValues;
 use models::load::Gguf;
 
 const PROMPT: usize = 128;
 const NEW: usize = 64;
+const HEADER: usize = 512;
+/// Tokens of each sequence after the header.
+const TAIL: usize = 16;
 
 fn main() {
     let Ok(path) = std::env::var("DETHRONE_BENCH_MODEL") else {
@@ -28,19 +33,16 @@ fn main() {
     let started = now();
     let gguf = Gguf::open(Path::new(&path)).expect("the file is a sound GGUF file");
     let config = ModelConfig::parse(gguf.config()).expect("the model is supported");
-    let eight_bit = std::env::args().any(|argument| argument == "eight-bit");
-    let arithmetic = if eight_bit { Arithmetic::EightBit } else { Arithmetic::Exact };
-    let decoder = Decoder::load_with(&config, &gguf, arithmetic).expect("the tensors fit the configuration");
-    let bytes = decoder.bytes();
-    println!(
-        "loaded {:.0} MiB ({arithmetic:?}) in {:.2} s",
-        bytes as f64 / (1 << 20) as f64,
-        started.elapsed().as_secs_f64()
-    );
+    let mode = Mode::asked_for();
+    let decoder = mode.load(&config, &gguf);
+    let (bytes, before) = (decoder.bytes(), resident("VmRSS"));
+    println!("loaded {:.0} MiB ({mode:?}) in {:.2} s", mebibytes(bytes), started.elapsed().as_secs_f64());
+    drop(gguf);
 
+    let pages = sequences * (PROMPT + NEW).div_ceil(32);
     let settings = EngineSettings {
         rows: sequences,
-        pages: Some(sequences * (PROMPT + NEW).div_ceil(32)),
+        pages: Some(pages),
         threads,
         prefix_cache: PrefixCache::Off,
         ..EngineSettings::default()
@@ -67,13 +69,27 @@ fn main() {
         difference(engine.statistics(), before)
     };
 
+    run(1 + NEW);
+    // Before anything but the engine needs memory.
+    let (peak, pages) = (resident("VmHWM"), page_bytes(&config, pages));
+    println!(
+        "memory: peak {:.0} MiB, of which tensors {:.0} and pages {:.0} MiB, everything else {:.0} MiB ({:.0} MiB after loading)",
+        mebibytes(peak),
+        mebibytes(bytes),
+        mebibytes(pages),
+        mebibytes(peak.saturating_sub(bytes + pages)),
+        mebibytes(before)
+    );
     let plain = plain_rate(&config, sequences, threads);
-    run(1);
     let prefill = run(1);
     let whole = run(1 + NEW);
     let plain = plain.max(plain_rate(&config, sequences, threads));
 
     let decode = whole.forward.saturating_sub(prefill.forward);
+    if decode.is_zero() {
+        println!("the machine is too busy: {NEW} more tokens took less time than none");
+        return;
+    }
     let rate = |tokens: u64, time: Duration| tokens as f64 / time.as_secs_f64();
     let prefill_rate = rate(prefill.prefilled, prefill.forward);
     let decode_rate = rate(whole.decoded - prefill.decoded, decode);
@@ -82,6 +98,87 @@ fn main() {
     println!("{threads} threads, {sequences} sequences of {PROMPT} + {NEW} tokens");
     println!("prefill {prefill_rate:.0} tokens/s, decode {decode_rate:.0} tokens/s");
     println!("decode {achieved:.0} GFLOP/s, plain product {plain:.0} GFLOP/s, ratio {:.2}", achieved / plain);
+    drop(engine);
+    header(&path, &mode, sequences, threads);
+}
+
+/// What linear layers compute with, and where.
+#[derive(Debug)]
+enum Mode {
+    Exact,
+    EightBit,
+    #[cfg(feature = "cuda")]
+    Cuda,
+}
+
+impl Mode {
+    fn asked_for() -> Self {
+        match std::env::args().find(|argument| ["eight-bit", "cuda"].contains(&argument.as_str())).as_deref() {
+            Some("eight-bit") => Self::EightBit,
+            #[cfg(feature = "cuda")]
+            Some("cuda") => Self::Cuda,
+            Some(_) => panic!("this was built without the feature cuda"),
+            None => Self::Exact,
+        }
+    }
+
+    fn load(&self, config: &ModelConfig, source: &Gguf) -> Decoder {
+        let loaded = match self {
+            Self::Exact => Decoder::load_with(config, source, Arithmetic::Exact),
+            Self::EightBit => Decoder::load_with(config, source, Arithmetic::EightBit),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Decoder::load_on_cuda(config, source, Arithmetic::Brain, 0),
+        };
+        loaded.expect("the tensors fit the configuration")
+    }
+}
+
+/// Sequences with a common header: how many prompt tokens were computed.
+fn header(path: &str, mode: &Mode, sequences: usize, threads: usize) {
+    let gguf = Gguf::open(Path::new(path)).expect("the file is a sound GGUF file");
+    let config = ModelConfig::parse(gguf.config()).expect("the model is supported");
+    let decoder = mode.load(&config, &gguf);
+    let pages = Some((HEADER / 32) + sequences * 2);
+    let settings = EngineSettings { rows: sequences, pages, threads, ..EngineSettings::default() };
+    let vocabulary = config.vocabulary;
+    let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };
+    let engine = Engine::start(model, &settings).expect("the engine starts");
+    let token = |i: usize| (i % vocabulary) as u32;
+    let requests = (0..sequences).map(|sequence| {
+        let tail = (0..TAIL).map(|i| token(sequence * 31 + i * 7));
+        let prompt = (0..HEADER).map(|i| token(i * 101 + 5)).chain(tail).collect();
+        let request = Request { prompt, sampling: Sampling::greedy(), max_new_tokens: 1, stop_strings: Vec::new() };
+        Box::pin(engine.generate(request))
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
+    runtime.block_on(all(requests.collect()));
+    let statistics = engine.statistics();
+    println!(
+        "header of {HEADER} tokens, {sequences} sequences: {} prompt tokens computed ({HEADER} + {sequences} x {TAIL} = {}), {} found again",
+        statistics.prefilled,
+        HEADER + sequences * TAIL,
+        statistics.from_prefix_cache
+    );
+}
+
+/// A figure of this process's memory in bytes; 0 where the system does not tell.
+fn resident(figure: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(figure)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kibibytes| kibibytes.parse::<usize>().ok()).unwrap_or(0) << 10
+}
+
+/// Bytes of so many pages of keys and values in all layers.
+fn page_bytes(config: &ModelConfig, pages: usize) -> usize {
+    let layer = |layer: &models::config::Layer| match &layer.mixer {
+        Mixer::Attention(attention) => PagedKeyValues::bytes(pages, attention.key_heads, attention.head_size),
+        Mixer::DeltaNet(_) => 0,
+    };
+    config.layers.iter().map(layer).sum()
+}
+
+fn mebibytes(bytes: usize) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 /// Parameters that take part in a token's products.

@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::model_ref::{ModelRef, ModelRefError};
+use crate::remote::{RemoteRef, RemoteRefError, SCHEME};
 
-/// A model on a hub or on this machine.
+/// A model on a hub, on this machine, or behind a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
     /// A repository of a hub.
@@ -17,22 +18,33 @@ pub enum ModelSource {
     Folder(PathBuf),
     /// A GGUF file.
     Gguf(PathBuf),
+    /// A model that a server runs; its files are not to be had.
+    Server(RemoteRef),
 }
 
 /// A text names no model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is neither a GGUF file nor a folder here, and as a model of a hub: {source}")]
-pub struct ModelSourceError {
-    /// What was given.
-    pub text: String,
-    /// Why it is no reference either.
-    pub source: ModelRefError,
+pub enum ModelSourceError {
+    /// It is no path and no model of a hub.
+    #[error("{text:?} is neither a GGUF file nor a folder here, and as a model of a hub: {source}")]
+    NotAModel {
+        /// What was given.
+        text: String,
+        /// Why it is no reference either.
+        source: ModelRefError,
+    },
+    /// It begins like a server's model and does not go on like one.
+    #[error(transparent)]
+    NotAServer(#[from] RemoteRefError),
 }
 
 impl FromStr for ModelSource {
     type Err = ModelSourceError;
 
     fn from_str(text: &str) -> Result<Self, ModelSourceError> {
+        if text.starts_with(SCHEME) {
+            return Ok(Self::Server(text.parse()?));
+        }
         let path = Path::new(text);
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
             return Ok(Self::Gguf(path.to_owned()));
@@ -40,7 +52,7 @@ impl FromStr for ModelSource {
         if path.is_dir() || path.is_absolute() || text.starts_with("./") || text.starts_with("../") {
             return Ok(Self::Folder(path.to_owned()));
         }
-        text.parse().map(Self::Hub).map_err(|source| ModelSourceError { text: text.to_owned(), source })
+        text.parse().map(Self::Hub).map_err(|source| ModelSourceError::NotAModel { text: text.to_owned(), source })
     }
 }
 
@@ -54,6 +66,7 @@ impl fmt::Display for ModelSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hub(reference) => reference.fmt(formatter),
+            Self::Server(reference) => reference.fmt(formatter),
             Self::Folder(path) | Self::Gguf(path) => path.display().fmt(formatter),
         }
     }
@@ -73,6 +86,9 @@ mod tests {
         assert_eq!("./here".parse(), Ok(ModelSource::Folder("./here".into())));
         let reference = format!("owner/name@{commit}");
         assert_eq!(reference.parse(), Ok(ModelSource::Hub(reference.parse().unwrap())));
+        let server = "openai:m@http://127.0.0.1:8000/v1";
+        assert_eq!(server.parse(), Ok(ModelSource::Server(server.parse().unwrap())));
+        assert!(matches!("openai:m".parse::<ModelSource>(), Err(ModelSourceError::NotAServer(_))));
         let error = "owner/name@main".parse::<ModelSource>().unwrap_err().to_string();
         assert!(error.contains("neither a GGUF file nor a folder") && error.contains("branch"), "{error}");
     }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use models::config::ModelConfig;
 use models::decoder::{Arithmetic, Decoder};
@@ -11,6 +13,8 @@ use models::engine::{
 };
 use models::load::Safetensors;
 use models::snapshot::Snapshot;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 const FAMILIES: [&str; 11] = [
     "llama",
@@ -144,6 +148,77 @@ async fn no_bit_depends_on_how_the_work_is_cut_up() {
     }
 }
 
+/// One way to cut the same work up.
+#[derive(Debug, Clone)]
+struct Cut {
+    family: usize,
+    settings: EngineSettings,
+    /// In which order requests arrive.
+    order: Vec<usize>,
+    /// How many of them arrive together; the next ones come when these are done.
+    waves: Vec<usize>,
+}
+
+fn cut() -> impl Strategy<Value = Cut> {
+    let requests: Vec<usize> = (0..mixed_requests().len()).collect();
+    let prefix_cache = prop_oneof![Just(PrefixCache::On), Just(PrefixCache::Off)];
+    let settings = (1..=20_usize, 1..=90_usize, 6..=120_usize, 1..=2_usize, prefix_cache).prop_map(
+        |(rows, chunk, pages, threads, prefix_cache)| EngineSettings {
+            rows,
+            chunk,
+            pages: Some(pages),
+            threads,
+            prefix_cache,
+        },
+    );
+    let waves = proptest::collection::vec(1..=10_usize, 10);
+    (0..FAMILIES.len(), settings, Just(requests).prop_shuffle(), waves)
+        .prop_map(|(family, settings, order, waves)| Cut { family, settings, order, waves })
+}
+
+/// Each family's requests one after another, alone and without a cache.
+fn expected_bits(family: &str) -> Vec<(Vec<u32>, Vec<u32>)> {
+    type Bits = Vec<(Vec<u32>, Vec<u32>)>;
+    static KNOWN: Mutex<BTreeMap<String, Bits>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap();
+    let compute = || {
+        let alone = EngineSettings { rows: 1, chunk: 512, pages: Some(16), threads: 1, prefix_cache: PrefixCache::Off };
+        let requests = mixed_requests();
+        let order: Vec<usize> = (0..requests.len()).collect();
+        bits(&runtime().block_on(run(&engine(family, &alone), &requests, &order)))
+    };
+    known.entry(family.to_owned()).or_insert_with(compute).clone()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_cut_gives_the_same_tokens_and_the_same_bits(cut in cut()) {
+        let family = FAMILIES[cut.family];
+        let expected = expected_bits(family);
+        let (engine, requests) = (engine(family, &cut.settings), mixed_requests());
+        let mut left = cut.order.as_slice();
+        for size in cut.waves.iter().cycle() {
+            let (wave, rest) = left.split_at((*size).min(left.len()));
+            let together: Vec<Request> = wave.iter().map(|index| requests[*index].clone()).collect();
+            let order: Vec<usize> = (0..together.len()).collect();
+            let found = bits(&runtime().block_on(run(&engine, &together, &order)));
+            for (found, index) in found.iter().zip(wave) {
+                prop_assert_eq!(found, &expected[*index], "request {} of {}", index, family);
+            }
+            left = rest;
+            if left.is_empty() {
+                break;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn eight_bit_blocks_have_bits_of_their_own_that_do_not_depend_on_the_cut_either() {
     let requests = mixed_requests();
@@ -207,15 +282,19 @@ async fn a_recorded_rollout_is_verified_and_the_first_foreign_token_is_named() {
 
 #[tokio::test]
 async fn a_common_header_is_computed_once() {
-    let engine = engine("llama", &EngineSettings { rows: 64, pages: Some(512), ..EngineSettings::default() });
-    let header: Vec<u32> = (0..128).map(|i| i * 5 % 320).collect();
+    let (mut config, decoder) = parts("llama");
+    config.max_positions = 1024;
+    let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };
+    let settings = EngineSettings { rows: 64, pages: Some(512), ..EngineSettings::default() };
+    let engine = Engine::start(model, &settings).unwrap();
+    let header: Vec<u32> = (0..512).map(|i| i * 5 % 320).collect();
     let requests: Vec<Request> =
         (0..64).map(|i| greedy(&[header.as_slice(), &[i, i + 1, i + 2]].concat(), 4)).collect();
     let order: Vec<usize> = (0..64).collect();
     run(&engine, &requests, &order).await;
     let statistics = engine.statistics();
-    assert_eq!(statistics.prefilled, 128 + 64 * 3);
-    assert_eq!(statistics.from_prefix_cache, 63 * 128);
+    assert_eq!(statistics.prefilled, 512 + 64 * 3);
+    assert_eq!(statistics.from_prefix_cache, 63 * 512);
     assert_eq!(statistics.decoded, 64 * 4);
 }
 

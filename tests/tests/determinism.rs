@@ -38,3 +38,16 @@ fn another_seed_gives_other_tasks() {
     assert!(output.status.success(), "{}", said(&output));
     assert_ne!(bodies(&subnet.result("evidence.jsonl").unwrap())[8..], bodies(&first)[8..]);
 }
+
+#[test]
+fn eight_bit_blocks_are_another_function_and_the_evidence_says_so() {
+    let evidence = |mode: &str| {
+        let subnet = Subnet::of_four(PROGRAM);
+        let output = run(subnet.validate(&["--set", mode]));
+        assert!(output.status.success(), "{}", said(&output));
+        bodies(&subnet.result("evidence.jsonl").unwrap())
+    };
+    let (exact, blocks) = (evidence("engine.mode=exact"), evidence("engine.mode=eight_bit"));
+    assert!(exact[0].contains(r#""mode":"exact""#) && blocks[0].contains(r#""mode":"eight_bit""#));
+    assert_ne!(exact[5..], blocks[5..]);
+}

@@ -36,9 +36,16 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
 }
 
 fn text(audited: &Audited) -> String {
-    let Audited { records, rollouts, duels, validator, champion } = audited;
+    let Audited { records, rollouts, not_reproducible, duels, validator, champion } = audited;
+    let doubt = match not_reproducible {
+        0 => String::new(),
+        _ => format!(
+            "\n{not_reproducible} of the rollouts were made by a server and cannot be reproduced: for them there is only \
+             the validator's word"
+        ),
+    };
     format!(
         "holds: {records} records signed by {validator}\n{rollouts} rollouts have the seeds of their window, {duels} duels \
-         decided again, {champion} holds the weight"
+         decided again, {champion} holds the weight{doubt}"
     )
 }

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use models::responder::LocalModel;
 use models::source::{ModelSource, ModelSourceError};
 use sandboxes::{Artifact, Sandbox};
 
 use crate::clock::Stopwatch;
-use crate::contestant::{Contestant, check};
+use crate::contestant::{check, seat};
 use crate::events::{Event, Reporter};
 use crate::evidence::{Chain, ValidatorKey, bodies};
 use crate::exit_status::ExitStatus;
@@ -96,13 +97,15 @@ pub(super) fn sandbox_problem(error: &sandboxes::SandboxError) -> Problem {
 /// The model that somebody wrote on a command line.
 pub(super) fn parse_model(model: &str) -> Result<ModelSource, Problem> {
     model.parse().map_err(|error: ModelSourceError| {
-        Problem::from_error(ExitStatus::Usage, &error)
-            .hint("a model is `owner/name@<40 hex>`, a folder with config.json and safetensors, or a .gguf file")
+        Problem::from_error(ExitStatus::Usage, &error).hint(
+            "a model is `owner/name@<40 hex>`, a folder with config.json and safetensors, a .gguf file, or \
+             `openai:MODEL@URL` on a server",
+        )
     })
 }
 
-/// Fetches a model, checks it and brings it to the table.
-pub(super) async fn bring_model(source: &ModelSource, settings: &Settings) -> Result<Contestant, Problem> {
+/// Fetches a model, checks it and brings it to the table of this machine.
+pub(super) async fn bring_model(source: &ModelSource, settings: &Settings) -> Result<LocalModel, Problem> {
     let trouble = |error| Problem::from(WindowError::Load { model: source.to_string(), source: error });
     let hub = Hub::new(&settings.hub, &cache_folder()?, &settings.admission).map_err(WindowError::HubSetup)?;
     let reporter = for_this_terminal();
@@ -113,7 +116,7 @@ pub(super) async fn bring_model(source: &ModelSource, settings: &Settings) -> Re
         FetchError::Host(error) => WindowError::Hub { model: source.to_string(), source: error }.into(),
     })?;
     let admitted = check(snapshot, &settings.admission).await.map_err(|error| trouble(error.into()))?;
-    Contestant::seat(admitted, &settings.engine).await.map_err(trouble)
+    seat(admitted, &settings.engine).await.map_err(trouble)
 }
 
 /// The problem that settings which cannot be used are.

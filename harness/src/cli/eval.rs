@@ -17,7 +17,7 @@ use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::registry::{Entry, Hotkey, Registry, Uid};
-use crate::report::Summary;
+use crate::report::{Summary, doubt};
 use crate::reporter::for_this_terminal;
 use crate::settings::{HubKind, Settings, Sources};
 use crate::store::Standing;
@@ -29,7 +29,7 @@ const SEED_BLOCK: u64 = 1;
 /// What to score, and against what.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The model: `owner/name@<40 hex>`, a folder in the Hugging Face layout, or a GGUF file.
+    /// The model: `owner/name@<40 hex>`, a folder in the Hugging Face layout, a GGUF file, or `openai:MODEL@URL` on a server.
     model: String,
     /// The model to beat, in the same forms.
     #[arg(long, value_name = "MODEL")]
@@ -61,6 +61,8 @@ struct Evaluation {
     /// Further tasks in each environment until the model would dethrone, if things go on as they went; none if that is
     /// more than the validator's budget or the duel would be given up before.
     further_tasks: Option<usize>,
+    /// Rollouts that a server made; nobody can make them again.
+    not_reproducible: usize,
     environments: Vec<EnvironmentEvaluation>,
     files: crate::report::Files,
 }
@@ -178,6 +180,7 @@ fn evaluate(
         predicted,
         sentence: conclusion.verdict_of(subject),
         further_tasks: forecast.as_ref().and_then(Forecast::dethroning),
+        not_reproducible: conclusion.not_reproducible(),
         environments: environments.collect(),
         files: summary.files.clone(),
     }
@@ -224,6 +227,9 @@ fn text(evaluation: &Evaluation) -> String {
             }
             None => "\nAs things went, it would not dethrone within the validator's budget.".to_owned(),
         });
+    }
+    if evaluation.not_reproducible > 0 {
+        text.push_str(&format!("\n\n{}", doubt(evaluation.not_reproducible)));
     }
     text.push_str(&format!("\n\nreport    {}", evaluation.files.report.display()));
     text

@@ -51,8 +51,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let engine = EngineSettings { threads: arguments.threads, prefix_cache: false, ..defaults.engine };
     let settings = Settings { engine, ..defaults };
     let scores = block_on(async {
-        let contestant = bring_model(&source, &settings).await?;
-        let rows = lists.iter().map(|ids| score(&contestant.engine, ids, arguments.greedy));
+        let model = bring_model(&source, &settings).await?;
+        let rows = lists.iter().map(|ids| score(&model.engine, ids, arguments.greedy));
         let rows = futures::future::try_join_all(rows).await.map_err(|error| {
             Problem::from_error(ExitStatus::Usage, &error).hint("the ids have to be below the model's vocabulary size")
         })?;

@@ -3,11 +3,12 @@
 use std::io::BufRead;
 
 use ed25519_dalek::VerifyingKey;
+use models::source::ModelSource;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::body::{AdmissionBody, Opened, RolloutBody, WeightBody};
+use super::body::{AdmissionBody, Opened, ReplyBody, RolloutBody, WeightBody};
 use super::chain::{Chain, ChainError, Record};
 use crate::seeds::WindowSeed;
 use crate::store::Fault;
@@ -20,6 +21,8 @@ pub struct Audited {
     pub records: u64,
     /// Rollouts whose seeds were derived again.
     pub rollouts: usize,
+    /// Rollouts among them that a server made: that its model gave these replies is not shown by anything.
+    pub not_reproducible: usize,
     /// Duels decided again.
     pub duels: usize,
     /// The validator's public key.
@@ -94,11 +97,13 @@ pub fn audit(log: impl BufRead) -> Result<Audited, EvidenceError> {
     let (opened, validator) = facts.opened.as_ref().ok_or(EvidenceError::Incomplete("it has no first record"))?;
     let weights = facts.weights.as_ref().ok_or(EvidenceError::Incomplete("it ends before the weights"))?;
     check_seeds(opened, &facts.rollouts)?;
+    check_origins(opened, &facts.rollouts)?;
     let succession = check_decisions(opened, &facts)?;
     check_weights(opened, succession.champion, weights)?;
     Ok(Audited {
         records,
         rollouts: facts.rollouts.len(),
+        not_reproducible: facts.rollouts.iter().filter(|rollout| !rollout.reproducible).count(),
         duels: facts.decisions.len(),
         validator: validator.clone(),
         champion: opened.entries[succession.champion].hotkey.0.clone(),
@@ -172,6 +177,24 @@ fn check_seeds(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), Evidence
     Ok(())
 }
 
+/// A rollout that says it can be reproduced has token ids, and no server ran its model.
+fn check_origins(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
+    let served = |entry: usize| {
+        let model = opened.entries.get(entry).map_or("", |entry| entry.model.as_str());
+        matches!(model.parse(), Ok(ModelSource::Server(_)))
+            || opened.settings.served.iter().any(|served| served.model.to_string() == model)
+    };
+    let text = |reply: &ReplyBody| matches!(reply, ReplyBody::Text(_));
+    for rollout in rollouts.iter().filter(|rollout| rollout.reproducible) {
+        if served(rollout.entry) || rollout.replies.iter().any(text) {
+            let RolloutBody { entry, environment, task, .. } = rollout;
+            let what = format!("that entry {entry}'s task {task} in environment {environment} can be reproduced");
+            return Err(EvidenceError::Differs { what });
+        }
+    }
+    Ok(())
+}
+
 fn check_decisions(opened: &Opened, facts: &Facts) -> Result<Succession, EvidenceError> {
     let plays = |entry: &usize| {
         facts.admissions.iter().any(|body| body.entry == *entry && body.standing == "admitted")
@@ -226,4 +249,59 @@ fn check_weights(opened: &Opened, champion: usize, recorded: &[WeightBody]) -> R
             recorded.hotkey == entry.hotkey && recorded.uid == entry.uid && recorded.weight == share
         });
     if same { Ok(()) } else { Err(EvidenceError::Differs { what: "the weights".to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{Entry, Hotkey, Registry, Uid};
+    use crate::settings::{ServedModel, Settings};
+
+    const SERVER: &str = "openai:m@http://127.0.0.1:8000/v1";
+
+    /// Whether a rollout that calls itself reproducible is believed.
+    #[track_caller]
+    fn check(model: &str, served: &[&str], reply: ReplyBody, believed: bool) {
+        let entry = Entry {
+            hotkey: Hotkey("alice".to_owned()),
+            uid: Uid(1),
+            model: model.parse().unwrap(),
+            committed: 1,
+            position: 0,
+        };
+        let registry =
+            Registry { netuid: 1, seed_block: 9, seed_hash: [0; 32], champion: None, tested: 0, entries: vec![entry] };
+        let mut settings = Settings::default();
+        settings.remote.served = served
+            .iter()
+            .map(|model| ServedModel { model: model.parse().unwrap(), by: SERVER.parse().unwrap() })
+            .collect();
+        let opened = Opened::new(&registry, &settings, Vec::new(), String::new());
+        let mut rollout = RolloutBody {
+            entry: 0,
+            environment: 0,
+            task: 0,
+            seed: 0,
+            replies: vec![reply],
+            score: 1.0,
+            reason: String::new(),
+            fault: None,
+            reproducible: true,
+        };
+        assert_eq!(check_origins(&opened, std::slice::from_ref(&rollout)).is_ok(), believed);
+        rollout.reproducible = false;
+        assert!(check_origins(&opened, &[rollout]).is_ok());
+    }
+
+    #[test]
+    fn a_rollout_of_a_server_cannot_call_itself_reproducible() {
+        let model = format!("owner/name@{}", "0".repeat(40));
+        let other = format!("owner/name@{}", "1".repeat(40));
+        let tokens = || ReplyBody::Tokens(vec![1, 2]);
+        check(&model, &[], tokens(), true);
+        check(&model, &[&other], tokens(), true);
+        check(&model, &[&model], tokens(), false);
+        check(SERVER, &[], tokens(), false);
+        check(&model, &[], ReplyBody::Text("yes".to_owned()), false);
+    }
 }

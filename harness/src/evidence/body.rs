@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::registry::{Hotkey, Registry, Uid};
-use crate::settings::{SamplingSettings, ScreenSettings, Settings};
-use crate::store::{Fault, FileRecord, Standing};
+use crate::settings::{EngineMode, RemoteInterface, SamplingSettings, ScreenSettings, ServedModel, Settings};
+use crate::store::{Fault, FileRecord, ReplyRecord, Standing};
 use crate::window::{Conclusion, DuelRecord, FindingRecord};
 
 /// The version of the records' schema.
@@ -79,7 +79,7 @@ pub struct OpenedEntry {
     pub position: u32,
 }
 
-/// The settings that decide a result; threads, batch sizes and paths do not.
+/// The settings that decide a result; threads, batch sizes, paths and keys do not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecidingSettings {
@@ -95,6 +95,12 @@ pub struct DecidingSettings {
     pub sampling: SamplingSettings,
     /// The door.
     pub admission: models::admission::Limits,
+    /// What linear layers compute with.
+    pub mode: EngineMode,
+    /// Which function of a server answers.
+    pub interface: RemoteInterface,
+    /// The models that servers run in place of this machine.
+    pub served: Vec<ServedModel>,
 }
 
 /// What became of an entry at the door.
@@ -111,7 +117,7 @@ pub struct AdmissionBody {
     pub files: Vec<FileRecord>,
 }
 
-/// A rollout: its replies are token ids, its text is derived.
+/// A rollout: its replies are token ids, its text is derived, unless a server made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RolloutBody {
@@ -123,14 +129,26 @@ pub struct RolloutBody {
     pub task: u32,
     /// The task's seed.
     pub seed: u64,
-    /// The token ids of each reply.
-    pub replies: Vec<Vec<u32>>,
+    /// What is known of each reply.
+    pub replies: Vec<ReplyBody>,
     /// The verdict's score.
     pub score: f64,
     /// The verdict's reason.
     pub reason: String,
     /// Whose fault a failed rollout is.
     pub fault: Option<Fault>,
+    /// Whether the model's files give the replies again; where a server made them, its word is all there is.
+    pub reproducible: bool,
+}
+
+/// A reply: its token ids, or its text where a server told no ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ReplyBody {
+    /// The token ids.
+    Tokens(Vec<u32>),
+    /// The text.
+    Text(String),
 }
 
 /// One entry's share.
@@ -177,6 +195,9 @@ impl Opened {
                 screens: settings.screens.clone(),
                 sampling: settings.sampling.clone(),
                 admission: settings.admission.clone(),
+                mode: settings.engine.mode,
+                interface: settings.remote.interface,
+                served: settings.remote.served.clone(),
             },
         }
     }
@@ -214,7 +235,8 @@ impl Body {
 
 /// The facts of a finished window, in the order in which they follow from one another.
 pub fn bodies(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
-    let mut bodies = vec![Body::Opened { opened: Box::new(conclusion.opened.clone()), validator: validator.to_owned() }];
+    let mut bodies =
+        vec![Body::Opened { opened: Box::new(conclusion.opened.clone()), validator: validator.to_owned() }];
     bodies.extend(conclusion.entries.iter().enumerate().map(|(entry, concluded)| {
         let (standing, reason) = match &concluded.admission.standing {
             Standing::Admitted => ("admitted", None),
@@ -234,16 +256,26 @@ pub fn bodies(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
                 environment: rollout.environment,
                 task: rollout.task,
                 seed: rollout.seed,
-                replies: rollout.replies.iter().map(|reply| reply.tokens.clone()).collect(),
+                replies: rollout.replies.iter().map(ReplyBody::of).collect(),
                 score: rollout.score,
                 reason: rollout.reason.clone(),
                 fault: rollout.fault,
+                reproducible: rollout.reproducible,
             })
         }));
     }
     bodies.extend(conclusion.duels.iter().cloned().map(Body::Decision));
     bodies.push(Body::Weights(weights(conclusion)));
     bodies
+}
+
+impl ReplyBody {
+    fn of(reply: &ReplyRecord) -> Self {
+        match &reply.text {
+            Some(text) => Self::Text(text.clone()),
+            None => Self::Tokens(reply.tokens.clone()),
+        }
+    }
 }
 
 fn weights(conclusion: &Conclusion) -> Vec<WeightBody> {

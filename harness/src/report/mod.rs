@@ -7,4 +7,4 @@ mod table;
 
 pub use html::page;
 pub use summary::{EntrySummary, EnvironmentSummary, Files, Summary, Timing};
-pub use table::table;
+pub use table::{doubt, table};

@@ -25,6 +25,8 @@ pub struct Summary {
     pub entries: Vec<EntrySummary>,
     /// One plain sentence a decision.
     pub decisions: Vec<String>,
+    /// Rollouts that a server made: that its models gave these replies cannot be checked by anybody.
+    pub not_reproducible: usize,
     /// Where the results are.
     pub files: Files,
     /// Where the time went, in this process.
@@ -124,6 +126,7 @@ impl Summary {
             environments: conclusion.opened.environments.iter().map(ToString::to_string).collect(),
             entries: entries.map(|(place, concluded)| entry_summary(conclusion, place, concluded)).collect(),
             decisions: conclusion.duels.iter().map(|duel| duel.sentence.clone()).collect(),
+            not_reproducible: conclusion.not_reproducible(),
             files,
             timing,
         }

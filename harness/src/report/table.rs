@@ -19,6 +19,9 @@ pub fn table(summary: &Summary) -> String {
         Some(champion) => text.push_str(&format!("\n\n{champion} holds all the weight.\n")),
         None => text.push_str("\n\nNo model was admitted: nobody holds the weight.\n"),
     }
+    if summary.not_reproducible > 0 {
+        text.push_str(&format!("{}\n", doubt(summary.not_reproducible)));
+    }
     let files = &summary.files;
     for (what, path) in [
         ("weights", &files.weights),
@@ -41,6 +44,13 @@ pub fn table(summary: &Summary) -> String {
         timing.remaining(),
     ));
     text
+}
+
+/// What has to be said where a server made rollouts.
+pub fn doubt(count: usize) -> String {
+    format!(
+        "{count} rollouts were made by a server and cannot be reproduced: other validators have no way to check them."
+    )
 }
 
 fn entries_table(summary: &Summary) -> Table {

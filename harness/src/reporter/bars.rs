@@ -75,7 +75,7 @@ impl Reporter for Bars {
             }
             Event::RolloutEnded { entry } => self.with_bar(&entry, spinner, |bar| bar.inc(1)),
             Event::Played { entry } => self.remove(&entry),
-            Event::Decided { sentence } => self.line(&sentence),
+            Event::Decided { sentence } | Event::Served { sentence } => self.line(&sentence),
             Event::Retrying { what } => self.line(&format!("trying again: {what}")),
         }
     }

@@ -55,7 +55,7 @@ impl Reporter for Lines {
                 Some(line)
             }
             Event::RolloutEnded { entry } => self.count(&entry),
-            Event::Decided { sentence } => Some(sentence),
+            Event::Decided { sentence } | Event::Served { sentence } => Some(sentence),
             Event::Retrying { what } => Some(format!("trying again: {what}")),
         };
         if let Some(line) = line {

@@ -1,33 +1,21 @@
 //! A model as an environment's opposite: conversation in, reply out, every token kept.
 
 use environments::{Agent, Conversation, Message};
-use models::engine::{EngineError, Finish, Request, Sampling};
+use models::engine::Finish;
+use models::responder::{ReplyError, ReplyRule, Responder};
 
-use crate::contestant::Contestant;
 use crate::store::ReplyRecord;
 
 /// One model in one conversation.
-pub(super) struct EngineAgent<'a> {
-    contestant: &'a Contestant,
-    sampling: Sampling,
-    max_new_tokens: usize,
+pub(super) struct ModelAgent<'a> {
+    model: &'a dyn Responder,
+    rule: ReplyRule,
     replies: Vec<ReplyRecord>,
 }
 
-/// Why a model gave no reply.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    /// The model's own doing: its template does not work, or the prompt is longer than it can read.
-    #[error("{0}")]
-    Model(String),
-    /// This machine's doing.
-    #[error(transparent)]
-    Machine(EngineError),
-}
-
-impl<'a> EngineAgent<'a> {
-    pub(super) fn new(contestant: &'a Contestant, sampling: Sampling, max_new_tokens: usize) -> Self {
-        Self { contestant, sampling, max_new_tokens, replies: Vec::new() }
+impl<'a> ModelAgent<'a> {
+    pub(super) fn new(model: &'a dyn Responder, rule: ReplyRule) -> Self {
+        Self { model, rule, replies: Vec::new() }
     }
 
     /// The replies given, in order.
@@ -36,40 +24,33 @@ impl<'a> EngineAgent<'a> {
     }
 }
 
-impl Agent for EngineAgent<'_> {
-    type Error = AgentError;
+impl Agent for ModelAgent<'_> {
+    type Error = ReplyError;
 
-    async fn reply(&mut self, conversation: &Conversation) -> Result<Message, AgentError> {
+    async fn reply(&mut self, conversation: &Conversation) -> Result<Message, ReplyError> {
         let messages: Vec<models::load::Message> = conversation
             .messages()
             .iter()
             .map(|message| models::load::Message { role: role(message.role), content: message.content.clone() })
             .collect();
-        let prompt =
-            self.contestant.prompter.render(&messages).map_err(|error| AgentError::Model(error.to_string()))?;
-        let prompt_tokens = prompt.len();
-        let request =
-            Request { prompt, sampling: self.sampling, max_new_tokens: self.max_new_tokens, stop_strings: Vec::new() };
-        let completion = self.contestant.engine.generate(request).await.map_err(|error| match error {
-            EngineError::Request { reason } => AgentError::Model(reason),
-            error => AgentError::Machine(error),
-        })?;
-        let finish = match completion.finish {
+        let reply = self.model.reply(&messages, self.rule).await?;
+        let finish = match reply.finish {
             Finish::StopToken => "stop token",
             Finish::StopString => "stop string",
             Finish::Length => "length",
             Finish::NotFinite => "not finite",
         };
         self.replies.push(ReplyRecord {
-            prompt_tokens,
-            tokens: completion.tokens,
-            logprob_bits: completion.logprobs.iter().map(|logprob| logprob.to_bits()).collect(),
+            prompt_tokens: reply.prompt_tokens,
+            text: reply.tokens.is_none().then(|| reply.text.clone()),
+            tokens: reply.tokens.unwrap_or_default(),
+            logprob_bits: reply.logprobs.iter().map(|logprob| logprob.to_bits()).collect(),
             finish: finish.to_owned(),
         });
-        if completion.finish == Finish::NotFinite {
-            return Err(AgentError::Model("its logits are not finite numbers".to_owned()));
+        if reply.finish == Finish::NotFinite {
+            return Err(ReplyError::Model("its logits are not finite numbers".to_owned()));
         }
-        Ok(Message::assistant(completion.text))
+        Ok(Message::assistant(reply.text))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One model answers one task: the conversation is driven here, the turns are the environment's, the replies the engine's.
+//! One model answers one task: the conversation is driven here, the turns are the environment's, the replies the model's.
 
 mod agent;
 
@@ -6,18 +6,16 @@ use std::sync::Arc;
 
 use environments::{Environment, EnvironmentError, EpisodeError, Fault as EnvironmentFault, episode};
 use models::engine::Sampling;
+use models::responder::{ReplyError, ReplyRule, Reproducibility, Responder};
 
 use crate::clock::Stopwatch;
-use crate::contestant::Contestant;
 use crate::events::{Event, Reporter};
 use crate::plan::Unit;
 use crate::seeds::WindowSeed;
 use crate::settings::SamplingSettings;
 use crate::store::{Fault, RolloutRecord};
 
-use agent::EngineAgent;
-
-pub use agent::AgentError;
+use agent::ModelAgent;
 
 /// How often a rollout is tried when this machine is at fault.
 const ATTEMPTS: u32 = 3;
@@ -42,7 +40,7 @@ pub struct RolloutError {
     pub environment: String,
     /// What happened last.
     #[source]
-    pub source: EpisodeError<AgentError>,
+    pub source: EpisodeError<ReplyError>,
 }
 
 impl Court {
@@ -52,7 +50,7 @@ impl Court {
     /// If the machine failed every time; the unit stays open.
     pub async fn rollout(
         &self,
-        contestant: &Contestant,
+        model: &dyn Responder,
         entry: usize,
         unit: Unit,
         reporter: &dyn Reporter,
@@ -61,7 +59,7 @@ impl Court {
         let watch = Stopwatch::start();
         let mut attempt = 1;
         loop {
-            match self.attempt(contestant, environment, entry, unit).await {
+            match self.attempt(model, environment, entry, unit).await {
                 Ok(rollout) => {
                     return Ok(RolloutRecord { attempts: attempt, seconds: watch.elapsed().as_secs_f64(), ..rollout });
                 }
@@ -80,11 +78,11 @@ impl Court {
     /// One attempt; trouble of the model or of the environment is a finished rollout, trouble of the machine an error.
     async fn attempt(
         &self,
-        contestant: &Contestant,
+        model: &dyn Responder,
         environment: &dyn Environment,
         entry: usize,
         unit: Unit,
-    ) -> Result<RolloutRecord, EpisodeError<AgentError>> {
+    ) -> Result<RolloutRecord, EpisodeError<ReplyError>> {
         let seed = self.seed.task(environment.id(), unit.task);
         let record = |replies, score, reason, fault| RolloutRecord {
             entry,
@@ -95,6 +93,7 @@ impl Court {
             score,
             reason,
             fault,
+            reproducible: model.reproducibility() == Reproducibility::Exact,
             attempts: 1,
             seconds: 0.0,
         };
@@ -110,13 +109,14 @@ impl Court {
             top_p: self.sampling.top_p,
             key: self.seed.sampling_key(environment.id(), unit.task),
         };
-        let mut agent = EngineAgent::new(contestant, sampling, environment.max_new_tokens() as usize);
+        let rule = ReplyRule { sampling, max_new_tokens: environment.max_new_tokens() as usize };
+        let mut agent = ModelAgent::new(model, rule);
         match episode(environment, &task, &mut agent).await {
             Ok(episode) => {
                 let verdict = episode.verdict;
                 Ok(record(agent.into_replies(), verdict.score, verdict.reason.to_string(), None))
             }
-            Err(EpisodeError::Agent(AgentError::Model(reason))) => {
+            Err(EpisodeError::Agent(ReplyError::Model(reason))) => {
                 Ok(record(agent.into_replies(), 0.0, reason, Some(Fault::Model)))
             }
             // A verifier that a reply breaks must not be a way to get rid of a task: the reply scores 0.
@@ -129,7 +129,7 @@ impl Court {
 }
 
 /// A task that cannot be made is missing for both sides alike: it depends on the seed alone.
-fn no_task(error: EnvironmentError) -> Result<String, EpisodeError<AgentError>> {
+fn no_task(error: EnvironmentError) -> Result<String, EpisodeError<ReplyError>> {
     match error.fault() {
         EnvironmentFault::Environment => Ok(error.to_string()),
         EnvironmentFault::Host | EnvironmentFault::Caller => Err(error.into()),

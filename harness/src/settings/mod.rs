@@ -5,6 +5,7 @@ mod sources;
 use std::path::PathBuf;
 
 use models::model_ref::ModelRef;
+use models::remote::RemoteRef;
 use pareto::screens::copy::CopySettings;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub sampling: SamplingSettings,
     /// The inference engine.
     pub engine: EngineSettings,
+    /// Models that a server runs.
+    pub remote: RemoteSettings,
     /// The sandbox in which programs run.
     pub sandbox: SandboxSettings,
     /// What a model may be before it is loaded.
@@ -97,10 +100,12 @@ pub struct SamplingSettings {
     pub top_p: Option<f32>,
 }
 
-/// The inference engine. None of these changes a result.
+/// The inference engine. Nothing but the mode changes a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineSettings {
+    /// What linear layers compute with.
+    pub mode: EngineMode,
     /// How many sequences are answered at once.
     pub rows: usize,
     /// How many prompt tokens a step takes at most.
@@ -111,6 +116,61 @@ pub struct EngineSettings {
     pub threads: usize,
     /// Whether prompts share what they have in common.
     pub prefix_cache: bool,
+}
+
+/// What linear layers compute with. Every validator of a subnet has to choose the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineMode {
+    /// Single precision: the tensors' own values.
+    Exact,
+    /// Blocks of 8-bit integers: faster, meant for checkpoints that are quantised anyway, and a function of its own.
+    EightBit,
+    /// bfloat16 on the first graphics processor; its results are those of one make of card.
+    #[cfg(feature = "cuda")]
+    Cuda,
+}
+
+/// Models that a server with OpenAI's interface runs. What they answer cannot be reproduced and is marked so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteSettings {
+    /// Which of a server's functions answers.
+    pub interface: RemoteInterface,
+    /// The variable that holds the key; no key is sent where none is named.
+    pub key_variable: Option<String>,
+    /// Requests that wait for an answer at the same time.
+    pub in_flight: usize,
+    /// Requests that begin in a minute; any number where not given.
+    pub per_minute: Option<u32>,
+    /// Seconds in which an answer has to arrive.
+    pub timeout_seconds: u64,
+    /// How often a request is tried, longer apart each time.
+    pub attempts: u32,
+    /// Whether log-probabilities are asked for; some servers refuse the request if they are.
+    pub logprobs: bool,
+    /// Models of the hub that servers run in place of this machine.
+    pub served: Vec<ServedModel>,
+}
+
+/// Which of a server's functions answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemoteInterface {
+    /// `chat/completions`: the server lays conversations out.
+    Chat,
+    /// `completions`, for base models: conversations are plain text.
+    Completions,
+}
+
+/// A model of the hub, and the server that runs it. Its files are fetched, checked and screened all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServedModel {
+    /// The model.
+    pub model: ModelRef,
+    /// Who runs it, as `openai:MODEL@URL`.
+    pub by: RemoteRef,
 }
 
 /// The sandbox. The slots change no result; the limits do, and are part of the record.
@@ -138,7 +198,24 @@ impl Default for Settings {
             duel: pareto::DuelSettings::default(),
             screens: ScreenSettings::default(),
             sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
-            engine: EngineSettings { rows: 64, chunk: 512, pages: 512, threads: 0, prefix_cache: true },
+            engine: EngineSettings {
+                mode: EngineMode::Exact,
+                rows: 64,
+                chunk: 512,
+                pages: 512,
+                threads: 0,
+                prefix_cache: true,
+            },
+            remote: RemoteSettings {
+                interface: RemoteInterface::Chat,
+                key_variable: None,
+                in_flight: 16,
+                per_minute: None,
+                timeout_seconds: 120,
+                attempts: 6,
+                logprobs: true,
+                served: Vec::new(),
+            },
             sandbox: SandboxSettings { slots: 0, deadline_seconds: 30 },
             admission: models::admission::Limits::default(),
         }

@@ -227,6 +227,15 @@ fn check(settings: &Settings) -> Result<(), SettingsError> {
     if settings.engine.chunk == 0 {
         return out_of_range("engine.chunk", "0".to_owned(), "at least 1");
     }
+    let at_least_one = [
+        ("remote.in_flight", settings.remote.in_flight == 0),
+        ("remote.per_minute", settings.remote.per_minute == Some(0)),
+        ("remote.timeout_seconds", settings.remote.timeout_seconds == 0),
+        ("remote.attempts", settings.remote.attempts == 0),
+    ];
+    if let Some((key, _)) = at_least_one.into_iter().find(|(_, wrong)| *wrong) {
+        return out_of_range(key, "0".to_owned(), "at least 1");
+    }
     if settings.hub.kind == HubKind::Folder && settings.hub.folder.is_none() {
         return out_of_range("hub.folder", "missing".to_owned(), "a folder, since hub.kind is \"folder\"");
     }

@@ -24,17 +24,22 @@ pub struct RolloutRecord {
     pub reason: String,
     /// Whose fault it was that the rollout failed, if it did.
     pub fault: Option<Fault>,
+    /// Whether the replies can be had again from the model's files; a server's cannot.
+    pub reproducible: bool,
     /// How often it was tried.
     pub attempts: u32,
     /// Seconds it took.
     pub seconds: f64,
 }
 
-/// One reply: its token ids are the record, its text is derived.
+/// One reply: its token ids are the record, its text is derived; where a server tells no ids, its text is the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplyRecord {
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
+    /// The text, if there are no token ids to derive it from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// The reply's token ids.
     pub tokens: Vec<u32>,
     /// The bits of each token's natural log-probability (IEEE 754 single).
@@ -70,7 +75,7 @@ impl Store {
     pub async fn add_rollout(&self, run: RunId, rollout: &RolloutRecord) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO rollouts (run_id, entry, environment, task, seed, replies, score, reason, fault, attempts, \
-             seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             seconds, reproducible) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(run.0)
         .bind(rollout.entry as i64)
@@ -83,6 +88,7 @@ impl Store {
         .bind(rollout.fault.map(Fault::name))
         .bind(i64::from(rollout.attempts))
         .bind(rollout.seconds)
+        .bind(rollout.reproducible)
         .execute(&self.pool)
         .await
         .map_err(self.failed("write a rollout to"))?;
@@ -96,7 +102,7 @@ impl Store {
     pub async fn rollouts(&self, run: RunId, entry: usize) -> Result<Vec<RolloutRecord>, StoreError> {
         let failed = self.failed("read");
         let rows = sqlx::query(
-            "SELECT environment, task, seed, replies, score, reason, fault, attempts, seconds FROM rollouts \
+            "SELECT environment, task, seed, replies, score, reason, fault, attempts, seconds, reproducible FROM rollouts \
              WHERE run_id = ? AND entry = ? ORDER BY task, environment",
         )
         .bind(run.0)
@@ -119,6 +125,7 @@ impl Store {
                     score: row.try_get(4).map_err(&failed)?,
                     reason: row.try_get(5).map_err(&failed)?,
                     fault: fault.map(|name| if name == "model" { Fault::Model } else { Fault::Environment }),
+                    reproducible: row.try_get(9).map_err(&failed)?,
                     attempts: row.try_get(7).map_err(&failed)?,
                     seconds: row.try_get(8).map_err(&failed)?,
                 })

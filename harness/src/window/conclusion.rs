@@ -83,6 +83,12 @@ impl EntryConclusion {
 }
 
 impl Conclusion {
+    /// Rollouts that a server made, so that nobody can make them again.
+    pub fn not_reproducible(&self) -> usize {
+        let rollouts = self.entries.iter().flat_map(|concluded| &concluded.rollouts);
+        rollouts.filter(|rollout| !rollout.reproducible).count()
+    }
+
     /// The duel in which this entry was the challenger.
     pub fn duel_of(&self, entry: usize) -> Option<&DuelRecord> {
         self.duels.iter().find(|duel| duel.challenger == entry)

@@ -3,12 +3,14 @@
 use futures::{StreamExt, TryStreamExt};
 use models::admission::Admitted;
 use models::load::LoadError;
+use models::remote::RemoteRef;
+use models::responder::Responder;
 use models::snapshot::Snapshot;
 use models::source::ModelSource;
 
 use super::{Phase, Window, WindowError};
 use crate::clock::Stopwatch;
-use crate::contestant::{Contestant, check};
+use crate::contestant::{call, check, seat};
 use crate::events::Event;
 use crate::hub::FetchError;
 use crate::registry::Entry;
@@ -48,6 +50,9 @@ impl Window {
         self.reporter.report(Event::Checking { entry: label.clone() });
         let admission = if entry.committed >= self.registry.seed_block {
             Admission { standing: Standing::Late, files: Vec::new() }
+        } else if let ModelSource::Server(_) = &entry.model {
+            // There are no files to look at. Only an evaluation has such entries: a registry names models of the hub.
+            Admission { standing: Standing::Admitted, files: Vec::new() }
         } else {
             match self.arrive(&entry.model).await? {
                 Arrival::Admitted(admitted) => self.take_fingerprint(admitted, &entry.model).await?,
@@ -82,19 +87,41 @@ impl Window {
     }
 
     /// Brings an admitted entry's model to the table.
-    pub(super) async fn bring(&self, place: usize) -> Result<Contestant, WindowError> {
+    pub(super) async fn bring(&self, place: usize) -> Result<Box<dyn Responder>, WindowError> {
         let entry = &self.registry.entries[place];
         let model = entry.model.to_string();
+        if let Some(reference) = self.server_of(&entry.model) {
+            let (entry, server) = (self.label(place), reference.server());
+            let sentence = format!("{entry}: {server} answers for it, so that its rollouts cannot be reproduced");
+            self.reporter.report(Event::Served { sentence });
+            return match call(reference, &self.settings.remote) {
+                Ok(remote) => Ok(Box::new(remote)),
+                Err(source) => Err(WindowError::Load { model, source: source.into() }),
+            };
+        }
         let loading = Stopwatch::start();
         let arrival = self.arrive(&entry.model).await?;
-        let contestant = match arrival {
-            Arrival::Admitted(admitted) => Contestant::seat(admitted, &self.settings.engine)
-                .await
-                .map_err(|source| WindowError::Load { model, source }),
+        let model: Result<Box<dyn Responder>, WindowError> = match arrival {
+            Arrival::Admitted(admitted) => match seat(admitted, &self.settings.engine).await {
+                Ok(local) => Ok(Box::new(local)),
+                Err(source) => Err(WindowError::Load { model, source }),
+            },
             Arrival::Refused { reason, .. } => Err(WindowError::Changed { model, reason }),
         };
         self.spend(Phase::Loading, loading.elapsed());
-        contestant
+        model
+    }
+
+    /// The server that runs a model in place of this machine, if one does.
+    fn server_of<'a>(&'a self, model: &'a ModelSource) -> Option<&'a RemoteRef> {
+        match model {
+            ModelSource::Server(reference) => Some(reference),
+            ModelSource::Hub(reference) => {
+                let served = self.settings.remote.served.iter().find(|served| served.model == *reference);
+                served.map(|served| &served.by)
+            }
+            ModelSource::Folder(_) | ModelSource::Gguf(_) => None,
+        }
     }
 }
 

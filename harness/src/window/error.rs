@@ -81,7 +81,9 @@ impl From<WindowError> for Problem {
             | WindowError::Duel(_)
             | WindowError::Reign(_)
             | WindowError::Base { .. }
-            | WindowError::Load { source: ContestantError::Engine(_), .. } => ExitStatus::Usage,
+            | WindowError::Load { source: ContestantError::Engine(_) | ContestantError::Remote(_), .. } => {
+                ExitStatus::Usage
+            }
             WindowError::HubSetup(_) | WindowError::Hub { .. } => ExitStatus::Source,
             WindowError::Load { source: ContestantError::Load(LoadError::Refused(_)), .. } => ExitStatus::ModelRefused,
             WindowError::Load { .. } | WindowError::Changed { .. } => ExitStatus::Source,

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use futures::StreamExt;
+use models::responder::Responder;
 use pareto::{Decision, Duel, Names};
 
 use super::{
     Conclusion, DuelRecord, EntryConclusion, FindingRecord, Phase, Succession, Window, WindowError, paired, shares,
     unit_scores,
 };
-use crate::contestant::Contestant;
 use crate::events::Event;
 use crate::plan::{Unit, plan, rounds};
 use crate::store::{Admission, Standing};
@@ -110,10 +110,10 @@ impl Window {
     }
 
     /// Answers the units, storing each as it ends.
-    async fn answer(&self, contestant: &Contestant, entry: usize, units: Vec<Unit>) -> Result<(), WindowError> {
+    async fn answer(&self, model: &dyn Responder, entry: usize, units: Vec<Unit>) -> Result<(), WindowError> {
         let label = self.label(entry);
         let in_flight = self.settings.engine.rows.saturating_mul(IN_FLIGHT_PER_ROW);
-        let rollouts = units.into_iter().map(|unit| self.court.rollout(contestant, entry, unit, &*self.reporter));
+        let rollouts = units.into_iter().map(|unit| self.court.rollout(model, entry, unit, &*self.reporter));
         let mut rollouts = futures::stream::iter(rollouts).buffer_unordered(in_flight);
         while let Some(rollout) = rollouts.next().await {
             self.store.add_rollout(self.run, &rollout?).await?;
@@ -148,12 +148,12 @@ impl Names for Parties<'_> {
 struct Player<'a> {
     window: &'a Window,
     entry: usize,
-    contestant: Option<Contestant>,
+    model: Option<Box<dyn Responder>>,
 }
 
 impl<'a> Player<'a> {
     fn new(window: &'a Window, entry: usize) -> Self {
-        Self { window, entry, contestant: None }
+        Self { window, entry, model: None }
     }
 
     /// Answers what is not yet answered of these tasks.
@@ -170,19 +170,19 @@ impl<'a> Player<'a> {
         if units.is_empty() {
             return Ok(());
         }
-        if self.contestant.is_none() {
+        if self.model.is_none() {
             let total = window.budget() as usize * window.court.environments.len();
             let entry = window.label(self.entry);
             window.reporter.report(Event::Playing { entry, done: finished.len(), total });
-            self.contestant = Some(window.bring(self.entry).await?);
+            self.model = Some(window.bring(self.entry).await?);
         }
-        let contestant = self.contestant.as_ref().expect("it was brought above");
-        window.answer(contestant, self.entry, units).await
+        let model = self.model.as_deref().expect("it was brought above");
+        window.answer(model, self.entry, units).await
     }
 
     fn leave(self) {
-        if let Some(contestant) = self.contestant {
-            self.window.spend(Phase::Forward, contestant.engine.statistics().forward);
+        if let Some(model) = self.model {
+            self.window.spend(Phase::Forward, model.forward_time());
             self.window.reporter.report(Event::Played { entry: self.window.label(self.entry) });
         }
     }

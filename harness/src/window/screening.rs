@@ -47,7 +47,9 @@ impl Window {
         let mut places = Vec::new();
         let mut prints = Vec::new();
         for (place, admission) in admissions.iter().enumerate() {
-            if admission.standing != Standing::Admitted {
+            // Of a model that only its server has there is nothing to compare.
+            let unseen = matches!(self.registry.entries[place].model, ModelSource::Server(_));
+            if admission.standing != Standing::Admitted || unseen {
                 continue;
             }
             let entry = &self.registry.entries[place];

@@ -31,6 +31,16 @@ pub enum Arithmetic {
     /// Blocks of 32 8-bit integers with a scale each, on both sides of a product: faster, a quarter of the memory, and
     /// meant for checkpoints that are quantised anyway. A function of its own, as exactly reproducible as the other.
     EightBit,
+    /// bfloat16 on both sides of a product with single-precision sums: what graphics processors are made for. Routers,
+    /// embeddings and the output layer stay exact, since what they decide is closer than eight bits can tell.
+    Brain,
+}
+
+impl Arithmetic {
+    /// What the embeddings and the output layer compute with.
+    pub(super) fn of_outer_layers(self) -> Self {
+        if self == Self::Brain { Self::Exact } else { self }
+    }
 }
 
 /// The function applied to a gate before it is multiplied.

@@ -98,7 +98,11 @@ impl Backend for Cpu {
     ) -> Result<PackedLinear, LoadError> {
         let mut builder = match arithmetic {
             Arithmetic::EightBit if inputs.is_multiple_of(BLOCK) => PackedLinearBuilder::quantized(outputs, inputs),
-            _ => PackedLinearBuilder::new(outputs, inputs),
+            Arithmetic::EightBit | Arithmetic::Exact => PackedLinearBuilder::new(outputs, inputs),
+            Arithmetic::Brain => {
+                let (operation, message) = ("loading a matrix".to_owned(), "the CPU does not do bfloat16".to_owned());
+                return Err(DeviceError { operation, message }.into());
+            }
         };
         rows(&mut |portion| builder.push_rows(portion))?;
         let linear = builder.finish();

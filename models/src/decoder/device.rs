@@ -2,7 +2,7 @@
 //!
 //! Products have constant shapes, since a library may choose another algorithm for another shape: rows go through in
 //! blocks of a fixed number, filled up with zeros, and attention is computed in tiles whose shape follows from the
-//! positions alone. Activations are `f32`; tensors are kept in the type that the device multiplies best.
+//! positions alone. Activations are `f32`; a product is computed in the type that its tensor is kept in.
 
 use std::borrow::Cow;
 
@@ -22,11 +22,10 @@ const TILE: usize = 16;
 /// Contexts are filled up to a multiple of this.
 const CONTEXT: usize = 256;
 
-/// A device and the type that linear layers are kept in.
+/// A device.
 #[derive(Clone)]
 pub(super) struct Accelerator {
     pub(super) device: Device,
-    pub(super) dtype: DType,
 }
 
 /// Activations; `None` before the first use.
@@ -80,7 +79,8 @@ impl Accelerator {
         let rows = x.dim(0)?;
         let blocks = (0..rows).step_by(ROWS).map(|start| {
             let count = ROWS.min(rows - start);
-            let block = x.narrow(0, start, count)?.pad_with_zeros(0, 0, ROWS - count)?.to_dtype(self.dtype)?;
+            let block =
+                x.narrow(0, start, count)?.pad_with_zeros(0, 0, ROWS - count)?.to_dtype(linear.matrix.dtype())?;
             block.contiguous()?.matmul(&transposed)?.narrow(0, 0, count)?.to_dtype(DType::F32)
         });
         let product = Tensor::cat(&blocks.collect::<candle_core::Result<Vec<_>>>()?, 0)?;
@@ -187,16 +187,24 @@ impl Backend for Accelerator {
 
     fn linear(
         &self,
-        _arithmetic: Arithmetic,
+        arithmetic: Arithmetic,
         outputs: usize,
         inputs: usize,
         bias: Option<Vec<f32>>,
         rows: &mut Portions<'_>,
     ) -> Result<DeviceLinear, LoadError> {
+        let dtype = match arithmetic {
+            Arithmetic::Exact => DType::F32,
+            Arithmetic::Brain => DType::BF16,
+            Arithmetic::EightBit => {
+                let (operation, message) = ("loading a matrix".to_owned(), "it does not do 8-bit blocks".to_owned());
+                return Err(DeviceError { operation, message }.into());
+            }
+        };
         let mut portions: Vec<candle_core::Result<Tensor>> = Vec::new();
         rows(&mut |portion| {
             let uploaded = self.upload(portion, portion.len() / inputs, inputs);
-            portions.push(uploaded.and_then(|tensor| tensor.to_dtype(self.dtype)));
+            portions.push(uploaded.and_then(|tensor| tensor.to_dtype(dtype)));
         })?;
         let build = || {
             let portions = portions.into_iter().collect::<candle_core::Result<Vec<_>>>()?;

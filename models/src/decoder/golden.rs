@@ -3,15 +3,22 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use candle_core::Device;
 use safetensors::SafeTensors;
 
 use super::device::Accelerator;
 use super::layers::Layers;
 use super::{Arithmetic, Decoder, Room, Step};
-use crate::config::ModelConfig;
+use crate::config::{FeedForward, ModelConfig, RopePrecision};
 use crate::kernel::PAGE_TOKENS;
 use crate::load::Safetensors;
 use crate::snapshot::Snapshot;
+
+/// Logits may be this far from the reference's.
+const TOLERANCE: f32 = 2e-3;
+/// The same where products are computed in bfloat16. Of mixtures of experts nothing can be said: what is lost may make a
+/// router, which among random tensors has no clear favourites, pick another expert.
+const BRAIN_TOLERANCE: f32 = 0.1;
 
 /// The logits of a family's reference, `[2, 48, vocabulary]`, and the tokens they belong to.
 struct Expected {
@@ -40,8 +47,9 @@ fn files(family: &str) -> (ModelConfig, Safetensors) {
     (config, Safetensors::open(&Snapshot::of_folder(&folder(family)).unwrap()).unwrap())
 }
 
-/// Runs both texts, `chunk` tokens of each a step, and compares every logit.
-fn check(family: &str, mut decoder: Decoder, vocabulary: usize, chunk: usize) {
+/// Runs both texts, `chunk` tokens of each a step, and compares every logit: the largest difference and where it is.
+fn farthest(family: &str, mut decoder: Decoder, vocabulary: usize, chunk: usize) -> (f32, String) {
+    let mut farthest = (0.0, String::new());
     let expected = expected(family);
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
     decoder.start(Room { pages: 4, states: 2, positions: 2 * PAGE_TOKENS }, pool).unwrap();
@@ -61,13 +69,20 @@ fn check(family: &str, mut decoder: Decoder, vocabulary: usize, chunk: usize) {
             let expected = &expected.logits[(text * 48 + position) * vocabulary..][..vocabulary];
             for (token, (found, expected)) in found.iter().zip(expected).enumerate() {
                 let difference = (found - expected).abs();
-                assert!(
-                    difference < 2e-3,
-                    "{family}: text {text}, position {position}, token {token}: {found} for {expected}"
-                );
+                // what is not a number is as far off as can be
+                if difference.is_nan() || difference > farthest.0 {
+                    let place = format!("text {text}, position {position}, token {token}: {found} for {expected}");
+                    farthest = (if difference.is_nan() { f32::INFINITY } else { difference }, place);
+                }
             }
         }
     }
+    farthest
+}
+
+fn check(family: &str, decoder: Decoder, vocabulary: usize, chunk: usize, tolerance: f32) {
+    let (difference, place) = farthest(family, decoder, vocabulary, chunk);
+    assert!(difference < tolerance, "{family}: {place}");
 }
 
 const FAMILIES: [&str; 11] = [
@@ -89,19 +104,50 @@ fn every_family_agrees_with_the_reference() {
     for family in FAMILIES {
         for chunk in [48, 7] {
             let (config, source) = files(family);
-            check(family, Decoder::load(&config, &source).unwrap(), config.vocabulary, chunk);
+            check(family, Decoder::load(&config, &source).unwrap(), config.vocabulary, chunk, TOLERANCE);
+        }
+    }
+}
+
+/// A decoder for a device.
+fn on(device: &Device, arithmetic: Arithmetic, config: &ModelConfig, source: &Safetensors) -> Decoder {
+    let layers = Layers::load(Accelerator { device: device.clone() }, config, source, arithmetic).unwrap();
+    Decoder { inner: Box::new(layers) }
+}
+
+fn check_device(device: &Device) {
+    for family in FAMILIES {
+        for chunk in [48, 7] {
+            let (config, source) = files(family);
+            let exact = on(device, Arithmetic::Exact, &config, &source);
+            check(family, exact, config.vocabulary, chunk, TOLERANCE);
+        }
+        let (config, source) = files(family);
+        if config.layers.iter().all(|layer| matches!(layer.feed_forward, FeedForward::Dense(_))) {
+            let brain = on(device, Arithmetic::Brain, &config, &source);
+            check(family, brain, config.vocabulary, 48, BRAIN_TOLERANCE);
         }
     }
 }
 
 #[test]
 fn the_device_backend_agrees_with_the_reference_too() {
-    for family in FAMILIES {
-        for chunk in [48, 7] {
-            let (config, source) = files(family);
-            let host = Accelerator { device: candle_core::Device::Cpu, dtype: candle_core::DType::F32 };
-            let layers = Layers::load(host, &config, &source, Arithmetic::Exact).unwrap();
-            check(family, Decoder { inner: Box::new(layers) }, config.vocabulary, chunk);
-        }
+    check_device(&Device::Cpu);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn a_graphics_processor_agrees_with_the_reference() {
+    check_device(&Device::new_cuda(0).unwrap());
+}
+
+/// Why [`crate::config::RopePrecision`] exists.
+#[test]
+fn without_rounded_frequencies_the_references_are_missed() {
+    for family in ["llama", "qwen3", "gemma3"] {
+        let (mut config, source) = files(family);
+        config.ropes.iter_mut().for_each(|rope| rope.precision = RopePrecision::Single);
+        let (difference, _) = farthest(family, Decoder::load(&config, &source).unwrap(), config.vocabulary, 48);
+        assert!(difference > TOLERANCE, "{family}: {difference}");
     }
 }

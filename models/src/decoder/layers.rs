@@ -88,7 +88,7 @@ impl<B: Backend> Layers<B> {
         }
         let reader = Reader { backend: &backend, config, source, arithmetic };
         let (vocabulary, hidden) = (config.vocabulary, config.hidden);
-        let embedding = reader.linear(&config.tensor("embed_tokens"), vocabulary, hidden, false)?;
+        let embedding = reader.outer(&config.tensor("embed_tokens"), vocabulary, hidden)?;
         let layers =
             (0..config.layers.len()).into_par_iter().map(|index| reader.layer(index)).collect::<Result<Vec<_>, _>>()?;
         let norm = reader.norm(&config.tensor("norm.weight"))?;
@@ -96,7 +96,7 @@ impl<B: Backend> Layers<B> {
             None
         } else {
             let name = config.output_name().trim_end_matches(".weight");
-            Some(reader.linear(name, vocabulary, hidden, false)?)
+            Some(reader.outer(name, vocabulary, hidden)?)
         };
         let config = config.clone();
         Ok(Self {

@@ -50,14 +50,19 @@ impl Decoder {
         Ok(Self { inner: Box::new(inner) })
     }
 
-    /// Reads every tensor for the graphics processor with this number, as bfloat16 with single-precision sums.
+    /// Reads every tensor for the graphics processor with this number.
     #[cfg(feature = "cuda")]
-    pub fn load_on_cuda(config: &ModelConfig, source: &dyn TensorSource, ordinal: usize) -> Result<Self, LoadError> {
+    pub fn load_on_cuda(
+        config: &ModelConfig,
+        source: &dyn TensorSource,
+        arithmetic: Arithmetic,
+        ordinal: usize,
+    ) -> Result<Self, LoadError> {
         let device = candle_core::Device::new_cuda(ordinal).map_err(|error| {
             LoadError::Device(DeviceError { operation: "opening the device".to_owned(), message: error.to_string() })
         })?;
-        let accelerator = device::Accelerator { device, dtype: candle_core::DType::BF16 };
-        Ok(Self { inner: Box::new(Layers::load(accelerator, config, source, Arithmetic::Exact)?) })
+        let accelerator = device::Accelerator { device };
+        Ok(Self { inner: Box::new(Layers::load(accelerator, config, source, arithmetic)?) })
     }
 
     /// Bytes of all parameters.

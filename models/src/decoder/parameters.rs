@@ -127,9 +127,14 @@ impl<B: Backend> Reader<'_, B> {
     }
 
     /// A linear layer from the tensor `name`.weight and, if told so, `name`.bias.
-    pub(super) fn linear(&self, name: &str, outputs: usize, inputs: usize, bias: bool) -> Result<B::Linear, LoadError> {
+    fn linear(&self, name: &str, outputs: usize, inputs: usize, bias: bool) -> Result<B::Linear, LoadError> {
         let bias = if bias { Some(self.read(&format!("{name}.bias"), outputs)?) } else { None };
         self.linear_with(self.arithmetic, name, outputs, inputs, bias)
+    }
+
+    /// The embeddings or the output layer.
+    pub(super) fn outer(&self, name: &str, outputs: usize, inputs: usize) -> Result<B::Linear, LoadError> {
+        self.linear_with(self.arithmetic.of_outer_layers(), name, outputs, inputs, None)
     }
 
     /// A small linear layer whose results decide about others, and which is therefore always exact.

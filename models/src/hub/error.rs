@@ -2,7 +2,13 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::{admission::Refusal, load::LoadError, model_ref::ModelRef, snapshot::SnapshotError};
+use crate::{
+    admission::Refusal,
+    load::LoadError,
+    model_ref::ModelRef,
+    retry::{Mendable, is_transient},
+    snapshot::SnapshotError,
+};
 
 /// Why a model's files are not here.
 #[derive(Debug, thiserror::Error)]
@@ -144,13 +150,18 @@ impl HubError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::RateLimited { .. } | Self::Connection { .. } | Self::TooSlow { .. } | Self::Hash { .. } => true,
-            Self::Status { status, .. } => matches!(status, 408 | 500 | 502 | 503 | 504),
+            Self::Status { status, .. } => is_transient(*status),
             _ => false,
         }
     }
+}
 
-    /// How long the hub asked to wait.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+impl Mendable for HubError {
+    fn is_transient(&self) -> bool {
+        Self::is_transient(self)
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after, .. } => *retry_after,
             _ => None,

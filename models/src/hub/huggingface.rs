@@ -1,7 +1,6 @@
 //! Models from a server with the interface of Hugging Face.
 
 use std::{
-    fmt,
     fs::TryLockError,
     io,
     path::{Path, PathBuf},
@@ -13,7 +12,7 @@ use reqwest::{Client, Response, redirect::Policy};
 use tokio::{fs, time::Duration};
 
 use super::{
-    HubError, Listener, Progress, Retries,
+    HubError, Listener, Progress,
     layout::Layout,
     listing::{Entry, INDEX, ListedFile, Listing, check_size},
     transfer::{Requests, Transfer, transport, write_error},
@@ -23,6 +22,8 @@ use crate::{
     admission::{Limits, check_configuration},
     load::safetensors::Index,
     model_ref::ModelRef,
+    retry::Retries,
+    secret::Secret,
     snapshot::{Snapshot, SnapshotFile},
 };
 
@@ -38,34 +39,13 @@ const LOCK_POLL: Duration = Duration::from_millis(250);
 /// A token that no header can hold: it keeps the client from looking for one on disk.
 const NO_TOKEN: &str = "\n";
 
-/// A secret that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    /// A token as the hub gave it out.
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Token(hidden)")
-    }
-}
-
 /// Which hub, as whom, how large and how patiently.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
     /// The address of the hub.
     pub endpoint: String,
     /// Sent with every request to the hub itself.
-    pub token: Option<Token>,
+    pub token: Option<Secret>,
     /// The folder below which files are kept.
     pub root: PathBuf,
     /// What is refused before it is fetched.
@@ -80,7 +60,7 @@ impl HubSettings {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         Self {
             endpoint: variable("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_owned()),
-            token: variable("HF_TOKEN").map(|token| Token::new(token.trim())),
+            token: variable("HF_TOKEN").map(|token| Secret::new(token.trim())),
             root: root.into(),
             limits: Limits::default(),
             retries: Retries::default(),
@@ -114,7 +94,7 @@ impl HuggingFaceHub {
             .map_err(|error| setup(error.to_string()))?;
         let information = HFClient::builder()
             .endpoint(&settings.endpoint)
-            .token(settings.token.as_ref().map_or(NO_TOKEN, Token::reveal))
+            .token(settings.token.as_ref().map_or(NO_TOKEN, Secret::reveal))
             .client(client.clone())
             .cache_enabled(false)
             .retry_max_attempts(0)

@@ -11,14 +11,12 @@ mod folder;
 mod huggingface;
 mod layout;
 mod listing;
-mod retry;
 mod transfer;
 mod verify;
 
 pub use error::HubError;
 pub use folder::FolderHub;
-pub use huggingface::{HubSettings, HuggingFaceHub, Token};
-pub use retry::Retries;
+pub use huggingface::{HubSettings, HuggingFaceHub};
 
 use crate::{model_ref::ModelRef, snapshot::Snapshot};
 

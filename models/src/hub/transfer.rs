@@ -7,18 +7,22 @@ use std::{
 
 use reqwest::{
     Client, Response, StatusCode,
-    header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, RANGE, RETRY_AFTER},
+    header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, RANGE},
 };
 use tokio::{
     fs::{self, File, OpenOptions},
     io::AsyncWriteExt,
-    time::{Duration, Instant, timeout},
+    time::{Instant, timeout},
 };
 
 use super::{
-    HubError, Listener, Progress, Retries, Token,
+    HubError, Listener, Progress,
     listing::ListedFile,
     verify::{Verified, verify},
+};
+use crate::{
+    retry::{Retries, innermost, retry_after},
+    secret::Secret,
 };
 
 /// Whole files that may turn out to be other ones before it is said.
@@ -28,7 +32,7 @@ const DAMAGED: usize = 2;
 #[derive(Clone, Debug)]
 pub(super) struct Requests {
     pub(super) client: Client,
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<Secret>,
     pub(super) retries: Retries,
     pub(super) hub: String,
 }
@@ -196,20 +200,9 @@ impl Requests {
     }
 }
 
-/// The header in seconds; its other form, a date, would need a clock.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
-}
-
 /// What the network says, without the address: it may carry a signature.
 pub(super) fn transport(error: &reqwest::Error, what: &str) -> HubError {
-    let mut reason = String::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        reason = cause.to_string();
-        source = cause.source();
-    }
-    let what = what.to_owned();
+    let (what, reason) = (what.to_owned(), innermost(error));
     if error.is_redirect() { HubError::Redirects { what, reason } } else { HubError::Connection { what, reason } }
 }
 

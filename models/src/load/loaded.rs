@@ -4,7 +4,7 @@ use super::{LoadError, Message, Prompter, Tokenizer, prompter::PromptError, toke
 use crate::{
     admission::Admitted,
     config::ModelConfig,
-    decoder::Decoder,
+    decoder::{Arithmetic, Decoder},
     engine::{Detokenizer, EngineModel},
 };
 
@@ -21,15 +21,17 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// Reads the tensors of an admitted model.
-    pub fn load(admitted: &Admitted) -> Result<Self, LoadError> {
-        let decoder = Decoder::load(&admitted.config, admitted.tensors.as_ref())?;
-        Ok(Self {
-            config: admitted.config.clone(),
-            decoder,
-            prompter: admitted.prompter.clone(),
-            stop_tokens: admitted.stop_tokens.clone(),
-        })
+    /// Reads the tensors of an admitted model for the CPU.
+    pub fn load(admitted: &Admitted, arithmetic: Arithmetic) -> Result<Self, LoadError> {
+        let decoder = Decoder::load_with(&admitted.config, admitted.tensors.as_ref(), arithmetic)?;
+        Ok(Self::of(admitted, decoder))
+    }
+
+    /// Reads the tensors of an admitted model for the graphics processor with this number, as bfloat16.
+    #[cfg(feature = "cuda")]
+    pub fn load_on_cuda(admitted: &Admitted, ordinal: usize) -> Result<Self, LoadError> {
+        let tensors = admitted.tensors.as_ref();
+        Ok(Self::of(admitted, Decoder::load_on_cuda(&admitted.config, tensors, Arithmetic::Brain, ordinal)?))
     }
 
     /// The tokens of a conversation, ending where the reply begins.
@@ -43,6 +45,11 @@ impl LoadedModel {
         let model =
             EngineModel { config: self.config, decoder: self.decoder, stop_tokens: self.stop_tokens, detokenizer };
         (model, self.prompter)
+    }
+
+    fn of(admitted: &Admitted, decoder: Decoder) -> Self {
+        let (config, prompter) = (admitted.config.clone(), admitted.prompter.clone());
+        Self { config, decoder, prompter, stop_tokens: admitted.stop_tokens.clone() }
     }
 }
 

@@ -7,8 +7,10 @@ use std::{path::Path, process::Command, time::Duration};
 
 use models::{
     admission::{Limits, Refusal},
-    hub::{HubError, HubSettings, HuggingFaceHub, Retries, Token},
+    hub::{HubError, HubSettings, HuggingFaceHub},
     model_ref::ModelRef,
+    retry::Retries,
+    secret::Secret,
     snapshot::Snapshot,
 };
 use server::{COMMIT, Fault, Server};
@@ -203,7 +205,7 @@ async fn the_token_goes_to_the_hub_alone_and_is_never_shown() {
     let (server, elsewhere, root) = (honest(), honest(), tempfile::tempdir().unwrap());
     server.fail(TENSORS, &[Fault::Elsewhere(elsewhere.address.clone())]);
     let mut private = settings(&server, root.path());
-    private.token = Some(Token::new("hf_secret"));
+    private.token = Some(Secret::new("hf_secret"));
     let hub = HuggingFaceHub::new(private.clone()).unwrap();
     assert!(!format!("{private:?} {hub:?}").contains("hf_secret"));
     assert_whole(&hub.fetch(&model(), &|_| {}).await.unwrap());

@@ -14,7 +14,7 @@ use super::progress::{Progress, Side};
 use crate::evidence::{DecidingSettings, Opened, OpenedEntry};
 use crate::registry::{Entry, Hotkey, Uid};
 use crate::report::summary::{Files, Summary, Timing};
-use crate::settings::{SamplingSettings, ScreenSettings};
+use crate::settings::{EngineMode, RemoteInterface, SamplingSettings, ScreenSettings};
 use crate::store::{Admission, Fault, RolloutRecord, Standing};
 use crate::window::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, Spent, UnitScore, paired};
 
@@ -64,6 +64,9 @@ fn opened(mode: DuelMode) -> Opened {
             screens: ScreenSettings::default(),
             sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
             admission: Limits { bytes: u64::MAX, ..Limits::default() },
+            mode: EngineMode::Exact,
+            interface: RemoteInterface::Chat,
+            served: Vec::new(),
         },
     }
 }
@@ -87,6 +90,7 @@ fn rollouts(entry: usize, right: u32) -> Vec<RolloutRecord> {
             score: if able && fault.is_none() { 1.0 } else { 0.0 },
             reason: reason.to_owned(),
             fault,
+            reproducible: true,
             attempts: 1,
             seconds: 0.5,
         }

@@ -228,14 +228,19 @@ fn gains(conclusion: &Conclusion, decision: &Decision) -> String {
 
 fn facts(conclusion: &Conclusion, rollouts: usize) -> Vec<(&'static str, String)> {
     let playing = conclusion.entries.iter().filter(|concluded| concluded.plays()).count();
-    vec![
+    let mut facts = vec![
         ("entries", conclusion.entries.len().to_string()),
         ("of them played", playing.to_string()),
         ("duels", conclusion.duels.len().to_string()),
         ("rollouts", rollouts.to_string()),
         ("challengers tested in this reign", conclusion.tested.to_string()),
         ("alpha of a reign", conclusion.opened.settings.alpha.to_string()),
-    ]
+    ];
+    let served = conclusion.not_reproducible();
+    if served > 0 {
+        facts.push(("rollouts of a server, not reproducible", served.to_string()));
+    }
+    facts
 }
 
 /// What the environments are called.

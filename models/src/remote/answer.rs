@@ -1,0 +1,161 @@
+//! What servers answer, as far as it is read.
+
+use serde::Deserialize;
+
+use super::Interface;
+use crate::{engine::Finish, responder::Reply};
+
+/// An answer of either interface.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    choices: Vec<Choice>,
+    #[serde(default)]
+    usage: Option<Usage>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Usage {
+    #[serde(default)]
+    prompt_tokens: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice {
+    #[serde(default)]
+    message: Option<ChatMessage>,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    finish_reason: Option<String>,
+    #[serde(default)]
+    logprobs: Option<Logprobs>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ChatMessage {
+    #[serde(default)]
+    content: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Logprobs {
+    /// Of a chat.
+    #[serde(default)]
+    content: Option<Vec<TokenLogprob>>,
+    /// Of a completion.
+    #[serde(default)]
+    token_logprobs: Option<Vec<f32>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TokenLogprob {
+    logprob: f32,
+}
+
+/// What an error says by itself, wherever servers put it.
+#[derive(Debug, Deserialize)]
+struct Complaint {
+    #[serde(default)]
+    error: serde_json::Value,
+    #[serde(default)]
+    message: String,
+}
+
+/// What servers say of a conversation that is too long for the model: OpenAI, llama.cpp, vLLM and SGLang.
+const TOO_LONG: [&str; 4] =
+    ["context_length_exceeded", "exceed_context_size", "maximum context length", "longer than the model's context"];
+
+/// The reply that an answer holds, or what is wrong with the answer.
+pub(super) fn parse(interface: Interface, bytes: &[u8]) -> Result<Reply, String> {
+    let answer: Answer = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let choice = answer.choices.into_iter().next().ok_or("it holds no choice")?;
+    let text = match interface {
+        // A model that says nothing has no content.
+        Interface::Chat => choice.message.ok_or("its choice holds no message")?.content.unwrap_or_default(),
+        Interface::Completions => choice.text.ok_or("its choice holds no text")?,
+    };
+    let finish = match choice.finish_reason.as_deref() {
+        Some("stop") => Finish::StopToken,
+        Some("length") => Finish::Length,
+        other => return Err(format!("its finish_reason is {:?}", other.unwrap_or("missing"))),
+    };
+    let logprobs = match (choice.logprobs, interface) {
+        (Some(Logprobs { content: Some(tokens), .. }), Interface::Chat) => {
+            tokens.into_iter().map(|token| token.logprob).collect()
+        }
+        (Some(Logprobs { token_logprobs: Some(logprobs), .. }), Interface::Completions) => logprobs,
+        _ => Vec::new(),
+    };
+    let prompt_tokens = answer.usage.map_or(0, |usage| usage.prompt_tokens);
+    Ok(Reply { text, prompt_tokens, tokens: None, logprobs, finish })
+}
+
+/// Whether an error says that the conversation is longer than the model can read.
+pub(super) fn is_too_long(said: &str) -> bool {
+    TOO_LONG.iter().any(|mark| said.contains(mark))
+}
+
+/// The sentence in an error's body, or the body itself where there is none.
+pub(super) fn complaint(body: &str) -> String {
+    let Ok(complaint) = serde_json::from_str::<Complaint>(body) else { return body.to_owned() };
+    match &complaint.error {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Object(fields) => {
+            fields.get("message").and_then(serde_json::Value::as_str).unwrap_or(body).to_owned()
+        }
+        _ if !complaint.message.is_empty() => complaint.message,
+        _ => body.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(interface: Interface, json: &str, expected: Result<(&str, &[f32]), &str>) {
+        match (parse(interface, json.as_bytes()), expected) {
+            (Ok(reply), Ok((text, logprobs))) => {
+                assert_eq!((reply.text.as_str(), reply.logprobs.as_slice(), reply.tokens), (text, logprobs, None));
+            }
+            (Err(reason), Err(part)) => assert!(reason.contains(part), "{reason}"),
+            (found, _) => panic!("{json}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_chat_is_read() {
+        let whole = r#"{"id":"1","choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop",
+            "logprobs":{"content":[{"token":"hi","logprob":-0.5,"top_logprobs":[]}]}}],"usage":{"prompt_tokens":3}}"#;
+        check(Interface::Chat, whole, Ok(("hi", &[-0.5])));
+        let silent = r#"{"choices":[{"message":{"content":null},"finish_reason":"length","logprobs":null}]}"#;
+        check(Interface::Chat, silent, Ok(("", &[])));
+    }
+
+    #[test]
+    fn a_completion_is_read() {
+        let whole = r#"{"choices":[{"text":"hi","finish_reason":"stop","logprobs":{"token_logprobs":[-1,-2]}}]}"#;
+        check(Interface::Completions, whole, Ok(("hi", &[-1.0, -2.0])));
+        check(Interface::Chat, whole, Err("no message"));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused_with_a_reason() {
+        check(Interface::Chat, "<html>", Err("expected value"));
+        check(Interface::Chat, r#"{"choices":[]}"#, Err("no choice"));
+        let filtered = r#"{"choices":[{"message":{"content":"x"},"finish_reason":"content_filter"}]}"#;
+        check(Interface::Chat, filtered, Err("content_filter"));
+        let unfinished = r#"{"choices":[{"message":{"content":"x"}}]}"#;
+        check(Interface::Chat, unfinished, Err("missing"));
+        let wrong = r#"{"choices":[{"message":{"content":7},"finish_reason":"stop"}]}"#;
+        check(Interface::Chat, wrong, Err("invalid type"));
+    }
+
+    #[test]
+    fn an_error_is_quoted_from_wherever_it_stands() {
+        assert_eq!(complaint(r#"{"error":{"message":"no such model"}}"#), "no such model");
+        assert_eq!(complaint(r#"{"error":"no such model"}"#), "no such model");
+        assert_eq!(complaint(r#"{"object":"error","message":"no such model"}"#), "no such model");
+        assert_eq!(complaint("gateway"), "gateway");
+    }
+}

@@ -1,0 +1,255 @@
+//! One model of one server.
+
+use std::fmt;
+
+use reqwest::{
+    Client, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap},
+    redirect::Policy,
+};
+use serde_json::{Value, json};
+use tokio::{
+    sync::Semaphore,
+    time::{Duration, timeout},
+};
+
+use super::{
+    RemoteError, RemoteErrorKind, RemoteRef,
+    answer::{complaint, is_too_long, parse},
+    pace::Pace,
+};
+use crate::{
+    load::{Message, Prompter, Role},
+    responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder},
+    retry::{Mendable, Retries, innermost, retry_after},
+    secret::Secret,
+};
+
+/// No answer is larger than this.
+const LARGEST_ANSWER: usize = 16 << 20;
+/// So much of a server's complaint is shown.
+const LONGEST_COMPLAINT: usize = 200;
+/// Servers take seeds of 31 bits; some take no more.
+const SEED_MASK: u64 = 0x7FFF_FFFF;
+
+/// Which of a server's two functions is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Interface {
+    /// `chat/completions`: the server lays the conversation out with the model's own template.
+    #[default]
+    Chat,
+    /// `completions`, for base models: the conversation as plain text, an empty line between two messages.
+    Completions,
+}
+
+/// Whether a server is asked for log-probabilities; some refuse the whole request if they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogProbabilities {
+    /// They are asked for, and kept if they come.
+    #[default]
+    Wanted,
+    /// They are not asked for.
+    Unwanted,
+}
+
+/// How a server is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RemoteSettings {
+    /// Which of its functions.
+    pub interface: Interface,
+    /// Sent with every request.
+    pub key: Option<Secret>,
+    /// Requests that wait for an answer at the same time.
+    pub in_flight: usize,
+    /// Requests that begin in a minute; any number if none is given.
+    pub per_minute: Option<u32>,
+    /// How often and how long to try again; its patience is the time in which an answer has to arrive.
+    pub retries: Retries,
+    /// Whether log-probabilities are asked for.
+    pub log_probabilities: LogProbabilities,
+}
+
+/// A model that a server runs.
+pub struct RemoteModel {
+    reference: RemoteRef,
+    settings: RemoteSettings,
+    client: Client,
+    gate: Semaphore,
+    pace: Pace,
+}
+
+impl RemoteModel {
+    /// Sets a client up; nothing is sent yet.
+    pub fn new(reference: RemoteRef, settings: RemoteSettings) -> Result<Self, RemoteError> {
+        let server = reference.server();
+        let setup = |reason: &str| RemoteError {
+            server: server.clone(),
+            kind: RemoteErrorKind::Setup { reason: reason.to_owned() },
+        };
+        if settings.in_flight == 0 || settings.per_minute == Some(0) {
+            return Err(setup("requests in flight and requests a minute must be at least 1"));
+        }
+        if settings.key.is_some() && reference.is_open() {
+            return Err(setup("the key could be read on its way there: use an https:// address, or none of a key"));
+        }
+        let client = Client::builder()
+            // A server that sends elsewhere would send the key elsewhere.
+            .redirect(Policy::none())
+            .connect_timeout(settings.retries.patience)
+            .user_agent(concat!("dethrone/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| setup(&error.to_string()))?;
+        let (gate, pace) = (Semaphore::new(settings.in_flight), Pace::new(settings.per_minute));
+        Ok(Self { reference, settings, client, gate, pace })
+    }
+
+    async fn answer(&self, messages: &[Message], rule: ReplyRule) -> Result<Reply, ReplyError> {
+        let body = self.body(messages, rule)?;
+        let reply = self.settings.retries.run(|| async { self.attempt(&body).await.map_err(|error| (error, 0)) });
+        reply.await.map_err(|error| match &error.kind {
+            RemoteErrorKind::Status { said, .. } if is_too_long(said) => {
+                ReplyError::Model(format!("the conversation is longer than the model can read: {said}"))
+            }
+            _ => ReplyError::Remote(error),
+        })
+    }
+
+    /// What is asked.
+    fn body(&self, messages: &[Message], rule: ReplyRule) -> Result<Value, ReplyError> {
+        let sampling = rule.sampling;
+        let mut body = json!({
+            "model": self.reference.model(),
+            "max_tokens": rule.max_new_tokens,
+            "temperature": sampling.temperature,
+            "seed": sampling.key & SEED_MASK,
+            "stream": false,
+        });
+        if let Some(top_p) = sampling.top_p {
+            body["top_p"] = json!(top_p);
+        }
+        if let Some(top_k) = sampling.top_k {
+            body["top_k"] = json!(top_k);
+        }
+        let wanted = self.settings.log_probabilities == LogProbabilities::Wanted;
+        match self.settings.interface {
+            Interface::Chat => {
+                let message = |message: &Message| json!({ "role": role(message.role), "content": message.content });
+                body["messages"] = messages.iter().map(message).collect();
+                if wanted {
+                    body["logprobs"] = json!(true);
+                }
+            }
+            Interface::Completions => {
+                let text = Prompter::default().render_text(messages);
+                body["prompt"] = json!(text.map_err(|error| ReplyError::Model(error.to_string()))?);
+                if wanted {
+                    // How many runners-up are named besides each token.
+                    body["logprobs"] = json!(0);
+                }
+            }
+        }
+        Ok(body)
+    }
+
+    async fn attempt(&self, body: &Value) -> Result<Reply, RemoteError> {
+        let _permit = self.gate.acquire().await.expect("the gate is never closed");
+        self.pace.wait().await;
+        let period = self.settings.retries.patience;
+        let exchanged = timeout(period, self.exchange(body)).await;
+        let exchanged = exchanged.unwrap_or_else(|_| Err(self.error(RemoteErrorKind::TooSlow { period })));
+        if let Some(wait) = exchanged.as_ref().err().and_then(Mendable::retry_after) {
+            self.pace.postpone(wait.min(self.settings.retries.longest_wait));
+        }
+        let bytes = exchanged?;
+        let refuse = |reason: String| self.error(RemoteErrorKind::Answer { reason: self.quote(&reason) });
+        let reply = parse(self.settings.interface, &bytes).map_err(refuse)?;
+        if self.settings.key.as_ref().is_some_and(|key| key.is_in(&reply.text)) {
+            return Err(self.error(RemoteErrorKind::Leak));
+        }
+        Ok(reply)
+    }
+
+    /// Sends the request and gives the body of a successful answer.
+    async fn exchange(&self, body: &Value) -> Result<Vec<u8>, RemoteError> {
+        let function = match self.settings.interface {
+            Interface::Chat => "chat/completions",
+            Interface::Completions => "completions",
+        };
+        let mut request = self
+            .client
+            .post(self.reference.endpoint(function))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.to_string());
+        if let Some(key) = &self.settings.key {
+            request = request.bearer_auth(key.reveal());
+        }
+        let broken = |error: reqwest::Error| self.error(RemoteErrorKind::Connection { reason: innermost(&error) });
+        let response = request.send().await.map_err(broken)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = self.read(response).await?;
+        if status.is_success() { Ok(bytes) } else { Err(self.refused(status, &headers, &bytes)) }
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, RemoteError> {
+        let mut bytes = Vec::new();
+        loop {
+            let chunk = response.chunk().await;
+            let chunk = chunk.map_err(|error| self.error(RemoteErrorKind::Connection { reason: innermost(&error) }))?;
+            let Some(chunk) = chunk else { return Ok(bytes) };
+            if bytes.len() + chunk.len() > LARGEST_ANSWER {
+                let reason = format!("it has more than {LARGEST_ANSWER} bytes");
+                return Err(self.error(RemoteErrorKind::Answer { reason }));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+
+    fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> RemoteError {
+        let status = status.as_u16();
+        let retry_after = retry_after(headers);
+        self.error(match (status, retry_after) {
+            (401 | 403, _) => RemoteErrorKind::Denied { status },
+            (429, _) | (503, Some(_)) => RemoteErrorKind::RateLimited { retry_after },
+            _ => RemoteErrorKind::Status { status, said: self.quote(&complaint(&String::from_utf8_lossy(body))) },
+        })
+    }
+
+    fn error(&self, kind: RemoteErrorKind) -> RemoteError {
+        RemoteError { server: self.reference.server(), kind }
+    }
+
+    /// The beginning of what a server said, without the key and without what moves a terminal's cursor.
+    fn quote(&self, said: &str) -> String {
+        let hidden = self.settings.key.as_ref().map_or_else(|| said.to_owned(), |key| key.hide(said));
+        hidden.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_COMPLAINT).collect()
+    }
+}
+
+impl Responder for RemoteModel {
+    fn reply<'a>(&'a self, messages: &'a [Message], rule: ReplyRule) -> BoxFuture<'a, Result<Reply, ReplyError>> {
+        Box::pin(self.answer(messages, rule))
+    }
+
+    fn reproducibility(&self) -> Reproducibility {
+        Reproducibility::None
+    }
+
+    fn forward_time(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl fmt::Debug for RemoteModel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "RemoteModel[{}]", self.reference)
+    }
+}
+
+/// The interface's name for a speaker.
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    }
+}

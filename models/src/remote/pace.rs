@@ -1,0 +1,64 @@
+//! How often a server is asked.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::{Duration, Instant, sleep_until};
+
+/// Spaces requests evenly, and all of them away from a server that asked to be left alone.
+#[derive(Debug)]
+pub(super) struct Pace {
+    gap: Duration,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    /// So many requests a minute; any number if none is given.
+    pub(super) fn new(per_minute: Option<u32>) -> Self {
+        let gap = per_minute.map_or(Duration::ZERO, |count| Duration::from_secs(60) / count.max(1));
+        Self { gap, next: Mutex::default() }
+    }
+
+    /// Waits until the next request may be made.
+    pub(super) async fn wait(&self) {
+        sleep_until(self.reserve(Instant::now())).await;
+    }
+
+    /// No request begins before this time from now on is over.
+    pub(super) fn postpone(&self, time: Duration) {
+        self.postpone_until(Instant::now() + time);
+    }
+
+    /// When the request that is asked for now may begin.
+    fn reserve(&self, now: Instant) -> Instant {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = next.map_or(now, |next| next.max(now));
+        *next = Some(begin + self.gap);
+        begin
+    }
+
+    fn postpone_until(&self, until: Instant) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        *next = Some(next.map_or(until, |next| next.max(until)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_spaced_and_kept_from_a_server_that_asked_to_wait() {
+        let (pace, now) = (Pace::new(Some(120)), Instant::now());
+        let half = Duration::from_millis(500);
+        assert_eq!([pace.reserve(now), pace.reserve(now), pace.reserve(now)], [now, now + half, now + 2 * half]);
+        assert_eq!(pace.reserve(now + 9 * half), now + 9 * half);
+        pace.postpone_until(now + 20 * half);
+        assert_eq!([pace.reserve(now + 9 * half), pace.reserve(now)], [now + 20 * half, now + 21 * half]);
+    }
+
+    #[test]
+    fn without_a_limit_nobody_waits() {
+        let (pace, now) = (Pace::new(None), Instant::now());
+        assert_eq!([pace.reserve(now), pace.reserve(now)], [now, now]);
+    }
+}

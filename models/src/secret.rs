@@ -1,0 +1,53 @@
+//! What must never be shown: a token, a key.
+
+use std::fmt;
+
+/// What stands where a secret would.
+const HIDDEN: &str = "(hidden)";
+
+/// A secret that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret as somebody gave it out.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The secret, for the header that carries it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a text gives it away.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        !self.0.is_empty() && text.contains(&self.0)
+    }
+
+    /// The text with the secret taken out.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, HIDDEN) }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Secret{HIDDEN}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_taken_out_of_a_text_and_of_its_own_description() {
+        let secret = Secret::new("sk-12");
+        assert_eq!(format!("{secret:?}"), "Secret(hidden)");
+        assert!(secret.is_in("Bearer sk-12!"));
+        assert_eq!(secret.hide("Bearer sk-12!"), "Bearer (hidden)!");
+        assert!(!Secret::new("").is_in("x"));
+        assert_eq!(Secret::new("").hide("x"), "x");
+    }
+}

@@ -1,0 +1,209 @@
+//! The client of servers with OpenAI's interface, against one that misbehaves.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod server;
+
+use std::time::Duration;
+
+use models::engine::{Finish, Sampling};
+use models::load::{Message, Role};
+use models::remote::{Interface, LogProbabilities, RemoteModel, RemoteSettings};
+use models::responder::{Reply, ReplyError, ReplyRule, Reproducibility, Responder};
+use models::retry::Retries;
+use models::secret::Secret;
+use serde_json::json;
+use server::{Answer, Server};
+
+const KEY: &str = "sk-never-to-be-seen";
+
+fn settings() -> RemoteSettings {
+    RemoteSettings {
+        interface: Interface::Chat,
+        key: Some(Secret::new(KEY)),
+        in_flight: 4,
+        per_minute: None,
+        retries: Retries {
+            attempts: 3,
+            first_wait: Duration::from_millis(1),
+            longest_wait: Duration::from_millis(20),
+            patience: Duration::from_millis(700),
+            least_bytes: 1,
+        },
+        log_probabilities: LogProbabilities::Wanted,
+    }
+}
+
+fn model(server: &Server, settings: RemoteSettings) -> RemoteModel {
+    RemoteModel::new(format!("openai:some/model@{}/v1", server.address).parse().unwrap(), settings).unwrap()
+}
+
+fn conversation() -> Vec<Message> {
+    let message = |role, content: &str| Message { role, content: content.to_owned() };
+    vec![message(Role::System, "be brief"), message(Role::User, "hello?")]
+}
+
+fn rule() -> ReplyRule {
+    let sampling = Sampling { temperature: 0.5, top_k: None, top_p: Some(0.25), key: 0xFFFF_FFFF_0000_0007 };
+    ReplyRule { sampling, max_new_tokens: 9 }
+}
+
+fn good() -> Answer {
+    let body = json!({
+        "choices": [{
+            "message": { "role": "assistant", "content": "hi" },
+            "finish_reason": "stop",
+            "logprobs": { "content": [{ "token": "h", "logprob": -0.25 }, { "token": "i", "logprob": -0.5 }] },
+        }],
+        "usage": { "prompt_tokens": 11, "completion_tokens": 2 },
+    });
+    Answer::Whole(200, "", body.to_string())
+}
+
+fn status(status: u16, header: &'static str) -> Answer {
+    Answer::Whole(status, header, r#"{"error":{"message":"overloaded"}}"#.to_owned())
+}
+
+fn hi() -> Reply {
+    let logprobs = vec![-0.25, -0.5];
+    Reply { text: "hi".to_owned(), prompt_tokens: 11, tokens: None, logprobs, finish: Finish::StopToken }
+}
+
+/// What a server that gives these answers is said to have done, and how often it was asked.
+async fn check(answers: &[Answer], expected: Result<Reply, &str>, requests: usize) {
+    let server = Server::start(answers);
+    let model = model(&server, settings());
+    let found = model.reply(&conversation(), rule()).await;
+    match (&found, &expected) {
+        (Ok(reply), Ok(expected)) => assert_eq!(reply, expected),
+        (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+        _ => panic!("{answers:?}: {found:?}"),
+    }
+    let said = format!(
+        "{found:?} {model:?} {:?} {}",
+        settings(),
+        found.as_ref().err().map_or(String::new(), ToString::to_string)
+    );
+    assert!(!said.contains(KEY), "{said}");
+    assert_eq!(server.asked().len(), requests, "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_chat_is_asked_for_with_the_rule_and_the_key_and_comes_without_token_ids() {
+    let server = Server::start(&[good()]);
+    let model = model(&server, settings());
+    assert_eq!(model.reply(&conversation(), rule()).await.unwrap(), hi());
+    assert_eq!(model.reproducibility(), Reproducibility::None);
+    let asked = server.asked().remove(0);
+    assert_eq!(
+        (asked.path.as_str(), asked.authorization.as_deref()),
+        ("/v1/chat/completions", Some(&*format!("Bearer {KEY}")))
+    );
+    let expected = json!({
+        "model": "some/model", "max_tokens": 9, "temperature": 0.5, "top_p": 0.25, "seed": 7, "stream": false, "logprobs": true,
+        "messages": [{ "role": "system", "content": "be brief" }, { "role": "user", "content": "hello?" }],
+    });
+    assert_eq!(asked.body, expected);
+}
+
+#[tokio::test]
+async fn a_completion_is_asked_for_as_plain_text() {
+    let body = r#"{"choices":[{"text":"hi","finish_reason":"length","logprobs":{"token_logprobs":[-1.5]}}]}"#;
+    let server = Server::start(&[Answer::Whole(200, "", body.to_owned())]);
+    let settings = RemoteSettings { interface: Interface::Completions, key: None, ..settings() };
+    let reply = model(&server, settings).reply(&conversation(), rule()).await.unwrap();
+    let expected = Reply { prompt_tokens: 0, logprobs: vec![-1.5], finish: Finish::Length, ..hi() };
+    assert_eq!(reply, expected);
+    let asked = server.asked().remove(0);
+    assert_eq!((asked.path.as_str(), asked.authorization), ("/v1/completions", None));
+    assert_eq!((&asked.body["prompt"], &asked.body["logprobs"]), (&json!("be brief\n\nhello?"), &json!(0)));
+}
+
+#[tokio::test]
+async fn log_probabilities_that_a_server_does_not_offer_are_missing_and_nothing_else() {
+    let silent = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":11}}"#;
+    check(&[Answer::Whole(200, "", silent.to_owned())], Ok(Reply { logprobs: Vec::new(), ..hi() }), 1).await;
+}
+
+#[tokio::test]
+async fn log_probabilities_are_not_asked_for_where_a_server_refuses_them() {
+    let server = Server::start(&[good()]);
+    let settings = RemoteSettings { log_probabilities: LogProbabilities::Unwanted, ..settings() };
+    model(&server, settings).reply(&conversation(), rule()).await.unwrap();
+    assert_eq!(server.asked()[0].body.get("logprobs"), None);
+}
+
+#[tokio::test]
+async fn trouble_that_passes_is_waited_for() {
+    check(&[status(429, "Retry-After: 1"), good()], Ok(hi()), 2).await;
+    check(&[status(500, ""), status(503, "Retry-After: 0"), good()], Ok(hi()), 3).await;
+    let Answer::Whole(_, _, body) = good() else { unreachable!() };
+    check(&[Answer::Truncated(body), good()], Ok(hi()), 2).await;
+    check(&[Answer::Silence, good()], Ok(hi()), 2).await;
+}
+
+#[tokio::test]
+async fn trouble_that_stays_is_named() {
+    check(&[status(429, "Retry-After: 7")], Err("limits requests (it asks to wait 7 s)"), 3).await;
+    check(&[status(502, "")], Err("answered status 502: overloaded"), 3).await;
+    check(&[Answer::Silence], Err("did not answer in 0.7 s"), 3).await;
+    check(&[Answer::Truncated("x".repeat(100))], Err("broke off"), 3).await;
+}
+
+#[tokio::test]
+async fn what_trying_again_cannot_mend_is_not_tried_again() {
+    check(&[status(401, "")], Err("`remote.key_variable`"), 1).await;
+    check(&[status(404, "")], Err("answered status 404: overloaded"), 1).await;
+    check(&[status(302, "Location: http://127.0.0.1:1/")], Err("answered status 302"), 1).await;
+    check(&[Answer::Whole(200, "", "<html>".to_owned())], Err("cannot be understood"), 1).await;
+    check(&[Answer::Whole(200, "", r#"{"choices":[{}]}"#.to_owned())], Err("no message"), 1).await;
+    check(&[Answer::Endless], Err("more than"), 1).await;
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_the_key_gives_it_away_to_nobody() {
+    check(&[Answer::EchoedReply], Err("repeats the key"), 1).await;
+    check(&[Answer::EchoedError], Err("Bearer (hidden)"), 1).await;
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_too_long_is_the_models_own_trouble() {
+    let body = r#"{"error":{"message":"This model's maximum context length is 8 tokens.","code":400}}"#;
+    let server = Server::start(&[Answer::Whole(400, "", body.to_owned())]);
+    let found = model(&server, settings()).reply(&conversation(), rule()).await;
+    assert!(matches!(&found, Err(ReplyError::Model(reason)) if reason.contains("maximum context length")), "{found:?}");
+    let server = Server::start(&[status(400, "")]);
+    let found = model(&server, settings()).reply(&conversation(), rule()).await;
+    assert!(matches!(found, Err(ReplyError::Remote(_))), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_requests_are_open_than_the_settings_allow() {
+    let server = Server::start(&[good()]);
+    let model = std::sync::Arc::new(model(&server, RemoteSettings { in_flight: 2, ..settings() }));
+    let asking = (0..9).map(|_| {
+        let model = model.clone();
+        tokio::spawn(async move { model.reply(&conversation(), rule()).await.unwrap() })
+    });
+    for asked in asking.collect::<Vec<_>>() {
+        assert_eq!(asked.await.unwrap(), hi());
+    }
+    assert_eq!(server.asked().len(), 9);
+    assert!(server.most_open() <= 2, "{} were open", server.most_open());
+}
+
+#[tokio::test]
+async fn a_key_does_not_leave_this_machine_in_the_clear() {
+    let reference = "openai:m@http://192.0.2.1/v1".parse().unwrap();
+    let error = RemoteModel::new(reference, settings()).unwrap_err().to_string();
+    assert!(error.contains("could be read on its way") && !error.contains(KEY), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let reference = format!("openai:m@http://{address}").parse().unwrap();
+    let error = RemoteModel::new(reference, settings()).unwrap().reply(&conversation(), rule()).await.unwrap_err();
+    assert!(error.to_string().contains(&format!("{address} cannot be reached")), "{error}");
+}
