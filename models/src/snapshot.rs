@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use rayon::prelude::*;
@@ -32,6 +33,10 @@ pub struct SnapshotFile {
     /// SHA-256 of its bytes.
     pub sha256: [u8; 32],
 }
+
+/// The sizes of a snapshot's files and when each was last written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp(Vec<(u64, SystemTime)>);
 
 /// A file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +85,16 @@ impl Snapshot {
     /// The file of that name.
     pub fn file(&self, name: &str) -> Option<&SnapshotFile> {
         self.files.binary_search_by(|file| file.name.as_str().cmp(name)).ok().map(|index| &self.files[index])
+    }
+
+    /// When its files were last written, as the system says. Equal stamps spare hashing files that were hashed before.
+    pub fn stamp(&self) -> Result<Stamp, SnapshotError> {
+        let stamp = |file: &SnapshotFile| {
+            let path = self.root.join(&file.name);
+            let of = |path: &Path| path.metadata().and_then(|metadata| Ok((metadata.len(), metadata.modified()?)));
+            of(&path).map_err(|source| SnapshotError { path, source })
+        };
+        self.files.iter().map(stamp).collect::<Result<_, _>>().map(Stamp)
     }
 
     /// Bytes of all files.
@@ -138,6 +153,20 @@ mod tests {
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hex::encode(snapshot.file("a.safetensors").unwrap().sha256), digest);
         assert_eq!(snapshot.size(), 5);
+    }
+
+    #[test]
+    fn a_stamp_changes_when_a_file_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        std::fs::write(&path, "{}").unwrap();
+        let snapshot = Snapshot::of_folder(folder.path()).unwrap();
+        let stamp = snapshot.stamp().unwrap();
+        assert_eq!(snapshot.stamp().unwrap(), stamp);
+        File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert_ne!(snapshot.stamp().unwrap(), stamp);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(snapshot.stamp().unwrap_err().path, path);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::iter;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -39,6 +40,8 @@ print(len(primes(200_000)), words(60_000)[0], fibonacci(23))
 ";
 /// Programs for each figure.
 const PROGRAMS: usize = 3000;
+/// How often all of HumanEval is judged.
+const ROUNDS: usize = 5;
 
 fn main() {
     let runtime = Runtime::new().expect("threads can be started");
@@ -132,7 +135,8 @@ fn processes_at_a_time(at_once: usize, programs: usize) -> f64 {
 }
 
 async fn judged(sandbox: &Sandbox) -> f64 {
-    let problems = human_eval::problems();
+    // In several rounds, since one long problem at the end of one would leave a thread idle.
+    let problems: Vec<_> = iter::repeat_n(human_eval::problems(), ROUNDS).flatten().collect();
     let trials: Vec<Trial> = problems.iter().map(|problem| problem.trial(problem.solution())).collect();
     let started = now();
     let running: Vec<_> = trials

@@ -179,10 +179,11 @@ pub(super) fn lines(series: &[Series<(f64, f64)>], axes: &Axes<'_>, about: &str)
     })
 }
 
-/// A share of one, short.
+/// A share of one, short; near none and near all of it a decimal more, so that neither is said of what only comes close.
 pub(super) fn percent(share: f64) -> String {
     let value = 100.0 * share;
-    if value == 0.0 || value >= 10.0 { format!("{value:.0}%") } else { format!("{value:.1}%") }
+    let close = (value > 0.0 && value < 10.0) || (value > 90.0 && value < 100.0);
+    if close { format!("{value:.1}%") } else { format!("{value:.0}%") }
 }
 
 fn legend(area: &Area<'_>, names: &[&str]) -> Drawn {

@@ -9,7 +9,7 @@ use crate::settings::{EnvironmentChoice, HubKind, HubSettings, Settings};
 use std::path::Path;
 
 /// Tasks that each environment may spend on one duel: enough to see large differences, small enough for a coffee.
-const BUDGET: usize = 96;
+const BUDGET: usize = 144;
 
 /// The demonstration's settings: the defaults, a hub on this disk and a budget for minutes instead of days.
 pub(crate) fn settings(hub: &Path, output: &Path) -> Settings {

@@ -73,7 +73,7 @@ impl Window {
     pub(super) async fn arrive(&self, source: &ModelSource) -> Result<Arrival, WindowError> {
         let model = || source.to_string();
         let limits = &self.settings.admission;
-        let snapshot = match self.hub.fetch(source, &*self.reporter).await {
+        let snapshot = match self.fetch(source).await {
             Ok(snapshot) => snapshot,
             Err(FetchError::Miner(reason)) => return Ok(Arrival::Refused { reason, files: Vec::new() }),
             Err(FetchError::Host(source)) => return Err(WindowError::Hub { model: model(), source }),
@@ -84,6 +84,22 @@ impl Window {
             Err(LoadError::Refused(refusal)) => Ok(Arrival::Refused { reason: refusal.to_string(), files }),
             Err(source) => Err(WindowError::Load { model: model(), source: source.into() }),
         }
+    }
+
+    /// A model's files, hashed unless that was done before and nobody has written to them since.
+    async fn fetch(&self, source: &ModelSource) -> Result<Snapshot, FetchError> {
+        let model = source.to_string();
+        let known = self.arrived.lock().expect("no holder panics").get(&model).cloned();
+        if let Some((snapshot, stamp)) = known
+            && snapshot.stamp().is_ok_and(|now| now == stamp)
+        {
+            return Ok(snapshot);
+        }
+        let snapshot = self.hub.fetch(source, &*self.reporter).await?;
+        if let Ok(stamp) = snapshot.stamp() {
+            self.arrived.lock().expect("no holder panics").insert(model, (snapshot.clone(), stamp));
+        }
+        Ok(snapshot)
     }
 
     /// Brings an admitted entry's model to the table.

@@ -8,11 +8,13 @@ mod screening;
 mod spent;
 mod succession;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use environments::Environment;
+use models::snapshot::{Snapshot, Stamp};
 use sandboxes::Sandbox;
 
 use crate::events::{Event, Reporter};
@@ -40,6 +42,8 @@ pub struct Window {
     run: RunId,
     reporter: Arc<dyn Reporter>,
     spent: Mutex<Spent>,
+    /// Models whose files this process has fetched and hashed already.
+    arrived: Mutex<BTreeMap<String, (Snapshot, Stamp)>>,
 }
 
 impl Window {
@@ -73,7 +77,18 @@ impl Window {
         reporter.report(Event::Opened { entries: registry.entries.len(), resumed });
         let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
         let court = Court { environments, seed, sampling: settings.sampling.clone() };
-        Ok(Self { settings, registry, store, hub, court, opened, run, reporter, spent: Mutex::default() })
+        Ok(Self {
+            settings,
+            registry,
+            store,
+            hub,
+            court,
+            opened,
+            run,
+            reporter,
+            spent: Mutex::default(),
+            arrived: Mutex::default(),
+        })
     }
 
     /// Does what is left to do and says what the window came to.
