@@ -28,7 +28,7 @@ impl Pace {
         self.postpone_until(Instant::now() + time);
     }
 
-    /// When the request that is asked for now may begin.
+    /// When a request that arrives at `now` may begin.
     fn reserve(&self, now: Instant) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = next.map_or(now, |next| next.max(now));

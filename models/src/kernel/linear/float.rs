@@ -108,7 +108,7 @@ struct Block<'a, S: Simd> {
     steps: Range<usize>,
     /// The panel's part, `[steps][PANEL]`.
     matrix: &'a [f32],
-    /// What is read after it: asked for now, so that it is near by then.
+    /// What is read after it: fetched into the cache meanwhile.
     ahead: &'a [f32],
     /// Which columns of `y`; fewer than a panel has at the end of a matrix.
     columns: Range<usize>,
