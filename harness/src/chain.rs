@@ -6,7 +6,7 @@ use crate::registry::{Hotkey, Uid};
 use crate::window::Conclusion;
 
 /// The version of the weights file's schema.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The weights file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,8 +17,10 @@ pub struct WeightsFile {
     pub netuid: u16,
     /// The block whose hash seeded the tasks.
     pub seed_block: u64,
-    /// Each entry's share; they sum to one and one is not zero.
+    /// Each entry's share; with what is burned they sum to one.
     pub weights: Vec<WeightLine>,
+    /// What goes to uid 0 to be burned, where no entry has that number.
+    pub burned: f64,
     /// The same as the chain takes them: uids and integers, the largest 65535.
     pub chain: Vec<ChainWeight>,
     /// Rollouts behind them that a server made, so that no other validator can check them; none if all is well.
@@ -54,13 +56,17 @@ impl WeightsFile {
             weight: concluded.weight,
         });
         let weights: Vec<WeightLine> = lines.collect();
-        let shares: Vec<(u16, f64)> = weights.iter().map(|line| (line.uid.0, line.weight)).collect();
+        let mut shares: Vec<(u16, f64)> = weights.iter().map(|line| (line.uid.0, line.weight)).collect();
+        if conclusion.burned > 0.0 {
+            shares.insert(0, (0, conclusion.burned));
+        }
         let chain = pareto::weights::to_u16(&shares).expect("shares are finite and not negative");
         Self {
             version: VERSION,
             netuid: conclusion.opened.netuid,
             seed_block: conclusion.opened.seed_block,
             weights,
+            burned: conclusion.burned,
             chain: chain.into_iter().map(|(uid, value)| ChainWeight { uid: Uid(uid), value }).collect(),
             not_reproducible: conclusion.not_reproducible(),
         }

@@ -49,6 +49,7 @@ pub async fn seat(admitted: Box<Admitted>, settings: &EngineSettings) -> Result<
         rows: settings.rows,
         chunk: settings.chunk,
         pages: (settings.pages > 0).then_some(settings.pages),
+        page_tokens: settings.page_tokens,
         threads: threads(settings.threads),
         prefix_cache: if settings.prefix_cache { PrefixCache::On } else { PrefixCache::Off },
     };

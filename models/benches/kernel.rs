@@ -159,7 +159,7 @@ fn attention(processor: &Processor) {
         [("decode", 64, 160, 1), ("prefill", 4, 128, 128), ("decode", 1, 2048, 1), ("prefill", 1, 2048, 512)]
     {
         let per_sequence = context / 32;
-        let mut pages = PagedKeyValues::new(sequences * per_sequence, 3, 64);
+        let mut pages = PagedKeyValues::new(sequences * per_sequence, 32, 3, 64);
         let slots: Vec<Slot> =
             (0..(sequences * context) as u32).map(|token| Slot { page: token / 32, offset: token % 32 }).collect();
         let kept = values(slots.len() * 192);

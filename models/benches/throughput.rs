@@ -71,7 +71,7 @@ fn main() {
 
     run(1 + NEW);
     // Before anything but the engine needs memory.
-    let (peak, pages) = (resident("VmHWM"), page_bytes(&config, pages));
+    let (peak, pages) = (resident("VmHWM"), token_bytes(&config, pages * 32));
     println!(
         "memory: peak {:.0} MiB, of which tensors {:.0} and pages {:.0} MiB, everything else {:.0} MiB ({:.0} MiB after loading)",
         mebibytes(peak),
@@ -168,10 +168,10 @@ fn resident(figure: &str) -> usize {
     line.split_whitespace().nth(1).and_then(|kibibytes| kibibytes.parse::<usize>().ok()).unwrap_or(0) << 10
 }
 
-/// Bytes of so many pages of keys and values in all layers.
-fn page_bytes(config: &ModelConfig, pages: usize) -> usize {
+/// Bytes of so many tokens' keys and values in all layers.
+fn token_bytes(config: &ModelConfig, tokens: usize) -> usize {
     let layer = |layer: &models::config::Layer| match &layer.mixer {
-        Mixer::Attention(attention) => PagedKeyValues::bytes(pages, attention.key_heads, attention.head_size),
+        Mixer::Attention(attention) => PagedKeyValues::bytes(tokens, attention.key_heads, attention.head_size),
         Mixer::DeltaNet(_) => 0,
     };
     config.layers.iter().map(layer).sum()

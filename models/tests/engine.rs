@@ -56,6 +56,11 @@ fn small() -> EngineSettings {
     EngineSettings { rows: 4, pages: Some(64), ..EngineSettings::default() }
 }
 
+/// What every cut of the work is compared with: one text after another.
+fn alone() -> EngineSettings {
+    EngineSettings { rows: 1, pages: Some(16), prefix_cache: PrefixCache::Off, ..EngineSettings::default() }
+}
+
 fn greedy(prompt: &[u32], max_new_tokens: usize) -> Request {
     Request { prompt: prompt.to_vec(), sampling: Sampling::greedy(), max_new_tokens, stop_strings: Vec::new() }
 }
@@ -128,17 +133,17 @@ async fn no_bit_depends_on_how_the_work_is_cut_up() {
     let backwards: Vec<usize> = forwards.iter().rev().copied().collect();
     let shuffled = vec![3, 7, 0, 9, 2, 5, 8, 1, 6, 4];
     for family in FAMILIES {
-        let alone = EngineSettings { rows: 1, chunk: 512, pages: Some(16), threads: 1, prefix_cache: PrefixCache::Off };
+        let alone = alone();
         let expected = bits(&run(&engine(family, &alone), &requests, &forwards).await);
-        for (rows, chunk, pages, threads, prefix_cache, order) in [
-            (16, 512, 200, 1, PrefixCache::Off, &forwards),
-            (16, 512, 200, 2, PrefixCache::On, &backwards),
-            (3, 1, 20, 1, PrefixCache::On, &shuffled),
-            (5, 7, 24, 2, PrefixCache::On, &forwards),
-            (8, 33, 12, 2, PrefixCache::Off, &shuffled),
-            (10, 64, 9, 1, PrefixCache::On, &backwards),
+        for (rows, chunk, pages, page_tokens, threads, prefix_cache, order) in [
+            (16, 512, 200, 32, 1, PrefixCache::Off, &forwards),
+            (16, 512, 100, 64, 2, PrefixCache::On, &backwards),
+            (3, 1, 20, 32, 1, PrefixCache::On, &shuffled),
+            (5, 7, 24, 96, 2, PrefixCache::On, &forwards),
+            (8, 33, 12, 32, 2, PrefixCache::Off, &shuffled),
+            (10, 64, 9, 256, 1, PrefixCache::On, &backwards),
         ] {
-            let settings = EngineSettings { rows, chunk, pages: Some(pages), threads, prefix_cache };
+            let settings = EngineSettings { rows, chunk, pages: Some(pages), page_tokens, threads, prefix_cache };
             let engine = engine(family, &settings);
             for round in 0..2 {
                 let found = bits(&run(&engine, &requests, order).await);
@@ -162,11 +167,12 @@ struct Cut {
 fn cut() -> impl Strategy<Value = Cut> {
     let requests: Vec<usize> = (0..mixed_requests().len()).collect();
     let prefix_cache = prop_oneof![Just(PrefixCache::On), Just(PrefixCache::Off)];
-    let settings = (1..=20_usize, 1..=90_usize, 6..=120_usize, 1..=2_usize, prefix_cache).prop_map(
-        |(rows, chunk, pages, threads, prefix_cache)| EngineSettings {
+    let settings = (1..=20_usize, 1..=90_usize, 6..=120_usize, 1..=8_usize, 1..=2_usize, prefix_cache).prop_map(
+        |(rows, chunk, pages, page_steps, threads, prefix_cache)| EngineSettings {
             rows,
             chunk,
             pages: Some(pages),
+            page_tokens: 32 * page_steps,
             threads,
             prefix_cache,
         },
@@ -182,7 +188,7 @@ fn expected_bits(family: &str) -> Vec<(Vec<u32>, Vec<u32>)> {
     static KNOWN: Mutex<BTreeMap<String, Bits>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap();
     let compute = || {
-        let alone = EngineSettings { rows: 1, chunk: 512, pages: Some(16), threads: 1, prefix_cache: PrefixCache::Off };
+        let alone = alone();
         let requests = mixed_requests();
         let order: Vec<usize> = (0..requests.len()).collect();
         bits(&runtime().block_on(run(&engine(family, &alone), &requests, &order)))
@@ -381,6 +387,10 @@ async fn requests_that_cannot_be_run_are_refused_with_a_reason() {
         let error = engine.generate(request).await.unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     }
+    let (config, decoder) = parts("llama");
+    let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };
+    let error = Engine::start(model, &EngineSettings { page_tokens: 48, ..small() }).unwrap_err().to_string();
+    assert!(error.contains("a page cannot have 48 tokens; set a multiple of 32"), "{error}");
     let completion = engine.generate(greedy(&[1; 60], 400)).await.unwrap();
     assert_eq!((completion.tokens.len(), completion.finish), (5, Finish::Length));
     assert!(engine.score(&[], &[1], 0).await.is_err());

@@ -20,6 +20,25 @@ impl Default for WeightSettings {
     }
 }
 
+impl WeightSettings {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// Names the first that is not.
+    pub fn check(&self) -> Result<(), WeightError> {
+        for (name, value, allowed, holds) in [
+            ("burn", self.burn, "[0, 1]", (0.0..=1.0).contains(&self.burn)),
+            ("decay", self.decay, "[0, 1]", (0.0..=1.0).contains(&self.decay)),
+            ("champions", self.champions as f64, "at least 1", self.champions > 0),
+        ] {
+            if !holds {
+                return Err(WeightError::Setting { name, value, allowed });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Why there are no weights.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum WeightError {
@@ -48,12 +67,7 @@ pub enum WeightError {
 /// `champions` are uids, the latest first; one that appears again later in the list, or is uid 0, simply adds up.
 /// Without any champion everything is burned: uid 0 gets it all.
 pub fn winner_takes_all(champions: &[u16], settings: &WeightSettings) -> Result<Vec<(u16, f64)>, WeightError> {
-    let setting = |name, value: f64, allowed, holds: bool| {
-        if holds { Ok(()) } else { Err(WeightError::Setting { name, value, allowed }) }
-    };
-    setting("burn", settings.burn, "[0, 1]", (0.0..=1.0).contains(&settings.burn))?;
-    setting("decay", settings.decay, "[0, 1]", (0.0..=1.0).contains(&settings.decay))?;
-    setting("champions", settings.champions as f64, "at least 1", settings.champions > 0)?;
+    settings.check()?;
     let mut shares: Vec<(u16, f64)> = Vec::new();
     let mut share = 1.0;
     for uid in champions.iter().take(settings.champions) {

@@ -1,13 +1,13 @@
-//! How fast programs run, beside `python3` processes in the same run; prints the table of the README.
+//! How fast programs run, beside `python3` processes in the same run; prints the table of the README at its end.
 
 use std::fs;
 use std::io::Write;
-use std::iter;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use criterion::{Criterion, SamplingMode, Throughput};
 use sandboxes::{Artifact, Ending, Limits, Program, Sandbox, SandboxSettings, Trial, cache_folder};
 use tokio::runtime::Runtime;
 
@@ -38,12 +38,19 @@ def fibonacci(n):
 
 print(len(primes(200_000)), words(60_000)[0], fibonacci(23))
 ";
-/// Programs for each figure.
-const PROGRAMS: usize = 3000;
-/// How often all of HumanEval is judged.
-const ROUNDS: usize = 5;
+/// Programs of one iteration.
+const PROGRAMS: u64 = 100;
+/// `python3` processes of one iteration.
+const PROCESSES: u64 = 20;
+/// How often all of HumanEval is judged in one iteration.
+const ROUNDS: u64 = 2;
 
 fn main() {
+    let mut criterion = Criterion::default()
+        .configure_from_args()
+        .sample_size(20)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(10));
     let runtime = Runtime::new().expect("threads can be started");
     let artifact = Artifact::ensure(&cache_folder().expect("a home folder"), &|step| eprintln!("{step:?}"))
         .expect("the guest can be built");
@@ -53,34 +60,63 @@ fn main() {
     };
     let (one, two) = (open(1), open(2));
 
-    let processes = processes_at_a_time(2, 300);
-    let alone = runtime.block_on(tiny(&one, 1, PROGRAMS));
-    let both = runtime.block_on(tiny(&two, 2, PROGRAMS));
-    row("`python3 -I -S` processes, 2 at a time", format!("{processes:.0} a second"));
-    row("tiny program, 1 thread", format!("{:.0} a second", alone.rate));
-    row(
-        "tiny program, 2 threads",
-        format!("{:.0} a second, {:.1} times the processes", both.rate, both.rate / processes),
-    );
-    row("tiny program, 2 threads busy, median and 99th percentile", format!("{:.2?}, {:.2?}", both.median, both.worst));
-    row("resident memory of a warm slot", format!("{:.1} MiB", resident_per_slot(&artifact, &runtime)));
-    let judged = runtime.block_on(judged(&two));
-    row("HumanEval solutions with their tests, 2 threads", format!("{judged:.0} problems a second"));
-    let (native, sandboxed) = compute(&runtime, &one);
-    row(
-        "compute-bound program",
-        format!("{sandboxed:.2?}, {:.2} times native", sandboxed.as_secs_f64() / native.as_secs_f64()),
-    );
+    let mut rows = Vec::new();
+    let mut row = |what: &str, figure: String| rows.push(format!("| {what} | {figure} |"));
+    let processes = measure(&mut criterion, "python3 processes, 2 at a time", PROCESSES, |count| processes(2, count));
+    if let Some(rate) = processes {
+        row("`python3 -I -S` processes, 2 at a time", format!("{rate:.0} a second"));
+    }
+    let alone = |count| runtime.block_on(tiny(&one, 1, count)).0;
+    if let Some(rate) = measure(&mut criterion, "tiny program, 1 thread", PROGRAMS, alone) {
+        row("tiny program, 1 thread", format!("{rate:.0} a second"));
+    }
+    let mut latencies = Vec::new();
+    let both = |count| {
+        let (time, took) = runtime.block_on(tiny(&two, 2, count));
+        latencies.extend(took);
+        time
+    };
+    if let Some(rate) = measure(&mut criterion, "tiny program, 2 threads", PROGRAMS, both) {
+        let ratio =
+            processes.map_or(String::new(), |processes| format!(", {:.1} times the processes", rate / processes));
+        row("tiny program, 2 threads", format!("{rate:.0} a second{ratio}"));
+        latencies.sort();
+        let (median, worst) = (latencies[latencies.len() / 2], latencies[latencies.len() * 99 / 100]);
+        row("its median and 99th percentile, 2 threads busy", format!("{median:.2?}, {worst:.2?}"));
+        row("resident memory of a warm slot", format!("{:.1} MiB", resident_per_slot(&artifact, &runtime)));
+    }
+    criterion = criterion.sample_size(10);
+    let problems = human_eval::problems().len() as u64 * ROUNDS;
+    let judged = |count| runtime.block_on(judged(&two, count));
+    if let Some(rate) = measure(&mut criterion, "HumanEval, 2 threads", problems, judged) {
+        row("HumanEval solutions with their tests, 2 threads", format!("{rate:.0} problems a second"));
+    }
+    let native = measure(&mut criterion, "compute-bound program, python3", 1, native);
+    let sandboxed = |count| runtime.block_on(sandboxed(&one, count));
+    if let Some(rate) = measure(&mut criterion, "compute-bound program, sandbox", 1, sandboxed) {
+        let ratio = native.map_or(String::new(), |native| format!(", {:.2} times native CPython", native / rate));
+        row("compute-bound program", format!("{:.2?}{ratio}", Duration::from_secs_f64(1.0 / rate)));
+    }
+    criterion.final_summary();
+    println!("\n{}", rows.join("\n"));
 }
 
-fn row(what: &str, figure: String) {
-    println!("| {what} | {figure} |");
-}
-
-struct Figures {
-    rate: f64,
-    median: Duration,
-    worst: Duration,
+/// Elements a second of work that is done `elements` at a time, over all that was run, or nothing if it was left out.
+/// `work` does so many elements and says how long that took.
+fn measure(criterion: &mut Criterion, name: &str, elements: u64, mut work: impl FnMut(u64) -> Duration) -> Option<f64> {
+    let (mut done, mut time) = (0, Duration::ZERO);
+    let mut group = criterion.benchmark_group("sandbox");
+    group.throughput(Throughput::Elements(elements)).sampling_mode(SamplingMode::Flat);
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|iterations| {
+            let took = work(iterations * elements);
+            done += iterations * elements;
+            time += took;
+            took
+        });
+    });
+    group.finish();
+    (done > 0).then(|| done as f64 / time.as_secs_f64())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
@@ -88,10 +124,10 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Keeps `at_once` programs in flight.
-async fn tiny(sandbox: &Sandbox, at_once: usize, programs: usize) -> Figures {
-    let run = |sandbox: Sandbox, count: usize| async move {
-        let mut took = Vec::with_capacity(count);
+/// Keeps `at_once` programs in flight; how long it took in all and for each.
+async fn tiny(sandbox: &Sandbox, at_once: u64, programs: u64) -> (Duration, Vec<Duration>) {
+    let run = |sandbox: Sandbox, count: u64| async move {
+        let mut took = Vec::new();
         for _ in 0..count {
             let job = Program { source: TINY.to_owned(), stdin: "21\n".to_owned(), ..Program::default() };
             let started = now();
@@ -101,20 +137,17 @@ async fn tiny(sandbox: &Sandbox, at_once: usize, programs: usize) -> Figures {
         }
         took
     };
-    run(sandbox.clone(), 200).await;
     let started = now();
     let running: Vec<_> = (0..at_once).map(|_| tokio::spawn(run(sandbox.clone(), programs / at_once))).collect();
     let mut took = Vec::new();
     for task in running {
         took.extend(task.await.expect("no panic"));
     }
-    let rate = took.len() as f64 / started.elapsed().as_secs_f64();
-    took.sort();
-    Figures { rate, median: took[took.len() / 2], worst: took[took.len() * 99 / 100] }
+    (started.elapsed(), took)
 }
 
-/// How many `python3` processes a second run the tiny program.
-fn processes_at_a_time(at_once: usize, programs: usize) -> f64 {
+/// Runs the tiny program in `python3` processes.
+fn processes(at_once: u64, programs: u64) -> Duration {
     let one = || {
         let mut child = Command::new("python3")
             .args(["-I", "-S", "-c", TINY])
@@ -131,12 +164,13 @@ fn processes_at_a_time(at_once: usize, programs: usize) -> f64 {
             scope.spawn(|| (0..programs / at_once).for_each(|_| one()));
         }
     });
-    programs as f64 / started.elapsed().as_secs_f64()
+    started.elapsed()
 }
 
-async fn judged(sandbox: &Sandbox) -> f64 {
-    // In several rounds, since one long problem at the end of one would leave a thread idle.
-    let problems: Vec<_> = iter::repeat_n(human_eval::problems(), ROUNDS).flatten().collect();
+/// Judges so many solutions, the same ones again after the last.
+async fn judged(sandbox: &Sandbox, count: u64) -> Duration {
+    let problems = human_eval::problems();
+    let problems: Vec<_> = problems.iter().cycle().take(usize::try_from(count).expect("few")).collect();
     let trials: Vec<Trial> = problems.iter().map(|problem| problem.trial(problem.solution())).collect();
     let started = now();
     let running: Vec<_> = trials
@@ -146,36 +180,37 @@ async fn judged(sandbox: &Sandbox) -> f64 {
             tokio::spawn(async move { sandbox.judge(trial).await.expect("the host is well").passed })
         })
         .collect();
-    let total = running.len();
     for (task, problem) in running.into_iter().zip(problems) {
         assert!(task.await.expect("no panic"), "{}", problem.task_id);
     }
-    total as f64 / started.elapsed().as_secs_f64()
+    started.elapsed()
 }
 
-/// The compute-bound program: in a process, and in the sandbox.
-fn compute(runtime: &Runtime, sandbox: &Sandbox) -> (Duration, Duration) {
+/// What the compute-bound program prints.
+const COMPUTED: &str = "17984 ('w0', 60) 28657\n";
+
+/// Runs the compute-bound program in `python3`, whose start is not counted.
+fn native(count: u64) -> Duration {
     let timed = format!(
-        "import time\nstarted = time.perf_counter()\n{COMPUTE}\nimport sys\nprint(time.perf_counter() - started, file=sys.stderr)\n"
+        "import sys, time\nstarted = time.perf_counter()\n{COMPUTE}\nprint(time.perf_counter() - started, file=sys.stderr)\n"
     );
-    let native = || {
+    let one = |_| {
         let output = Command::new("python3").args(["-I", "-S", "-c", &timed]).output().expect("python3 runs");
+        assert_eq!(output.stdout, COMPUTED.as_bytes());
         let seconds = String::from_utf8(output.stderr).expect("a number");
-        (Duration::from_secs_f64(seconds.trim().parse().expect("a number")), output.stdout)
+        Duration::from_secs_f64(seconds.trim().parse().expect("a number"))
     };
-    let sandboxed = || {
-        let started = now();
-        let outcome = runtime.block_on(sandbox.run(Program { source: COMPUTE.to_owned(), ..Program::default() }));
-        (started.elapsed(), outcome.expect("the host is well").stdout)
-    };
-    let (mut best_native, mut best_sandboxed) = (Duration::MAX, Duration::MAX);
-    for _ in 0..5 {
-        let ((native, expected), (sandboxed, printed)) = (native(), sandboxed());
-        assert_eq!(expected, printed.as_bytes());
-        best_native = best_native.min(native);
-        best_sandboxed = best_sandboxed.min(sandboxed);
+    (0..count).map(one).sum()
+}
+
+/// Runs the compute-bound program in the sandbox.
+async fn sandboxed(sandbox: &Sandbox, count: u64) -> Duration {
+    let started = now();
+    for _ in 0..count {
+        let outcome = sandbox.run(Program { source: COMPUTE.to_owned(), ..Program::default() }).await;
+        assert_eq!(outcome.expect("the host is well").stdout, COMPUTED);
     }
-    (best_native, best_sandboxed)
+    started.elapsed()
 }
 
 /// What a slot that has run programs keeps: resident memory of a sandbox with many slots over one with few.
@@ -184,7 +219,7 @@ fn resident_per_slot(artifact: &Artifact, runtime: &Runtime) -> f64 {
         let settings = SandboxSettings { slots, ..SandboxSettings::default() };
         let before = anonymous();
         let sandbox = Arc::new(Sandbox::open(settings, artifact).expect("it opens"));
-        runtime.block_on(tiny(&sandbox, slots, slots * 50));
+        runtime.block_on(tiny(&sandbox, slots as u64, slots as u64 * 50));
         anonymous().saturating_sub(before)
     };
     let (few, many) = (used(1), used(9));

@@ -4,6 +4,13 @@
 //! environment, no clock and no entropy; what it uses is bounded by numbers that come out the same on every machine; and
 //! what it answers is data that the host bounds and checks. Nothing that a program must not know is ever inside.
 //!
+//! # What a program sees
+//!
+//! Clock, entropy and the `random` module are functions of the job's seed. The seed of Python's hashes is not: it is one
+//! and the same for all jobs, since the heap that every program starts from was captured after the interpreter had hashed
+//! its own names with it, and another one would make it find none of them again. The order of a set of strings is thus a
+//! function of the program alone.
+//!
 //! # Plain data
 //!
 //! What a function takes and returns crosses the border as JSON. Every value has one form, and the form can be read back:

@@ -99,12 +99,13 @@ fn a_loser_more_or_less_changes_nobodys_weight() {
 fn evidence_holds_and_a_changed_score_is_noticed() {
     let (subnet, _) = decided();
     let path = subnet.path("output/window-1000/evidence.jsonl");
-    let audit = |what: &str| {
+    let audit_ends = |what: &str, status: i32| {
         let output = run(subnet.command(&["audit", path.to_str().unwrap()]));
-        assert_eq!(output.status.code(), Some(if what.is_empty() { 0 } else { 9 }), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(status), "{}", said(&output));
         assert!(said(&output).contains(what), "{}", said(&output));
     };
-    audit("");
+    let audit = |what: &str| audit_ends(what, 9);
+    audit_ends("", 0);
     let evidence = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = evidence.lines().collect();
     let rollout = lines.iter().position(|line| line.contains("\"kind\":\"rollout\"")).unwrap();
@@ -119,6 +120,24 @@ fn evidence_holds_and_a_changed_score_is_noticed() {
     audit("a record is missing");
     fs::write(&path, lines[..lines.len() - 1].join("\n")).unwrap();
     audit("ends before the weights");
+    fs::write(&path, evidence.replacen("\"version\":2", "\"version\":1", 1)).unwrap();
+    audit_ends("the evidence has version 1; this program audits version 2", 4);
+}
+
+#[test]
+fn what_is_burned_goes_to_uid_0_and_is_audited() {
+    let subnet = Subnet::of_four(PROGRAM);
+    let output = run(subnet.validate(&["--set", "weights.burn=0.25"]));
+    assert!(output.status.success(), "{}", said(&output));
+    let weights: Value = serde_json::from_str(&subnet.result("weights.json").unwrap()).unwrap();
+    assert_eq!((&weights["burned"], &weights["weights"][0]["weight"]), (&Value::from(0.25), &Value::from(0.75)));
+    let chain = serde_json::json!([{ "uid": 0, "value": 21845 }, { "uid": 1, "value": 65535 }]);
+    assert_eq!(weights["chain"], chain);
+    let output = run(subnet.command(&["audit", "output/window-1000/evidence.jsonl"]));
+    assert!(output.status.success(), "{}", said(&output));
+    let output = run(subnet.validate(&["--set", "weights.burn=1.5"]));
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("weights.burn"), "{}", said(&output));
 }
 
 #[test]

@@ -4,29 +4,17 @@
 //! output that the program also prints for itself, for an input shown in the prompt or for a stock input is drawn again,
 //! so that neither an echo nor a constant is an answer.
 
-use sandboxes::{Ending, Program as Job, Sandbox};
+use sandboxes::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 
+use super::one_turn::{Drawn, Question, printed};
 use super::{Tier, question};
 use crate::{
-    BoxFuture, Conversation, Environment, EnvironmentError, EnvironmentId, Reason, Seed, Task, Turn, Verdict, extract,
-    program::{Kind, Probe, Program, Purpose, draw_input, is_plain_line, limits},
+    Reason, ReplyKind, Seed, Verdict, extract,
+    program::{Kind, Probe, Program, Purpose, draw_input, is_plain_line},
     seed::Draws,
 };
 
-pub(super) const NAME: &str = "abduction";
-const VERSION: &str = "1.0.0";
-
-/// The tiers, the easiest first.
-pub(super) const TIERS: &[Tier] = &[
-    Tier { floor: 0.06, max_new_tokens: 24 },
-    Tier { floor: 0.06, max_new_tokens: 48 },
-    Tier { floor: 0.05, max_new_tokens: 512 },
-    Tier { floor: 0.05, max_new_tokens: 2_048 },
-    Tier { floor: 0.05, max_new_tokens: 8_192 },
-];
-
-const MOST_ATTEMPTS: u32 = 200;
 const LONGEST_OUTPUT: usize = 120;
 const LONGEST_ANSWER: usize = 160;
 
@@ -37,17 +25,16 @@ const WORDS: question::Words = question::Words {
     given: "Output",
 };
 
-/// The environment.
+/// The question.
 pub(super) struct Abduction {
-    id: EnvironmentId,
-    tier: Tier,
+    tier: u8,
     sandbox: Sandbox,
     probe: Probe,
 }
 
 /// What the judge knows.
 #[derive(Serialize, Deserialize)]
-struct Private {
+pub(super) struct Private {
     program: String,
     output: String,
     /// One input that prints the output; there may be others.
@@ -58,37 +45,33 @@ struct Private {
     wrong: Vec<String>,
 }
 
-impl Abduction {
-    pub(super) fn new(tier: u8, sandbox: &Sandbox) -> Self {
-        Self {
-            id: EnvironmentId::built_in(NAME, VERSION, tier),
-            tier: TIERS[usize::from(tier)],
-            sandbox: sandbox.clone(),
-            probe: Probe::new(sandbox.clone()),
-        }
+impl Question for Abduction {
+    const NAME: &'static str = "abduction";
+    const VERSION: &'static str = "1.0.0";
+    const TIERS: &'static [Tier] = &[
+        Tier { floor: 0.06, max_new_tokens: 24 },
+        Tier { floor: 0.06, max_new_tokens: 48 },
+        Tier { floor: 0.05, max_new_tokens: 512 },
+        Tier { floor: 0.05, max_new_tokens: 2_048 },
+        Tier { floor: 0.05, max_new_tokens: 8_192 },
+    ];
+    const REPLIES: ReplyKind = ReplyKind::Data;
+    const ATTEMPTS: u32 = 200;
+    const UNUSABLE: &'static str = "gave its input away";
+
+    type Private = Private;
+
+    fn new(tier: u8, sandbox: &Sandbox) -> Self {
+        Self { tier, sandbox: sandbox.clone(), probe: Probe::new(sandbox.clone()) }
     }
 
-    async fn make(&self, seed: Seed) -> Result<Task, EnvironmentError> {
-        for attempt in 0..MOST_ATTEMPTS {
-            if let Some(task) = self.attempt(seed, attempt).await? {
-                return Ok(task);
-            }
-        }
-        Err(EnvironmentError::Generator {
-            environment: self.id.clone(),
-            seed: seed.0,
-            problem: format!("every one of {MOST_ATTEMPTS} programs gave its input away"),
-        })
-    }
-
-    async fn attempt(&self, seed: Seed, attempt: u32) -> Result<Option<Task>, EnvironmentError> {
-        let mut draws = Draws::new("abduction", seed, attempt);
-        let Program { source: program, reads, .. } = Program::draw(&mut draws, self.id.tier, Purpose::Invert);
+    async fn draw(&self, draws: &mut Draws) -> Result<Drawn<Self>, SandboxError> {
+        let Program { source: program, reads, .. } = Program::draw(draws, self.tier, Purpose::Invert);
         let mut inputs: Vec<String> =
-            (0..=question::examples(self.id.tier)).map(|_| draw_input(&mut draws, reads, self.id.tier)).collect();
+            (0..=question::examples(self.tier)).map(|_| draw_input(draws, reads, self.tier)).collect();
         let asked = inputs.len() - 1;
         inputs.extend(stock_inputs(reads).iter().map(|&input| input.to_owned()));
-        let printed = self.outputs(&program, &inputs).await?;
+        let printed = self.probe.outputs(&program, &inputs).await?;
         let Some(shown) = printed[..=asked].iter().cloned().collect::<Option<Vec<String>>>() else { return Ok(None) };
         if !shown.iter().all(|output| is_plain_line(output, LONGEST_OUTPUT)) {
             return Ok(None);
@@ -98,7 +81,7 @@ impl Abduction {
         let mut others: Vec<(String, Option<String>)> = inputs.iter().cloned().zip(printed).collect();
         others.remove(asked);
         let echoes: Vec<String> = shown.to_vec();
-        let echoed = self.outputs(&program, &echoes).await?;
+        let echoed = self.probe.outputs(&program, &echoes).await?;
         others.extend(echoes.into_iter().zip(echoed));
         if others.iter().any(|(_, printed)| printed.as_ref() == Some(&output)) {
             return Ok(None);
@@ -106,15 +89,10 @@ impl Abduction {
         let pairs: Vec<(String, String)> = shown.into_iter().zip(inputs).collect();
         let public = question::ask(&WORDS, &program, &pairs);
         let wrong = others.into_iter().map(|(input, _)| input).collect();
-        Ok(Some(Task::sealed(seed, public, &Private { program, output, input, reads, wrong })))
+        Ok(Some((public, Private { program, output, input, reads, wrong })))
     }
 
-    async fn outputs(&self, program: &str, inputs: &[String]) -> Result<Vec<Option<String>>, EnvironmentError> {
-        let outputs = self.probe.outputs(program, inputs).await;
-        outputs.map_err(|source| EnvironmentError::Sandbox { environment: self.id.clone(), source })
-    }
-
-    async fn judge(&self, private: &Private, seed: Seed, reply: &str) -> Result<Verdict, EnvironmentError> {
+    async fn judge(&self, private: &Private, seed: Seed, reply: &str) -> Result<Verdict, SandboxError> {
         let Some(answer) = extract::answer(reply) else { return Ok(Verdict::zero(Reason::NoAnswer)) };
         if answer.len() > LONGEST_ANSWER {
             return Ok(Verdict::zero(Reason::TooLong));
@@ -122,22 +100,24 @@ impl Abduction {
         if !is_of_kind(private.reads, answer) {
             return Ok(Verdict::zero(Reason::Malformed));
         }
-        let job = Job {
-            source: private.program.clone(),
-            stdin: format!("{answer}\n"),
-            seed: seed.0,
-            limits: Some(limits(1)),
-        };
-        let outcome = (self.sandbox.run(job).await)
-            .map_err(|source| EnvironmentError::Sandbox { environment: self.id.clone(), source })?;
-        Ok(match outcome.ending {
-            Ending::Finished if outcome.stdout.strip_suffix('\n') == Some(&private.output) => Verdict::RIGHT,
-            Ending::Finished => Verdict::zero(Reason::Wrong),
-            Ending::Raised | Ending::Trapped => Verdict::zero(Reason::Raised),
-            Ending::OutOfFuel => Verdict::zero(Reason::OutOfFuel),
-            Ending::OutOfMemory | Ending::StackOverflow => Verdict::zero(Reason::OutOfMemory),
-            Ending::OutputTooLong => Verdict::zero(Reason::OutputTooLong),
+        Ok(match printed(&self.sandbox, &private.program, answer, seed).await? {
+            Ok(printed) if printed.strip_suffix('\n') == Some(&private.output) => Verdict::RIGHT,
+            Ok(_) => Verdict::zero(Reason::Wrong),
+            Err(reason) => Verdict::zero(reason),
         })
+    }
+
+    fn oracle(private: &Private) -> String {
+        format!("Answer: {}", private.input)
+    }
+
+    fn wrong(private: Private) -> Vec<String> {
+        let digits = private.input.replace(|c: char| c.is_ascii_digit(), "٣");
+        let mut wrong = private.wrong;
+        wrong.retain(|text| !text.is_empty());
+        wrong.extend([digits, format!("print({:?})", private.output), format!("{0}\u{0}", private.input)]);
+        wrong.retain(|text| *text != private.input);
+        wrong.into_iter().map(|text| format!("Answer: {text}")).collect()
     }
 }
 
@@ -164,54 +144,6 @@ fn stock_inputs(kind: Kind) -> &'static [&'static str] {
         Kind::Text => &["", "a", "abc", "hello", "cat", "0", "1"],
         Kind::Numbers => &["", "0", "1", "0 0 0", "1 1 1", "1 2 3", "3 2 1"],
         Kind::Words => &["", "a", "a b", "a b c", "hello world", "cat dog"],
-    }
-}
-
-impl Environment for Abduction {
-    fn id(&self) -> &EnvironmentId {
-        &self.id
-    }
-
-    fn floor(&self) -> f64 {
-        self.tier.floor
-    }
-
-    fn max_new_tokens(&self) -> u32 {
-        self.tier.max_new_tokens
-    }
-
-    fn task(&self, seed: Seed) -> BoxFuture<'_, Result<Task, EnvironmentError>> {
-        Box::pin(self.make(seed))
-    }
-
-    fn turn<'a>(
-        &'a self,
-        task: &'a Task,
-        conversation: &'a Conversation,
-    ) -> BoxFuture<'a, Result<Turn, EnvironmentError>> {
-        Box::pin(async move {
-            let private: Private = task.unseal(&self.id)?;
-            self.judge(&private, task.seed, conversation.reply().unwrap_or_default()).await.map(Turn::Done)
-        })
-    }
-
-    fn oracle<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Option<Vec<String>>, EnvironmentError>> {
-        Box::pin(async move {
-            let private: Private = task.unseal(&self.id)?;
-            Ok(Some(vec![format!("Answer: {}", private.input)]))
-        })
-    }
-
-    fn wrong<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Vec<String>, EnvironmentError>> {
-        Box::pin(async move {
-            let private: Private = task.unseal(&self.id)?;
-            let digits = private.input.replace(|c: char| c.is_ascii_digit(), "٣");
-            let mut wrong = private.wrong;
-            wrong.retain(|text| !text.is_empty());
-            wrong.extend([digits, format!("print({:?})", private.output), format!("{0}\u{0}", private.input)]);
-            wrong.retain(|text| *text != private.input);
-            Ok(wrong.into_iter().map(|text| format!("Answer: {text}")).collect())
-        })
     }
 }
 

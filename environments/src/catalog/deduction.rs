@@ -1,28 +1,16 @@
 //! Program deduction: what does this program print for this input?
 
-use sandboxes::Sandbox;
+use sandboxes::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 
+use super::one_turn::{Drawn, Question};
 use super::{Tier, question};
 use crate::{
-    BoxFuture, Conversation, Environment, EnvironmentError, EnvironmentId, Reason, Seed, Task, Turn, Verdict, extract,
+    Reason, ReplyKind, Seed, Verdict, extract,
     program::{Probe, Program, Purpose, draw_input, is_plain_line},
     seed::Draws,
 };
 
-pub(super) const NAME: &str = "deduction";
-const VERSION: &str = "1.0.0";
-
-/// The tiers, the easiest first.
-pub(super) const TIERS: &[Tier] = &[
-    Tier { floor: 0.04, max_new_tokens: 24 },
-    Tier { floor: 0.04, max_new_tokens: 48 },
-    Tier { floor: 0.03, max_new_tokens: 512 },
-    Tier { floor: 0.03, max_new_tokens: 2_048 },
-    Tier { floor: 0.03, max_new_tokens: 8_192 },
-];
-
-const MOST_ATTEMPTS: u32 = 200;
 const LONGEST_OUTPUT: usize = 120;
 
 const WORDS: question::Words = question::Words {
@@ -31,51 +19,71 @@ const WORDS: question::Words = question::Words {
     given: "Input",
 };
 
-/// The environment.
+/// The question.
 pub(super) struct Deduction {
-    id: EnvironmentId,
-    tier: Tier,
+    tier: u8,
     probe: Probe,
 }
 
 /// What the judge knows.
 #[derive(Serialize, Deserialize)]
-struct Private {
+pub(super) struct Private {
     output: String,
     /// Outputs of the worked examples and the input itself: right for something else.
     wrong: Vec<String>,
 }
 
-impl Deduction {
-    pub(super) fn new(tier: u8, sandbox: &Sandbox) -> Self {
-        Self {
-            id: EnvironmentId::built_in(NAME, VERSION, tier),
-            tier: TIERS[usize::from(tier)],
-            probe: Probe::new(sandbox.clone()),
-        }
+impl Question for Deduction {
+    const NAME: &'static str = "deduction";
+    const VERSION: &'static str = "1.0.0";
+    const TIERS: &'static [Tier] = &[
+        Tier { floor: 0.04, max_new_tokens: 24 },
+        Tier { floor: 0.04, max_new_tokens: 48 },
+        Tier { floor: 0.03, max_new_tokens: 512 },
+        Tier { floor: 0.03, max_new_tokens: 2_048 },
+        Tier { floor: 0.03, max_new_tokens: 8_192 },
+    ];
+    const REPLIES: ReplyKind = ReplyKind::Data;
+    const ATTEMPTS: u32 = 200;
+    const UNUSABLE: &'static str = "did not print one plain line that stands nowhere in the prompt";
+
+    type Private = Private;
+
+    fn new(tier: u8, sandbox: &Sandbox) -> Self {
+        Self { tier, probe: Probe::new(sandbox.clone()) }
     }
 
-    async fn make(&self, seed: Seed) -> Result<Task, EnvironmentError> {
-        for attempt in 0..MOST_ATTEMPTS {
-            let mut draws = Draws::new("deduction", seed, attempt);
-            let program = Program::draw(&mut draws, self.id.tier, Purpose::Deduce);
-            let examples = question::examples(self.id.tier);
-            let inputs: Vec<String> =
-                (0..=examples).map(|_| draw_input(&mut draws, program.reads, self.id.tier)).collect();
-            let outputs = (self.probe.outputs(&program.source, &inputs).await)
-                .map_err(|source| EnvironmentError::Sandbox { environment: self.id.clone(), source })?;
-            let Some(outputs) = outputs.into_iter().collect::<Option<Vec<String>>>() else { continue };
-            if let Some((output, wrong)) = asks_something(&inputs, &outputs) {
-                let pairs: Vec<(String, String)> = inputs.into_iter().zip(outputs).collect();
-                let public = question::ask(&WORDS, &program.source, &pairs);
-                return Ok(Task::sealed(seed, public, &Private { output, wrong }));
-            }
-        }
-        Err(EnvironmentError::Generator {
-            environment: self.id.clone(),
-            seed: seed.0,
-            problem: format!("none of {MOST_ATTEMPTS} programs printed one plain line that is not its input"),
-        })
+    async fn draw(&self, draws: &mut Draws) -> Result<Drawn<Self>, SandboxError> {
+        let program = Program::draw(draws, self.tier, Purpose::Deduce);
+        let inputs: Vec<String> =
+            (0..=question::examples(self.tier)).map(|_| draw_input(draws, program.reads, self.tier)).collect();
+        let outputs = self.probe.outputs(&program.source, &inputs).await?;
+        let Some(outputs) = outputs.into_iter().collect::<Option<Vec<String>>>() else { return Ok(None) };
+        Ok(asks_something(&inputs, &outputs).map(|(output, wrong)| {
+            let pairs: Vec<(String, String)> = inputs.into_iter().zip(outputs).collect();
+            (question::ask(&WORDS, &program.source, &pairs), Private { output, wrong })
+        }))
+    }
+
+    async fn judge(&self, private: &Private, _: Seed, reply: &str) -> Result<Verdict, SandboxError> {
+        Ok(judge(&private.output, reply))
+    }
+
+    fn oracle(private: &Private) -> String {
+        format!("Answer: {}", private.output)
+    }
+
+    fn wrong(Private { output, mut wrong }: Private) -> Vec<String> {
+        wrong.extend([
+            format!("{output}{output}"),
+            format!("{output} {output}"),
+            format!("{output}0"),
+            format!("x{output}"),
+            output.chars().take(output.chars().count() - 1).collect(),
+            output.replace(|c: char| c.is_ascii_digit(), "٣"),
+        ]);
+        wrong.retain(|text| *text != output);
+        wrong.into_iter().map(|text| format!("Answer: {text}")).collect()
     }
 }
 
@@ -87,58 +95,6 @@ fn asks_something(inputs: &[String], outputs: &[String]) -> Option<(String, Vec<
     wrong.push(input.clone());
     let fresh = !wrong.contains(output) && !shown.contains(input);
     (fresh && outputs.iter().all(|output| is_plain_line(output, LONGEST_OUTPUT))).then(|| (output.clone(), wrong))
-}
-
-impl Environment for Deduction {
-    fn id(&self) -> &EnvironmentId {
-        &self.id
-    }
-
-    fn floor(&self) -> f64 {
-        self.tier.floor
-    }
-
-    fn max_new_tokens(&self) -> u32 {
-        self.tier.max_new_tokens
-    }
-
-    fn task(&self, seed: Seed) -> BoxFuture<'_, Result<Task, EnvironmentError>> {
-        Box::pin(self.make(seed))
-    }
-
-    fn turn<'a>(
-        &'a self,
-        task: &'a Task,
-        conversation: &'a Conversation,
-    ) -> BoxFuture<'a, Result<Turn, EnvironmentError>> {
-        Box::pin(async move {
-            let private: Private = task.unseal(&self.id)?;
-            Ok(Turn::Done(judge(&private.output, conversation.reply().unwrap_or_default())))
-        })
-    }
-
-    fn oracle<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Option<Vec<String>>, EnvironmentError>> {
-        Box::pin(async move {
-            let private: Private = task.unseal(&self.id)?;
-            Ok(Some(vec![format!("Answer: {}", private.output)]))
-        })
-    }
-
-    fn wrong<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Vec<String>, EnvironmentError>> {
-        Box::pin(async move {
-            let Private { output, mut wrong } = task.unseal(&self.id)?;
-            wrong.extend([
-                format!("{output}{output}"),
-                format!("{output} {output}"),
-                format!("{output}0"),
-                format!("x{output}"),
-                output.chars().take(output.chars().count() - 1).collect(),
-                output.replace(|c: char| c.is_ascii_digit(), "٣"),
-            ]);
-            wrong.retain(|text| *text != output);
-            Ok(wrong.into_iter().map(|text| format!("Answer: {text}")).collect())
-        })
-    }
 }
 
 /// Exactly the expected line; one pair of quotes around all of it is forgiven.

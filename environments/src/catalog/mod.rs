@@ -1,10 +1,11 @@
 //! The built-in environments, by name.
 //!
-//! A new variant is a file here that implements [`Environment`], a row in `ENTRIES`, and must pass [`crate::check`].
+//! A new variant is a file here that implements `Question`, a row in `ENTRIES`, and must pass [`crate::check`].
 
 mod abduction;
 mod coding;
 mod deduction;
+mod one_turn;
 mod question;
 mod sat;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use sandboxes::Sandbox;
 
 use crate::{Environment, EnvironmentError};
+use one_turn::{OneTurn, Question};
 
 /// What differs from tier to tier, besides the tasks.
 #[derive(Clone, Copy, Debug)]
@@ -27,24 +29,18 @@ struct Entry {
     open: fn(u8, &Sandbox) -> Arc<dyn Environment>,
 }
 
+impl Entry {
+    const fn of<Q: Question>() -> Self {
+        Self { name: Q::NAME, tiers: Q::TIERS, open: |tier, sandbox| Arc::new(OneTurn::<Q>::new(tier, sandbox)) }
+    }
+}
+
 /// Sorted by name.
 const ENTRIES: &[Entry] = &[
-    Entry {
-        name: abduction::NAME,
-        tiers: abduction::TIERS,
-        open: |tier, sandbox| Arc::new(abduction::Abduction::new(tier, sandbox)),
-    },
-    Entry {
-        name: coding::NAME,
-        tiers: coding::TIERS,
-        open: |tier, sandbox| Arc::new(coding::Coding::new(tier, sandbox)),
-    },
-    Entry {
-        name: deduction::NAME,
-        tiers: deduction::TIERS,
-        open: |tier, sandbox| Arc::new(deduction::Deduction::new(tier, sandbox)),
-    },
-    Entry { name: sat::NAME, tiers: sat::TIERS, open: |tier, _| Arc::new(sat::Sat::new(tier)) },
+    Entry::of::<abduction::Abduction>(),
+    Entry::of::<coding::Coding>(),
+    Entry::of::<deduction::Deduction>(),
+    Entry::of::<sat::Sat>(),
 ];
 
 /// The names of all built-in environments, sorted.

@@ -6,110 +6,67 @@
 
 use std::collections::BTreeSet;
 
+use sandboxes::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 
 use super::Tier;
-use crate::{
-    BoxFuture, Conversation, Environment, EnvironmentError, EnvironmentId, Message, Reason, Seed, Task, Turn, Verdict,
-    extract, seed::Draws,
-};
+use super::one_turn::{Drawn, Question};
+use crate::{Conversation, Message, Reason, ReplyKind, Seed, Verdict, extract, seed::Draws};
 
-pub(super) const NAME: &str = "sat";
-const VERSION: &str = "1.0.0";
-
-/// The tiers, the easiest first.
-pub(super) const TIERS: &[Tier] = &[
-    Tier { floor: 0.16, max_new_tokens: 24 },
-    Tier { floor: 0.10, max_new_tokens: 32 },
-    Tier { floor: 0.10, max_new_tokens: 512 },
-    Tier { floor: 0.02, max_new_tokens: 2_048 },
-    Tier { floor: 0.02, max_new_tokens: 8_192 },
-];
-
-const MOST_ATTEMPTS: u32 = 1_000;
-
-/// The environment.
+/// The question.
 pub(super) struct Sat {
-    id: EnvironmentId,
-    tier: Tier,
+    tier: u8,
 }
 
-impl Sat {
-    pub(super) fn new(tier: u8) -> Self {
-        Self { id: EnvironmentId::built_in(NAME, VERSION, tier), tier: TIERS[usize::from(tier)] }
+impl Question for Sat {
+    const NAME: &'static str = "sat";
+    const VERSION: &'static str = "1.0.0";
+    const TIERS: &'static [Tier] = &[
+        Tier { floor: 0.16, max_new_tokens: 24 },
+        Tier { floor: 0.10, max_new_tokens: 32 },
+        Tier { floor: 0.10, max_new_tokens: 512 },
+        Tier { floor: 0.02, max_new_tokens: 2_048 },
+        Tier { floor: 0.02, max_new_tokens: 8_192 },
+    ];
+    const REPLIES: ReplyKind = ReplyKind::Data;
+    const ATTEMPTS: u32 = 1_000;
+    const UNUSABLE: &'static str = "was satisfied by a constant assignment";
+
+    type Private = Problem;
+
+    fn new(tier: u8, _: &Sandbox) -> Self {
+        Self { tier }
     }
 
-    fn make(&self, seed: Seed) -> Result<Task, EnvironmentError> {
-        for attempt in 0..MOST_ATTEMPTS {
-            let mut draws = Draws::new("sat", seed, attempt);
-            let problem = Problem::draw(&mut draws, self.id.tier);
-            if !problem.planted_is_trivial() {
-                let public = opening(&mut draws, &problem, self.id.tier);
-                return Ok(Task::sealed(seed, public, &problem));
-            }
-        }
-        Err(EnvironmentError::Generator {
-            environment: self.id.clone(),
-            seed: seed.0,
-            problem: format!("each of {MOST_ATTEMPTS} instances was satisfied by a constant assignment"),
-        })
-    }
-}
-
-impl Environment for Sat {
-    fn id(&self) -> &EnvironmentId {
-        &self.id
+    async fn draw(&self, draws: &mut Draws) -> Result<Drawn<Self>, SandboxError> {
+        let problem = Problem::draw(draws, self.tier);
+        Ok((!problem.planted_is_trivial()).then(|| (opening(draws, &problem, self.tier), problem)))
     }
 
-    fn floor(&self) -> f64 {
-        self.tier.floor
+    async fn judge(&self, problem: &Problem, _: Seed, reply: &str) -> Result<Verdict, SandboxError> {
+        Ok(judge(problem, reply))
     }
 
-    fn max_new_tokens(&self) -> u32 {
-        self.tier.max_new_tokens
+    fn oracle(problem: &Problem) -> String {
+        format!("Answer: {}", problem.written(&problem.planted))
     }
 
-    fn task(&self, seed: Seed) -> BoxFuture<'_, Result<Task, EnvironmentError>> {
-        Box::pin(async move { self.make(seed) })
-    }
-
-    fn turn<'a>(
-        &'a self,
-        task: &'a Task,
-        conversation: &'a Conversation,
-    ) -> BoxFuture<'a, Result<Turn, EnvironmentError>> {
-        Box::pin(async move {
-            let problem: Problem = task.unseal(&self.id)?;
-            Ok(Turn::Done(judge(&problem, conversation.reply().unwrap_or_default())))
-        })
-    }
-
-    fn oracle<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Option<Vec<String>>, EnvironmentError>> {
-        Box::pin(async move {
-            let problem: Problem = task.unseal(&self.id)?;
-            Ok(Some(vec![format!("Answer: {}", problem.written(&problem.planted))]))
-        })
-    }
-
-    fn wrong<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Vec<String>, EnvironmentError>> {
-        Box::pin(async move {
-            let problem: Problem = task.unseal(&self.id)?;
-            let right = problem.written(&problem.planted);
-            let (first, rest) = right.split_once(' ').expect("invariant: there are at least two variables");
-            let mut wrong = vec![
-                format!("Answer: {rest}"),
-                format!("Answer: {first} {right}"),
-                format!("Answer: {right} z=1"),
-                format!("Answer: {}", right.replace('=', "")),
-                format!("Answer: {}", right.replace("=1", "=2")),
-                format!("Answer: {}", right.replace('1', "１").replace('0', "٠")),
-                format!("Answer: {}", right.replace('=', "==")),
-                format!("Answer: {}", right.replace("=1", "=11").replace("=0", "=00")),
-                format!("Answer: {}", right.replace("=0", "=''").replace("=1", "='False'")),
-            ];
-            wrong.extend(problem.constants().iter().map(|values| format!("Answer: {}", problem.written(values))));
-            Ok(wrong)
-        })
+    fn wrong(problem: Problem) -> Vec<String> {
+        let right = problem.written(&problem.planted);
+        let (first, rest) = right.split_once(' ').expect("invariant: there are at least two variables");
+        let mut wrong = vec![
+            format!("Answer: {rest}"),
+            format!("Answer: {first} {right}"),
+            format!("Answer: {right} z=1"),
+            format!("Answer: {}", right.replace('=', "")),
+            format!("Answer: {}", right.replace("=1", "=2")),
+            format!("Answer: {}", right.replace('1', "１").replace('0', "٠")),
+            format!("Answer: {}", right.replace('=', "==")),
+            format!("Answer: {}", right.replace("=1", "=11").replace("=0", "=00")),
+            format!("Answer: {}", right.replace("=0", "=''").replace("=1", "='False'")),
+        ];
+        wrong.extend(problem.constants().iter().map(|values| format!("Answer: {}", problem.written(values))));
+        wrong
     }
 }
 
@@ -127,7 +84,7 @@ type Literal = (usize, u8);
 
 /// An instance with the assignment that was planted in it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Problem {
+pub(super) struct Problem {
     names: Vec<String>,
     clauses: Vec<Vec<Literal>>,
     planted: Vec<u8>,
@@ -314,12 +271,17 @@ mod tests {
         assert_eq!(judge(&problem(), &long).reason, Reason::TooLong);
     }
 
+    /// The first usable problem of a seed.
+    fn drawn(tier: u8, seed: u64) -> Problem {
+        let draw = |attempt| Problem::draw(&mut Draws::new(Sat::NAME, Seed(seed), attempt), tier);
+        (0..Sat::ATTEMPTS).map(draw).find(|problem| !problem.planted_is_trivial()).unwrap()
+    }
+
     #[test]
     fn planted_assignments_hold_and_constants_do_not() {
-        for tier in 0..TIERS.len() {
-            let environment = Sat::new(u8::try_from(tier).unwrap());
+        for tier in 0..Sat::TIERS.len() {
             for seed in 0..100 {
-                let problem: Problem = environment.make(Seed(seed)).unwrap().unseal(&environment.id).unwrap();
+                let problem = drawn(u8::try_from(tier).unwrap(), seed);
                 assert!(problem.holds(&problem.planted));
                 assert!(!problem.planted_is_trivial());
             }
@@ -329,9 +291,8 @@ mod tests {
     #[test]
     fn following_the_majority_of_signs_solves_no_hard_instance() {
         for tier in [3, 4] {
-            let environment = Sat::new(tier);
             let solved = (0..200).filter(|&seed| {
-                let problem: Problem = environment.make(Seed(seed)).unwrap().unseal(&environment.id).unwrap();
+                let problem = drawn(tier, seed);
                 let mut balance = vec![0_i32; problem.names.len()];
                 for &(variable, value) in problem.clauses.iter().flatten() {
                     balance[variable] += if value == 1 { 1 } else { -1 };

@@ -27,10 +27,14 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     })?;
     let audited = audit(BufReader::new(file)).map_err(|error| {
         let status = match error {
-            EvidenceError::Unreadable(_) => ExitStatus::Source,
+            EvidenceError::Unreadable(_) | EvidenceError::Version { .. } => ExitStatus::Source,
             _ => ExitStatus::EvidenceBroken,
         };
-        Problem::from_error(status, &error).hint("do not rely on this file; ask its validator for the original")
+        let hint = match error {
+            EvidenceError::Version { .. } => "audit it with the release of dethrone that wrote it",
+            _ => "do not rely on this file; ask its validator for the original",
+        };
+        Problem::from_error(status, &error).hint(hint)
     })?;
     printer.data(&audited, text)
 }

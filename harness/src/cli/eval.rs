@@ -137,7 +137,7 @@ fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> Re
     let mut entries: Vec<Entry> = against.map(|against| entry(1, "against", against, 0)).into_iter().collect();
     entries.push(entry(2, "model", model, 1));
     let seed_hash = blake3::derive_key("dethrone 2026-11 evaluation seed", &seed.to_le_bytes());
-    Registry { netuid: 0, seed_block: SEED_BLOCK, seed_hash, champion: None, tested: 0, entries }
+    Registry { netuid: 0, seed_block: SEED_BLOCK, seed_hash, champion: None, former: Vec::new(), tested: 0, entries }
 }
 
 fn evaluate(

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::body::{AdmissionBody, Opened, ReplyBody, RolloutBody, WeightBody};
+use super::body::{AdmissionBody, Opened, ReplyBody, RolloutBody, VERSION, WeightsBody};
 use super::chain::{Chain, ChainError, Record};
 use crate::seeds::WindowSeed;
 use crate::store::Fault;
@@ -45,6 +45,12 @@ pub enum EvidenceError {
         /// Where and why.
         source: serde_json::Error,
     },
+    /// The log was written by a program with another schema.
+    #[error("the evidence has version {found}; this program audits version {VERSION}")]
+    Version {
+        /// Its version.
+        found: u64,
+    },
     /// A record is out of place.
     #[error("record {index} of the evidence does not hold: {cause}")]
     Broken {
@@ -72,7 +78,7 @@ struct Facts {
     findings: Vec<usize>,
     rollouts: Vec<RolloutBody>,
     decisions: Vec<DuelRecord>,
-    weights: Option<Vec<WeightBody>>,
+    weights: Option<WeightsBody>,
 }
 
 #[derive(Deserialize)]
@@ -98,8 +104,9 @@ pub fn audit(log: impl BufRead) -> Result<Audited, EvidenceError> {
     let weights = facts.weights.as_ref().ok_or(EvidenceError::Incomplete("it ends before the weights"))?;
     check_seeds(opened, &facts.rollouts)?;
     check_origins(opened, &facts.rollouts)?;
-    let succession = check_decisions(opened, &facts)?;
-    check_weights(opened, succession.champion, weights)?;
+    let playing = facts.playing(opened);
+    let succession = check_decisions(opened, &facts, &playing)?;
+    check_weights(opened, &succession, &playing, weights)?;
     Ok(Audited {
         records,
         rollouts: facts.rollouts.len(),
@@ -131,6 +138,12 @@ fn read(log: impl BufRead) -> Result<(Facts, u64), EvidenceError> {
 }
 
 fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
+    // The version first: another one's records have other fields.
+    let any: serde_json::Value =
+        serde_json::from_str(record.body.get()).map_err(|source| EvidenceError::Malformed { line: 1, source })?;
+    if let Some(found) = any["opened"]["version"].as_u64().filter(|found| *found != u64::from(VERSION)) {
+        return Err(EvidenceError::Version { found });
+    }
     let body: OpenedBody =
         serde_json::from_str(record.body.get()).map_err(|source| EvidenceError::Malformed { line: 1, source })?;
     let bytes: Option<[u8; 32]> = hex::decode(&body.validator).ok().and_then(|bytes| bytes.try_into().ok());
@@ -140,6 +153,15 @@ fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
 }
 
 impl Facts {
+    /// The entries that were let in and against which nothing was found, in order of commitment.
+    fn playing(&self, opened: &Opened) -> Vec<usize> {
+        let plays = |entry: &usize| {
+            self.admissions.iter().any(|body| body.entry == *entry && body.standing == "admitted")
+                && !self.findings.contains(entry)
+        };
+        (0..opened.entries.len()).filter(plays).collect()
+    }
+
     fn take(&mut self, record: &Record) -> Result<(), serde_json::Error> {
         fn parse<T: DeserializeOwned>(record: &Record) -> Result<T, serde_json::Error> {
             serde_json::from_str(record.body.get())
@@ -195,13 +217,8 @@ fn check_origins(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), Eviden
     Ok(())
 }
 
-fn check_decisions(opened: &Opened, facts: &Facts) -> Result<Succession, EvidenceError> {
-    let plays = |entry: &usize| {
-        facts.admissions.iter().any(|body| body.entry == *entry && body.standing == "admitted")
-            && !facts.findings.contains(entry)
-    };
-    let playing: Vec<usize> = (0..opened.entries.len()).filter(plays).collect();
-    let mut succession = Succession::open(opened, &playing)
+fn check_decisions(opened: &Opened, facts: &Facts, playing: &[usize]) -> Result<Succession, EvidenceError> {
+    let mut succession = Succession::open(opened, playing)
         .map_err(|_| EvidenceError::Incomplete("its alpha is not usable"))?
         .ok_or(EvidenceError::Incomplete("nobody was admitted"))?;
     let champion = succession.champion;
@@ -242,10 +259,17 @@ fn scores_of(rollouts: &[RolloutBody], entry: usize) -> Vec<UnitScore> {
         .collect()
 }
 
-fn check_weights(opened: &Opened, champion: usize, recorded: &[WeightBody]) -> Result<(), EvidenceError> {
-    let expected = shares(opened, champion);
-    let same = recorded.len() == opened.entries.len()
-        && recorded.iter().zip(&opened.entries).zip(expected).all(|((recorded, entry), share)| {
+fn check_weights(
+    opened: &Opened,
+    succession: &Succession,
+    playing: &[usize],
+    recorded: &WeightsBody,
+) -> Result<(), EvidenceError> {
+    let expected = shares(opened, playing, succession)
+        .map_err(|_| EvidenceError::Incomplete("its settings for the weights are not usable"))?;
+    let same = recorded.burned == expected.burned
+        && recorded.entries.len() == opened.entries.len()
+        && recorded.entries.iter().zip(&opened.entries).zip(expected.entries).all(|((recorded, entry), share)| {
             recorded.hotkey == entry.hotkey && recorded.uid == entry.uid && recorded.weight == share
         });
     if same { Ok(()) } else { Err(EvidenceError::Differs { what: "the weights".to_owned() }) }
@@ -269,8 +293,15 @@ mod tests {
             committed: 1,
             position: 0,
         };
-        let registry =
-            Registry { netuid: 1, seed_block: 9, seed_hash: [0; 32], champion: None, tested: 0, entries: vec![entry] };
+        let registry = Registry {
+            netuid: 1,
+            seed_block: 9,
+            seed_hash: [0; 32],
+            champion: None,
+            former: Vec::new(),
+            tested: 0,
+            entries: vec![entry],
+        };
         let mut settings = Settings::default();
         settings.remote.served = served
             .iter()

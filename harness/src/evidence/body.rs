@@ -1,5 +1,6 @@
 //! The facts: what each kind of record says.
 
+use pareto::weights::WeightSettings;
 use serde::{Deserialize, Serialize};
 
 use crate::registry::{Hotkey, Registry, Uid};
@@ -8,7 +9,7 @@ use crate::store::{Fault, FileRecord, ReplyRecord, Standing};
 use crate::window::{Conclusion, DuelRecord, FindingRecord};
 
 /// The version of the records' schema.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// One fact.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +34,8 @@ pub enum Body {
     Rollout(RolloutBody),
     /// A duel's end.
     Decision(DuelRecord),
-    /// The weights, the entries' in order.
-    Weights(Vec<WeightBody>),
+    /// The weights.
+    Weights(WeightsBody),
 }
 
 /// All that decides a window's result.
@@ -51,6 +52,8 @@ pub struct Opened {
     pub seed_hash: String,
     /// Who held the weight when the window opened.
     pub champion: Option<Hotkey>,
+    /// Who held it before, the latest first.
+    pub former: Vec<Hotkey>,
     /// How many challengers that reign had tested.
     pub tested: u64,
     /// The entries in order of commitment.
@@ -91,6 +94,8 @@ pub struct DecidingSettings {
     pub duel: pareto::DuelSettings,
     /// The screens.
     pub screens: ScreenSettings,
+    /// How emission is shared.
+    pub weights: WeightSettings,
     /// The draws.
     pub sampling: SamplingSettings,
     /// The door.
@@ -151,6 +156,16 @@ pub enum ReplyBody {
     Text(String),
 }
 
+/// Who gets what; all shares sum to one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightsBody {
+    /// The entries' in order.
+    pub entries: Vec<WeightBody>,
+    /// What goes to uid 0 to be burned, where no entry has that number.
+    pub burned: f64,
+}
+
 /// One entry's share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,7 +174,7 @@ pub struct WeightBody {
     pub uid: Uid,
     /// The miner's address.
     pub hotkey: Hotkey,
-    /// The share; all sum to one.
+    /// The share.
     pub weight: f64,
 }
 
@@ -184,6 +199,7 @@ impl Opened {
             seed_block: registry.seed_block,
             seed_hash: hex::encode(registry.seed_hash),
             champion: registry.champion.clone(),
+            former: registry.former.clone(),
             tested: registry.tested,
             entries: entries.collect(),
             environments,
@@ -193,6 +209,7 @@ impl Opened {
                 alpha: settings.alpha,
                 duel: settings.duel.clone(),
                 screens: settings.screens.clone(),
+                weights: settings.weights.clone(),
                 sampling: settings.sampling.clone(),
                 admission: settings.admission.clone(),
                 mode: settings.engine.mode,
@@ -278,13 +295,13 @@ impl ReplyBody {
     }
 }
 
-fn weights(conclusion: &Conclusion) -> Vec<WeightBody> {
+fn weights(conclusion: &Conclusion) -> WeightsBody {
     let share = |concluded: &crate::window::EntryConclusion| WeightBody {
         uid: concluded.entry.uid,
         hotkey: concluded.entry.hotkey.clone(),
         weight: concluded.weight,
     };
-    conclusion.entries.iter().map(share).collect()
+    WeightsBody { entries: conclusion.entries.iter().map(share).collect(), burned: conclusion.burned }
 }
 
 fn to_json<T: Serialize>(value: &T) -> String {

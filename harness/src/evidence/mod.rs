@@ -10,6 +10,8 @@ mod chain;
 mod key;
 
 pub use audit::{Audited, EvidenceError, audit};
-pub use body::{AdmissionBody, Body, DecidingSettings, Opened, OpenedEntry, RolloutBody, WeightBody, bodies};
+pub use body::{
+    AdmissionBody, Body, DecidingSettings, Opened, OpenedEntry, RolloutBody, WeightBody, WeightsBody, bodies,
+};
 pub use chain::{Chain, Record};
 pub use key::{KeyError, ValidatorKey};

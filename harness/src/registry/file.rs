@@ -68,6 +68,8 @@ struct RegistryFile {
     #[serde(default)]
     champion: Option<Hotkey>,
     #[serde(default)]
+    former: Vec<Hotkey>,
+    #[serde(default)]
     tested: u64,
     entries: Vec<EntryLine>,
 }
@@ -125,6 +127,7 @@ pub fn read(path: &Path) -> Result<Registry, RegistryError> {
         seed_block: file.seed_block,
         seed_hash,
         champion: file.champion,
+        former: file.former,
         tested: file.tested,
         entries,
     };

@@ -49,6 +49,8 @@ pub struct Registry {
     pub seed_hash: [u8; 32],
     /// Who holds the weight, if anybody; otherwise the earliest admitted entry starts the first reign.
     pub champion: Option<Hotkey>,
+    /// Who held it before, the latest first.
+    pub former: Vec<Hotkey>,
     /// How many challengers this reign has tested before this window.
     pub tested: u64,
     /// The entries, by block of commitment, then position.

@@ -10,7 +10,7 @@ use crate::store::Standing;
 use crate::window::{Conclusion, EntryConclusion, Spent};
 
 /// The version of the summary's schema.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A finished window.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +23,8 @@ pub struct Summary {
     pub environments: Vec<String>,
     /// The entries in order of commitment.
     pub entries: Vec<EntrySummary>,
+    /// What goes to uid 0 to be burned, where no entry has that number; with the entries' shares it sums to one.
+    pub burned: f64,
     /// One plain sentence a decision.
     pub decisions: Vec<String>,
     /// Rollouts that a server made: that its models gave these replies cannot be checked by anybody.
@@ -125,11 +127,30 @@ impl Summary {
             champion: conclusion.champion.map(|champion| conclusion.entries[champion].entry.hotkey.clone()),
             environments: conclusion.opened.environments.iter().map(ToString::to_string).collect(),
             entries: entries.map(|(place, concluded)| entry_summary(conclusion, place, concluded)).collect(),
+            burned: conclusion.burned,
             decisions: conclusion.duels.iter().map(|duel| duel.sentence.clone()).collect(),
             not_reproducible: conclusion.not_reproducible(),
             files,
             timing,
         }
+    }
+
+    /// What the champion holds, who else has a share, and what is burned: the end of a sentence about the champion.
+    pub fn held(&self) -> String {
+        let percent = |share: f64| format!("{}%", (1000.0 * share).round() / 10.0);
+        let own = self.entries.iter().find(|entry| entry.standing == "champion").map_or(0.0, |entry| entry.weight);
+        if own >= 1.0 {
+            return "holds all the weight".to_owned();
+        }
+        let former: f64 = self.entries.iter().map(|entry| entry.weight).sum::<f64>() - own;
+        let mut text = format!("holds {} of the weight", percent(own));
+        if former > 0.0 {
+            text.push_str(&format!(", former champions hold {}", percent(former)));
+        }
+        if self.burned > 0.0 {
+            text.push_str(&format!(", {} is burned", percent(self.burned)));
+        }
+        text
     }
 }
 

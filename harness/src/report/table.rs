@@ -16,7 +16,7 @@ pub fn table(summary: &Summary) -> String {
         text.push_str(&format!("\n{}: {}", entry.hotkey, entry.verdict));
     }
     match &summary.champion {
-        Some(champion) => text.push_str(&format!("\n\n{champion} holds all the weight.\n")),
+        Some(champion) => text.push_str(&format!("\n\n{champion} {}.\n", summary.held())),
         None => text.push_str("\n\nNo model was admitted: nobody holds the weight.\n"),
     }
     if summary.not_reproducible > 0 {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use models::model_ref::ModelRef;
 use models::remote::RemoteRef;
 use pareto::screens::copy::CopySettings;
+use pareto::weights::WeightSettings;
 use serde::{Deserialize, Serialize};
 
 pub use sources::{SettingsError, ShownSetting, Sources};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub duel: pareto::DuelSettings,
     /// What is found out about entries before anybody plays.
     pub screens: ScreenSettings,
+    /// How emission is shared: what is burned, and what former champions keep.
+    pub weights: WeightSettings,
     /// How a model's next token is drawn.
     pub sampling: SamplingSettings,
     /// The inference engine.
@@ -110,8 +113,10 @@ pub struct EngineSettings {
     pub rows: usize,
     /// How many prompt tokens a step takes at most.
     pub chunk: usize,
-    /// Key-value pages of 32 tokens; 0 takes what the rows need.
+    /// Key-value pages; 0 takes what the rows need.
     pub pages: usize,
+    /// Tokens of a page, a multiple of 32. Only whole pages are shared.
+    pub page_tokens: usize,
     /// CPU threads; 0 takes all cores.
     pub threads: usize,
     /// Whether prompts share what they have in common.
@@ -197,12 +202,14 @@ impl Default for Settings {
             alpha: 0.01,
             duel: pareto::DuelSettings::default(),
             screens: ScreenSettings::default(),
+            weights: WeightSettings::default(),
             sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
             engine: EngineSettings {
                 mode: EngineMode::Exact,
                 rows: 64,
                 chunk: 512,
                 pages: 512,
+                page_tokens: 32,
                 threads: 0,
                 prefix_cache: true,
             },

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
+use pareto::weights::WeightError;
 use serde::Serialize;
 
 use super::{HubKind, Settings};
@@ -235,6 +236,14 @@ fn check(settings: &Settings) -> Result<(), SettingsError> {
     ];
     if let Some((key, _)) = at_least_one.into_iter().find(|(_, wrong)| *wrong) {
         return out_of_range(key, "0".to_owned(), "at least 1");
+    }
+    if let Err(WeightError::Setting { name, value, allowed }) = settings.weights.check() {
+        let key = match name {
+            "burn" => "weights.burn",
+            "decay" => "weights.decay",
+            _ => "weights.champions",
+        };
+        return out_of_range(key, value.to_string(), allowed);
     }
     if settings.hub.kind == HubKind::Folder && settings.hub.folder.is_none() {
         return out_of_range("hub.folder", "missing".to_owned(), "a folder, since hub.kind is \"folder\"");

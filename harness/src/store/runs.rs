@@ -14,6 +14,8 @@ pub struct RunId(pub(super) i64);
 pub struct Outcome {
     /// Who holds the weight.
     pub champion: String,
+    /// Who held it before, the latest first.
+    pub former: Vec<String>,
     /// How many challengers the champion's reign has tested.
     pub tested: u64,
 }
@@ -59,7 +61,7 @@ impl Store {
     pub async fn outcome_before(&self, netuid: u16, seed_block: u64) -> Result<Option<Outcome>, StoreError> {
         let failed = self.failed("read");
         let row = sqlx::query(
-            "SELECT champion, tested FROM outcomes JOIN runs ON runs.id = outcomes.run_id \
+            "SELECT champion, former, tested FROM outcomes JOIN runs ON runs.id = outcomes.run_id \
              WHERE netuid = ? AND seed_block < ? ORDER BY seed_block DESC, runs.id DESC LIMIT 1",
         )
         .bind(i64::from(netuid))
@@ -68,8 +70,13 @@ impl Store {
         .await
         .map_err(&failed)?;
         row.map(|row| {
-            let tested: i64 = row.try_get(1).map_err(&failed)?;
-            Ok(Outcome { champion: row.try_get(0).map_err(&failed)?, tested: tested.cast_unsigned() })
+            let former: String = row.try_get(1).map_err(&failed)?;
+            let tested: i64 = row.try_get(2).map_err(&failed)?;
+            Ok(Outcome {
+                champion: row.try_get(0).map_err(&failed)?,
+                former: serde_json::from_str(&former).map_err(self.damaged("read an outcome in"))?,
+                tested: tested.cast_unsigned(),
+            })
         })
         .transpose()
     }
@@ -79,9 +86,13 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub async fn finish_run(&self, run: RunId, outcome: &Outcome) -> Result<(), StoreError> {
-        sqlx::query("INSERT OR IGNORE INTO outcomes (run_id, champion, tested, finished_at) VALUES (?, ?, ?, ?)")
+        let former = serde_json::to_string(&outcome.former).expect("a list of texts is JSON");
+        let insert =
+            "INSERT OR IGNORE INTO outcomes (run_id, champion, former, tested, finished_at) VALUES (?, ?, ?, ?, ?)";
+        sqlx::query(insert)
             .bind(run.0)
             .bind(&outcome.champion)
+            .bind(former)
             .bind(outcome.tested.cast_signed())
             .bind(clock::unix_seconds())
             .execute(&self.pool)

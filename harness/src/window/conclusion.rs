@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Opened;
-use crate::registry::Entry;
+use crate::registry::{Entry, Hotkey};
 use crate::store::{Admission, Fault, RolloutRecord, Standing};
 
 /// A finished window. Evidence, report, table and weights are pure functions of it.
@@ -17,6 +17,10 @@ pub struct Conclusion {
     pub duels: Vec<DuelRecord>,
     /// Who holds the weight now: a place in `entries`; none if no model was admitted.
     pub champion: Option<usize>,
+    /// What goes to uid 0 to be burned, where no entry has that number.
+    pub burned: f64,
+    /// Who held the weight before the champion, the latest first.
+    pub former: Vec<Hotkey>,
     /// How many challengers the champion's reign has tested.
     pub tested: u64,
 }
@@ -32,7 +36,7 @@ pub struct EntryConclusion {
     pub finding: Option<FindingRecord>,
     /// Its rollouts, by task, then environment.
     pub rollouts: Vec<RolloutRecord>,
-    /// Its share of emission; all shares sum to one.
+    /// Its share of emission; all shares and what is burned sum to one.
     pub weight: f64,
 }
 

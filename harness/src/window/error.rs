@@ -5,6 +5,7 @@ use models::hub::HubError;
 use models::load::LoadError;
 use pareto::DuelError;
 use pareto::reign::ReignError;
+use pareto::weights::WeightError;
 
 use crate::contestant::ContestantError;
 use crate::exit_status::ExitStatus;
@@ -68,6 +69,9 @@ pub enum WindowError {
     /// The duel's settings are not usable.
     #[error(transparent)]
     Duel(#[from] DuelError),
+    /// The settings for the weights are not usable.
+    #[error(transparent)]
+    Weights(#[from] WeightError),
     /// The reign's alpha is not usable.
     #[error(transparent)]
     Reign(#[from] ReignError),
@@ -80,6 +84,7 @@ impl From<WindowError> for Problem {
             WindowError::Environment(_)
             | WindowError::Duel(_)
             | WindowError::Reign(_)
+            | WindowError::Weights(_)
             | WindowError::Base { .. }
             | WindowError::Load { source: ContestantError::Engine(_) | ContestantError::Remote(_), .. } => {
                 ExitStatus::Usage

@@ -29,7 +29,7 @@ use crate::store::{Outcome, RunId, Store};
 pub use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
 pub use error::WindowError;
 pub use spent::{Phase, Spent};
-pub use succession::{Succession, UnitScore, paired, shares, stand, unit_scores};
+pub use succession::{Shares, Succession, UnitScore, paired, shares, stand, unit_scores};
 
 /// A window being decided.
 pub struct Window {
@@ -66,8 +66,11 @@ impl Window {
         }
         let hub = Hub::new(&settings.hub, cache, &settings.admission).map_err(WindowError::HubSetup)?;
         // What this validator decided in an earlier window is better known to it than to the registry.
-        if let Some(Outcome { champion, tested }) = store.outcome_before(registry.netuid, registry.seed_block).await? {
+        if let Some(Outcome { champion, former, tested }) =
+            store.outcome_before(registry.netuid, registry.seed_block).await?
+        {
             registry.champion = Some(Hotkey(champion));
+            registry.former = former.into_iter().map(Hotkey).collect();
             registry.tested = tested;
         }
         let ids = environments.iter().map(|environment| environment.id().clone()).collect();
@@ -102,7 +105,8 @@ impl Window {
         let conclusion = self.conclude(admissions, findings, duels, succession).await?;
         if let Some(champion) = conclusion.champion {
             let champion = conclusion.entries[champion].entry.hotkey.0.clone();
-            self.store.finish_run(self.run, &Outcome { champion, tested: conclusion.tested }).await?;
+            let former = conclusion.former.iter().map(|hotkey| hotkey.0.clone()).collect();
+            self.store.finish_run(self.run, &Outcome { champion, former, tested: conclusion.tested }).await?;
         }
         Ok(conclusion)
     }

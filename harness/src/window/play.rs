@@ -8,8 +8,8 @@ use models::responder::Responder;
 use pareto::{Decision, Duel, Names};
 
 use super::{
-    Conclusion, DuelRecord, EntryConclusion, FindingRecord, Phase, Succession, Window, WindowError, paired, shares,
-    unit_scores,
+    Conclusion, DuelRecord, EntryConclusion, FindingRecord, Phase, Shares, Succession, Window, WindowError, paired,
+    shares, unit_scores,
 };
 use crate::events::Event;
 use crate::plan::{Unit, plan, rounds};
@@ -25,9 +25,7 @@ impl Window {
         admissions: &[Admission],
         findings: &BTreeMap<usize, FindingRecord>,
     ) -> Result<(Vec<DuelRecord>, Option<Succession>), WindowError> {
-        let playing: Vec<usize> = (0..admissions.len())
-            .filter(|entry| admissions[*entry].standing == Standing::Admitted && !findings.contains_key(entry))
-            .collect();
+        let playing = playing(admissions, findings);
         let Some(mut succession) = Succession::open(&self.opened, &playing)? else { return Ok((Vec::new(), None)) };
         let first = succession.champion;
         let mut duels = Vec::new();
@@ -60,8 +58,11 @@ impl Window {
         duels: Vec<DuelRecord>,
         succession: Option<Succession>,
     ) -> Result<Conclusion, WindowError> {
-        let champion = succession.map(|succession| succession.champion);
-        let weights = champion.map_or_else(|| vec![0.0; admissions.len()], |champion| shares(&self.opened, champion));
+        let champion = succession.as_ref().map(|succession| succession.champion);
+        let Shares { entries: weights, burned } = match &succession {
+            Some(succession) => shares(&self.opened, &playing(&admissions, &findings), succession)?,
+            None => Shares { entries: vec![0.0; admissions.len()], burned: 0.0 },
+        };
         let mut entries = Vec::with_capacity(admissions.len());
         for (place, admission) in admissions.into_iter().enumerate() {
             entries.push(EntryConclusion {
@@ -72,8 +73,11 @@ impl Window {
                 weight: weights[place],
             });
         }
-        let tested = succession.map_or(0, |succession| succession.reign.challengers());
-        Ok(Conclusion { opened: self.opened.clone(), entries, duels, champion, tested })
+        let (former, tested) = match &succession {
+            Some(succession) => (succession.former(&self.opened), succession.reign.challengers()),
+            None => (Vec::new(), 0),
+        };
+        Ok(Conclusion { opened: self.opened.clone(), entries, duels, champion, burned, former, tested })
     }
 
     /// The duel, round by round, until it is settled or the budget is spent. An environment that has settled is not
@@ -121,6 +125,13 @@ impl Window {
         }
         Ok(())
     }
+}
+
+/// The entries that were let in and against which nothing was found, in order of commitment.
+fn playing(admissions: &[Admission], findings: &BTreeMap<usize, FindingRecord>) -> Vec<usize> {
+    (0..admissions.len())
+        .filter(|entry| admissions[*entry].standing == Standing::Admitted && !findings.contains_key(entry))
+        .collect()
 }
 
 /// What the parties of a duel are called.

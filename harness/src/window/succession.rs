@@ -1,17 +1,20 @@
 //! Who holds the weight, from duel to duel: pure, so that an auditor walks the same way.
 
 use pareto::reign::ReignError;
-use pareto::weights::{WeightSettings, winner_takes_all};
+use pareto::weights::{WeightError, winner_takes_all};
 use pareto::{Decision, DuelError, DuelSettings, Pair, PairedScores, Reign, Verdict};
 
 use crate::evidence::Opened;
+use crate::registry::Hotkey;
 use crate::store::{Fault, RolloutRecord};
 
 /// The champion and the alpha its reign has left.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Succession {
     /// The champion's place among the entries.
     pub champion: usize,
+    /// The places of those dethroned in this window, the latest first.
+    pub dethroned: Vec<usize>,
     /// The reign.
     pub reign: Reign,
 }
@@ -33,7 +36,7 @@ impl Succession {
     /// # Errors
     /// If alpha is not a usable error probability.
     pub fn new(champion: usize, alpha: f64, tested: u64) -> Result<Self, ReignError> {
-        Ok(Self { champion, reign: Reign::resumed(alpha, tested)? })
+        Ok(Self { champion, dethroned: Vec::new(), reign: Reign::resumed(alpha, tested)? })
     }
 
     /// Who holds the weight before the first duel, given the entries that play in order of commitment: the champion of
@@ -55,17 +58,45 @@ impl Succession {
     pub fn settle(&mut self, challenger: usize, decision: &Decision) {
         if decision.verdict == Verdict::Dethroned {
             let alpha = self.reign.alpha();
-            *self = Self::new(challenger, alpha, 0).expect("alpha was checked when the succession began");
+            self.dethroned.insert(0, self.champion);
+            self.champion = challenger;
+            self.reign = Reign::resumed(alpha, 0).expect("alpha was checked when the succession began");
         }
+    }
+
+    /// Who held the weight before the champion, the latest first: in this window, then in those before it.
+    pub fn former(&self, opened: &Opened) -> Vec<Hotkey> {
+        let hotkey = |entry: &usize| opened.entries[*entry].hotkey.clone();
+        let first = hotkey(self.dethroned.last().unwrap_or(&self.champion));
+        let before = opened.champion.iter().filter(|reigning| **reigning != first).chain(&opened.former);
+        self.dethroned.iter().map(hotkey).chain(before.cloned()).collect()
     }
 }
 
-/// Each entry's share of emission, in the order of the entries: the champion's is all.
-pub fn shares(opened: &Opened, champion: usize) -> Vec<f64> {
-    let uid = opened.entries[champion].uid.0;
-    let weights = winner_takes_all(&[uid], &WeightSettings::default()).expect("the default settings are valid");
+/// Shares of emission; they sum to one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shares {
+    /// Each entry's, in the order of the entries.
+    pub entries: Vec<f64>,
+    /// What goes to uid 0 to be burned, where no entry has that number.
+    pub burned: f64,
+}
+
+/// Who gets what: the champion all, unless the settings let something be burned or former champions keep a part. Only
+/// those that play share.
+///
+/// # Errors
+/// If the settings are not usable.
+pub fn shares(opened: &Opened, playing: &[usize], succession: &Succession) -> Result<Shares, WeightError> {
+    let entries = &opened.entries;
+    let former = succession.former(opened);
+    let former = former.iter().filter_map(|hotkey| playing.iter().find(|entry| entries[**entry].hotkey == *hotkey));
+    let uids: Vec<u16> =
+        std::iter::once(&succession.champion).chain(former).map(|entry| entries[*entry].uid.0).collect();
+    let weights = winner_takes_all(&uids, &opened.settings.weights)?;
     let share = |uid: u16| weights.iter().find(|(other, _)| *other == uid).map_or(0.0, |(_, share)| *share);
-    opened.entries.iter().map(|entry| share(entry.uid.0)).collect()
+    let burned = if entries.iter().any(|entry| entry.uid.0 == 0) { 0.0 } else { share(0) };
+    Ok(Shares { entries: entries.iter().map(|entry| share(entry.uid.0)).collect(), burned })
 }
 
 /// The scores of stored rollouts.
@@ -116,7 +147,11 @@ fn prefix(environment: usize, scores: &[UnitScore]) -> Vec<Option<f64>> {
 
 #[cfg(test)]
 mod tests {
+    use pareto::weights::WeightSettings;
+
     use super::*;
+    use crate::registry::{Entry, Registry, Uid};
+    use crate::settings::Settings;
 
     fn unit(environment: usize, task: u32, score: f64) -> UnitScore {
         UnitScore { environment, task, score: Some(score) }
@@ -152,5 +187,55 @@ mod tests {
         let decision = stand(1, &wins, &losses, &settings, alpha).unwrap();
         succession.settle(9, &decision);
         assert_eq!((succession.champion, succession.reign.challengers()), (7, 1));
+    }
+
+    /// Uids 0 to 3 are called a to d; the window began under c, before which a, x (who left) and b held the weight.
+    #[track_caller]
+    fn check(
+        weights: WeightSettings,
+        first_uid: u16,
+        playing: &[usize],
+        dethroned: &[usize],
+        expected: &[f64],
+        burned: f64,
+    ) {
+        let entries = ["a", "b", "c", "d"].into_iter().enumerate().map(|(place, hotkey)| Entry {
+            hotkey: Hotkey(hotkey.to_owned()),
+            uid: Uid(place as u16 + first_uid),
+            model: format!("o/{hotkey}@{}", "0".repeat(40)).parse().unwrap(),
+            committed: place as u64,
+            position: 0,
+        });
+        let hotkeys = |names: &[&str]| names.iter().map(|name| Hotkey((*name).to_owned())).collect::<Vec<_>>();
+        let registry = Registry {
+            netuid: 1,
+            seed_block: 9,
+            seed_hash: [0; 32],
+            champion: Some(Hotkey("c".to_owned())),
+            former: hotkeys(&["a", "x", "b"]),
+            tested: 0,
+            entries: entries.collect(),
+        };
+        let settings = Settings { weights, ..Settings::default() };
+        let opened = Opened::new(&registry, &settings, Vec::new(), String::new());
+        let champion = if dethroned.is_empty() { 2 } else { 3 };
+        let succession = Succession { dethroned: dethroned.to_vec(), ..Succession::new(champion, 0.01, 0).unwrap() };
+        let shares = shares(&opened, playing, &succession).unwrap();
+        assert_eq!(shares, Shares { entries: expected.to_vec(), burned });
+        assert_eq!(shares.entries.iter().sum::<f64>() + shares.burned, 1.0);
+    }
+
+    #[test]
+    fn former_champions_that_play_share_what_is_not_burned() {
+        let all = [0, 1, 2, 3];
+        check(WeightSettings::default(), 1, &all, &[], &[0.0, 0.0, 1.0, 0.0], 0.0);
+        check(WeightSettings::default(), 1, &all, &[2], &[0.0, 0.0, 0.0, 1.0], 0.0);
+        let halved = |champions| WeightSettings { burn: 0.0, decay: 0.5, champions };
+        check(halved(2), 1, &all, &[2], &[0.0, 0.0, 1.0 / 3.0, 2.0 / 3.0], 0.0);
+        check(halved(2), 1, &[0, 1, 3], &[2], &[1.0 / 3.0, 0.0, 0.0, 2.0 / 3.0], 0.0);
+        check(halved(3), 1, &all, &[], &[2.0 / 7.0, 1.0 / 7.0, 4.0 / 7.0, 0.0], 0.0);
+        let burning = WeightSettings { burn: 0.25, ..WeightSettings::default() };
+        check(burning.clone(), 1, &all, &[], &[0.0, 0.0, 0.75, 0.0], 0.25);
+        check(burning, 0, &all, &[], &[0.25, 0.0, 0.75, 0.0], 0.0);
     }
 }

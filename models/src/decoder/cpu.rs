@@ -11,8 +11,7 @@ use super::delta_net::{self, State};
 use super::{Room, Step};
 use crate::config::{Activation, Attention, Mixer, ModelConfig, Rope};
 use crate::kernel::{
-    self, AttentionShape, BLOCK, PAGE_TOKENS, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query,
-    RopeTable, Slot,
+    self, AttentionShape, BLOCK, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, RopeTable, Slot,
 };
 use crate::load::LoadError;
 
@@ -122,7 +121,9 @@ impl Backend for Cpu {
 
     fn memory(&self, config: &ModelConfig, room: Room) -> Result<Vec<LayerMemory>, DeviceError> {
         let memory = config.layers.iter().map(|layer| match &layer.mixer {
-            Mixer::Attention(a) => LayerMemory::Pages(PagedKeyValues::new(room.pages, a.key_heads, a.head_size)),
+            Mixer::Attention(a) => {
+                LayerMemory::Pages(PagedKeyValues::new(room.pages, room.page_tokens, a.key_heads, a.head_size))
+            }
             Mixer::DeltaNet(net) => LayerMemory::States((0..room.states).map(|_| State::new(net)).collect()),
         });
         Ok(memory.collect())
@@ -188,12 +189,13 @@ impl Backend for Cpu {
         out: &mut Rows,
     ) -> Done {
         let LayerMemory::Pages(pages) = &mut memory[layer] else { unreachable!("an attention layer has pages") };
+        let page_tokens = pages.page_tokens();
         let mut slots = Vec::with_capacity(step.rows());
         let mut queries = Vec::with_capacity(step.rows());
         for span in &step.spans {
             for position in span.first..span.first + span.rows.len() {
-                let page = span.pages[position / PAGE_TOKENS];
-                slots.push(Slot { page, offset: (position % PAGE_TOKENS) as u32 });
+                let page = span.pages[position / page_tokens];
+                slots.push(Slot { page, offset: (position % page_tokens) as u32 });
                 queries.push(Query { pages: &span.pages, context: position + 1 });
             }
         }

@@ -12,7 +12,6 @@ use super::backend::{Arithmetic, Backend, Channels, DeviceError, Done, Gate, Hea
 use super::delta_net::{Inputs, State};
 use super::{Room, Span, Step};
 use crate::config::{Activation, Attention, Mixer, ModelConfig, Rope};
-use crate::kernel::PAGE_TOKENS;
 use crate::load::LoadError;
 
 /// Rows of every product.
@@ -53,8 +52,8 @@ pub(super) struct Angles {
 
 /// What one layer remembers.
 pub(super) enum DeviceMemory {
-    /// Keys and values, `[pages * PAGE_TOKENS, heads * head_size]` each.
-    Pages { keys: Tensor, values: Tensor },
+    /// Keys and values, `[pages * page_tokens, heads * head_size]` each.
+    Pages { keys: Tensor, values: Tensor, page_tokens: usize },
     /// Recurrent states, in the host's memory.
     States(Vec<State>),
 }
@@ -125,7 +124,7 @@ impl Accelerator {
     fn span(
         &self,
         attention: &Attention,
-        (keys, values): (&Tensor, &Tensor),
+        (keys, values, page_tokens): (&Tensor, &Tensor, usize),
         span: &Span,
         queries: &Tensor,
     ) -> candle_core::Result<Vec<Tensor>> {
@@ -137,8 +136,8 @@ impl Accelerator {
             let rows = (span.rows.len() - row).min(TILE).min(context - first);
             let slots: Vec<u32> = (0..context)
                 .map(|position| {
-                    let page = span.pages.get(position / PAGE_TOKENS).copied().unwrap_or(0);
-                    page * PAGE_TOKENS as u32 + (position % PAGE_TOKENS) as u32
+                    let page = span.pages.get(position / page_tokens).copied().unwrap_or(0);
+                    page * page_tokens as u32 + (position % page_tokens) as u32
                 })
                 .collect();
             let slots = self.indices(&slots)?;
@@ -152,13 +151,13 @@ impl Accelerator {
 }
 
 /// Writes the rows of a span to its pages, a page at a time.
-fn store(store: &Tensor, rows: &Tensor, span: &Span) -> candle_core::Result<()> {
+fn store(store: &Tensor, page_tokens: usize, rows: &Tensor, span: &Span) -> candle_core::Result<()> {
     let mut done = 0;
     while done < span.rows.len() {
         let position = span.first + done;
-        let offset = position % PAGE_TOKENS;
-        let count = (PAGE_TOKENS - offset).min(span.rows.len() - done);
-        let slot = span.pages[position / PAGE_TOKENS] as usize * PAGE_TOKENS + offset;
+        let offset = position % page_tokens;
+        let count = (page_tokens - offset).min(span.rows.len() - done);
+        let slot = span.pages[position / page_tokens] as usize * page_tokens + offset;
         store.slice_set(&rows.narrow(0, span.rows.start + done, count)?.contiguous()?, 0, slot)?;
         done += count;
     }
@@ -235,9 +234,9 @@ impl Backend for Accelerator {
     fn memory(&self, config: &ModelConfig, room: Room) -> Result<Vec<DeviceMemory>, DeviceError> {
         let layer = |mixer: &Mixer| match mixer {
             Mixer::Attention(attention) => {
-                let shape = (room.pages * PAGE_TOKENS, attention.key_heads * attention.head_size);
+                let shape = (room.pages * room.page_tokens, attention.key_heads * attention.head_size);
                 let pages = || Tensor::zeros(shape, DType::F32, &self.device).map_err(failed("making room for pages"));
-                Ok(DeviceMemory::Pages { keys: pages()?, values: pages()? })
+                Ok(DeviceMemory::Pages { keys: pages()?, values: pages()?, page_tokens: room.page_tokens })
             }
             Mixer::DeltaNet(net) => Ok(DeviceMemory::States((0..room.states).map(|_| State::new(net)).collect())),
         };
@@ -313,15 +312,17 @@ impl Backend for Accelerator {
         rows: Heads<'_, Self>,
         out: &mut Activations,
     ) -> Done {
-        let DeviceMemory::Pages { keys, values } = &memory[layer] else { unreachable!("an attention layer has pages") };
+        let DeviceMemory::Pages { keys, values, page_tokens } = &memory[layer] else {
+            unreachable!("an attention layer has pages")
+        };
         let build = || {
             for span in &step.spans {
-                store(keys, rows.keys.tensor(), span)?;
-                store(values, rows.values.tensor(), span)?;
+                store(keys, *page_tokens, rows.keys.tensor(), span)?;
+                store(values, *page_tokens, rows.values.tensor(), span)?;
             }
             let mut tiles = Vec::new();
             for span in &step.spans {
-                tiles.extend(self.span(attention, (keys, values), span, rows.queries.tensor())?);
+                tiles.extend(self.span(attention, (keys, values, *page_tokens), span, rows.queries.tensor())?);
             }
             Tensor::cat(&tiles, 0)
         };

@@ -10,7 +10,6 @@ use super::device::Accelerator;
 use super::layers::Layers;
 use super::{Arithmetic, Decoder, Room, Step};
 use crate::config::{FeedForward, ModelConfig, RopePrecision};
-use crate::kernel::PAGE_TOKENS;
 use crate::load::Safetensors;
 use crate::snapshot::Snapshot;
 
@@ -52,13 +51,13 @@ fn farthest(family: &str, mut decoder: Decoder, vocabulary: usize, chunk: usize)
     let mut farthest = (0.0, String::new());
     let expected = expected(family);
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
-    decoder.start(Room { pages: 4, states: 2, positions: 2 * PAGE_TOKENS }, pool).unwrap();
+    decoder.start(Room { pages: 4, page_tokens: 32, states: 2, positions: 64 }, pool).unwrap();
     let mut step = Step::default();
     for start in (0..48).step_by(chunk) {
         step.clear();
         for (row, tokens) in expected.tokens.iter().enumerate() {
             let end = (start + chunk).min(48);
-            let pages = [2 * row as u32, 2 * row as u32 + 1][..end.div_ceil(PAGE_TOKENS)].to_vec();
+            let pages = [2 * row as u32, 2 * row as u32 + 1][..end.div_ceil(32)].to_vec();
             step.push(&tokens[start..end], start, pages, row as u32, 0..end - start);
         }
         let mut logits = Vec::new();

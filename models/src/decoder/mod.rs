@@ -96,6 +96,8 @@ impl std::fmt::Debug for Decoder {
 pub(crate) struct Room {
     /// Pages of keys and values.
     pub(crate) pages: usize,
+    /// Tokens of a page.
+    pub(crate) page_tokens: usize,
     /// Recurrent states.
     pub(crate) states: usize,
     /// The longest text in tokens.

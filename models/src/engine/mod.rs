@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::config::{Mixer, ModelConfig};
 use crate::decoder::{Decoder, Room};
-use crate::kernel::{PAGE_TOKENS, PagedKeyValues};
+use crate::kernel::{PAGE_STEP, PagedKeyValues};
 use scheduler::Scheduler;
 use sequence::{Job, Reply, Watch};
 
@@ -24,6 +24,8 @@ pub use sampling::Sampling;
 
 /// Keys and values take at most about this many bytes unless the settings say how many pages there are.
 const DEFAULT_PAGE_BYTES: usize = 768 << 20;
+/// No page has more tokens than this.
+const MOST_PAGE_TOKENS: usize = 4096;
 /// No more runners-up than this are reported for a token.
 const MOST_TOP: usize = 256;
 
@@ -34,8 +36,10 @@ pub struct EngineSettings {
     pub rows: usize,
     /// Prompt tokens that are computed in one step, besides one token of each text that is being continued.
     pub chunk: usize,
-    /// Pages of keys and values, of 32 tokens each; by default as many as fit 768 MiB, and no more than the rows can use.
+    /// Pages of keys and values; by default as many as fit 768 MiB, and no more than the rows can use.
     pub pages: Option<usize>,
+    /// Tokens of a page: a multiple of 32. Only whole pages are shared.
+    pub page_tokens: usize,
     /// Threads that compute.
     pub threads: usize,
     /// Whether beginnings that were computed before are used again.
@@ -53,7 +57,7 @@ pub enum PrefixCache {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { rows: 64, chunk: 512, pages: None, threads: 1, prefix_cache: PrefixCache::On }
+        Self { rows: 64, chunk: 512, pages: None, page_tokens: 32, threads: 1, prefix_cache: PrefixCache::On }
     }
 }
 
@@ -104,16 +108,22 @@ impl Engine {
         if settings.rows == 0 || settings.chunk == 0 || settings.threads == 0 || settings.pages == Some(0) {
             return Err(trouble("rows, chunk, pages and threads must be at least 1".to_owned()));
         }
+        let page_tokens = settings.page_tokens;
+        if page_tokens == 0 || !page_tokens.is_multiple_of(PAGE_STEP) || page_tokens > MOST_PAGE_TOKENS {
+            return Err(trouble(format!(
+                "a page cannot have {page_tokens} tokens; set a multiple of {PAGE_STEP}, at most {MOST_PAGE_TOKENS}"
+            )));
+        }
         let EngineModel { config, mut decoder, stop_tokens, detokenizer } = model;
-        let pages = settings.pages.unwrap_or_else(|| default_pages(&config, settings.rows));
-        let context = config.max_positions.min(pages * PAGE_TOKENS);
+        let pages = settings.pages.unwrap_or_else(|| default_pages(&config, settings.rows, page_tokens));
+        let context = config.max_positions.min(pages.saturating_mul(page_tokens));
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.threads)
             .thread_name(|index| format!("model-{index}"))
             .build()
             .map_err(|error| trouble(error.to_string()))?;
         let pool = Arc::new(pool);
-        let room = Room { pages, states: settings.rows, positions: context };
+        let room = Room { pages, page_tokens, states: settings.rows, positions: context };
         decoder.start(room, pool.clone()).map_err(|error| trouble(error.to_string()))?;
         let statistics = Arc::new(Mutex::new(Statistics::default()));
         let has_text = detokenizer.is_some();
@@ -258,15 +268,15 @@ fn refuse(reason: &str) -> EngineError {
 }
 
 /// Pages that fit the default size, and no more than all rows can use.
-fn default_pages(config: &ModelConfig, rows: usize) -> usize {
+fn default_pages(config: &ModelConfig, rows: usize, page_tokens: usize) -> usize {
     let page: usize = config
         .layers
         .iter()
         .map(|layer| match &layer.mixer {
-            Mixer::Attention(attention) => PagedKeyValues::bytes(1, attention.key_heads, attention.head_size),
+            Mixer::Attention(attention) => PagedKeyValues::bytes(page_tokens, attention.key_heads, attention.head_size),
             Mixer::DeltaNet(_) => 0,
         })
         .sum();
-    let usable = rows * config.max_positions.div_ceil(PAGE_TOKENS);
+    let usable = rows * config.max_positions.div_ceil(page_tokens);
     (DEFAULT_PAGE_BYTES / page.max(1)).clamp(1, usable)
 }

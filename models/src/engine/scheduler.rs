@@ -16,7 +16,7 @@ use super::sequence::{Job, Sequence};
 use super::{EngineSettings, Vocabulary};
 use crate::cache::{Access, Pages, extend_hashes};
 use crate::decoder::{Decoder, DeviceError, Step};
-use crate::kernel::{PAGE_TOKENS, Processor};
+use crate::kernel::Processor;
 
 /// What a scheduler is made of.
 pub(super) struct Parts {
@@ -106,12 +106,13 @@ impl Scheduler {
 
     /// Lets waiting texts in, first come first, as long as there is room.
     fn admit(&mut self) {
+        let page_tokens = self.parts.settings.page_tokens;
         while let (Some(job), Some(slot)) = (self.waiting.front(), self.free_slots.last().copied()) {
             let mut hashes = Vec::new();
             if self.parts.sharing {
-                extend_hashes(&mut hashes, job.tokens(), PAGE_TOKENS, job.first_wanted() / PAGE_TOKENS);
+                extend_hashes(&mut hashes, job.tokens(), page_tokens, job.first_wanted() / page_tokens);
             }
-            let count = job.positions(self.parts.context).div_ceil(PAGE_TOKENS);
+            let count = job.positions(self.parts.context).div_ceil(page_tokens);
             let id = self.next_id;
             let Some(pages) = self.pages.claim(id, &hashes, count) else { return };
             let job = self.waiting.pop_front().expect("there is a first one");
@@ -144,14 +145,15 @@ impl Scheduler {
     /// How many prompt tokens of a text can be computed now, at most `budget`; beginnings that others have computed are
     /// skipped, those that others are computing are waited for.
     fn prefill(&mut self, index: usize, budget: usize) -> usize {
+        let page_tokens = self.parts.settings.page_tokens;
         let sequence = &mut self.running[index];
-        let shared = if self.parts.sharing { sequence.job.first_wanted() / PAGE_TOKENS } else { 0 };
-        while sequence.computed.is_multiple_of(PAGE_TOKENS) && sequence.computed / PAGE_TOKENS < shared {
-            match self.pages.access(sequence.pages[sequence.computed / PAGE_TOKENS], sequence.id) {
+        let shared = if self.parts.sharing { sequence.job.first_wanted() / page_tokens } else { 0 };
+        while sequence.computed.is_multiple_of(page_tokens) && sequence.computed / page_tokens < shared {
+            match self.pages.access(sequence.pages[sequence.computed / page_tokens], sequence.id) {
                 Access::Filled => {
-                    sequence.computed += PAGE_TOKENS;
+                    sequence.computed += page_tokens;
                     sequence.filled += 1;
-                    self.statistics.from_prefix_cache += PAGE_TOKENS as u64;
+                    self.statistics.from_prefix_cache += page_tokens as u64;
                 }
                 Access::Wait => return 0,
                 Access::Write => break,
@@ -160,12 +162,12 @@ impl Scheduler {
         let limit = sequence.computed + sequence.ready().min(budget);
         let mut end = sequence.computed;
         while end < limit {
-            let page = end / PAGE_TOKENS;
+            let page = end / page_tokens;
             let others = page < shared && self.pages.access(sequence.pages[page], sequence.id) != Access::Write;
             if others {
                 break;
             }
-            end = limit.min((page + 1) * PAGE_TOKENS);
+            end = limit.min((page + 1) * page_tokens);
         }
         end - sequence.computed
     }
@@ -174,7 +176,7 @@ impl Scheduler {
     fn add(&mut self, index: usize, tokens: usize) -> Share {
         let sequence = &self.running[index];
         let (start, end) = (sequence.computed, sequence.computed + tokens);
-        let pages = sequence.pages[..end.div_ceil(PAGE_TOKENS)].to_vec();
+        let pages = sequence.pages[..end.div_ceil(self.parts.settings.page_tokens)].to_vec();
         let wanted = sequence.job.first_wanted().clamp(start, end) - start..tokens;
         let answers = wanted.len();
         self.step.push(&sequence.tokens[start..end], start, pages, sequence.slot, wanted);
@@ -205,6 +207,7 @@ impl Scheduler {
 
     /// Hands out the answers and lets go of what is done.
     fn apply(&mut self, shares: &[Share], answers: Vec<Answer>) {
+        let page_tokens = self.parts.settings.page_tokens;
         let mut answers = answers.into_iter();
         for share in shares {
             let sequence = &mut self.running[share.index];
@@ -212,9 +215,9 @@ impl Scheduler {
                 self.statistics.prefilled += share.tokens as u64;
             }
             sequence.computed += share.tokens;
-            while sequence.filled < sequence.computed / PAGE_TOKENS {
+            while sequence.filled < sequence.computed / page_tokens {
                 if self.parts.sharing {
-                    extend_hashes(&mut sequence.hashes, &sequence.tokens, PAGE_TOKENS, sequence.filled + 1);
+                    extend_hashes(&mut sequence.hashes, &sequence.tokens, page_tokens, sequence.filled + 1);
                 }
                 self.pages.fill(sequence.pages[sequence.filled], sequence.hashes.get(sequence.filled).copied());
                 sequence.filled += 1;

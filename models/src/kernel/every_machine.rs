@@ -57,7 +57,7 @@ fn product(processor: &Processor, mut builder: PackedLinearBuilder) -> Vec<f32> 
 }
 
 fn attend(processor: &Processor) -> Vec<f32> {
-    let mut pages = PagedKeyValues::new(3, 2, 24);
+    let mut pages = PagedKeyValues::new(3, 32, 2, 24);
     let slots: Vec<Slot> = (0..96).map(|token| Slot { page: token / 32, offset: token % 32 }).collect();
     pages.write(&slots, &values(6, 96 * 48), &values(7, 96 * 48));
     let queries: Vec<Query<'_>> = (60..=90).map(|context| Query { pages: &[2, 0, 1], context }).collect();

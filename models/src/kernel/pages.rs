@@ -1,11 +1,11 @@
-//! The keys and values of one layer in pages of 32 tokens, laid out for the products of attention.
+//! The keys and values of one layer in pages of some tokens, laid out for the products of attention.
 
 use std::fmt;
 
 use super::aligned::AlignedFloats;
 
-/// Tokens of a page.
-pub const PAGE_TOKENS: usize = 32;
+/// The tokens of a page are a multiple of this, so that a register tile fits.
+pub const PAGE_STEP: usize = 32;
 /// Values of a head are stored in whole multiples of this many.
 const ALIGNMENT: usize = 32;
 
@@ -14,38 +14,53 @@ const ALIGNMENT: usize = 32;
 pub struct Slot {
     /// Which page.
     pub page: u32,
-    /// Which token of the page, below [`PAGE_TOKENS`].
+    /// Which token of the page, below the tokens of a page.
     pub offset: u32,
 }
 
 /// The pages of one layer. Which page belongs to whom is the caller's affair.
 pub struct PagedKeyValues {
-    /// `[page][head][key_size][PAGE_TOKENS]`: neighbouring tokens are neighbouring values.
+    /// `[page][head][head_size][page_tokens]`: neighbouring tokens are neighbouring values.
     keys: AlignedFloats,
-    /// `[page][head][PAGE_TOKENS][stored_size]`.
+    /// `[page][head][page_tokens][stored_size]`.
     values: AlignedFloats,
+    page_tokens: usize,
     heads: usize,
     head_size: usize,
     stored_size: usize,
 }
 
 impl PagedKeyValues {
-    /// `pages` pages for `heads` key-value heads of `head_size` values; memory is touched when written.
-    pub fn new(pages: usize, heads: usize, head_size: usize) -> Self {
+    /// `pages` pages of `page_tokens` tokens for `heads` key-value heads of `head_size` values; memory is touched when
+    /// written.
+    ///
+    /// # Panics
+    /// If the tokens of a page are not a multiple of [`PAGE_STEP`].
+    pub fn new(pages: usize, page_tokens: usize, heads: usize, head_size: usize) -> Self {
+        assert!(
+            page_tokens > 0 && page_tokens.is_multiple_of(PAGE_STEP),
+            "a page has a multiple of {PAGE_STEP} tokens"
+        );
         let stored_size = head_size.next_multiple_of(ALIGNMENT);
         Self {
-            keys: AlignedFloats::zeroed(pages * heads * head_size * PAGE_TOKENS),
-            values: AlignedFloats::zeroed(pages * heads * stored_size * PAGE_TOKENS),
+            keys: AlignedFloats::zeroed(pages * heads * head_size * page_tokens),
+            values: AlignedFloats::zeroed(pages * heads * stored_size * page_tokens),
+            page_tokens,
             heads,
             head_size,
             stored_size,
         }
     }
 
-    /// Bytes that `pages` pages of such a layer take.
-    pub fn bytes(pages: usize, heads: usize, head_size: usize) -> usize {
-        let token = head_size + head_size.next_multiple_of(ALIGNMENT);
-        pages * heads * PAGE_TOKENS * token * size_of::<f32>()
+    /// Bytes that `tokens` tokens of such a layer take.
+    pub fn bytes(tokens: usize, heads: usize, head_size: usize) -> usize {
+        let token_size = head_size + head_size.next_multiple_of(ALIGNMENT);
+        tokens * heads * token_size * size_of::<f32>()
+    }
+
+    /// Tokens of a page.
+    pub fn page_tokens(&self) -> usize {
+        self.page_tokens
     }
 
     /// Key-value heads.
@@ -69,31 +84,32 @@ impl PagedKeyValues {
         let rows = keys.chunks_exact(width).zip(values.chunks_exact(width));
         for (slot, (keys, values)) in slots.iter().zip(rows) {
             let (page, offset) = (slot.page as usize, slot.offset as usize);
-            assert!(offset < PAGE_TOKENS, "a page has 32 tokens");
+            assert!(offset < self.page_tokens, "a page has {} tokens", self.page_tokens);
             for head in 0..self.heads {
                 let range = head * self.head_size..(head + 1) * self.head_size;
-                let first = (page * self.heads + head) * self.head_size * PAGE_TOKENS;
-                let target = self.keys[first..first + self.head_size * PAGE_TOKENS].chunks_exact_mut(PAGE_TOKENS);
+                let first = (page * self.heads + head) * self.head_size * self.page_tokens;
+                let target =
+                    self.keys[first..first + self.head_size * self.page_tokens].chunks_exact_mut(self.page_tokens);
                 for (tokens, key) in target.zip(&keys[range.clone()]) {
                     tokens[offset] = *key;
                 }
-                let first = ((page * self.heads + head) * PAGE_TOKENS + offset) * self.stored_size;
+                let first = ((page * self.heads + head) * self.page_tokens + offset) * self.stored_size;
                 self.values[first..first + self.head_size].copy_from_slice(&values[range]);
             }
         }
     }
 
-    /// The keys of a page and head, `[head_size][PAGE_TOKENS]`.
+    /// The keys of a page and head, `[head_size][page_tokens]`.
     #[inline(always)]
     pub(super) fn keys(&self, page: u32, head: usize) -> &[f32] {
-        let length = self.head_size * PAGE_TOKENS;
+        let length = self.head_size * self.page_tokens;
         &self.keys[(page as usize * self.heads + head) * length..][..length]
     }
 
-    /// The values of a page and head, `[PAGE_TOKENS][stored_size]`.
+    /// The values of a page and head, `[page_tokens][stored_size]`.
     #[inline(always)]
     pub(super) fn values(&self, page: u32, head: usize) -> &[f32] {
-        let length = self.stored_size * PAGE_TOKENS;
+        let length = self.stored_size * self.page_tokens;
         &self.values[(page as usize * self.heads + head) * length..][..length]
     }
 

@@ -36,13 +36,16 @@ pub(crate) use files::{Files, Listing};
 use parts::Parts;
 pub(crate) use parts::{COMPONENTIZE_PY, PLATFORM};
 
+/// A source of the guest: its name and its text.
+type Source = (&'static str, &'static str);
+
+const WORLD: Source = ("world.wit", include_str!("../../guest/world.wit"));
+const BINDING: Source = ("wit_world.py", include_str!("../../guest/wit_world.py"));
+const GUEST: Source = ("dethrone_guest.py", include_str!("../../guest/dethrone_guest.py"));
+const WARM_UP: Source = ("warmup.py", include_str!("../../guest/warmup.py"));
+
 /// The guest's sources.
-pub(crate) const SOURCES: [(&str, &str); 4] = [
-    ("world.wit", include_str!("../../guest/world.wit")),
-    ("wit_world.py", include_str!("../../guest/wit_world.py")),
-    ("dethrone_guest.py", include_str!("../../guest/dethrone_guest.py")),
-    ("warmup.py", include_str!("../../guest/warmup.py")),
-];
+pub(crate) const SOURCES: [Source; 4] = [WORLD, BINDING, GUEST, WARM_UP];
 const MODULE: &str = "dethrone_guest";
 const INTERPRETER: &str = "libcomponentize_py_runtime.so";
 const BINDINGS: &str = "libcomponentize_py_bindings.so";
@@ -73,7 +76,7 @@ pub(crate) fn component(wheel: &Path) -> Result<Vec<u8>, SandboxError> {
 /// Links the interpreter, its libraries and the glue for our world.
 fn link(parts: &Parts) -> anyhow::Result<(Vec<u8>, Metadata)> {
     let mut resolve = Resolve::default();
-    let package = resolve.push_str(SOURCES[0].0, SOURCES[0].1)?;
+    let package = resolve.push_str(WORLD.0, WORLD.1)?;
     let world = resolve.select_world(&[package], None)?;
     let mut options = DylibOpts { interpreter: Some(INTERPRETER.to_owned()), async_: AsyncFilterSet::default() };
     let (mut bindings, metadata) = wit_dylib::create_with_metadata(&resolve, world, Some(&mut options));
@@ -95,7 +98,7 @@ fn tree(parts: &Parts) -> std::io::Result<Files> {
     let helpers = files.root("bundled");
     files.put_archive(helpers, &parts.helpers)?;
     let ours = files.root("guest");
-    for (name, text) in &SOURCES[1..3] {
+    for (name, text) in [BINDING, GUEST] {
         files.put(ours, name, text.as_bytes().to_vec());
     }
     Ok(files)
@@ -163,7 +166,7 @@ impl Interpreter {
     /// Brings the heap into the state that makes an instance cheap: caches filled, no holes, nothing to count.
     fn settle(&mut self) -> wasmtime::Result<()> {
         for _ in 0..WARM_UPS {
-            self.run("load", &[Val::String(SOURCES[3].1.to_owned())])?;
+            self.run("load", &[Val::String(WARM_UP.1.to_owned())])?;
             self.call("answer", "[1, {\"$tuple\": [2.5, \"x\"]}]")?;
             self.call("fail", "[1]")?;
             self.run("finish", &[])?;

@@ -7,6 +7,7 @@ use environments::EnvironmentId;
 use models::admission::Limits;
 use models::source::ModelSource;
 use pareto::screens::{Finding, FindingKind, Yardstick};
+use pareto::weights::WeightSettings;
 use pareto::{DuelMode, DuelSettings, Verdict};
 
 use super::page;
@@ -48,11 +49,12 @@ fn opened(mode: DuelMode) -> Opened {
         position: 0,
     };
     Opened {
-        version: 1,
+        version: 2,
         netuid: 120,
         seed_block: 4_812_000,
         seed_hash: "5eed".repeat(16),
         champion: Some(Hotkey("5Ada".to_owned())),
+        former: Vec::new(),
         tested: 3,
         entries: ENTRIES.iter().enumerate().map(entry).collect(),
         environments: ["sat", "deduction"].map(|name| EnvironmentId::built_in(name, "1.2.3", 0)).to_vec(),
@@ -62,6 +64,7 @@ fn opened(mode: DuelMode) -> Opened {
             alpha: 0.01,
             duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, mode, ..DuelSettings::default() },
             screens: ScreenSettings::default(),
+            weights: WeightSettings::default(),
             sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
             admission: Limits { bytes: u64::MAX, ..Limits::default() },
             mode: EngineMode::Exact,
@@ -150,7 +153,7 @@ fn window(mode: DuelMode) -> Conclusion {
     }
     assert_eq!(duels[1].decision.verdict, Verdict::Dethroned, "{:?}", duels[1].decision);
     entries[2].weight = 1.0;
-    Conclusion { opened, entries, duels, champion: Some(2), tested: 0 }
+    Conclusion { opened, entries, duels, champion: Some(2), burned: 0.0, former: Vec::new(), tested: 0 }
 }
 
 fn shown(conclusion: &Conclusion) -> (String, Summary) {

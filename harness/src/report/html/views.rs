@@ -142,7 +142,7 @@ impl PageView {
         Self {
             netuid: opened.netuid,
             seed_block: opened.seed_block,
-            lead: lead(conclusion),
+            lead: lead(conclusion, summary),
             facts: facts(conclusion, rollouts().count()),
             environments: environment_names(conclusion),
             entries: entries(conclusion, summary),
@@ -178,8 +178,8 @@ impl PageView {
     }
 }
 
-/// Who holds all the weight, and why.
-fn lead(conclusion: &Conclusion) -> String {
+/// Who holds the weight, and why.
+fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
     let Some(champion) = conclusion.champion else {
         return "No model was admitted: nobody holds the weight.".to_owned();
     };
@@ -211,7 +211,7 @@ fn lead(conclusion: &Conclusion) -> String {
         (1, _) => "the one challenger that met it did not dethrone it".to_owned(),
         (held, _) => format!("none of the {held} challengers that met it dethroned it"),
     };
-    format!("{who} holds all the weight: {why}; {since}.")
+    format!("{who} {}: {why}; {since}.", summary.held())
 }
 
 /// By how much the winner of a duel is better.

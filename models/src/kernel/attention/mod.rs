@@ -5,7 +5,7 @@ mod unit;
 
 use std::ops::Range;
 
-use super::pages::{PAGE_TOKENS, PagedKeyValues};
+use super::pages::PagedKeyValues;
 use super::processor::Processor;
 use unit::{Part, Unit};
 
@@ -56,8 +56,8 @@ pub fn attention(
     assert_eq!(q.len(), queries.len() * width, "q has a row for each query");
     assert_eq!(y.len(), q.len(), "y has the shape of q");
     for query in queries {
-        let pages = query.pages.len() * PAGE_TOKENS;
-        assert!((1..=pages).contains(&query.context), "a context has 1 to {pages} positions");
+        let room = query.pages.len() * pages.page_tokens();
+        assert!((1..=room).contains(&query.context), "a context has 1 to {room} positions");
     }
     let mut units = Vec::new();
     let mut rest = y;
@@ -128,11 +128,12 @@ mod tests {
         values: Vec<Vec<f32>>,
     }
 
-    fn scene(heads: usize, shared: usize, size: usize, window: Option<usize>, lengths: &[usize]) -> Scene {
+    fn scene(page: usize, heads: usize, shared: usize, size: usize, window: Option<usize>, lengths: &[usize]) -> Scene {
         let kept = heads / shared;
-        let mut pages = PagedKeyValues::new(64, kept, size);
+        let mut pages = PagedKeyValues::new(64, page, kept, size);
         // What nobody wrote must not matter.
-        let all: Vec<Slot> = (0..64 * 32).map(|token| Slot { page: token / 32, offset: token % 32 }).collect();
+        let slot = |page_index: u32, token: usize| Slot { page: page_index, offset: (token % page) as u32 };
+        let all: Vec<Slot> = (0..64 * page).map(|token| slot((token / page) as u32, token)).collect();
         let poison = vec![f32::NAN; all.len() * kept * size];
         pages.write(&all, &poison, &poison);
         let mut scene = Scene {
@@ -145,14 +146,13 @@ mod tests {
         };
         let mut next = 5;
         for (index, length) in lengths.iter().enumerate() {
-            let table: Vec<u32> = (0..length.div_ceil(32))
+            let table: Vec<u32> = (0..length.div_ceil(page))
                 .map(|_| {
                     next = (next + 27) % 64;
                     next
                 })
                 .collect();
-            let slots: Vec<Slot> =
-                (0..*length).map(|token| Slot { page: table[token / 32], offset: token as u32 % 32 }).collect();
+            let slots: Vec<Slot> = (0..*length).map(|token| slot(table[token / page], token)).collect();
             let (keys, values) =
                 (values(index as u64 + 10, length * kept * size), values(index as u64 + 20, length * kept * size));
             scene.pages.write(&slots, &keys, &values);
@@ -193,7 +193,21 @@ mod tests {
     }
 
     fn check(heads: usize, shared: usize, size: usize, window: Option<usize>, lengths: &[usize], rows: usize) {
-        let scene = scene(heads, shared, size, window, lengths);
+        for page in [32, 64, 160] {
+            check_pages(page, heads, shared, size, window, lengths, rows);
+        }
+    }
+
+    fn check_pages(
+        page: usize,
+        heads: usize,
+        shared: usize,
+        size: usize,
+        window: Option<usize>,
+        lengths: &[usize],
+        rows: usize,
+    ) {
+        let scene = scene(page, heads, shared, size, window, lengths);
         let mut queries = Vec::new();
         let mut expected = Vec::new();
         let q = values(3, lengths.len() * rows * heads * size);

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use crate::kernel::pages::PAGE_TOKENS;
 use crate::kernel::tile;
 
 /// Vectors a register tile is wide.
@@ -17,6 +16,7 @@ pub(super) struct Scores<'a, S: Simd> {
     pub(super) simd: S,
     pub(super) keys: &'a [f32],
     pub(super) ahead: &'a [f32],
+    pub(super) page_tokens: usize,
     pub(super) scale: f32,
     /// From one query's scores to the next one's.
     pub(super) length: usize,
@@ -44,7 +44,7 @@ impl<S: Simd> Scores<'_, S> {
         let q = std::array::from_fn::<&[f32], M, _>(|row| q[row]);
         let keys: &[S::f32s] = bytemuck::cast_slice(self.keys);
         let scale = self.simd.splat_f32s(self.scale);
-        let stride = PAGE_TOKENS / S::F32_LANES;
+        let stride = self.page_tokens / S::F32_LANES;
         for offset in (0..stride).step_by(VECTORS) {
             let mut sums = [[self.simd.splat_f32s(0.0); VECTORS]; M];
             tile::accumulate::<S, M, VECTORS, 2>(self.simd, q, keys, stride, offset, self.ahead, &mut sums);
@@ -64,6 +64,7 @@ pub(super) struct Mix<'a, S: Simd> {
     pub(super) simd: S,
     pub(super) values: &'a [f32],
     pub(super) ahead: &'a [f32],
+    pub(super) page_tokens: usize,
     pub(super) stored: usize,
     pub(super) scores: &'a [f32],
     /// From one query's scores to the next one's.
@@ -99,7 +100,7 @@ impl<S: Simd> Mix<'_, S> {
                 let sums: &[S::f32s] = bytemuck::cast_slice(sums);
                 totals.copy_from_slice(&sums[offset..offset + VECTORS]);
             }
-            let ahead = self.ahead.get(offset * PAGE_TOKENS * tile::LINE..).unwrap_or_default();
+            let ahead = self.ahead.get(offset * self.page_tokens * tile::LINE..).unwrap_or_default();
             tile::accumulate::<S, M, VECTORS, 2>(self.simd, scores, values, stride, offset, ahead, &mut totals);
             for (totals, sums) in totals.iter().zip(sums.chunks_exact_mut(self.stored)) {
                 let sums: &mut [S::f32s] = bytemuck::cast_slice_mut(sums);

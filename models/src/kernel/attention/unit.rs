@@ -6,7 +6,7 @@ use pulp::{Simd, WithSimd};
 
 use super::page_tile::{Mix, QUERIES, Scores};
 use super::{AttentionShape, Query};
-use crate::kernel::pages::{PAGE_TOKENS, PagedKeyValues};
+use crate::kernel::pages::PagedKeyValues;
 use crate::kernel::softmax::exponentials;
 use crate::kernel::tile;
 
@@ -47,9 +47,9 @@ impl Unit<'_> {
 
     /// Which pages of the sequence are read.
     #[inline(always)]
-    fn span(&self, window: Option<usize>) -> Range<usize> {
+    fn span(&self, window: Option<usize>, page_tokens: usize) -> Range<usize> {
         let last = self.context(window, self.shared() - 1);
-        self.context(window, 0).start / PAGE_TOKENS..last.end.div_ceil(PAGE_TOKENS)
+        self.context(window, 0).start / page_tokens..last.end.div_ceil(page_tokens)
     }
 }
 
@@ -63,7 +63,7 @@ impl<'a> Reading<'a> {
     fn of(part: &Part<'a>) -> Self {
         let mut blocks = Vec::new();
         for unit in &part.units {
-            let pages = &unit.queries[0].pages[unit.span(part.shape.window)];
+            let pages = &unit.queries[0].pages[unit.span(part.shape.window, part.pages.page_tokens())];
             let each = || pages.iter().flat_map(|page| unit.heads.clone().map(move |head| (*page, head)));
             blocks.extend(each().map(|(page, head)| part.pages.keys(page, head)));
             blocks.extend(each().map(|(page, head)| part.pages.values(page, head)));
@@ -87,18 +87,18 @@ impl WithSimd for Part<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let mut reading = Reading::of(&self);
-        let stored = self.pages.stored_size();
+        let (page_tokens, stored) = (self.pages.page_tokens(), self.pages.stored_size());
         let (mut scores, mut sums) = (Vec::new(), Vec::new());
         for mut unit in self.units {
-            let (span, shared) = (unit.span(self.shape.window), unit.shared());
+            let (span, shared) = (unit.span(self.shape.window, page_tokens), unit.shared());
             // Rows a power of two apart would fight for the same places of the nearest cache.
-            let length = span.len() * PAGE_TOKENS + tile::LINE;
+            let length = span.len() * page_tokens + tile::LINE;
             scores.resize(length * unit.q.len(), 0.0_f32);
             for page in 0..span.len() {
                 for (q, scores) in unit.q.chunks(shared).zip(scores.chunks_mut(shared * length)) {
                     let (keys, ahead) = reading.take();
-                    let tiles = Scores { simd, keys, ahead, scale: self.shape.scale, length };
-                    tiles.fill(q, &mut scores[page * PAGE_TOKENS..]);
+                    let tiles = Scores { simd, keys, ahead, page_tokens, scale: self.shape.scale, length };
+                    tiles.fill(q, &mut scores[page * page_tokens..]);
                 }
             }
             sums.clear();
@@ -106,14 +106,14 @@ impl WithSimd for Part<'_> {
             let (sums, factors) = sums.split_at_mut(stored * unit.q.len());
             for (index, (scores, factor)) in scores.chunks_mut(length).zip(factors.iter_mut()).enumerate() {
                 let context = unit.context(self.shape.window, index % shared);
-                let first = span.start * PAGE_TOKENS;
+                let first = span.start * page_tokens;
                 *factor = 1.0 / exponentials(&mut scores[context.start - first..context.end - first]);
             }
             for page in 0..span.len() {
                 for (scores, sums) in scores.chunks(shared * length).zip(sums.chunks_mut(shared * stored)) {
                     let (values, ahead) = reading.take();
-                    let scores = &scores[page * PAGE_TOKENS..];
-                    let mix = Mix { simd, values, ahead, stored, scores, length, tokens: 0..PAGE_TOKENS };
+                    let scores = &scores[page * page_tokens..];
+                    let mix = Mix { simd, values, ahead, page_tokens, stored, scores, length, tokens: 0..page_tokens };
                     mix_page(&unit, self.shape.window, span.start + page, mix, sums);
                 }
             }
@@ -130,7 +130,7 @@ impl WithSimd for Part<'_> {
 fn mix_page<S: Simd>(unit: &Unit<'_>, window: Option<usize>, page: usize, mix: Mix<'_, S>, sums: &mut [f32]) {
     let seen = |index: usize| {
         let context = unit.context(window, index);
-        let within = |position: usize| position.saturating_sub(page * PAGE_TOKENS).min(PAGE_TOKENS);
+        let within = |position: usize| position.saturating_sub(page * mix.page_tokens).min(mix.page_tokens);
         within(context.start)..within(context.end)
     };
     let mut index = 0;
