@@ -25,7 +25,7 @@ import wit_world
 from wit_world import Ending
 
 PROGRAM = "<program>"
-DEEPEST = 96  # levels of nesting in plain data; the host refuses 128
+DEEPEST = 96  # levels of nesting in plain data as JSON, where a tag is one, too; the host refuses 128
 LONGEST_NOTE = 2000  # characters told of an exception
 
 _names = {}  # what the program defined
@@ -51,17 +51,16 @@ def pack(value, depth=0):
         return value if math.isfinite(value) else {"$float": repr(value)}
     if depth >= DEEPEST:
         raise NotPlain("nested too deeply to leave the sandbox")
-    depth += 1
     if kind is list:
-        return [pack(item, depth) for item in value]
+        return [pack(item, depth + 1) for item in value]
     if kind is tuple:
-        return {"$tuple": [pack(item, depth) for item in value]}
+        return {"$tuple": [pack(item, depth + 2) for item in value]}
     if kind is dict:
         if all(type(key) is str and not key.startswith("$") for key in value):
-            return {pack(key): pack(item, depth) for key, item in value.items()}
-        return {"$dict": [[pack(key, depth), pack(item, depth)] for key, item in value.items()]}
+            return {pack(key): pack(item, depth + 1) for key, item in value.items()}
+        return {"$dict": [[pack(key, depth + 3), pack(item, depth + 3)] for key, item in value.items()]}
     if kind is set or kind is frozenset:
-        return {"$set" if kind is set else "$frozenset": sorted((pack(item, depth) for item in value), key=_write)}
+        return {"$set" if kind is set else "$frozenset": sorted((pack(item, depth + 2) for item in value), key=_write)}
     if kind is bytes:
         return {"$bytes": value.hex()}
     if kind is complex:

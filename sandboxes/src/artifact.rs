@@ -12,14 +12,16 @@ use crate::cache;
 use crate::component::Compiled;
 use crate::engine;
 use crate::error::SandboxError;
+use crate::limits::Limits;
 use crate::progress::{Progress, Step};
+use crate::world;
 
 /// What a person is told is being prepared.
 const SUBJECT: &str = "python guest";
 
 /// BLAKE3 of the component that our sources give: the build is the same to the byte on every machine, so that validators
 /// cannot run different guests without noticing.
-const COMPONENT: &str = "461acd1e683c56995fd283418172fd0ab8405acf61ea098b392ab51f554cc7eb";
+const COMPONENT: &str = "7444016a9d062764a26b01cabdcbe71f8edace465266498f47e9f8da62b25f95";
 
 /// A guest that is ready to be instantiated.
 #[derive(Clone)]
@@ -32,7 +34,8 @@ impl Artifact {
     /// The guest, from the cache if it is there, else built and compiled now. One process builds, the others wait for it.
     pub fn ensure(cache: &Path, progress: &dyn Fn(Progress)) -> Result<Self, SandboxError> {
         let folder = cache.join("sandbox");
-        let engine = Engine::new(&engine::semantics()).map_err(|error| SandboxError::Compile(format!("{error:#}")))?;
+        let engine = Engine::new(&engine::semantics(&Limits::default()))
+            .map_err(|error| SandboxError::Compile(format!("{error:#}")))?;
         let component = Entry { folder: &folder, name: format!("guest-{}.wasm", short(source_digest())) };
         let compiled = |component: &blake3::Hash| Entry {
             folder: &folder,
@@ -87,10 +90,11 @@ impl Artifact {
     }
 }
 
-/// What a run means depends on the component, the version of the runtime and nothing else.
+/// What a run means depends on the component, the version of the runtime and what the host grants.
 fn identity(component: &blake3::Hash) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("dethrone sandbox runtime identity");
     hasher.update(component.as_bytes()).update(engine::WASMTIME.as_bytes());
+    hasher.update(&world::MOST_HANDLES.to_le_bytes()).update(&world::LARGEST_ANSWER.to_le_bytes());
     hasher.finalize().to_hex().to_string()
 }
 

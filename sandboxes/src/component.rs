@@ -28,7 +28,9 @@ impl Compiled {
     #[expect(unsafe_code, reason = "compiled code is trusted: we compiled it and its digest was checked")]
     pub(crate) fn load(&self, engine: &Engine) -> wasmtime::Result<Component> {
         // SAFETY: the bytes are the unmodified result of `Engine::precompile_component`: of the two constructors
-        // one calls it, and the other compares them, in the memory they are loaded from, with the digest taken then.
+        // one calls it, and the other compares them, in the memory they are loaded from, with the digest that was
+        // written beside them then. Whoever may write to the cache folder can forge both, and is trusted as whoever
+        // may write to this program's own file.
         unsafe { Component::deserialize(engine, &self.bytes) }
     }
 }

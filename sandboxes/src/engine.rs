@@ -7,21 +7,35 @@ use crate::limits::Limits;
 /// The version of the runtime; a part of the guest's identity. Held to the manifest by a test.
 pub(crate) const WASMTIME: &str = "48.0.8";
 
-/// The native stack of a guest. CPython bounds its own recursion and its shadow stack is smaller than this, so that the
-/// native limit, which differs between processors, is not the one that is met.
-pub(crate) const NATIVE_STACK: usize = 32 << 20;
+/// The native stack of a guest, address space of which only what is used is ever there. How much a call takes of it
+/// differs between processors, so this limit must never be the one that is met. CPython bounds its recursion by a stack
+/// inside its memory, but some C functions that call one another (the iterators `filter`, `chain`, `islice` and others)
+/// use none of that: each level then is an object of at least 32 bytes of memory for some 160 bytes of native stack, so
+/// that eight times the memory is more than a program reaches.
+pub(crate) fn native_stack(limits: &Limits) -> usize {
+    let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
+    memory.saturating_mul(NATIVE_PER_BYTE).clamp(LEAST_NATIVE_STACK, MOST_NATIVE_STACK)
+}
+
+const NATIVE_PER_BYTE: usize = 8;
+const LEAST_NATIVE_STACK: usize = 64 << 20;
+const MOST_NATIVE_STACK: usize = 64 << 30;
 
 /// Linear memory that stays with a slot between two programs: enough for the pages that a typical program touches.
 const KEPT_RESIDENT: usize = 16 << 20;
 
+/// Room for the guest itself, so that a program which may have less than the guest takes is out of memory and no trouble.
+const LEAST_MEMORY: u64 = 64 << 20;
+
 /// What decides the meaning of a compiled guest, and nothing that merely decides its speed.
-pub(crate) fn semantics() -> Config {
+pub(crate) fn semantics(limits: &Limits) -> Config {
+    let native_stack = native_stack(limits);
     let mut config = Config::new();
     config.wasm_component_model(true);
     config.consume_fuel(true);
     config.epoch_interruption(true);
-    config.max_wasm_stack(NATIVE_STACK);
-    config.async_stack_size(2 * NATIVE_STACK); // unused here, but checked against the former
+    config.max_wasm_stack(native_stack);
+    config.async_stack_size(2 * native_stack); // unused here, but checked against the former
     config.cranelift_nan_canonicalization(true);
     config.relaxed_simd_deterministic(true);
     config.cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking);
@@ -40,13 +54,25 @@ pub(crate) fn pooled(instances: u32, limits: &Limits) -> Config {
         .total_core_instances(instances.saturating_mul(64))
         .max_core_instance_size(4 << 20)
         .total_memories(instances)
-        .max_memory_size(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX))
+        .max_memory_size(usize::try_from(limits.memory_bytes.max(LEAST_MEMORY)).unwrap_or(usize::MAX))
+        .total_stacks(1)
         .total_tables(instances.saturating_mul(64))
         .table_elements(60_000)
         .linear_memory_keep_resident(KEPT_RESIDENT)
         .table_keep_resident(1 << 20)
         .pagemap_scan(Enabled::Auto);
-    let mut config = semantics();
+    let mut config = semantics(limits);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_manifest() {
+        let manifest = include_str!("../../Cargo.toml");
+        assert!(manifest.contains(&format!("wasmtime = {{ version = \"{WASMTIME}\"")), "{WASMTIME}");
+    }
 }

@@ -17,7 +17,8 @@ pub struct Trial {
     /// Trusted source. `from dethrone_guest import candidate` gives `candidate(name)`, the candidate's function of that
     /// name; what the candidate raised arrives as `CandidateError`. The tests pass by running to their end.
     pub tests: String,
-    /// What the clocks and the entropy of both guests are functions of.
+    /// What the clocks and the entropy of the guests are functions of; the tests' differ from the candidate's, which
+    /// could otherwise draw again what the tests drew.
     pub seed: u64,
     /// What each of the two may use; `None` for the sandbox's own limits.
     pub limits: Option<Limits>,
@@ -26,7 +27,8 @@ pub struct Trial {
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
-    /// Whether the tests ran to their end.
+    /// Whether the tests ran to their end on a candidate that was there to the last: one that left, broke or used up a
+    /// limit has passed nothing, whatever the tests made of its silence.
     pub passed: bool,
     /// How the tests ended.
     pub tests: Outcome,
@@ -39,11 +41,11 @@ impl Sandbox {
     pub async fn judge(&self, trial: Trial) -> Result<Judgement, SandboxError> {
         let limits = self.limits(trial.limits)?;
         self.submit(move |runtime, cancelled| {
-            let guest = || runtime.guest(limits, trial.seed, String::new(), cancelled);
+            let guest = |seed| runtime.guest(limits, seed, String::new(), cancelled);
             let candidate = match refused(&trial.candidate, &limits) {
                 Some(outcome) => Interview::Refused(outcome),
                 None => {
-                    let mut guest = guest()?;
+                    let mut guest = guest(trial.seed)?;
                     let ending = match guest.load(&trial.candidate)? {
                         Loaded::Ready => Ending::Finished,
                         // A candidate that left before it was asked has nothing to answer with.
@@ -53,7 +55,7 @@ impl Sandbox {
                     Interview::Heard { guest, ending }
                 }
             };
-            let mut tests = guest()?;
+            let mut tests = guest(seed_of_tests(trial.seed))?;
             tests.give_candidate(Box::new(candidate));
             let ending = match tests.load(&trial.tests)? {
                 Loaded::Ready => Ending::Finished,
@@ -63,11 +65,20 @@ impl Sandbox {
             };
             let candidate = tests.take_candidate().expect("the host gave one and gets it back after each question");
             let tests = tests.finish(ending)?;
+            let there = candidate.is_there();
             let candidate = candidate.finish()?;
-            Ok(Judgement { passed: ending == Ending::Finished, tests, candidate })
+            Ok(Judgement { passed: there && ending == Ending::Finished, tests, candidate })
         })
         .await
     }
+}
+
+/// Another seed for the tests, from which a candidate's own draws tell nothing.
+fn seed_of_tests(seed: u64) -> u64 {
+    let mut derived = [0; 8];
+    let mut hasher = blake3::Hasher::new_derive_key("dethrone sandbox seed of the tests of a trial");
+    hasher.update(&seed.to_le_bytes()).finalize_xof().fill(&mut derived);
+    u64::from_le_bytes(derived)
 }
 
 /// The candidate's side of a trial.
@@ -94,6 +105,10 @@ impl Candidate for Interview {
                 Err(format!("the candidate is over: {ending:?}"))
             }
         })
+    }
+
+    fn is_there(&self) -> bool {
+        matches!(self, Self::Heard { ending: Ending::Finished, .. })
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome, SandboxError> {

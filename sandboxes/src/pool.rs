@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use wasmtime::Engine;
 
-use crate::engine::NATIVE_STACK;
 use crate::error::SandboxError;
+use crate::judge::Judgement;
+use crate::outcome::Outcome;
 
 /// How often a running guest is asked whether its deadline has passed.
 const TICK: Duration = Duration::from_millis(10);
@@ -21,7 +22,30 @@ const HOST_STACK: usize = 8 << 20;
 /// A place in the rotation between callers.
 pub(crate) type CallerId = u64;
 
-type Task = Box<dyn FnOnce() + Send>;
+/// A job; true if its worker is worn: it may hold much memory in its stack, and is replaced.
+type Task = Box<dyn FnOnce() -> bool + Send>;
+
+/// What a result tells of the worker that made it.
+pub(crate) trait Wear {
+    /// Whether the guest may have used much of the native stack. What has no stack inside the guest's memory takes
+    /// objects for each level, so that a guest whose memory stayed small has not.
+    fn is_worn(&self) -> bool;
+}
+
+/// A guest takes some 30 MiB; up to here it has nested nothing deeply.
+const SMALL_MEMORY: u64 = 40 << 20;
+
+impl Wear for Outcome {
+    fn is_worn(&self) -> bool {
+        self.memory_bytes > SMALL_MEMORY
+    }
+}
+
+impl Wear for Judgement {
+    fn is_worn(&self) -> bool {
+        self.tests.is_worn() || self.candidate.is_worn()
+    }
+}
 
 /// Worker threads with a queue; dropping it lets running jobs end and forgets the waiting ones.
 pub(crate) struct Pool {
@@ -33,6 +57,7 @@ struct Shared {
     work: Condvar,
     activity: Condvar,
     engine: Engine,
+    native_stack: usize,
 }
 
 #[derive(Default)]
@@ -79,20 +104,17 @@ impl Shared {
 }
 
 impl Pool {
-    pub(crate) fn start(engine: &Engine, threads: usize) -> std::io::Result<Self> {
+    pub(crate) fn start(engine: &Engine, threads: usize, native_stack: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
             activity: Condvar::new(),
             engine: engine.clone(),
+            native_stack,
         });
         let pool = Self { shared };
-        for number in 0..threads {
-            let shared = Arc::clone(&pool.shared);
-            thread::Builder::new()
-                .name(format!("sandbox-{number}"))
-                .stack_size(2 * NATIVE_STACK + HOST_STACK)
-                .spawn(move || work(&shared))?;
+        for _ in 0..threads {
+            employ(&pool.shared)?;
         }
         let shared = Arc::clone(&pool.shared);
         thread::Builder::new().name("sandbox-tick".to_owned()).spawn(move || tick(&shared))?;
@@ -107,7 +129,7 @@ impl Pool {
     }
 
     /// Runs the job on a worker. Dropping the future takes the job out of the queue, or ends the guest that runs for it.
-    pub(crate) async fn submit<T: Send + 'static>(
+    pub(crate) async fn submit<T: Wear + Send + 'static>(
         &self,
         caller: CallerId,
         job: impl FnOnce(&Arc<AtomicBool>) -> Result<T, SandboxError> + Send + 'static,
@@ -118,8 +140,10 @@ impl Pool {
         let task: Task = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(|| job(&flag)))
                 .unwrap_or_else(|_| Err(SandboxError::Runtime("a worker panicked; this is a defect".to_owned())));
+            let worn = result.as_ref().map_or(true, Wear::is_worn);
             // Nobody may be waiting any more.
             drop(answer.send(result));
+            worn
         });
         {
             let mut state = self.shared.state();
@@ -172,7 +196,14 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn work(shared: &Shared) {
+/// Starts a worker. Its stack holds two guests, one of which asks the other.
+fn employ(shared: &Arc<Shared>) -> std::io::Result<()> {
+    let worker = Arc::clone(shared);
+    let stack = shared.native_stack.saturating_mul(2).saturating_add(HOST_STACK);
+    thread::Builder::new().name("sandbox".to_owned()).stack_size(stack).spawn(move || work(&worker)).map(drop)
+}
+
+fn work(shared: &Arc<Shared>) {
     loop {
         let task = {
             let mut state = shared.state();
@@ -188,8 +219,12 @@ fn work(shared: &Shared) {
             }
         };
         shared.activity.notify_one();
-        task();
+        let worn = task();
         shared.state().running -= 1;
+        // What a stack has grown to is given back with its thread.
+        if worn && employ(shared).is_ok() {
+            return;
+        }
     }
 }
 
@@ -220,10 +255,17 @@ mod tests {
         let mut state = State::default();
         for (caller, job) in [(1, "a1"), (1, "a2"), (1, "a3"), (2, "b1"), (3, "c1"), (3, "c2")] {
             let order = Arc::clone(&order);
-            state.push(caller, Box::new(move || order.lock().unwrap().push(job)), Arc::default());
+            state.push(
+                caller,
+                Box::new(move || {
+                    order.lock().unwrap().push(job);
+                    false
+                }),
+                Arc::default(),
+            );
         }
         while let Some(task) = state.pop() {
-            task();
+            assert!(!task());
         }
         assert_eq!(*order.lock().unwrap(), ["a1", "b1", "c1", "a2", "c2", "a3"]);
         assert!(state.waiting.is_empty());

@@ -15,7 +15,7 @@ use crate::error::SandboxError;
 use crate::instance::{Answer, Guest, Loaded, Template};
 use crate::limits::Limits;
 use crate::outcome::{Ending, Outcome};
-use crate::pool::{CallerId, Pool};
+use crate::pool::{CallerId, Pool, Wear};
 use crate::world::World;
 
 /// How a sandbox is set up.
@@ -93,7 +93,7 @@ impl Sandbox {
         let engine = Engine::new(&engine::pooled(instances, &settings.limits)).map_err(runtime)?;
         let component = artifact.compiled().load(&engine).map_err(runtime)?;
         let template = Arc::new(Template::new(&engine, &component).map_err(runtime)?);
-        let pool = Pool::start(&engine, settings.slots)
+        let pool = Pool::start(&engine, settings.slots, engine::native_stack(&settings.limits))
             .map_err(|error| SandboxError::Runtime(format!("no threads could be started: {error}")))?;
         let caller = pool.caller();
         Ok(Self { runtime: Arc::new(Runtime { template, settings }), pool: Arc::new(pool), caller })
@@ -154,7 +154,7 @@ impl Sandbox {
     }
 
     /// Runs a job on a worker, with what a worker needs.
-    pub(crate) async fn submit<T: Send + 'static>(
+    pub(crate) async fn submit<T: Wear + Send + 'static>(
         &self,
         job: impl FnOnce(&Runtime, &Arc<AtomicBool>) -> Result<T, SandboxError> + Send + 'static,
     ) -> Result<T, SandboxError> {

@@ -22,9 +22,9 @@ const EPOCH_SECONDS: u64 = 1_767_225_600;
 const YEAR_SECONDS: u64 = 31_536_000;
 const NANOSECONDS: u64 = 1_000_000_000;
 /// The most bytes that one request for entropy, or one read, may ask the host to make.
-const LARGEST_ANSWER: u64 = 1 << 16;
-/// The most handles to streams, timers and errors that a program may be given; an interpreter needs a handful.
-const MOST_HANDLES: u32 = 100_000;
+pub(crate) const LARGEST_ANSWER: u64 = 1 << 16;
+/// The most handles to streams, timers and errors that a program may hold at a time; an interpreter needs a handful.
+pub(crate) const MOST_HANDLES: u32 = 10_000;
 
 const STDIN: u32 = 0;
 const STDOUT: u32 = 1;
@@ -52,6 +52,9 @@ pub(crate) trait Candidate: Send {
     /// Calls the function with plain data; the inner `Err` is what the candidate raised.
     fn ask(&mut self, function: &str, arguments: &str) -> Result<Result<String, String>, SandboxError>;
 
+    /// Whether it can still be asked.
+    fn is_there(&self) -> bool;
+
     /// What the candidate came to.
     fn finish(self: Box<Self>) -> Result<Outcome, SandboxError>;
 }
@@ -63,6 +66,9 @@ pub(crate) struct World {
     wall_start: u64,
     slept: u64,
     timers: Vec<Option<u64>>,
+    /// Places in `timers` that nobody holds.
+    free_timers: Vec<u32>,
+    /// Handles that the guest holds.
     handles: u32,
     stdin: Vec<u8>,
     read: usize,
@@ -89,6 +95,7 @@ impl World {
             wall_start: (EPOCH_SECONDS + u64::from_le_bytes(start) % YEAR_SECONDS) * NANOSECONDS,
             slept: 0,
             timers: Vec::new(),
+            free_timers: Vec::new(),
             handles: 0,
             stdin: stdin.into_bytes(),
             read: 0,
@@ -161,12 +168,26 @@ impl World {
     }
 
     fn timer(&mut self, at: u64) -> Result<Resource<Pollable>, Stop> {
-        let free = self.timers.iter().position(Option::is_none).unwrap_or(self.timers.len());
-        if free == self.timers.len() {
+        let free = self.free_timers.pop().unwrap_or_else(|| {
             self.timers.push(None);
+            u32::try_from(self.timers.len() - 1).expect("fewer timers than handles")
+        });
+        self.timers[free as usize] = Some(at);
+        self.handle(free)
+    }
+
+    /// The guest lets go of a timer.
+    fn drop_timer(&mut self, place: u32) {
+        if let Some(timer) = self.timers.get_mut(place as usize)
+            && timer.take().is_some()
+        {
+            self.free_timers.push(place);
         }
-        self.timers[free] = Some(at);
-        self.handle(u32::try_from(free).expect("fewer timers than handles"))
+        self.drop_handle();
+    }
+
+    fn drop_handle(&mut self) {
+        self.handles = self.handles.saturating_sub(1);
     }
 
     fn due(&self, timer: &Resource<Pollable>) -> wasmtime::Result<u64> {
@@ -176,13 +197,25 @@ impl World {
 }
 
 impl ResourceLimiter for World {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, _current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
+        if most.is_some_and(|most| desired > most) {
+            return Ok(false);
+        }
         let desired = u64::try_from(desired).unwrap_or(u64::MAX);
         if desired > self.limits.memory_bytes {
             return Err(Stop::OutOfMemory.into());
         }
         self.memory = self.memory.max(desired);
         Ok(true)
+    }
+
+    /// What was granted and cannot be had is trouble of this machine, unless it is more than any memory can have: of that
+    /// the limiter is not asked, and only the error's text tells.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        if error.to_string().contains("exceeds memory type's limits") {
+            return Ok(());
+        }
+        Err(wasmtime::Error::new(SandboxError::Runtime(format!("a guest's memory cannot grow: {error:#}"))))
     }
 
     fn table_growing(&mut self, _current: usize, _desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
@@ -300,12 +333,17 @@ fn refuse(name: &str, function: &ComponentFunc, to: &mut LinkerInstance<'_, Worl
 
 /// A kind of handle, which several interfaces may name; kinds that nothing here hands out are all alike.
 fn resource(name: &str, to: &mut LinkerInstance<'_, World>) -> wasmtime::Result<()> {
-    let plain = |ty| move |to: &mut LinkerInstance<'_, World>| to.resource(name, ty, |_, _| Ok(()));
+    let plain = |ty| {
+        move |to: &mut LinkerInstance<'_, World>| {
+            to.resource(name, ty, |mut store, _| {
+                store.data_mut().drop_handle();
+                Ok(())
+            })
+        }
+    };
     match name {
         "pollable" => to.resource(name, ResourceType::host::<Pollable>(), |mut store, timer| {
-            if let Some(timer) = store.data_mut().timers.get_mut(timer as usize) {
-                *timer = None;
-            }
+            store.data_mut().drop_timer(timer);
             Ok(())
         }),
         "error" => plain(ResourceType::host::<IoError>())(to),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use sandboxes::{Artifact, Ending, Limits, Outcome, Program, Sandbox, SandboxSettings};
@@ -13,6 +14,9 @@ use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::reporter::for_this_terminal;
+
+/// Units of fuel a second on a machine far slower than any.
+const SLOWEST: u64 = 20_000_000;
 
 /// What to do with the sandbox.
 #[derive(Debug, Args)]
@@ -68,12 +72,17 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let reporter = for_this_terminal();
     let progress = |progress: sandboxes::Progress| reporter.report(Event::from(progress));
     let artifact = Artifact::ensure(&cache_folder()?, &progress).map_err(|error| sandbox_problem(&error))?;
-    let settings = SandboxSettings { slots: 1, limits, ..SandboxSettings::default() };
+    let settings = SandboxSettings { slots: 1, limits, deadline: deadline(fuel) };
     let sandbox = Sandbox::open(settings, &artifact).map_err(|error| sandbox_problem(&error))?;
     let program = Program { source, stdin, seed: run.seed, limits: None };
     let outcome = block_on(async { sandbox.run(program).await.map_err(|error| sandbox_problem(&error)) })?;
     let Outcome { ending: outcome, stdout, stderr, fuel, memory_bytes, .. } = outcome;
     printer.data(&Report { outcome, stdout, stderr, fuel, memory_bytes }, text)
+}
+
+/// Long enough for the fuel on any machine: the net must not catch what the fuel bounds.
+fn deadline(fuel: u64) -> Duration {
+    SandboxSettings::default().deadline.max(Duration::from_secs(fuel / SLOWEST))
 }
 
 /// Reads a file as the interpreter would if it were lenient: what is not UTF-8 becomes the replacement character.

@@ -135,7 +135,7 @@ impl Interpreter {
     }
 
     fn instantiate(component: &[u8], files: Files) -> wasmtime::Result<Self> {
-        let engine = Engine::new(&engine::semantics())?;
+        let engine = Engine::new(&engine::semantics(&LIMITS))?;
         let component = Component::new(&engine, component)?;
         let linker = world::link(&engine, &component, Some(define_files))?;
         let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));

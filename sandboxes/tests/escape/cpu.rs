@@ -3,6 +3,7 @@
 use crate::attempt::attempts;
 
 attempts! {
+    it_compares_long_keys: "held = [b'x' * 10 ** 6 + bytes([n % 7]) for n in range(20)]\nfor _ in range(10 ** 6): held.sort(key=lambda key: key[:])" => OutOfFuel;
     it_loops: "while True: pass" => OutOfFuel, "";
     it_sums_without_end_in_c: "sum(range(10**12))" => OutOfFuel;
     it_raises_a_huge_power: "10 ** (10 ** 8)" => OutOfFuel;

@@ -11,6 +11,8 @@ attempts! {
     it_raises_with_a_huge_text: "raise ValueError('x' * 10 ** 7)" => OutputTooLong;
     it_exits_with_a_huge_text: "import sys\nsys.exit('x' * 10 ** 7)" => OutputTooLong;
     it_warns_without_end: "import warnings\nwarnings.simplefilter('always')\nwhile True: warnings.warn('x' * 1000)" => OutputTooLong;
+    it_closes_its_errors_and_raises: "import sys\nsys.stderr.close()\n1 / 0" => Raised, "";
+    it_closes_its_input_and_reads: "import sys\nsys.stdin.close()\ninput()" => Raised, "";
     it_closes_its_output: "import sys\nsys.stdout.close()\nprint('x')" => Raised, "";
     it_closes_every_descriptor: "import os\nfor number in range(10):\n    try: os.close(number)\n    except OSError: pass\nprint('x')" => Finished;
     it_replaces_its_output: "import io, sys\nsys.stdout = io.StringIO()\nprint('lost')" => Finished, "";

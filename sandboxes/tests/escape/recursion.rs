@@ -40,6 +40,11 @@ attempts! {
     it_chains_generators: lifted("def g(n):\n    yield from g(n + 1)\nlist(g(0))") => OutOfMemory;
     it_chains_map_objects: lifted("held = [1]\nfor _ in range(10 ** 5): held = map(abs, held)\nlist(held)") => Trapped;
     it_chains_filters_and_lets_them_go: lifted("held = iter([1])\nfor _ in range(10 ** 5): held = filter(None, held)\ndel held\nprint('dropped')") => Finished, "dropped\n";
+    it_iterates_a_chain_of_filters: lifted("held = iter([1])\nfor _ in range(10 ** 5): held = filter(None, held)\nprint(list(held))") => Finished, "[1]\n";
+    it_iterates_a_longer_chain_of_filters: lifted("import gc\ngc.disable()\nheld = iter([1])\nfor _ in range(400_000): held = filter(None, held)\nprint(list(held))") => Finished, "[1]\n";
+    it_iterates_a_chain_of_slices: lifted("import itertools\nheld = iter([1])\nfor _ in range(10 ** 5): held = itertools.islice(held, 1)\nprint(list(held))") => Finished, "[1]\n";
+    it_iterates_a_chain_of_chains: lifted("import itertools\nheld = iter([1])\nfor _ in range(10 ** 5): held = itertools.chain(held)\nprint(list(held))") => Finished, "[1]\n";
+    it_chains_filters_without_end: lifted("import gc\ngc.disable()\nheld = iter([1])\nwhile True: held = filter(None, held)") => OutOfFuel;
     it_compiles_a_deep_tree: lifted("import ast\nheld = ast.Constant(1)\nfor _ in range(10 ** 5): held = ast.UnaryOp(ast.USub(), held)\nast.fix_missing_locations\ncompile(ast.Expression(held), 'x', 'eval')") => Raised;
     it_chains_exceptions: lifted("held = None\nfor _ in range(10 ** 5):\n    new = ValueError()\n    new.__cause__ = held\n    held = new\nraise held") => OutOfFuel;
     it_recurses_in_async_code: lifted("async def f(n): return await f(n + 1)\nf(0).send(None)") => OutOfMemory;

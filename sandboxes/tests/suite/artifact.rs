@@ -37,7 +37,7 @@ fn quiet(_: Progress) {}
 
 #[test]
 fn the_identity_of_the_runtime_is_a_constant() {
-    assert_eq!(artifact().digest(), "bd7cd818843a18e01a9be16ff666b984e54ac4c981754d8065e06d303ceb0338");
+    assert_eq!(artifact().digest(), "3d6c034a4c5323e74c24a8c5d0e6ea2cc5ff846028dadb97b895aef4e796809e");
 }
 
 #[test]

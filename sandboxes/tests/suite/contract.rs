@@ -1,7 +1,7 @@
 //! What a sandbox promises to those who use it.
 
 use crate::common::{program, sandbox};
-use sandboxes::{Call, Ending, Limits};
+use sandboxes::{Call, Ending, Limits, plain};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -71,6 +71,30 @@ async fn check_refused(body: &str, note: &str) {
     let outcome = sandbox().call(job).await.unwrap();
     assert_eq!((outcome.ending, outcome.value.as_ref()), (Ending::Raised, None), "{body}");
     assert!(outcome.stderr.contains(note), "{body}\n{}", outcome.stderr);
+}
+
+/// Whatever the kinds, what is nested up to the stated depth leaves, and what is nested deeper is refused by the guest.
+#[tokio::test]
+async fn the_depth_of_plain_data_is_counted_in_json() {
+    for (kind, levels) in [("[{}]", 1), ("({},)", 2), ("{{1: {}}}", 3), ("{{'a': {}}}", 1)] {
+        let nested = |times: usize| {
+            let body = format!(
+                "x = 0\n    for _ in range({times}): x = {}\n    return x",
+                kind.replace("{}", "x").replace("{{", "{").replace("}}", "}")
+            );
+            Call {
+                source: format!("def f():\n    {body}"),
+                function: "f".to_owned(),
+                arguments: json!([]),
+                ..Call::default()
+            }
+        };
+        let deepest = plain::DEEPEST / levels;
+        let outcome = sandbox().call(nested(deepest)).await.unwrap();
+        assert!(outcome.value.is_some(), "{kind} {outcome:?}");
+        let outcome = sandbox().call(nested(deepest + 1)).await.unwrap();
+        assert!(outcome.stderr.contains("nested too deeply"), "{kind} {outcome:?}");
+    }
 }
 
 #[tokio::test]

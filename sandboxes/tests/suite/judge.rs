@@ -245,6 +245,18 @@ def ENTRY(*given): raise SystemExit(0)
 }
 
 #[tokio::test]
+async fn drawing_again_what_the_tests_drew_passes_nothing() {
+    check_cheat(
+        r#"
+import random, string
+def ENTRY(*given):
+    return "".join(random.choice(string.ascii_lowercase) for _ in range(random.randint(10, 20)))
+"#,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn an_exception_does_not_end_a_candidate_but_leaving_does() {
     let candidate = "import os\ncount = 0\ndef f(way):\n    global count\n    count += 1\n    if way == 'raise': raise ValueError('no')\n    if way == 'leave': os._exit(0)\n    return count\n";
     let tests = "from dethrone_guest import candidate, CandidateError\nf = candidate('f')\nassert f('stay') == 1\nfor way in 'raise', 'leave', 'stay':\n    try: print(f(way))\n    except CandidateError as error: print(error)\n";
@@ -254,5 +266,6 @@ async fn an_exception_does_not_end_a_candidate_but_leaving_does() {
         judgement.tests.stdout,
         "ValueError: no\nthe candidate is over: Raised\nthe candidate is over: Raised\n"
     );
-    assert_eq!((judgement.passed, judgement.candidate.ending), (true, Ending::Raised));
+    assert_eq!((judgement.tests.ending, judgement.candidate.ending), (Ending::Finished, Ending::Raised));
+    assert!(!judgement.passed, "whoever left has passed nothing");
 }

@@ -6,7 +6,7 @@ use crate::common::{artifact, program, sandbox};
 use sandboxes::{Ending, Limits, Outcome, Program, Sandbox, SandboxError, SandboxSettings};
 
 /// What the job of [`the_same_job_comes_out_the_same_everywhere`] uses.
-const FUEL: u64 = 2_002_018;
+const FUEL: u64 = 2_002_742;
 
 /// A program that ends only when it is made to.
 fn endless() -> Program {
@@ -40,7 +40,7 @@ async fn a_program_that_nobody_waits_for_gives_its_slot_back() {
 async fn a_program_that_waits_in_vain_is_never_run() {
     let sandbox = one_slot(Duration::MAX);
     let running = sandbox.run(endless());
-    tokio::pin!(running);
+    let mut running = Box::pin(running);
     tokio::select! {
         _ = &mut running => panic!("it cannot end"),
         () = until_occupied(&sandbox) => {}
@@ -53,6 +53,35 @@ async fn a_program_that_waits_in_vain_is_never_run() {
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());
     assert_eq!(sandbox.occupied(), 1);
+    // The first one gone, the slot is free for the next that somebody waits for: nothing is before it.
+    drop(running);
+    let outcome = sandbox.run(program("print('next')", "")).await.unwrap();
+    assert_eq!((outcome.stdout.as_str(), sandbox.occupied()), ("next\n", 0));
+}
+
+#[tokio::test]
+async fn a_guest_that_may_have_less_memory_than_it_takes_is_out_of_memory() {
+    let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+    for sandbox in [
+        sandbox(),
+        &Sandbox::open(SandboxSettings { slots: 1, limits, ..SandboxSettings::default() }, &artifact()).unwrap(),
+    ] {
+        let outcome = sandbox.run(Program { limits: Some(limits), ..program("", "") }).await.unwrap();
+        assert_eq!((outcome.ending, outcome.memory_bytes), (Ending::OutOfMemory, 0));
+    }
+}
+
+#[tokio::test]
+async fn the_largest_object_there_can_be_is_trouble_of_the_program() {
+    let outcome = sandbox().run(program("bytes(2 ** 31 - 100)", "")).await.unwrap();
+    assert_eq!(outcome.ending, Ending::OutOfMemory, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn handles_that_were_given_back_do_not_count() {
+    let source = "import time\nfor _ in range(30_000): time.sleep(0.001)\nprint('slept')";
+    let outcome = sandbox().run(program(source, "")).await.unwrap();
+    assert_eq!((outcome.ending, outcome.stdout.as_str()), (Ending::Finished, "slept\n"));
 }
 
 #[tokio::test]
