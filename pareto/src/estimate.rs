@@ -62,6 +62,15 @@ pub fn confidence_sequence(counts: &[(f64, usize)], coverage: f64) -> (f64, f64)
     (search(&|low| refuted(Null::AtMost(low)), -1.0), search(&|high| refuted(Null::AtLeast(high)), 1.0))
 }
 
+/// The same for differences that come in clusters, such as several samples of one task: an interval for the mean of the
+/// clusters' means, each cluster counting as one observation, however its members depend on each other.
+pub fn clustered_confidence_sequence(clusters: &[&[f64]], coverage: f64) -> (f64, f64) {
+    let filled = clusters.iter().filter(|cluster| !cluster.is_empty());
+    let means = filled.map(|cluster| cluster.iter().sum::<f64>() / cluster.len() as f64);
+    let counts: Vec<(f64, usize)> = means.map(|mean| (mean, 1)).collect();
+    confidence_sequence(&counts, coverage)
+}
+
 /// Mean logarithm of each strand's factor over the differences seen.
 pub(crate) fn growth(counts: &[(f64, usize)], bets: &Bets) -> [f64; STRANDS] {
     let total: usize = counts.iter().map(|(_, count)| count).sum();
@@ -104,6 +113,22 @@ mod tests {
         let one = confidence_sequence(&[(-0.5, 30), (0.25, 50), (1.0, 20)], 0.9);
         let other = confidence_sequence(&[(-1.0, 20), (-0.25, 50), (0.5, 30)], 0.9);
         assert!((one.0 + other.1).abs() < 1e-7 && (one.1 + other.0).abs() < 1e-7, "{one:?} {other:?}");
+    }
+
+    #[test]
+    fn samples_of_one_task_count_as_one_observation() {
+        let one: Vec<f64> = (0..100).map(|task| f64::from(task % 5 == 0)).collect();
+        let clusters = |samples: usize| one.iter().map(|value| vec![*value; samples]).collect::<Vec<_>>();
+        let interval = |clusters: &[Vec<f64>]| {
+            let clusters: Vec<&[f64]> = clusters.iter().map(Vec::as_slice).collect();
+            clustered_confidence_sequence(&clusters, 0.95)
+        };
+        let plain = confidence_sequence(&[(0.0, 80), (1.0, 20)], 0.95);
+        for samples in [1, 8] {
+            let found = interval(&clusters(samples));
+            assert!((found.0 - plain.0).abs() < 1e-7 && (found.1 - plain.1).abs() < 1e-7, "{found:?} {plain:?}");
+        }
+        assert_eq!(interval(&[Vec::new()]), (-1.0, 1.0));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A decision as a sentence, built from the values that made it.
 
-use crate::duel::{Decision, EnvironmentEvidence, Reason, Verdict};
+use crate::duel::{Decision, DuelMode, EnvironmentEvidence, Reason, Verdict};
 
 /// What the caller calls the parties.
 pub trait Names {
@@ -34,7 +34,26 @@ fn because(decision: &Decision, names: &dyn Names) -> String {
         let evidence = &decision.environments[environment];
         format!("in {} ({})", names.environment(environment), scores(evidence))
     };
+    // What an environment is settled by: "not worse" in one mode, "better" in the other.
+    let deciding = |environment: usize| {
+        let evidence = &decision.environments[environment];
+        match decision.mode {
+            DuelMode::Pareto => evidence.noninferiority_log_e,
+            DuelMode::Strict => evidence.superiority_log_e,
+        }
+    };
     match decision.reason {
+        Reason::Better if decision.mode == DuelMode::Strict => {
+            let least = (1..decision.environments.len())
+                .fold(0, |least, other| if deciding(other) < deciding(least) { other } else { least });
+            format!(
+                "it is better everywhere, least surely {} (odds of at least {} to 1 against \"no better there\"; {} were \
+                 needed in each)",
+                at(least),
+                odds(deciding(least)),
+                odds(decision.needed_log_e),
+            )
+        }
         Reason::Better => {
             let worst = extreme(decision, |left, right| left < right);
             let best = extreme(decision, |left, right| left > right);
@@ -62,7 +81,7 @@ fn because(decision: &Decision, names: &dyn Names) -> String {
         Reason::BudgetSpent { environment } => format!(
             "the budget was spent {} with odds of {} to 1 that {challenger} is good enough there, where {} were needed",
             at(environment),
-            odds(decision.environments[environment].noninferiority_log_e),
+            odds(deciding(environment)),
             odds(decision.needed_log_e),
         ),
         Reason::NowhereBetter => format!(
@@ -179,6 +198,17 @@ mod tests {
             &["undecided after 10 tasks", "the scores end there; more tasks are needed"],
         );
         check(&[], &[], 0, &settings, &["undecided after 0 tasks", "no task counted yet"]);
+    }
+
+    #[test]
+    fn a_strict_duel_is_told_by_what_decides_it() {
+        let settings = DuelSettings { budget: 60, mode: DuelMode::Strict, ..DuelSettings::default() };
+        let (win, tie) = ((0.0, 1.0), (1.0, 1.0));
+        let better = ["bob/two dethrones ada/one", "better everywhere, least surely in sat", "100 were needed in each"];
+        check(&[win], &[win], 50, &settings, &better);
+        // Ties show that nothing is worse and not that anything is better: no odds for the latter.
+        let spent = ["undecided", "the budget was spent in coding", "with odds of 1.00 to 1"];
+        check(&[win], &[tie], 60, &settings, &spent);
     }
 
     #[test]

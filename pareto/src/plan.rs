@@ -8,6 +8,9 @@ use crate::reign::Reign;
 /// Gains in every environment for which the tasks needed are planned.
 pub const GAINS: [f64; 4] = [0.02, 0.05, 0.1, 0.2];
 
+/// Challengers before, for which it is planned what they cost the next one.
+pub const LOSERS: [u64; 3] = [10, 40, 256];
+
 /// Tolerances between which the trade is shown.
 pub const TOLERANCES: [f64; 8] = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1];
 
@@ -20,6 +23,9 @@ pub struct Plan {
     pub next_challenger_bound: f64,
     /// One entry for each of [`GAINS`].
     pub needs: Vec<Need>,
+    /// What +0.10 everywhere needs after so many losers, one entry for each of [`LOSERS`]: all that losers can do to others
+    /// is to use up numbers.
+    pub after_losers: Vec<Need>,
     /// What a copy costs before it is dismissed.
     pub copy: Need,
     /// One entry for each of [`TOLERANCES`].
@@ -39,6 +45,8 @@ pub struct Need {
     pub median_tasks: f64,
     /// The 90th percentile of them.
     pub ninetieth_tasks: f64,
+    /// Median of them over the duels that are won: the tasks that showing the gain takes.
+    pub winning_tasks: Option<f64>,
 }
 
 /// What a tolerance buys and what it lets pass.
@@ -74,10 +82,17 @@ pub fn plan(settings: &LabSettings, done: &(dyn Fn() + Sync)) -> Result<Plan, La
             worse_in_one_wins: worse.rate,
         });
     }
+    let mut after_losers = Vec::with_capacity(LOSERS.len());
+    for losers in LOSERS {
+        let later = LabSettings { challengers_before: settings.challengers_before + losers, ..settings.clone() };
+        let name = format!("+0.10 everywhere after {losers}");
+        after_losers.push(self::need(0.1, &cell(&name, &[0.1], &later)?));
+    }
     Ok(Plan {
         false_dethrone_bound: settings.alpha,
         next_challenger_bound: reign.alpha_of(settings.challengers_before + 1),
         needs: GAINS.into_iter().map(need).collect::<Result<_, _>>()?,
+        after_losers,
         copy: need(0.0)?,
         trade,
     })
@@ -85,7 +100,7 @@ pub fn plan(settings: &LabSettings, done: &(dyn Fn() + Sync)) -> Result<Plan, La
 
 /// Trials that [`plan`] plays.
 pub fn trials(settings: &LabSettings) -> u64 {
-    (GAINS.len() + 1 + 2 * TOLERANCES.len()) as u64 * settings.trials as u64
+    (GAINS.len() + LOSERS.len() + 1 + 2 * TOLERANCES.len()) as u64 * settings.trials as u64
 }
 
 fn need(gain: f64, cell: &Cell) -> Need {
@@ -95,5 +110,6 @@ fn need(gain: f64, cell: &Cell) -> Need {
         dismissed: cell.dismissed,
         median_tasks: cell.median_tasks,
         ninetieth_tasks: cell.ninetieth_tasks,
+        winning_tasks: cell.winning_tasks,
     }
 }

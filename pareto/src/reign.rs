@@ -6,7 +6,8 @@
 //! **Why.** Challenger number k of the reign is tested at `alpha_k = alpha * gamma_k` and the gammas sum to one. A
 //! challenger that is not better wins its duel with probability at most `alpha_k` (see [`duel`](mod@crate::duel)). The union
 //! bound adds these up to at most alpha. It needs no independence: copies of one another, a shared champion and shared
-//! tasks are all covered, so the champion's rollouts can be made once a window.
+//! tasks are all covered, so the champion's rollouts can be made once a window. A window has at most one dethronement:
+//! whoever comes later meets the new champion on tasks that did not choose it.
 //!
 //! **What it assumes.** (1) The number k of a challenger is fixed before any of its scores is seen, by order of
 //! commitment. (2) An entry was committed before the randomness existed from which its tasks are derived; otherwise
@@ -19,16 +20,28 @@
 //! 41% of alpha, the tenth 0.8%, the 256th 0.009%: since the tasks needed grow with the logarithm of 1 / alpha, the
 //! 256th needs about two and a half times as many as the first, and 15% of alpha are left for those after it.
 //!
+//! **What losers can do.** They take nothing from anybody's scores, but each uses up a number, and a later number needs
+//! more proof: whoever enters 256 losers in front of a better model makes it show odds of 1 / alpha_257, not keeps it
+//! from showing them. No bound on an unknown number of challengers can do without such a price; [`plan`](crate::plan)
+//! says what it is in tasks, and it is the same for everybody who comes later, whoever the losers belong to.
+//!
+//! **What it does not bound.** A champion that no longer plays (it left, its files are gone, it was found to be a copy)
+//! loses the weight without a duel: the earliest entry that plays begins a reign. Each winner may be worse than the one
+//! before it by the tolerance in some environment; over many reigns that may add up, since nobody is compared with
+//! champions of the past.
+//!
 //! **What is spent.**
 //!
 //! | event | spends |
 //! |---|---|
 //! | a duel's first task | its challenger's share, once, however the duel ends (undecided too) |
-//! | a duel resumed, on later tasks or in a later window | nothing more: wealth and alpha carry on |
+//! | a duel resumed on later tasks of its window, by a run that was killed | nothing more: wealth and alpha carry on |
+//! | a duel with the same challenger in a later window | the share of a new number: it begins afresh, on new tasks |
 //! | a copy or another finding before the duel | nothing: no duel is held |
 //! | an entry withdrawn before its first task | nothing |
 //! | an entry withdrawn later | what it has spent stays spent |
-//! | a dethronement | the reign ends; the next starts with all of alpha |
+//! | a dethronement | the reign ends; the next starts in the next window, with all of alpha |
+//! | the same window decided again under other settings | its duels' shares again, of numbers that are given again: do not |
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Throws arbitrary bytes at the sandbox as program, input, function and arguments, for so many seconds:
+//! Throws arbitrary bytes at the sandbox as program, input, function, arguments and candidate, for so many seconds:
 //! `cargo run --release -p sandboxes --example fuzz-sandbox -- SECONDS [SEED]`.
 //!
 //! Whatever they are, the host stays well, a second run comes out the same, and a harmless program afterwards is what it was
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use sandboxes::{Artifact, Call, Limits, Outcome, Program, Sandbox, SandboxSettings, cache_folder};
+use sandboxes::{Artifact, Call, Limits, Outcome, Program, Sandbox, SandboxSettings, Trial, cache_folder};
 use serde_json::{Value, json};
 
 /// Pieces that hostile programs are made of; arbitrary bytes go between them.
@@ -172,7 +172,17 @@ impl Numbers {
 enum Case {
     Run(Program),
     Call(Call),
+    Judge(Trial),
 }
+
+/// Tests that ask a candidate a few things and that nothing can pass.
+const TESTS: &str = "
+from dethrone_guest import candidate
+for given in [(), (1,), ('x', [1.5, None]), ({(1, 2): {3}},)]:
+    try: print(candidate('f')(*given) == given)
+    except Exception as error: print(error)
+assert False
+";
 
 impl Case {
     fn new(seed: u64) -> Self {
@@ -183,18 +193,26 @@ impl Case {
         if numbers.below(3) == 0 {
             let source = format!("{source}\ndef f(*given): return given\n{}", numbers.text(10));
             let function = if numbers.below(4) == 0 { numbers.text(4) } else { "f".to_owned() };
-            Self::Call(Call { source, function, arguments: numbers.value(0), seed, limits })
+            match numbers.below(2) {
+                0 => Self::Call(Call { source, function, arguments: numbers.value(0), seed, limits }),
+                _ => Self::Judge(Trial { candidate: source, tests: TESTS.to_owned(), seed, limits }),
+            }
         } else {
             Self::Run(Program { source, stdin: numbers.text(30), seed, limits })
         }
     }
 
-    async fn outcome(&self, sandbox: &Sandbox) -> Result<Outcome, String> {
-        let outcome = match self.clone() {
-            Self::Run(program) => sandbox.run(program).await,
-            Self::Call(call) => sandbox.call(call).await,
+    /// How it ended, and how the candidate did where there is one.
+    async fn outcome(&self, sandbox: &Sandbox) -> Result<(Outcome, Option<Outcome>), String> {
+        let ended = match self.clone() {
+            Self::Run(program) => sandbox.run(program).await.map(|outcome| (outcome, None)),
+            Self::Call(call) => sandbox.call(call).await.map(|outcome| (outcome, None)),
+            Self::Judge(trial) => match sandbox.judge(trial).await {
+                Ok(judgement) if judgement.passed => return Err(format!("it passed: {judgement:?}")),
+                judgement => judgement.map(|judgement| (judgement.tests, Some(judgement.candidate))),
+            },
         };
-        outcome.map_err(|error| format!("host trouble: {error}"))
+        ended.map_err(|error| format!("host trouble: {error}"))
     }
 }
 
@@ -207,12 +225,15 @@ async fn attempt(case: &Case, sandbox: &Sandbox, harmless: &Outcome) -> Result<O
     if probe(sandbox).await? != *harmless {
         return Err("a harmless program is not what it was".to_owned());
     }
-    Ok(first)
+    Ok(first.1.unwrap_or(first.0))
 }
 
 async fn probe(sandbox: &Sandbox) -> Result<Outcome, String> {
     let source = "print(input(), sum(range(100)), {'x', 'y'}, [n for n in 'abc'])".to_owned();
-    Case::Run(Program { source, stdin: "hello\n".to_owned(), ..Program::default() }).outcome(sandbox).await
+    Case::Run(Program { source, stdin: "hello\n".to_owned(), ..Program::default() })
+        .outcome(sandbox)
+        .await
+        .map(|ended| ended.0)
 }
 
 #[tokio::main]

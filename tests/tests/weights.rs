@@ -151,3 +151,52 @@ fn an_entry_committed_after_the_seed_waits() {
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     assert!(said(&output).contains("late"), "{}", said(&output));
 }
+
+/// Any reply is right.
+const ANYTHING: &str = r#"
+ENV = {"name": "test.anything", "version": "1.0.0", "abi": 1}
+
+
+def generate(seed, level=1):
+    return {"prompt": f"Say anything about {seed}.", "private": {}}
+
+
+def verify(task, reply):
+    return 1.0 if reply else 0.0
+"#;
+
+#[test]
+fn who_comes_after_a_dethronement_meets_the_new_champion_in_the_next_window() {
+    let mut subnet = Subnet::new(PROGRAM);
+    for (hotkey, family) in [("alice", "llama"), ("bob", "qwen2"), ("dave", "qwen3")] {
+        subnet.enter(hotkey, family);
+    }
+    // Alice has no room for a prompt.
+    let config = subnet.model("alice").join("config.json");
+    let mut short: Value = serde_json::from_str(&fs::read_to_string(&config).unwrap()).unwrap();
+    short["max_position_embeddings"] = 4.into();
+    fs::write(&config, short.to_string()).unwrap();
+    fs::write(subnet.path("anything.py"), ANYTHING).unwrap();
+    subnet.settings("environments = [{ name = 'anything.py' }]");
+    let decide = |arguments: &[&str]| {
+        let output = run(subnet.validate(&[&["--set", "duel.budget=40"], arguments].concat()));
+        assert!(output.status.success(), "{}", said(&output));
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let audit = run(subnet.command(&["audit", summary["files"]["evidence"].as_str().unwrap()]));
+        assert!(audit.status.success(), "{}", said(&audit));
+        let entries = summary["entries"].as_array().unwrap().iter();
+        entries
+            .map(|entry| (entry["standing"].as_str().unwrap().to_owned(), entry["weight"].as_f64().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let standing = |name: &str, weight| (name.to_owned(), weight);
+    assert_eq!(decide(&[]), [standing("deposed", 0.0), standing("champion", 1.0), standing("waiting", 0.0)]);
+    let path = subnet.path("registry.json");
+    let registry = fs::read_to_string(&path).unwrap();
+    fs::write(&path, registry.replace("\"seed_block\":1000", "\"seed_block\":2000")).unwrap();
+    let shared = decide(&["--set", "weights.decay=0.5", "--set", "weights.champions=2"]);
+    let (alice, dave) = (&shared[0].0, &shared[2].0);
+    assert_eq!((alice.as_str(), dave.as_str()), ("lost", "undecided"));
+    let weights: Vec<f64> = shared.iter().map(|(_, weight)| *weight).collect();
+    assert_eq!(weights, [1.0 / 3.0, 2.0 / 3.0, 0.0]);
+}

@@ -28,9 +28,9 @@ pub(super) struct Arguments {
     /// Number of this challenger in the reign, for `sequential`.
     #[arg(long, default_value_t = 1)]
     challenger: u64,
-    /// How much worse still counts as not worse, for `sequential`.
-    #[arg(long, default_value_t = DuelSettings::default().tolerance)]
-    tolerance: f64,
+    /// How much worse still counts as not worse, for `sequential`; as the file says, or the default, where not given.
+    #[arg(long)]
+    tolerance: Option<f64>,
     /// Margin in standard errors instead of a share of the errors, for `four_stage`.
     #[arg(long)]
     standard_errors: Option<f64>,
@@ -60,12 +60,13 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     match arguments.mechanism {
         Mechanism::Sequential => {
             let file: DuelFile = read(&arguments.file)?;
-            let cases = each(&file.cases, &arguments.file, |case| sequential(case, arguments))?;
+            let cases = each(&file.cases, &arguments.file, |case| sequential(case, &file.duel, arguments))?;
             printer.data(&Cases { cases }, duels_text)
         }
         Mechanism::Window => {
             let file: DuelFile = read(&arguments.file)?;
-            printer.data(&Cases { cases: file.cases.iter().map(window).collect() }, duels_text)
+            let cases = each(&file.cases, &arguments.file, window)?;
+            printer.data(&Cases { cases }, duels_text)
         }
         Mechanism::FourStage | Mechanism::Powerset => {
             let file: FieldFile = read(&arguments.file)?;
@@ -82,6 +83,9 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
 
 #[derive(Debug, Deserialize)]
 struct DuelFile {
+    /// The duel's settings, for `sequential`.
+    #[serde(default)]
+    duel: DuelSettings,
     cases: Vec<DuelCase>,
 }
 
@@ -101,8 +105,9 @@ struct DuelEnvironment {
     not_worse_tolerance: f64,
     #[serde(default = "one")]
     min_tasks: usize,
-    champion: Vec<f64>,
-    challenger: Vec<f64>,
+    /// By task; `null` is a score that could not be had.
+    champion: Vec<Option<f64>>,
+    challenger: Vec<Option<f64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -200,7 +205,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Problem> {
         .map_err(|error| Problem::new(ExitStatus::Source, format!("cannot read {shown}: {error}")))?;
     serde_json::from_str(&text).map_err(|error| {
         Problem::new(ExitStatus::Usage, format!("{shown} is not laid out as this command expects: {error}"))
-            .hint("the README shows the layout of each file; `--mechanism` says which one is expected")
+            .hint("`tests/fixtures/vectors` holds a file of each layout; `--mechanism` says which one is expected")
     })
 }
 
@@ -228,13 +233,16 @@ impl Names for CaseNames<'_> {
     }
 }
 
-/// Pairs are those tasks that both sides have scores for.
-fn sequential(case: &DuelCase, arguments: &Arguments) -> Result<DuelRuling, String> {
+/// A task is a pair, by place; a score that is missing in the middle or at the end counts as the duel's settings say.
+fn sequential(case: &DuelCase, duel: &DuelSettings, arguments: &Arguments) -> Result<DuelRuling, String> {
     let pairs = |one: &DuelEnvironment| {
-        one.champion.iter().zip(&one.challenger).map(|(first, second)| Pair::new(*first, *second)).collect()
+        let score = |scores: &[Option<f64>], task: usize| scores.get(task).copied().flatten();
+        let tasks = one.champion.len().max(one.challenger.len());
+        let pair = |task| Pair { champion: score(&one.champion, task), challenger: score(&one.challenger, task) };
+        (0..tasks).map(pair).collect()
     };
     let scores = PairedScores { environments: case.environments.iter().map(pairs).collect() };
-    let settings = DuelSettings { tolerance: arguments.tolerance, ..DuelSettings::default() };
+    let settings = DuelSettings { tolerance: arguments.tolerance.unwrap_or(duel.tolerance), ..duel.clone() };
     let reign = Reign::new(arguments.alpha).map_err(|error| error.to_string())?;
     let alpha = reign.alpha_of(arguments.challenger);
     let decision = pareto::duel(&scores, &settings, alpha).map_err(|error| error.to_string())?;
@@ -257,18 +265,25 @@ fn sequential(case: &DuelCase, arguments: &Arguments) -> Result<DuelRuling, Stri
     })
 }
 
-fn window(case: &DuelCase) -> DuelRuling {
+fn window(case: &DuelCase) -> Result<DuelRuling, String> {
+    let known = |scores: &[Option<f64>]| scores.iter().copied().collect::<Option<Vec<f64>>>();
+    let sides = case.environments.iter().map(|one| {
+        let sides = known(&one.champion).zip(known(&one.challenger));
+        sides.ok_or_else(|| format!("a score is missing in {}, which this rule has no answer to; leave it out", one.id))
+    });
+    let sides = sides.collect::<Result<Vec<_>, _>>()?;
     let scores: Vec<WindowScores<'_>> = case
         .environments
         .iter()
-        .map(|one| WindowScores {
+        .zip(&sides)
+        .map(|(one, (champion, challenger))| WindowScores {
             rule: WindowEnvironment {
                 margin: one.margin,
                 not_worse_tolerance: one.not_worse_tolerance,
                 min_tasks: one.min_tasks,
             },
-            champion: &one.champion,
-            challenger: &one.challenger,
+            champion,
+            challenger,
         })
         .collect();
     let judgement = judge(&scores, case.min_dominant);
@@ -277,19 +292,20 @@ fn window(case: &DuelCase) -> DuelRuling {
         WindowVerdict::NotWorse => "not_worse",
         WindowVerdict::Worse => "worse",
     };
-    DuelRuling {
+    Ok(DuelRuling {
         winner: if judgement.dethroned { "challenger" } else { "champion" },
         per_environment: judgement.per_environment.iter().map(word).collect(),
         why: None,
-    }
+    })
 }
 
 fn field(case: &FieldCase, constants: &Constants, arguments: &Arguments) -> Result<FieldRuling, String> {
     if case.environments.len() > 20 {
         return Err(format!("{} environments have too many subsets; give at most 20", case.environments.len()));
     }
+    let counted = arguments.standard_errors.is_some();
     let standings =
-        case.miners.iter().map(|miner| standing(miner, &case.environments)).collect::<Result<Vec<_>, _>>()?;
+        case.miners.iter().map(|miner| standing(miner, &case.environments, counted)).collect::<Result<Vec<_>, _>>()?;
     let (weights, burned) = match arguments.mechanism {
         Mechanism::Powerset => (Powerset::default().weigh(&standings, case.environments.len()), 0.0),
         _ => four_stage(constants, arguments).weigh(&standings, case.environments.len()),
@@ -302,7 +318,8 @@ fn field(case: &FieldCase, constants: &Constants, arguments: &Arguments) -> Resu
     Ok(FieldRuling { weights: by_uid })
 }
 
-fn standing(miner: &Miner, environments: &[String]) -> Result<Standing, String> {
+/// What the rules see of a miner; where the scores behind a mean count, their number must be there.
+fn standing(miner: &Miner, environments: &[String], counted: bool) -> Result<Standing, String> {
     let mut standing = Standing {
         order: (miner.first_block, miner.uid.into()),
         means: Vec::with_capacity(environments.len()),
@@ -314,6 +331,9 @@ fn standing(miner: &Miner, environments: &[String]) -> Result<Standing, String> 
         let valid = miner.valid.get(name).copied().unwrap_or(mean.is_some());
         if valid && mean.is_none() {
             return Err(format!("uid {} is valid in {name} but has no mean there", miner.uid));
+        }
+        if valid && counted && !miner.counts.contains_key(name) {
+            return Err(format!("uid {} has no count in {name}, which `--standard-errors` needs", miner.uid));
         }
         standing.means.push(mean.copied().unwrap_or(0.0));
         standing.counts.push(miner.counts.get(name).copied().unwrap_or(1));
@@ -396,7 +416,7 @@ mod tests {
             mechanism,
             alpha: 0.01,
             challenger: 1,
-            tolerance: 0.02,
+            tolerance: None,
             standard_errors: None,
             file: PathBuf::new(),
         }
@@ -412,7 +432,7 @@ mod tests {
         let value = fixture("window");
         let file: DuelFile = serde_json::from_value(value.clone()).expect("the layout");
         for (place, case) in file.cases.iter().enumerate() {
-            let found = serde_json::to_value(window(case)).expect("plain data");
+            let found = serde_json::to_value(window(case).expect("whole scores")).expect("plain data");
             let expected = &value["cases"][place]["expected"];
             let expected = json!({"winner": expected["winner"], "per_environment": expected["per_environment"]});
             assert_eq!(found, expected, "case {place}");
@@ -438,10 +458,36 @@ mod tests {
     fn any_recorded_duel_can_be_decided_sequentially_and_is_explained() {
         let file: DuelFile = serde_json::from_value(fixture("window")).expect("the layout");
         for case in &file.cases {
-            let ruling = sequential(case, &arguments(Mechanism::Sequential)).expect("a duel");
+            let ruling = sequential(case, &file.duel, &arguments(Mechanism::Sequential)).expect("a duel");
             assert_eq!(ruling.per_environment.len(), case.environments.len());
             assert!(ruling.why.expect("a reason").ends_with('.'));
         }
+    }
+
+    #[test]
+    fn a_score_that_is_missing_counts_against_the_challenger() {
+        let decided = |challenger: Value| {
+            let case = json!({"environments": [{"id": "sat", "champion": vec![0.5; 200], "challenger": challenger}]});
+            let case: DuelCase = serde_json::from_value(case).expect("the layout");
+            let settings = DuelSettings { budget: 200, ..DuelSettings::default() };
+            let ruling = sequential(&case, &settings, &arguments(Mechanism::Sequential)).expect("a duel");
+            (ruling.winner, window(&case).is_ok())
+        };
+        let right = |count: usize| json!(vec![Some(1.0); count]);
+        let gaps: Vec<Option<f64>> = (0..200).map(|task| (task % 4 == 0).then_some(1.0)).collect();
+        assert_eq!(decided(right(200)), ("challenger", true));
+        assert_eq!(decided(right(5)).0, "champion");
+        assert_eq!(decided(json!(gaps)), ("champion", false));
+    }
+
+    #[test]
+    fn standard_errors_need_counts() {
+        let miner = json!({"uid": 3, "first_block": 1, "means": {"sat": 0.5}});
+        let case = json!({"environments": ["sat"], "miners": [miner]});
+        let case: FieldCase = serde_json::from_value(case).expect("the layout");
+        let arguments = Arguments { standard_errors: Some(1.5), ..arguments(Mechanism::FourStage) };
+        let why = field(&case, &Constants::default(), &arguments).expect_err("no counts");
+        assert_eq!(why, "uid 3 has no count in sat, which `--standard-errors` needs");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pareto::lab::LabSettings;
-use pareto::plan::{Need, Plan, plan, trials};
+use pareto::plan::{LOSERS, Need, Plan, plan, trials};
 use serde::Serialize;
 
 use super::lab::{WorldArguments, problem, progress};
@@ -70,13 +70,18 @@ fn tables(planned: &Planned) -> [Table; 2] {
             percent(need.dismissed),
             format!("{:.0}", need.median_tasks),
             format!("{:.0}", need.ninetieth_tasks),
+            need.winning_tasks.map_or("–".to_owned(), |tasks| format!("{tasks:.0}")),
         ]
     };
     let mut rows = vec![gain(&planned.plan.copy, "a copy".to_owned())];
     rows.extend(planned.plan.needs.iter().map(|need| gain(need, format!("+{:.2} everywhere", need.gain))));
+    let after = LOSERS.iter().zip(&planned.plan.after_losers);
+    rows.extend(after.map(|(losers, need)| gain(need, format!("+{:.2} everywhere, after {losers} losers", need.gain))));
     let needs = Table {
         title: "Tasks per environment until the duel ends".to_owned(),
-        header: ["challenger", "wins", "dismissed", "median tasks", "90th percentile"].map(str::to_owned).to_vec(),
+        header: ["challenger", "wins", "dismissed", "median tasks", "90th percentile", "median when it wins"]
+            .map(str::to_owned)
+            .to_vec(),
         rows,
     };
     let row = |trade: &pareto::plan::Trade| {

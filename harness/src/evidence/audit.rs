@@ -241,6 +241,9 @@ fn check_decisions(opened: &Opened, facts: &Facts, playing: &[usize]) -> Result<
             return Err(differs());
         }
         succession.settle(challenger, &again);
+        if succession.champion == challenger {
+            break;
+        }
     }
     match recorded.next() {
         Some(extra) => Err(EvidenceError::Differs { what: format!("a decision on entry {}", extra.challenger) }),

@@ -44,7 +44,8 @@ pub struct EntrySummary {
     pub uid: Uid,
     /// The model reference.
     pub model: String,
-    /// `champion`, `deposed` (held the weight and lost it), `lost` or `undecided` (its duel), `copy`, `refused` or `late`.
+    /// `champion`, `deposed` (held the weight and lost it), `lost` or `undecided` (its duel), `waiting` (the champion
+    /// changed before its duel), `copy`, `refused` or `late`.
     pub standing: &'static str,
     /// What became of it in one sentence.
     pub verdict: String,
@@ -184,10 +185,11 @@ fn standing(conclusion: &Conclusion, place: usize, concluded: &EntryConclusion) 
         (_, Some(_), _) => "copy",
         _ if conclusion.champion == Some(place) => "champion",
         (_, _, Some(duel)) => match duel.decision.verdict {
-            pareto::Verdict::Dethroned => "deposed",
+            pareto::Verdict::Dethroned => unreachable!("whoever wins the last duel is champion"),
             pareto::Verdict::Defended => "lost",
             pareto::Verdict::Undecided => "undecided",
         },
-        _ => "deposed",
+        _ if conclusion.was_dethroned(place) => "deposed",
+        _ => "waiting",
     }
 }

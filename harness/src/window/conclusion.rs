@@ -98,6 +98,17 @@ impl Conclusion {
         self.duels.iter().find(|duel| duel.challenger == entry)
     }
 
+    /// Whether an entry was champion and lost to a challenger of this window.
+    pub fn was_dethroned(&self, entry: usize) -> bool {
+        self.duels.iter().any(|duel| duel.champion == entry) && self.champion != Some(entry)
+    }
+
+    /// Whether an entry plays and had no duel, since the champion changed before it.
+    pub fn waits(&self, entry: usize) -> bool {
+        let met = self.champion == Some(entry) || self.was_dethroned(entry) || self.duel_of(entry).is_some();
+        self.entries[entry].plays() && !met
+    }
+
     /// What became of an entry in one sentence.
     pub fn verdict_of(&self, entry: usize) -> String {
         let concluded = &self.entries[entry];
@@ -109,7 +120,8 @@ impl Conclusion {
             (_, Some(finding), _) => finding.sentence.clone(),
             (_, _, Some(duel)) => duel.sentence.clone(),
             _ if self.champion == Some(entry) => "champion".to_owned(),
-            _ => "former champion".to_owned(),
+            _ if self.was_dethroned(entry) => "former champion".to_owned(),
+            _ => "waits: the champion changed before its duel; it meets the new one in the next window".to_owned(),
         }
     }
 }

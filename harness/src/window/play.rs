@@ -19,7 +19,8 @@ use crate::store::{Admission, Standing};
 const IN_FLIGHT_PER_ROW: usize = 2;
 
 impl Window {
-    /// Holds the duels in order of commitment; none if nobody plays.
+    /// Holds the duels in order of commitment until one dethrones the champion; none if nobody plays. Those after it meet
+    /// the new champion in the next window, on tasks that did not choose it.
     pub(super) async fn hold_duels(
         &self,
         admissions: &[Admission],
@@ -36,16 +37,15 @@ impl Window {
             let champion = succession.champion;
             let decision = self.hold_duel(champion, challenger, alpha).await?;
             succession.settle(challenger, &decision);
-            if succession.champion == challenger {
-                // The winner meets the challengers after it on the whole budget.
-                self.play_all(challenger).await?;
-            }
             let sentence = pareto::explain(&decision, &Parties { window: self, champion, challenger });
             let record = DuelRecord { duel: duels.len(), champion, challenger, number, decision, sentence };
             self.store.keep_decision(self.run, record.duel, &record).await?;
             self.reporter
                 .report(Event::Decided { sentence: format!("{}: {}", self.label(challenger), record.sentence) });
             duels.push(record);
+            if succession.champion == challenger {
+                break;
+            }
         }
         Ok((duels, Some(succession)))
     }

@@ -13,8 +13,8 @@ use crate::store::{Fault, RolloutRecord};
 pub struct Succession {
     /// The champion's place among the entries.
     pub champion: usize,
-    /// The places of those dethroned in this window, the latest first.
-    pub dethroned: Vec<usize>,
+    /// The place of the one that was dethroned in this window, if one was.
+    pub dethroned: Option<usize>,
     /// The reign.
     pub reign: Reign,
 }
@@ -36,7 +36,7 @@ impl Succession {
     /// # Errors
     /// If alpha is not a usable error probability.
     pub fn new(champion: usize, alpha: f64, tested: u64) -> Result<Self, ReignError> {
-        Ok(Self { champion, dethroned: Vec::new(), reign: Reign::resumed(alpha, tested)? })
+        Ok(Self { champion, dethroned: None, reign: Reign::resumed(alpha, tested)? })
     }
 
     /// Who holds the weight before the first duel, given the entries that play in order of commitment: the champion of
@@ -58,7 +58,7 @@ impl Succession {
     pub fn settle(&mut self, challenger: usize, decision: &Decision) {
         if decision.verdict == Verdict::Dethroned {
             let alpha = self.reign.alpha();
-            self.dethroned.insert(0, self.champion);
+            self.dethroned = Some(self.champion);
             self.champion = challenger;
             self.reign = Reign::resumed(alpha, 0).expect("alpha was checked when the succession began");
         }
@@ -67,7 +67,7 @@ impl Succession {
     /// Who held the weight before the champion, the latest first: in this window, then in those before it.
     pub fn former(&self, opened: &Opened) -> Vec<Hotkey> {
         let hotkey = |entry: &usize| opened.entries[*entry].hotkey.clone();
-        let first = hotkey(self.dethroned.last().unwrap_or(&self.champion));
+        let first = hotkey(self.dethroned.as_ref().unwrap_or(&self.champion));
         let before = opened.champion.iter().filter(|reigning| **reigning != first).chain(&opened.former);
         self.dethroned.iter().map(hotkey).chain(before.cloned()).collect()
     }
@@ -195,7 +195,7 @@ mod tests {
         weights: WeightSettings,
         first_uid: u16,
         playing: &[usize],
-        dethroned: &[usize],
+        dethroned: Option<usize>,
         expected: &[f64],
         burned: f64,
     ) {
@@ -218,8 +218,8 @@ mod tests {
         };
         let settings = Settings { weights, ..Settings::default() };
         let opened = Opened::new(&registry, &settings, Vec::new(), String::new());
-        let champion = if dethroned.is_empty() { 2 } else { 3 };
-        let succession = Succession { dethroned: dethroned.to_vec(), ..Succession::new(champion, 0.01, 0).unwrap() };
+        let champion = if dethroned.is_none() { 2 } else { 3 };
+        let succession = Succession { dethroned, ..Succession::new(champion, 0.01, 0).unwrap() };
         let shares = shares(&opened, playing, &succession).unwrap();
         assert_eq!(shares, Shares { entries: expected.to_vec(), burned });
         assert_eq!(shares.entries.iter().sum::<f64>() + shares.burned, 1.0);
@@ -228,14 +228,14 @@ mod tests {
     #[test]
     fn former_champions_that_play_share_what_is_not_burned() {
         let all = [0, 1, 2, 3];
-        check(WeightSettings::default(), 1, &all, &[], &[0.0, 0.0, 1.0, 0.0], 0.0);
-        check(WeightSettings::default(), 1, &all, &[2], &[0.0, 0.0, 0.0, 1.0], 0.0);
+        check(WeightSettings::default(), 1, &all, None, &[0.0, 0.0, 1.0, 0.0], 0.0);
+        check(WeightSettings::default(), 1, &all, Some(2), &[0.0, 0.0, 0.0, 1.0], 0.0);
         let halved = |champions| WeightSettings { burn: 0.0, decay: 0.5, champions };
-        check(halved(2), 1, &all, &[2], &[0.0, 0.0, 1.0 / 3.0, 2.0 / 3.0], 0.0);
-        check(halved(2), 1, &[0, 1, 3], &[2], &[1.0 / 3.0, 0.0, 0.0, 2.0 / 3.0], 0.0);
-        check(halved(3), 1, &all, &[], &[2.0 / 7.0, 1.0 / 7.0, 4.0 / 7.0, 0.0], 0.0);
+        check(halved(2), 1, &all, Some(2), &[0.0, 0.0, 1.0 / 3.0, 2.0 / 3.0], 0.0);
+        check(halved(2), 1, &[0, 1, 3], Some(2), &[1.0 / 3.0, 0.0, 0.0, 2.0 / 3.0], 0.0);
+        check(halved(3), 1, &all, None, &[2.0 / 7.0, 1.0 / 7.0, 4.0 / 7.0, 0.0], 0.0);
         let burning = WeightSettings { burn: 0.25, ..WeightSettings::default() };
-        check(burning.clone(), 1, &all, &[], &[0.0, 0.0, 0.75, 0.0], 0.25);
-        check(burning, 0, &all, &[], &[0.25, 0.0, 0.75, 0.0], 0.0);
+        check(burning.clone(), 1, &all, None, &[0.0, 0.0, 0.75, 0.0], 0.25);
+        check(burning, 0, &all, None, &[0.25, 0.0, 0.75, 0.0], 0.0);
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::duel::DuelMode;
+
 /// How a duel ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +73,8 @@ pub struct Decision {
     pub verdict: Verdict,
     /// What settled it.
     pub reason: Reason,
+    /// What "better" meant.
+    pub mode: DuelMode,
     /// One entry for each environment.
     pub environments: Vec<EnvironmentEvidence>,
     /// Log wealth against "nowhere better by more than the margin", mixed over environments, as of settling.

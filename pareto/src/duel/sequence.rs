@@ -143,6 +143,7 @@ impl Duel {
         Decision {
             verdict: verdict_of(reason),
             reason,
+            mode: self.settings.mode,
             environments: self
                 .environments
                 .iter()

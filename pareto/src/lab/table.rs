@@ -121,6 +121,8 @@ pub struct Cell {
     pub median_tasks: f64,
     /// The 90th percentile of them.
     pub ninetieth_tasks: f64,
+    /// Median of them over the trials that the first challenger won; none where it won none.
+    pub winning_tasks: Option<f64>,
 }
 
 /// One scenario against all rules asked for.
@@ -229,6 +231,9 @@ fn cell(rule: Rule, trials: &[Trial]) -> Cell {
     let mut tasks: Vec<f64> = trials.iter().map(|trial| trial.tasks).collect();
     tasks.sort_by(f64::total_cmp);
     let quantile = |share: f64| tasks[((tasks.len() as f64 * share) as usize).min(tasks.len() - 1)];
+    let mut winning: Vec<f64> =
+        trials.iter().filter(|trial| trial.first == Verdict::Dethroned).map(|trial| trial.tasks).collect();
+    winning.sort_by(f64::total_cmp);
     Cell {
         rule,
         trials: trials.len(),
@@ -238,5 +243,6 @@ fn cell(rule: Rule, trials: &[Trial]) -> Cell {
         dismissed: dismissed as f64 / trials.len() as f64,
         median_tasks: quantile(0.5),
         ninetieth_tasks: quantile(0.9),
+        winning_tasks: winning.get(winning.len() / 2).copied(),
     }
 }

@@ -1,5 +1,7 @@
 //! A field of entries with their scores on shared tasks, and what a mechanism makes of it.
 
+use std::collections::BTreeMap;
+
 use crate::duel::{Duel, DuelError};
 use crate::reign::ReignError;
 
@@ -63,6 +65,16 @@ pub enum FieldError {
         /// The field's.
         expected: usize,
     },
+    /// Two entries have the same place in the order of commitment, or the same number in the reign.
+    #[error("entries {first} and {second} have the same {what}; every entry has its own")]
+    NotItsOwn {
+        /// The one.
+        first: usize,
+        /// The other.
+        second: usize,
+        /// What they share.
+        what: &'static str,
+    },
     /// The champion is no entry.
     #[error("the champion is entry {champion}; the field has {entries}")]
     Champion {
@@ -109,13 +121,17 @@ pub struct Standing {
 }
 
 impl Field {
-    /// Checks that every entry has every environment and that the champion exists.
+    /// Checks that every entry has every environment, a place in the order and a number of its own, and that the champion
+    /// exists.
     pub fn validate(&self) -> Result<(), FieldError> {
         for (entry, one) in self.entries.iter().enumerate() {
             if one.scores.len() != self.environments {
                 return Err(FieldError::Environments { entry, found: one.scores.len(), expected: self.environments });
             }
         }
+        // Any order between two that share a place would be the caller's, and a number used twice spends alpha twice.
+        self.each_has_its_own("place in the order of commitment", |entry| (entry.committed, entry.position.into()))?;
+        self.each_has_its_own("number in the reign", |entry| (entry.number, 0))?;
         match self.champion {
             Some(champion) if champion >= self.entries.len() => {
                 Err(FieldError::Champion { champion, entries: self.entries.len() })
@@ -124,10 +140,20 @@ impl Field {
         }
     }
 
+    fn each_has_its_own(&self, what: &'static str, key: impl Fn(&FieldEntry) -> (u64, u64)) -> Result<(), FieldError> {
+        let mut seen = BTreeMap::new();
+        for (second, entry) in self.entries.iter().enumerate() {
+            if let Some(first) = seen.insert(key(entry), second) {
+                return Err(FieldError::NotItsOwn { first, second, what });
+            }
+        }
+        Ok(())
+    }
+
     /// Entries by commitment, the earliest first.
     pub fn by_commitment(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.entries.len()).collect();
-        order.sort_by_key(|entry| (self.entries[*entry].committed, self.entries[*entry].position, *entry));
+        order.sort_by_key(|entry| (self.entries[*entry].committed, self.entries[*entry].position));
         order
     }
 

@@ -259,6 +259,17 @@ fn a_window_in_which_nobody_plays_has_a_page() {
 }
 
 #[test]
+fn whoever_waits_for_the_next_window_is_listed() {
+    let mut conclusion = window(DuelMode::Pareto);
+    assert!(!shown(&conclusion).0.contains("<h3>Waiting</h3>"));
+    conclusion.entries[3].finding = None;
+    assert!((0..6).map(|entry| conclusion.waits(entry)).eq([false, false, false, true, false, false]));
+    let (page, summary) = shown(&conclusion);
+    assert!(page.contains("<h3>Waiting</h3>"));
+    assert_eq!(summary.entries[3].standing, "waiting");
+}
+
+#[test]
 fn a_duel_held_again_ends_as_it_did() {
     for mode in [DuelMode::Pareto, DuelMode::Strict] {
         let conclusion = window(mode);

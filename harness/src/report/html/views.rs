@@ -41,6 +41,7 @@ pub(super) struct PageView {
     findings: Vec<Note>,
     refusals: Vec<Note>,
     late: Vec<Note>,
+    waiting: Vec<Note>,
     rollouts: usize,
     failed: usize,
     failures: Vec<Failure>,
@@ -158,15 +159,16 @@ impl PageView {
             means: means(conclusion),
             champion_mark,
             challenger_mark,
-            findings: notes(conclusion, |concluded| concluded.finding.as_ref().map(|found| found.sentence.clone())),
-            refusals: notes(conclusion, |concluded| match &concluded.admission.standing {
+            findings: notes(conclusion, |_, concluded| concluded.finding.as_ref().map(|found| found.sentence.clone())),
+            refusals: notes(conclusion, |_, concluded| match &concluded.admission.standing {
                 Standing::Refused(reason) => Some(reason.clone()),
                 Standing::Admitted | Standing::Late => None,
             }),
-            late: notes(conclusion, |concluded| {
+            late: notes(conclusion, |_, concluded| {
                 let late = concluded.admission.standing == Standing::Late;
-                late.then(|| format!("committed at block {}", concluded.entry.committed))
+                late.then(|| committed(concluded))
             }),
+            waiting: notes(conclusion, |place, concluded| conclusion.waits(place).then(|| committed(concluded))),
             rollouts: rollouts().count(),
             failed: rollouts().filter(|rollout| rollout.fault.is_some()).count(),
             failures: failures(conclusion),
@@ -261,7 +263,7 @@ fn entries(conclusion: &Conclusion, summary: &Summary) -> Vec<EntryView> {
         cells: entry.scores.iter().zip(&names).map(|(score, name)| cell(score, name, limit, tolerance)).collect(),
         weight: percent(entry.weight),
         duel: conclusion.duel_of(place).map(|duel| duel.duel + 1),
-        noted: !conclusion.entries[place].plays(),
+        noted: !conclusion.entries[place].plays() || conclusion.waits(place),
     };
     summary.entries.iter().enumerate().map(view).collect()
 }
@@ -279,16 +281,20 @@ fn cell(score: &EnvironmentSummary, environment: &str, limit: f64, tolerance: f6
     }
 }
 
-fn notes(conclusion: &Conclusion, sentence: impl Fn(&EntryConclusion) -> Option<String>) -> Vec<Note> {
-    let note = |concluded: &EntryConclusion| {
-        sentence(concluded).map(|sentence| Note {
+fn committed(concluded: &EntryConclusion) -> String {
+    format!("committed at block {}", concluded.entry.committed)
+}
+
+fn notes(conclusion: &Conclusion, sentence: impl Fn(usize, &EntryConclusion) -> Option<String>) -> Vec<Note> {
+    let note = |(place, concluded): (usize, &EntryConclusion)| {
+        sentence(place, concluded).map(|sentence| Note {
             uid: concluded.entry.uid.0,
             hotkey: concluded.entry.hotkey.to_string(),
             model: concluded.entry.model.to_string(),
             sentence,
         })
     };
-    conclusion.entries.iter().filter_map(note).collect()
+    conclusion.entries.iter().enumerate().filter_map(note).collect()
 }
 
 /// Failed rollouts by whose fault it was, environment and reason, the most frequent first.
