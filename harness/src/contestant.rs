@@ -39,17 +39,22 @@ pub async fn check(snapshot: Snapshot, limits: &Limits) -> Result<Box<Admitted>,
         .expect("checking a model does not panic")
 }
 
-/// Loads an admitted model and starts an engine on it.
+/// Loads an admitted model and starts an engine on it, with room for texts of `context` tokens.
 ///
 /// # Errors
 /// If its tensors cannot be read or the engine's settings are not usable.
-pub async fn seat(admitted: Box<Admitted>, settings: &EngineSettings) -> Result<LocalModel, ContestantError> {
+pub async fn seat(
+    admitted: Box<Admitted>,
+    settings: &EngineSettings,
+    context: usize,
+) -> Result<LocalModel, ContestantError> {
     let mode = settings.mode;
     let settings = models::engine::EngineSettings {
         rows: settings.rows,
         chunk: settings.chunk,
         pages: (settings.pages > 0).then_some(settings.pages),
         page_tokens: settings.page_tokens,
+        context: Some(context),
         threads: threads(settings.threads),
         prefix_cache: if settings.prefix_cache { PrefixCache::On } else { PrefixCache::Off },
     };

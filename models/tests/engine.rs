@@ -143,7 +143,8 @@ async fn no_bit_depends_on_how_the_work_is_cut_up() {
             (8, 33, 12, 32, 2, PrefixCache::Off, &shuffled),
             (10, 64, 9, 256, 1, PrefixCache::On, &backwards),
         ] {
-            let settings = EngineSettings { rows, chunk, pages: Some(pages), page_tokens, threads, prefix_cache };
+            let settings =
+                EngineSettings { rows, chunk, pages: Some(pages), page_tokens, context: None, threads, prefix_cache };
             let engine = engine(family, &settings);
             for round in 0..2 {
                 let found = bits(&run(&engine, &requests, order).await);
@@ -173,6 +174,7 @@ fn cut() -> impl Strategy<Value = Cut> {
             chunk,
             pages: Some(pages),
             page_tokens: 32 * page_steps,
+            context: None,
             threads,
             prefix_cache,
         },
@@ -370,6 +372,23 @@ async fn a_stop_string_ends_a_continuation_and_is_no_part_of_its_text() {
     assert_eq!(completion.tokens, expected[16..16 + first + 3]);
     let whole = engine.generate(greedy(&expected[..16], 24)).await.unwrap();
     assert_eq!(whole.text, text);
+}
+
+#[tokio::test]
+async fn the_longest_text_depends_on_the_context_and_not_on_the_pages() {
+    for (pages, page_tokens) in [(Some(4), 32), (Some(1), 128), (Some(64), 32), (None, 32)] {
+        let settings = EngineSettings { pages, page_tokens, context: Some(100), ..small() };
+        let engine = engine("llama", &settings);
+        assert_eq!(engine.context(), 100, "{settings:?}");
+        let completion = engine.generate(greedy(&[1; 90], 400)).await.unwrap();
+        assert_eq!((completion.tokens.len(), completion.finish), (11, Finish::Length));
+        assert!(engine.generate(greedy(&[1; 101], 1)).await.is_err());
+    }
+    let (config, decoder) = parts("llama");
+    let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };
+    let settings = EngineSettings { pages: Some(3), context: Some(100), ..small() };
+    let error = Engine::start(model, &settings).unwrap_err().to_string();
+    assert!(error.contains("3 pages of 32 tokens hold no text of 100 tokens; 4 pages would"), "{error}");
 }
 
 #[tokio::test]

@@ -116,7 +116,7 @@ pub(super) async fn bring_model(source: &ModelSource, settings: &Settings) -> Re
         FetchError::Host(error) => WindowError::Hub { model: source.to_string(), source: error }.into(),
     })?;
     let admitted = check(snapshot, &settings.admission).await.map_err(|error| trouble(error.into()))?;
-    seat(admitted, &settings.engine).await.map_err(trouble)
+    seat(admitted, &settings.engine, settings.sampling.context).await.map_err(trouble)
 }
 
 /// The problem that settings which cannot be used are.

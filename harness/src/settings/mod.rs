@@ -95,6 +95,9 @@ pub struct ScreenSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SamplingSettings {
+    /// Tokens of a conversation with all its replies at most, where the model has room for more; a longer one is the
+    /// model's failure.
+    pub context: usize,
     /// Softmax temperature; 0 takes the likeliest token.
     pub temperature: f32,
     /// Only the `top_k` likeliest tokens are drawn from; all where it is not given.
@@ -203,7 +206,7 @@ impl Default for Settings {
             duel: pareto::DuelSettings::default(),
             screens: ScreenSettings::default(),
             weights: WeightSettings::default(),
-            sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
+            sampling: SamplingSettings { context: 16_384, temperature: 0.0, top_k: None, top_p: None },
             engine: EngineSettings {
                 mode: EngineMode::Exact,
                 rows: 64,

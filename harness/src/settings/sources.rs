@@ -8,7 +8,7 @@ use figment::value::{Dict, Value};
 use pareto::weights::WeightError;
 use serde::Serialize;
 
-use super::{HubKind, Settings};
+use super::{EngineSettings, HubKind, Settings};
 
 /// The variables that are not settings although they begin like one.
 const NOT_SETTINGS: [&str; 1] = ["cache"];
@@ -224,6 +224,20 @@ fn check(settings: &Settings) -> Result<(), SettingsError> {
     }
     if settings.engine.rows == 0 {
         return out_of_range("engine.rows", "0".to_owned(), "at least 1");
+    }
+    if settings.sampling.context == 0 {
+        return out_of_range("sampling.context", "0".to_owned(), "at least 1");
+    }
+    let EngineSettings { pages, page_tokens, .. } = settings.engine;
+    if page_tokens == 0 || !page_tokens.is_multiple_of(32) {
+        return out_of_range("engine.page_tokens", page_tokens.to_string(), "a multiple of 32");
+    }
+    if pages > 0 && pages.saturating_mul(page_tokens) < settings.sampling.context {
+        return out_of_range(
+            "engine.pages",
+            pages.to_string(),
+            "0, or enough pages for a text of sampling.context tokens",
+        );
     }
     if settings.engine.chunk == 0 {
         return out_of_range("engine.chunk", "0".to_owned(), "at least 1");

@@ -118,10 +118,12 @@ impl Window {
         let loading = Stopwatch::start();
         let arrival = self.arrive(&entry.model).await?;
         let model: Result<Box<dyn Responder>, WindowError> = match arrival {
-            Arrival::Admitted(admitted) => match seat(admitted, &self.settings.engine).await {
-                Ok(local) => Ok(Box::new(local)),
-                Err(source) => Err(WindowError::Load { model, source }),
-            },
+            Arrival::Admitted(admitted) => {
+                match seat(admitted, &self.settings.engine, self.settings.sampling.context).await {
+                    Ok(local) => Ok(Box::new(local)),
+                    Err(source) => Err(WindowError::Load { model, source }),
+                }
+            }
             Arrival::Refused { reason, .. } => Err(WindowError::Changed { model, reason }),
         };
         self.spend(Phase::Loading, loading.elapsed());

@@ -29,7 +29,7 @@ const MOST_PAGE_TOKENS: usize = 4096;
 /// No more runners-up than this are reported for a token.
 const MOST_TOP: usize = 256;
 
-/// How an engine runs; nothing here changes a result.
+/// How an engine runs; nothing here but the context changes a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineSettings {
     /// Texts that are computed at once.
@@ -40,6 +40,9 @@ pub struct EngineSettings {
     pub pages: Option<usize>,
     /// Tokens of a page: a multiple of 32. Only whole pages are shared.
     pub page_tokens: usize,
+    /// The longest text in tokens where the model has room for more: the one setting on which it depends whether a text
+    /// can be computed. As much as the pages hold where not given.
+    pub context: Option<usize>,
     /// Threads that compute.
     pub threads: usize,
     /// Whether beginnings that were computed before are used again.
@@ -57,7 +60,15 @@ pub enum PrefixCache {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { rows: 64, chunk: 512, pages: None, page_tokens: 32, threads: 1, prefix_cache: PrefixCache::On }
+        Self {
+            rows: 64,
+            chunk: 512,
+            pages: None,
+            page_tokens: 32,
+            context: None,
+            threads: 1,
+            prefix_cache: PrefixCache::On,
+        }
     }
 }
 
@@ -115,8 +126,16 @@ impl Engine {
             )));
         }
         let EngineModel { config, mut decoder, stop_tokens, detokenizer } = model;
-        let pages = settings.pages.unwrap_or_else(|| default_pages(&config, settings.rows, page_tokens));
-        let context = config.max_positions.min(pages.saturating_mul(page_tokens));
+        let wanted = settings.context.map(|context| context.min(config.max_positions));
+        let least = wanted.map_or(1, |context| context.div_ceil(page_tokens).max(1));
+        let pages = settings.pages.unwrap_or_else(|| default_pages(&config, settings.rows, page_tokens).max(least));
+        if pages < least {
+            let context = wanted.unwrap_or_default();
+            return Err(trouble(format!(
+                "{pages} pages of {page_tokens} tokens hold no text of {context} tokens; {least} pages would"
+            )));
+        }
+        let context = wanted.unwrap_or_else(|| config.max_positions.min(pages.saturating_mul(page_tokens)));
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.threads)
             .thread_name(|index| format!("model-{index}"))

@@ -65,7 +65,7 @@ fn opened(mode: DuelMode) -> Opened {
             duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, mode, ..DuelSettings::default() },
             screens: ScreenSettings::default(),
             weights: WeightSettings::default(),
-            sampling: SamplingSettings { temperature: 0.0, top_k: None, top_p: None },
+            sampling: SamplingSettings { context: 16_384, temperature: 0.0, top_k: None, top_p: None },
             admission: Limits { bytes: u64::MAX, ..Limits::default() },
             mode: EngineMode::Exact,
             interface: RemoteInterface::Chat,
