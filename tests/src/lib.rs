@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use harness::evidence::{Chain, Record, ValidatorKey};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -149,6 +151,18 @@ pub fn bodies(evidence: &str) -> Vec<String> {
         format!("{} {} {body}", record["index"], record["kind"])
     };
     evidence.lines().map(body).collect()
+}
+
+/// An evidence log with other bodies, linked and signed with the validator's own key: what a validator that lies writes.
+pub fn signed_again(evidence: &str, key: &Path, change: impl Fn(&str, &str) -> String) -> String {
+    let key = ValidatorKey::read_or_make(key).expect("the key is there");
+    let mut chain = Chain::default();
+    let again = |line: &str| {
+        let record: Record = serde_json::from_str(line).expect("a line of evidence is a record");
+        let body = RawValue::from_string(change(&record.kind, record.body.get())).expect("a changed body is JSON");
+        serde_json::to_string(&chain.link(&record.kind, body, &key)).expect("a record is plain data") + "\n"
+    };
+    evidence.lines().map(again).collect()
 }
 
 /// Writes into a database that a newer version of the program has been there.

@@ -125,6 +125,37 @@ fn evidence_holds_and_a_changed_score_is_noticed() {
 }
 
 #[test]
+fn rollouts_are_made_again_and_a_forged_one_is_noticed() {
+    let (subnet, _) = decided();
+    let replay = |arguments: &[&str]| {
+        let evidence = ["audit", "output/window-1000/evidence.jsonl", "--config", "dethrone.toml", "--format", "json"];
+        run(subnet.command(&[&evidence, arguments].concat()))
+    };
+    let output = replay(&["--replay", "7", "--set", "engine.rows=3", "--set", "engine.threads=2"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["replayed"], 7);
+    // The chain holds if whoever has the key signs a lie; only the models tell.
+    let path = subnet.path("output/window-1000/evidence.jsonl");
+    let evidence = fs::read_to_string(&path).unwrap();
+    let lies = tests::signed_again(&evidence, &subnet.path("output/validator.key"), |kind, body| {
+        if kind == "rollout" { body.replacen("\"replies\":[[", "\"replies\":[[5,", 1) } else { body.to_owned() }
+    });
+    assert_ne!(lies, evidence);
+    fs::write(&path, &lies).unwrap();
+    let output = replay(&[]);
+    assert!(output.status.success(), "{}", said(&output));
+    let output = replay(&["--replay", "2"]);
+    assert_eq!(output.status.code(), Some(9), "{}", said(&output));
+    assert!(said(&output).contains("what the model replied in entry"), "{}", said(&output));
+    // A model whose files are others says nothing about the rollouts.
+    fs::write(&path, &evidence).unwrap();
+    fs::write(subnet.model("alice").join("notes.md"), "new").unwrap();
+    let output = replay(&["--replay", "2"]);
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    assert!(said(&output).contains("its files are not those that the evidence names"), "{}", said(&output));
+}
+
+#[test]
 fn what_is_burned_goes_to_uid_0_and_is_audited() {
     let subnet = Subnet::of_four(PROGRAM);
     let output = run(subnet.validate(&["--set", "weights.burn=0.25"]));

@@ -6,41 +6,79 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::evidence::{Audited, EvidenceError, audit};
+use super::common::{block_on, cache_folder, open_sandbox, settings_problem};
+use crate::evidence::{Audited, EvidenceError, Log, audit};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
+use crate::reporter::for_this_terminal;
+use crate::settings::{Settings, Sources};
+use crate::window::{Replay, ReplayError};
 
 /// What to check.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The evidence, one record a line.
     evidence: PathBuf,
+    /// Make so many of its rollouts again, evenly spread, from the models' files; none otherwise.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    replay: usize,
+    /// The settings file (TOML) that says, for `--replay`, where the hub is and how large the engine may be.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A setting, such as `hub.kind=folder`; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
 }
 
-/// Checks the chain and the signatures, derives every task's seed and every decision again.
+/// Checks the chain and the signatures, derives every task's seed and every decision again, and makes rollouts again.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
     let path = arguments.evidence.display();
     let file = File::open(&arguments.evidence).map_err(|error| {
         Problem::new(ExitStatus::Source, format!("cannot read the evidence {path}: {error}"))
             .hint("`dethrone validate` and `dethrone demo` print where they wrote it")
     })?;
-    let audited = audit(BufReader::new(file)).map_err(|error| {
-        let status = match error {
-            EvidenceError::Unreadable(_) | EvidenceError::Version { .. } => ExitStatus::Source,
-            _ => ExitStatus::EvidenceBroken,
-        };
-        let hint = match error {
-            EvidenceError::Version { .. } => "audit it with the release of dethrone that wrote it",
-            _ => "do not rely on this file; ask its validator for the original",
-        };
-        Problem::from_error(status, &error).hint(hint)
-    })?;
+    let (mut audited, log) = audit(BufReader::new(file)).map_err(|error| evidence_problem(&error))?;
+    if arguments.replay > 0 {
+        audited.replayed = replay(arguments, &log)?;
+    }
     printer.data(&audited, text)
 }
 
+fn replay(arguments: &Arguments, log: &Log) -> Result<usize, Problem> {
+    let sources = Sources::new(&Settings::default(), arguments.config.as_deref(), &arguments.set);
+    let settings = sources.and_then(|sources| sources.settings()).map_err(|error| settings_problem(&error))?;
+    let reporter = for_this_terminal();
+    let cache = cache_folder()?;
+    let (sandbox, runtime) = open_sandbox(&settings, &*reporter)?;
+    let replay =
+        Replay { settings: &settings, cache: &cache, sandbox: &sandbox, runtime: &runtime, reporter: &*reporter };
+    block_on(async {
+        replay.run(log, arguments.replay).await.map_err(|error| match error {
+            ReplayError::Window(error) => error.into(),
+            ReplayError::Evidence(error) => evidence_problem(&error),
+            ReplayError::Another { .. } => Problem::from_error(ExitStatus::Source, &error).hint(
+                "replay with the release that wrote the evidence, and with the environments' files in the settings",
+            ),
+        })
+    })
+}
+
+fn evidence_problem(error: &EvidenceError) -> Problem {
+    let (status, hint) = match error {
+        EvidenceError::Version { .. } => (ExitStatus::Source, "audit it with the release of dethrone that wrote it"),
+        EvidenceError::Unreadable(_) => (ExitStatus::Source, "check the file and its permissions"),
+        _ => (ExitStatus::EvidenceBroken, "do not rely on this file; ask its validator for the original"),
+    };
+    Problem::from_error(status, error).hint(hint)
+}
+
 fn text(audited: &Audited) -> String {
-    let Audited { records, rollouts, not_reproducible, duels, validator, champion } = audited;
+    let Audited { records, rollouts, replayed, not_reproducible, duels, validator, champion } = audited;
+    let again = match replayed {
+        0 => String::new(),
+        _ => format!("\n{replayed} of the rollouts were made again from the models' files and came out the same"),
+    };
     let doubt = match not_reproducible {
         0 => String::new(),
         _ => format!(
@@ -50,6 +88,6 @@ fn text(audited: &Audited) -> String {
     };
     format!(
         "holds: {records} records signed by {validator}\n{rollouts} rollouts have the seeds of their window, {duels} duels \
-         decided again, {champion} holds the weight{doubt}"
+         decided again, {champion} holds the weight{again}{doubt}"
     )
 }

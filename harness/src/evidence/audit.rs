@@ -21,6 +21,8 @@ pub struct Audited {
     pub records: u64,
     /// Rollouts whose seeds were derived again.
     pub rollouts: usize,
+    /// Rollouts that were made again from the models' files and came out the same.
+    pub replayed: usize,
     /// Rollouts among them that a server made: that its model gave these replies is not shown by anything.
     pub not_reproducible: usize,
     /// Duels decided again.
@@ -70,6 +72,27 @@ pub enum EvidenceError {
     },
 }
 
+/// A log that holds: what its rollouts can be made again from.
+#[derive(Debug)]
+pub struct Log {
+    /// What the window was opened with.
+    pub opened: Opened,
+    /// What became of the entries at the door.
+    pub admissions: Vec<AdmissionBody>,
+    /// The rollouts.
+    pub rollouts: Vec<RolloutBody>,
+}
+
+impl Log {
+    /// Where the window's tasks come from.
+    ///
+    /// # Errors
+    /// If the hash that the log names is none.
+    pub fn seed(&self) -> Result<WindowSeed, EvidenceError> {
+        seed_of(&self.opened)
+    }
+}
+
 /// The facts of a log whose chain holds.
 #[derive(Debug, Default)]
 struct Facts {
@@ -98,23 +121,27 @@ struct FindingBody {
 ///
 /// # Errors
 /// If it cannot be read, its chain does not hold, or a seed, a decision or a weight does not follow from its records.
-pub fn audit(log: impl BufRead) -> Result<Audited, EvidenceError> {
-    let (facts, records) = read(log)?;
-    let (opened, validator) = facts.opened.as_ref().ok_or(EvidenceError::Incomplete("it has no first record"))?;
+pub fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
+    let (mut facts, records) = read(log)?;
+    let (opened, validator) = facts.opened.take().ok_or(EvidenceError::Incomplete("it has no first record"))?;
+    let opened = &opened;
     let weights = facts.weights.as_ref().ok_or(EvidenceError::Incomplete("it ends before the weights"))?;
     check_seeds(opened, &facts.rollouts)?;
     check_origins(opened, &facts.rollouts)?;
     let playing = facts.playing(opened);
     let succession = check_decisions(opened, &facts, &playing)?;
     check_weights(opened, &succession, &playing, weights)?;
-    Ok(Audited {
+    let audited = Audited {
         records,
         rollouts: facts.rollouts.len(),
+        replayed: 0,
         not_reproducible: facts.rollouts.iter().filter(|rollout| !rollout.reproducible).count(),
         duels: facts.decisions.len(),
-        validator: validator.clone(),
+        validator,
         champion: opened.entries[succession.champion].hotkey.0.clone(),
-    })
+    };
+    let Facts { admissions, rollouts, .. } = facts;
+    Ok((audited, Log { opened: opened.clone(), admissions, rollouts }))
 }
 
 fn read(log: impl BufRead) -> Result<(Facts, u64), EvidenceError> {
@@ -184,10 +211,14 @@ impl Facts {
     }
 }
 
-fn check_seeds(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
+fn seed_of(opened: &Opened) -> Result<WindowSeed, EvidenceError> {
     let hash: Option<[u8; 32]> = hex::decode(&opened.seed_hash).ok().and_then(|bytes| bytes.try_into().ok());
     let hash = hash.ok_or(EvidenceError::Incomplete("its seed hash is not one"))?;
-    let seed = WindowSeed::new(&hash, opened.seed_block, opened.netuid);
+    Ok(WindowSeed::new(&hash, opened.seed_block, opened.netuid))
+}
+
+fn check_seeds(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
+    let seed = seed_of(opened)?;
     for rollout in rollouts {
         let derived = opened.environments.get(rollout.environment).map(|id| seed.task(id, rollout.task).0);
         if derived != Some(rollout.seed) {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::registry::{Hotkey, Registry, Uid};
 use crate::settings::{EngineMode, RemoteInterface, SamplingSettings, ScreenSettings, ServedModel, Settings};
-use crate::store::{Fault, FileRecord, ReplyRecord, Standing};
+use crate::store::{Fault, FileRecord, ReplyRecord, RolloutRecord, Standing};
 use crate::window::{Conclusion, DuelRecord, FindingRecord};
 
 /// The version of the records' schema.
@@ -267,23 +267,28 @@ pub fn bodies(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
         bodies.extend(concluded.finding.clone().map(|finding| Body::Finding { entry, finding }));
     }
     for concluded in &conclusion.entries {
-        bodies.extend(concluded.rollouts.iter().map(|rollout| {
-            Body::Rollout(RolloutBody {
-                entry: rollout.entry,
-                environment: rollout.environment,
-                task: rollout.task,
-                seed: rollout.seed,
-                replies: rollout.replies.iter().map(ReplyBody::of).collect(),
-                score: rollout.score,
-                reason: rollout.reason.clone(),
-                fault: rollout.fault,
-                reproducible: rollout.reproducible,
-            })
-        }));
+        bodies.extend(concluded.rollouts.iter().map(|rollout| Body::Rollout(RolloutBody::of(rollout))));
     }
     bodies.extend(conclusion.duels.iter().cloned().map(Body::Decision));
     bodies.push(Body::Weights(weights(conclusion)));
     bodies
+}
+
+impl RolloutBody {
+    /// What is recorded of a rollout.
+    pub fn of(rollout: &RolloutRecord) -> Self {
+        Self {
+            entry: rollout.entry,
+            environment: rollout.environment,
+            task: rollout.task,
+            seed: rollout.seed,
+            replies: rollout.replies.iter().map(ReplyBody::of).collect(),
+            score: rollout.score,
+            reason: rollout.reason.clone(),
+            fault: rollout.fault,
+            reproducible: rollout.reproducible,
+        }
+    }
 }
 
 impl ReplyBody {

@@ -62,11 +62,17 @@ impl Chain {
     /// The next record for this fact, signed.
     pub fn append(&mut self, body: &Body, key: &ValidatorKey) -> Record {
         let (kind, text) = body.encode();
-        let hash = digest(self.index, kind, &text, &self.previous);
+        let text = RawValue::from_string(text).expect("a body is JSON");
+        self.link(kind, text, key)
+    }
+
+    /// The next record for a body as it was written, signed.
+    pub fn link(&mut self, kind: &str, body: Box<RawValue>, key: &ValidatorKey) -> Record {
+        let hash = digest(self.index, kind, body.get(), &self.previous);
         let record = Record {
             index: self.index,
             kind: kind.to_owned(),
-            body: RawValue::from_string(text).expect("a body is JSON"),
+            body,
             previous: hex::encode(self.previous),
             hash: hex::encode(hash),
             signature: key.sign(&hash),

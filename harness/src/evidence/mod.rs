@@ -9,7 +9,7 @@ mod body;
 mod chain;
 mod key;
 
-pub use audit::{Audited, EvidenceError, audit};
+pub use audit::{Audited, EvidenceError, Log, audit};
 pub use body::{
     AdmissionBody, Body, DecidingSettings, Opened, OpenedEntry, RolloutBody, WeightBody, WeightsBody, bodies,
 };

@@ -4,6 +4,7 @@ mod conclusion;
 mod door;
 mod error;
 mod play;
+mod replay;
 mod screening;
 mod spent;
 mod succession;
@@ -28,6 +29,7 @@ use crate::store::{Outcome, RunId, Store};
 
 pub use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
 pub use error::WindowError;
+pub use replay::{Replay, ReplayError};
 pub use spent::{Phase, Spent};
 pub use succession::{Shares, Succession, UnitScore, paired, shares, stand, unit_scores};
 
