@@ -5,16 +5,36 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-/// Writes a value on one line, or with an indent if that is not zero.
-pub(super) fn spaced(value: &impl Serialize, indent: usize) -> serde_json::Result<String> {
-    let mut bytes = Vec::new();
+/// Writes a value on one line, or with an indent if that is not zero; fails beyond `limit` bytes.
+pub(super) fn spaced(value: &impl Serialize, indent: usize, limit: usize) -> serde_json::Result<String> {
+    let mut bytes = Bounded { bytes: Vec::new(), limit };
     if indent == 0 {
         value.serialize(&mut Serializer::with_formatter(&mut bytes, Spaced))?;
     } else {
         let spaces = vec![b' '; indent];
         value.serialize(&mut Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(&spaces)))?;
     }
-    Ok(String::from_utf8(bytes).expect("JSON is UTF-8"))
+    Ok(String::from_utf8(bytes.bytes).expect("JSON is UTF-8"))
+}
+
+/// Takes bytes up to a limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.limit - self.bytes.len() {
+            return Err(io::Error::other(format!("it has more than {} bytes", self.limit)));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Spaced;
@@ -36,5 +56,17 @@ impl Formatter for Spaced {
 
     fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_longer_than_the_limit_is_not_written() {
+        assert_eq!(spaced(&[1, 2], 0, 6).unwrap(), "[1, 2]");
+        assert!(spaced(&[1, 2], 0, 5).is_err());
+        assert!(spaced(&[1, 2], 16, 30).is_err());
     }
 }

@@ -3,20 +3,26 @@
 //! It runs with bounded fuel (which also bounds what it can build in memory), a clock that stands still, no files, no
 //! other templates and no environment, so that it gives the same text on every machine and every day.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use minijinja::{
-    Environment, Error, ErrorKind, Value, context,
+    AutoEscape, Environment, Error, ErrorKind, State, Value, context,
+    machinery::{CodeGenerator, eval, make_string_output, parse},
     syntax::SyntaxConfig,
     value::{Kwargs, Serde, ValueKind},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{deep_stack, json_style::spaced, template_tokens};
+use super::{deep_stack, json_style::spaced, template_measure, template_tokens};
 use crate::admission::Refusal;
 
-/// One instruction costs one, and so do 64 bytes that are built: at most 32 MiB in all.
-const FUEL: u64 = 500_000;
+/// One instruction costs one, and so do 64 bytes that are built: at most 64 MiB in all.
+const FUEL: u64 = 1_000_000;
+/// Bytes of JSON for one unit of fuel: writing it takes longer than copying it.
+const JSON_BYTES: usize = 4;
 /// Longest acceptable template in bytes; published ones have up to 20 KiB.
 const LONGEST_TEMPLATE: usize = 256 << 10;
 /// Longest rendered text in bytes.
@@ -59,10 +65,9 @@ pub struct NamedTokens {
     pub pad: Option<String>,
 }
 
-/// A compiled chat template.
+/// A chat template that was tried; it is compiled anew for every text, which takes less time than laying one out.
 #[derive(Clone)]
 pub struct ChatTemplate {
-    environment: Arc<Environment<'static>>,
     source: Arc<str>,
     tokens: NamedTokens,
 }
@@ -82,9 +87,7 @@ impl ChatTemplate {
         if source.len() > LONGEST_TEMPLATE {
             return Err(refuse(format!("it has {} bytes and at most {LONGEST_TEMPLATE} are allowed", source.len())));
         }
-        let compiling = deep_stack::run(|| environment(source).map_err(|error| describe(&error)));
-        let environment = compiling.unwrap_or_else(|error| Err(error.to_string())).map_err(refuse)?;
-        let template = Self { environment: Arc::new(environment), source: source.into(), tokens };
+        let template = Self { source: source.into(), tokens };
         let question = Message { role: Role::User, content: "Hello".to_owned() };
         template.render(&[question]).map_err(|error| refuse(error.reason))?;
         Ok(template)
@@ -98,23 +101,35 @@ impl ChatTemplate {
 
     /// Values are as deeply nested as the template makes them, and so are their writing and their dropping.
     fn render_here(&self, messages: &[Message]) -> Result<String, TemplateError> {
-        let failed = |error: Error| TemplateError { reason: describe(&error) };
-        let template = self.environment.get_template(NAME).map_err(failed)?;
-        let text = template
-            .render(context! {
-                messages => Value::from(Serde(messages)),
-                add_generation_prompt => true,
-                tools => Value::from(()),
-                documents => Value::from(()),
-                bos_token => self.tokens.bos.as_deref().unwrap_or_default(),
-                eos_token => self.tokens.eos.as_deref().unwrap_or_default(),
-                unk_token => self.tokens.unk.as_deref().unwrap_or_default(),
-                pad_token => self.tokens.pad.as_deref().unwrap_or_default(),
-            })
-            .map_err(failed)?;
+        let text = self.text(context! {
+            messages => Value::from(Serde(messages)),
+            add_generation_prompt => true,
+            tools => Value::from(()),
+            documents => Value::from(()),
+            bos_token => self.tokens.bos.as_deref().unwrap_or_default(),
+            eos_token => self.tokens.eos.as_deref().unwrap_or_default(),
+            unk_token => self.tokens.unk.as_deref().unwrap_or_default(),
+            pad_token => self.tokens.pad.as_deref().unwrap_or_default(),
+        });
+        let text = text.map_err(|error| TemplateError { reason: describe(&error) })?;
         if text.len() > LONGEST_TEXT {
             return Err(TemplateError { reason: format!("it made {} bytes of text", text.len()) });
         }
+        Ok(text)
+    }
+
+    /// Compiles the template with its measures and runs it.
+    fn text(&self, context: Value) -> Result<String, Error> {
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+        let source = without_generation_marks(&self.source);
+        template_tokens::check(&source, syntax.clone())
+            .map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))?;
+        let mut code = CodeGenerator::new(NAME, &source);
+        code.compile_stmt(&template_measure::measured(&parse(&source, NAME, syntax)?));
+        let (instructions, blocks) = code.finish();
+        let mut text = String::new();
+        let environment = environment();
+        eval(&environment, &instructions, context, &blocks, &mut make_string_output(&mut text), AutoEscape::None)?;
         Ok(text)
     }
 
@@ -136,22 +151,42 @@ impl fmt::Debug for ChatTemplate {
 }
 
 /// What templates may rely on: Jinja as Hugging Face sets it up, less everything that looks outside.
-fn environment(source: &str) -> Result<Environment<'static>, Error> {
+fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
-    environment.set_syntax(syntax.clone());
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_unknown_method_callback(method);
     environment.add_function("raise_exception", |reason: String| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, reason))
     });
     environment.add_function("strftime_now", strftime_now);
     environment.add_filter("tojson", to_json);
-    let source = without_generation_marks(source);
-    template_tokens::check(&source, syntax).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))?;
-    environment.add_template_owned(NAME, source)?;
-    Ok(environment)
+    // They write values with an indent for each level, which no measure bounds, and are for people who write templates.
+    environment.remove_filter("pprint");
+    environment.remove_global("debug");
+    let sizes = Arc::new(Mutex::new(template_measure::Sizes::default()));
+    let same_sizes = Arc::clone(&sizes);
+    environment.add_function(template_measure::MADE, move |state: &State<'_, '_>, value: &Value| {
+        locked(&sizes).made(state, value)
+    });
+    environment.add_function(template_measure::WHOLE, move |state: &State<'_, '_>, value: &Value| {
+        locked(&same_sizes).whole(state, value)
+    });
+    environment
+}
+
+/// The sizes; a panic while they were held has ended the text that they were for.
+fn locked(sizes: &Mutex<template_measure::Sizes>) -> MutexGuard<'_, template_measure::Sizes> {
+    sizes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The methods that Python's texts, lists and dictionaries have.
+fn method(state: &mut State<'_, '_>, value: &Value, name: &str, arguments: &[Value]) -> Result<Value, Error> {
+    // What fills up to a width is made before anybody can charge for it, and no chat template fills up.
+    if name == "format" && value.as_str().is_some_and(|format| format.contains(':')) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "format: widths and precisions are not supported"));
+    }
+    minijinja_contrib::pycompat::unknown_method_callback(state, value, name, arguments)
 }
 
 /// Marks around the assistant's text, which training looks at, become conditions that always hold.
@@ -196,7 +231,7 @@ fn strftime_now(format: &str) -> Result<String, Error> {
 }
 
 /// JSON as Python writes it, without the escapes that HTML would need.
-fn to_json(value: &Value, arguments: Kwargs) -> Result<String, Error> {
+fn to_json(state: &State<'_, '_>, value: &Value, arguments: Kwargs) -> Result<String, Error> {
     let indent = match arguments.get::<Option<Value>>("indent")? {
         Some(indent) if indent.kind() == ValueKind::Number => usize::try_from(indent)?,
         _ => 0,
@@ -209,8 +244,10 @@ fn to_json(value: &Value, arguments: Kwargs) -> Result<String, Error> {
     if indent > 16 {
         return Err(Error::new(ErrorKind::InvalidOperation, "tojson: an indent of more than 16"));
     }
-    spaced(value, indent)
-        .map_err(|error| Error::new(ErrorKind::InvalidOperation, "cannot be written as JSON").with_source(error))
+    let json = spaced(value, indent, LONGEST_TEXT)
+        .map_err(|error| Error::new(ErrorKind::InvalidOperation, "cannot be written as JSON").with_source(error))?;
+    state.consume_fuel((json.len() / JSON_BYTES) as u64)?;
+    Ok(json)
 }
 
 fn describe(error: &Error) -> String {
@@ -282,6 +319,93 @@ mod tests {
         check(&format!("{{{{ {}1{} }}}}", "(".repeat(900), ")".repeat(900)), Err("syntax"));
         check(&format!("{{{{ a{} }}}}", "~a".repeat(50_000)), Err("words"));
         check(&" ".repeat(LONGEST_TEMPLATE + 1), Err("bytes"));
+    }
+
+    /// Lists that share their items are small to have and large to write or to compare.
+    #[test]
+    fn values_that_share_their_parts_do_not_blow_up() {
+        let nested = |levels: usize, make: &str| format!("{{% set k = ['xxxxxxxx'] %}}{}", make.repeat(levels));
+        let eight = "{% set k = [k, k, k, k, k, k, k, k] %}";
+        for use_of_it in [
+            "{{ k | tojson }}",
+            "{{ k }}",
+            "{{ raise_exception(k) }}",
+            "{{ k ~ '' }}",
+            "{{ k | string | length }}",
+            "{{ ''.join(k) }}",
+            "{{ k | join }}",
+            "{{ '{}'.format(k) }}",
+            "{{ '%s' | format(k) }}",
+            "{{ k | indent }}",
+            "{{ 'x' in k }}",
+        ] {
+            check(&format!("{}{use_of_it}", nested(11, eight)), Err("more than 4194304 bytes"));
+        }
+        for make in [
+            "{% set k = (k, k) %}",
+            "{% set k = {'a': k, 'b': k} %}",
+            "{% set k = dict(a=k, b=k) %}",
+            "{% set k = k + k %}",
+            "{% set k = k * 2 %}",
+            "{% set k = k | zip(k) %}",
+            "{% set k = k | batch(2, k) %}",
+            "{% set k = [k] | list + [k] | list %}",
+            "{% set k = k | chain(k) %}",
+        ] {
+            check(&format!("{}{{{{ k }}}}", nested(40, make)), Err("more than 4194304 bytes"));
+        }
+        check("{{ [0] * 100000000 ~ '' }}", Err("more than 4194304 bytes"));
+        check(
+            "{% macro m(k, n) %}{{ m([k, k, k, k], n - 1) if n else k }}{% endmacro %}{{ m([1], 12) }}",
+            Err("more than"),
+        );
+        // Comparing costs what is compared, also where it is small enough to be had.
+        let two = nested(5, eight)
+            + &nested(5, eight).replace("set k =", "set l =").replace("k, ", "l, ").replace("k]", "l]");
+        check(&format!("{two}{{% for i in range(100000) %}}{{{{ 'x' if k == l }}}}{{% endfor %}}"), Err("fuel"));
+    }
+
+    #[test]
+    fn what_is_written_is_bounded() {
+        let deep =
+            "{% set ns = namespace(k=range(9000) | list) %}{% for i in range(60) %}{% set ns.k = [ns.k] %}{% endfor %}";
+        check(&format!("{deep}{{{{ ns.k | tojson(indent=16) }}}}"), Err("JSON"));
+        check(&format!("{deep}{{{{ ns.k | pprint }}}}"), Err("pprint"));
+        check("{{ debug() }}", Err("debug"));
+        check("{{ '{:>1000000000}'.format('x') }}", Err("widths"));
+        check("{{ '%1000000000s' | format('x') }}", Err("fuel"));
+        check("{{ 'x' | center(1000000000) }}", Err("center"));
+        check("{{ ('x' * 1000000).replace('x', 'x' * 1000000) }}", Err("fuel"));
+        check("{{ ('x' * 1000000) | replace('x', 'x' * 1000000) }}", Err("fuel"));
+        check("{{ ('x' * 1000000).join(range(100000)) }}", Err("fuel"));
+        check("{{ range(100000) | join('x' * 1000000) }}", Err("fuel"));
+        check("{{ '{} {}'.format('a', 1) }}", Ok("a 1"));
+    }
+
+    #[test]
+    fn measures_change_nothing_of_what_a_template_says() {
+        check(
+            "{% for m in messages + [{'role': 'tool', 'content': (1, 2)}] %}{{ loop.index }}{{ m.role[0] }}{{ m.content | length }};{% endfor %}",
+            Ok("1s11;2u8;3t2;"),
+        );
+        check("{% set a, b = [1, 2 + 3] %}{{ a ~ b ~ [a, b] }}{{ {'a': b}.items() | list }}", Ok("15[1, 5][('a', 5)]"));
+        check(
+            "{{ undefined is defined }}{{ undefined == 1 }}{{ undefined | default('d') }}{{ 1 < 2 < 3 }}",
+            Ok("FalseFalsedTrue"),
+        );
+        check(
+            "{{ [3, 1, 2] | sort | join(',') }}{{ messages | map(attribute='role') | list | tojson }}",
+            Ok("1,2,3[\"system\", \"user\"]"),
+        );
+        check("{% for x in [1, [2, 3]] recursive %}{{ loop(x) if x is sequence else x }}{% endfor %}", Ok("123"));
+        check(
+            "{% filter upper %}a{% endfilter %}{% set t | trim %} b {% endset %}{{ t }}{% macro f(x, y=[1]) %}{{ x }}{{ y }}{{ caller() if caller }}{% endmacro %}{% call f(1) %}c{% endcall %}",
+            Ok("Ab1[1]c"),
+        );
+        check(
+            "{{ 'user' in messages | map(attribute='role') }}{{ messages[0]['role'] == 'system' }}{{ messages[1:] | length }}{{ 'a' if not [] else 'b' }}{{ -2 ** 2 }}",
+            Ok("TrueTrue1a4"),
+        );
     }
 
     #[test]

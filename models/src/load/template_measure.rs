@@ -1,0 +1,382 @@
+//! Puts a measure on every value that a chat template makes, so that none grows beyond what may be written.
+//!
+//! Fuel pays for what is copied. It does not see that lists share their items: twelve lists, each of eight times the one
+//! before, are made in a few instructions and written in gigabytes, and comparing two of them takes as long. So the
+//! compiled form of a template measures each container where it is made, as large as it would be if it were written, and
+//! pays for whatever is compared as a whole.
+
+use std::collections::BTreeMap;
+
+use minijinja::{
+    Error, ErrorKind, State, Value,
+    machinery::{
+        Span,
+        ast::{
+            AutoEscape, BinOp, BinOpKind, Block, Call, CallArg, CallBlock, CallType, Compare, CompareOp, Const, Do,
+            EmitExpr, EmitRaw, Expr, Extends, Filter, FilterBlock, ForLoop, FromImport, GetAttr, GetItem, IfCond,
+            IfExpr, Import, Include, List, Macro, Map, Set, SetBlock, Slice, Spanned, Stmt, Template, Test, Tuple,
+            UnaryOp, UnaryOpKind, Var, WithBlock,
+        },
+    },
+    value::{Tuple as TupleValue, ValueKind},
+};
+
+/// Most bytes of a value if it were written, roughly: as many as of a whole conversation.
+const LARGEST: usize = 4 << 20;
+/// Bytes that a value counts beside its text.
+const VALUE: usize = 16;
+/// Values looked at for one unit of fuel.
+const LOOKS: usize = 64;
+
+/// The names under which the measures are called; no template can spell them.
+pub(super) const MADE: &str = "(made)";
+pub(super) const WHOLE: &str = "(whole)";
+
+/// Filters that give a number, a text or a part of what they get.
+const SMALL_FILTERS: [&str; 24] = [
+    "abs",
+    "capitalize",
+    "count",
+    "e",
+    "escape",
+    "first",
+    "float",
+    "format",
+    "indent",
+    "int",
+    "join",
+    "last",
+    "length",
+    "lower",
+    "replace",
+    "round",
+    "safe",
+    "string",
+    "title",
+    "tojson",
+    "trim",
+    "upper",
+    "urlencode",
+    "xmlattr",
+];
+/// Filters that compare what they get with itself.
+const COMPARING: [&str; 10] =
+    ["sort", "unique", "min", "max", "groupby", "dictsort", "select", "reject", "selectattr", "rejectattr"];
+/// Functions that give a text, a number or what they got; `loop` and `super` are compiled in their own way.
+const SMALL_FUNCTIONS: [&str; 7] = ["loop", "super", "caller", "range", "namespace", "raise_exception", "strftime_now"];
+
+/// The sizes of containers measured so far, by where they lie; each is held, so that no other comes to lie there.
+#[derive(Default)]
+pub(super) struct Sizes(BTreeMap<usize, (usize, Value)>);
+
+impl Sizes {
+    /// Fails for a value that is too large, and pays for looking at what was not looked at before.
+    pub(super) fn made(&mut self, state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
+        self.measure(state, value).map(|_| value.clone())
+    }
+
+    /// Likewise, and pays for looking at all of it.
+    pub(super) fn whole(&mut self, state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
+        let size = self.measure(state, value)?;
+        state.consume_fuel((size / VALUE / LOOKS) as u64)?;
+        Ok(value.clone())
+    }
+
+    fn measure(&mut self, state: &State<'_, '_>, value: &Value) -> Result<usize, Error> {
+        let mut looks = 0;
+        let size = self.size(value, LARGEST, Kept::Yes, &mut looks);
+        state.consume_fuel((looks / LOOKS) as u64)?;
+        let too_large = || format!("a value of more than {LARGEST} bytes is made");
+        size.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, too_large()))
+    }
+
+    /// The size of a value unless it is above `limit`.
+    fn size(&mut self, value: &Value, limit: usize, kept: Kept, looks: &mut usize) -> Option<usize> {
+        *looks += 1;
+        let mut left = limit.checked_sub(VALUE + value.as_str().map_or(0, str::len))?;
+        let place = place(value);
+        if let Some((size, _)) = place.and_then(|place| self.0.get(&place)) {
+            return (*size <= limit).then_some(*size);
+        }
+        let kept = if place.is_some() { kept } else { Kept::No };
+        let mut add = |part: &Value| {
+            left -= self.size(part, left, kept, looks)?;
+            Some(())
+        };
+        match (value.kind(), value.as_object()) {
+            (ValueKind::Map, Some(map)) => {
+                for (key, part) in map.try_iter_pairs().into_iter().flatten() {
+                    add(&key)?;
+                    add(&part)?;
+                }
+            }
+            (ValueKind::Seq | ValueKind::Iterable, Some(list)) => {
+                for part in list.try_iter().into_iter().flatten() {
+                    add(&part)?;
+                }
+            }
+            _ => {}
+        }
+        let size = limit - left;
+        if let (Some(place), Kept::Yes) = (place, kept) {
+            self.0.insert(place, (size, value.clone()));
+        }
+        Some(size)
+    }
+}
+
+/// Whether a value is held by the template anyway, and was not only made to be looked at.
+#[derive(Clone, Copy)]
+enum Kept {
+    Yes,
+    No,
+}
+
+/// Where a list lies in memory; nothing that lies there can change.
+fn place(value: &Value) -> Option<usize> {
+    let list = value.downcast_object_ref::<Vec<Value>>().map(|list| std::ptr::from_ref(list).addr());
+    list.or_else(|| value.downcast_object_ref::<TupleValue>().map(|tuple| std::ptr::from_ref(tuple).addr()))
+}
+
+/// The same template with its measures.
+pub(super) fn measured<'a>(statement: &Stmt<'a>) -> Stmt<'a> {
+    match statement {
+        Stmt::Template(node) => Stmt::Template(respan(node, Template { children: body(&node.children) })),
+        Stmt::EmitExpr(node) => Stmt::EmitExpr(respan(node, EmitExpr { expr: expression(&node.expr) })),
+        Stmt::EmitRaw(node) => Stmt::EmitRaw(respan(node, EmitRaw { raw: node.raw })),
+        Stmt::ForLoop(node) => Stmt::ForLoop(respan(node, for_loop(node))),
+        Stmt::IfCond(node) => {
+            let (expr, true_body, false_body) = (expression(&node.expr), body(&node.true_body), body(&node.false_body));
+            Stmt::IfCond(respan(node, IfCond { expr, true_body, false_body }))
+        }
+        Stmt::WithBlock(node) => {
+            let assignments = node.assignments.iter().map(|(to, from)| (plain(to), expression(from))).collect();
+            Stmt::WithBlock(respan(node, WithBlock { assignments, body: body(&node.body) }))
+        }
+        Stmt::Set(node) => Stmt::Set(respan(node, Set { target: plain(&node.target), expr: expression(&node.expr) })),
+        Stmt::SetBlock(node) => {
+            let (target, filter) = (plain(&node.target), node.filter.as_ref().map(plain));
+            Stmt::SetBlock(respan(node, SetBlock { target, filter, body: body(&node.body) }))
+        }
+        Stmt::AutoEscape(node) => {
+            Stmt::AutoEscape(respan(node, AutoEscape { enabled: expression(&node.enabled), body: body(&node.body) }))
+        }
+        Stmt::FilterBlock(node) => {
+            let (filter, filter_span) = (plain(&node.filter), node.filter_span);
+            Stmt::FilterBlock(respan(node, FilterBlock { filter, filter_span, body: body(&node.body) }))
+        }
+        Stmt::Block(node) => {
+            Stmt::Block(respan(node, Block { name: node.name, required: node.required, body: body(&node.body) }))
+        }
+        Stmt::Import(node) => {
+            Stmt::Import(respan(node, Import { expr: expression(&node.expr), name: plain(&node.name) }))
+        }
+        Stmt::FromImport(node) => {
+            let names = node.names.iter().map(|(name, to)| (plain(name), to.as_ref().map(plain))).collect();
+            Stmt::FromImport(respan(node, FromImport { expr: expression(&node.expr), names }))
+        }
+        Stmt::Extends(node) => Stmt::Extends(respan(node, Extends { name: expression(&node.name) })),
+        Stmt::Include(node) => {
+            let ignore_missing = node.ignore_missing;
+            Stmt::Include(respan(node, Include { name: expression(&node.name), ignore_missing }))
+        }
+        Stmt::Macro(node) => Stmt::Macro(respan(node, make_macro(node))),
+        Stmt::CallBlock(node) => {
+            let (call, macro_decl) = (respan(&node.call, call(&node.call)), make_macro(&node.macro_decl));
+            let macro_decl = respan(&node.macro_decl, macro_decl);
+            Stmt::CallBlock(respan(node, CallBlock { call, call_expr_span: node.call_expr_span, macro_decl }))
+        }
+        Stmt::Do(node) => Stmt::Do(respan(node, Do { call: respan(&node.call, call(&node.call)) })),
+        Stmt::Continue(node) => Stmt::Continue(respan(node, minijinja::machinery::ast::Continue)),
+        Stmt::Break(node) => Stmt::Break(respan(node, minijinja::machinery::ast::Break)),
+    }
+}
+
+fn respan<T, U>(of: &Spanned<T>, node: U) -> Spanned<U> {
+    Spanned::new(node, of.span())
+}
+
+fn body<'a>(statements: &[Stmt<'a>]) -> Vec<Stmt<'a>> {
+    statements.iter().map(measured).collect()
+}
+
+fn for_loop<'a>(node: &ForLoop<'a>) -> ForLoop<'a> {
+    ForLoop {
+        target: plain(&node.target),
+        iter: expression(&node.iter),
+        filter_expr: node.filter_expr.as_ref().map(expression),
+        recursive: node.recursive,
+        body: body(&node.body),
+        else_body: body(&node.else_body),
+    }
+}
+
+fn make_macro<'a>(node: &Macro<'a>) -> Macro<'a> {
+    Macro {
+        name: node.name,
+        args: node.args.iter().map(plain).collect(),
+        defaults: node.defaults.iter().map(expression).collect(),
+        body: body(&node.body),
+    }
+}
+
+fn under<'a>(name: &'static str, expr: Expr<'a>, span: Span) -> Expr<'a> {
+    let function = Expr::Var(Spanned::new(Var { id: name }, span));
+    Expr::Call(Spanned::new(Call { expr: function, args: vec![CallArg::Pos(expr)] }, span))
+}
+
+/// What is assigned to, and the filter of a block: they make nothing.
+fn plain<'a>(expr: &Expr<'a>) -> Expr<'a> {
+    rebuilt(expr)
+}
+
+fn expression<'a>(expr: &Expr<'a>) -> Expr<'a> {
+    let makes = match expr {
+        Expr::List(node) => node.as_const().is_none(),
+        Expr::Tuple(node) => node.as_const().is_none(),
+        Expr::Map(node) => node.as_const().is_none(),
+        Expr::BinOp(node) => match node.op {
+            // What a literal is added to, or a text repeated, is no container.
+            BinOpKind::Add => !has_literal_term(expr),
+            BinOpKind::Mul => !is_text(&node.left) && !is_text(&node.right),
+            _ => false,
+        },
+        Expr::Filter(node) => !SMALL_FILTERS.contains(&node.name),
+        Expr::Call(node) => match node.identify_call() {
+            CallType::Function(name) => !SMALL_FUNCTIONS.contains(&name),
+            CallType::Method(..) | CallType::Object(_) => true,
+            CallType::Block(_) => false,
+        },
+        _ => false,
+    };
+    let built = rebuilt(expr);
+    if makes { under(MADE, built, expr.span()) } else { built }
+}
+
+fn is_literal(expr: &Expr<'_>) -> bool {
+    matches!(expr, Expr::Const(_))
+}
+
+fn is_text(expr: &Expr<'_>) -> bool {
+    matches!(expr, Expr::Const(node) if node.value.kind() == ValueKind::String)
+}
+
+fn has_literal_term(expr: &Expr<'_>) -> bool {
+    match expr {
+        Expr::BinOp(node) if matches!(node.op, BinOpKind::Add) => {
+            has_literal_term(&node.left) || has_literal_term(&node.right)
+        }
+        other => is_literal(other),
+    }
+}
+
+/// An operand that may be looked at from beginning to end.
+fn whole<'a>(expr: &Expr<'a>, other: Option<&Expr<'_>>) -> Expr<'a> {
+    let built = expression(expr);
+    let cheap = matches!(expr, Expr::Const(_) | Expr::Compare(_) | Expr::Test(_))
+        || matches!(expr, Expr::BinOp(node) if !matches!(node.op, BinOpKind::Add | BinOpKind::Mul | BinOpKind::ScAnd | BinOpKind::ScOr))
+        || other.is_some_and(is_literal);
+    if cheap { built } else { under(WHOLE, built, expr.span()) }
+}
+
+fn rebuilt<'a>(expr: &Expr<'a>) -> Expr<'a> {
+    let optional = |expr: &Option<Expr<'a>>| expr.as_ref().map(expression);
+    let all = |items: &[Expr<'a>]| items.iter().map(expression).collect();
+    match expr {
+        Expr::Var(node) => Expr::Var(respan(node, Var { id: node.id })),
+        Expr::Const(node) => Expr::Const(respan(node, Const { value: node.value.clone() })),
+        Expr::Slice(node) => {
+            let (start, stop, step) = (optional(&node.start), optional(&node.stop), optional(&node.step));
+            Expr::Slice(respan(node, Slice { expr: expression(&node.expr), start, stop, step }))
+        }
+        Expr::UnaryOp(node) => {
+            let op = match node.op {
+                UnaryOpKind::Not => UnaryOpKind::Not,
+                UnaryOpKind::Neg => UnaryOpKind::Neg,
+            };
+            Expr::UnaryOp(respan(node, UnaryOp { op, expr: expression(&node.expr) }))
+        }
+        Expr::BinOp(node) => Expr::BinOp(respan(node, operation(node))),
+        Expr::Compare(node) => {
+            let ops = node.ops.iter().map(|op| CompareOp { op: op.op, expr: whole(&op.expr, None) }).collect();
+            Expr::Compare(respan(node, Compare { expr: whole(&node.expr, None), ops }))
+        }
+        Expr::IfExpr(node) => {
+            let (test_expr, true_expr) = (expression(&node.test_expr), expression(&node.true_expr));
+            Expr::IfExpr(respan(node, IfExpr { test_expr, true_expr, false_expr: optional(&node.false_expr) }))
+        }
+        Expr::Filter(node) => {
+            let compares = COMPARING.contains(&node.name);
+            let input = |expr: &Expr<'a>| if compares { whole(expr, None) } else { expression(expr) };
+            let (expr, args) = (node.expr.as_ref().map(input), arguments(&node.args, compares));
+            Expr::Filter(respan(node, Filter { name: node.name, expr, args }))
+        }
+        Expr::Test(node) => {
+            let compares = !node.args.is_empty();
+            let expr = if compares { whole(&node.expr, only(&node.args)) } else { expression(&node.expr) };
+            Expr::Test(respan(node, Test { name: node.name, expr, args: arguments(&node.args, compares) }))
+        }
+        Expr::GetAttr(node) => Expr::GetAttr(respan(node, GetAttr { expr: expression(&node.expr), name: node.name })),
+        Expr::GetItem(node) => {
+            let subscript_expr = whole(&node.subscript_expr, None);
+            Expr::GetItem(respan(node, GetItem { expr: expression(&node.expr), subscript_expr }))
+        }
+        Expr::Call(node) => Expr::Call(respan(node, call(node))),
+        Expr::List(node) => Expr::List(respan(node, List { items: all(&node.items) })),
+        Expr::Tuple(node) => Expr::Tuple(respan(node, Tuple { items: all(&node.items) })),
+        Expr::Map(node) => {
+            let keys = node.keys.iter().map(|key| whole(key, None)).collect();
+            Expr::Map(respan(node, Map { keys, values: all(&node.values) }))
+        }
+    }
+}
+
+fn operation<'a>(node: &BinOp<'a>) -> BinOp<'a> {
+    let (left, right) = match node.op {
+        BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte => {
+            (whole(&node.left, Some(&node.right)), whole(&node.right, Some(&node.left)))
+        }
+        BinOpKind::In => (whole(&node.left, None), whole(&node.right, Some(&node.left))),
+        // The whole sum is measured, so its terms need not be.
+        BinOpKind::Add => (term(&node.left), term(&node.right)),
+        _ => (expression(&node.left), expression(&node.right)),
+    };
+    BinOp { op: node.op, left, right }
+}
+
+fn term<'a>(expr: &Expr<'a>) -> Expr<'a> {
+    match expr {
+        Expr::BinOp(node) if matches!(node.op, BinOpKind::Add) => rebuilt(expr),
+        other => expression(other),
+    }
+}
+
+fn only<'e, 'a>(args: &'e [CallArg<'a>]) -> Option<&'e Expr<'a>> {
+    match args {
+        [CallArg::Pos(expr)] => Some(expr),
+        _ => None,
+    }
+}
+
+fn call<'a>(node: &Call<'a>) -> Call<'a> {
+    match node.identify_call() {
+        CallType::Method(receiver, name) => {
+            let receiver = if name == "count" { whole(receiver, None) } else { expression(receiver) };
+            let Expr::GetAttr(attribute) = &node.expr else { unreachable!("a method is an attribute that is called") };
+            let expr = Expr::GetAttr(respan(attribute, GetAttr { expr: receiver, name }));
+            Call { expr, args: arguments(&node.args, true) }
+        }
+        _ => Call { expr: rebuilt(&node.expr), args: arguments(&node.args, false) },
+    }
+}
+
+fn arguments<'a>(args: &[CallArg<'a>], compared: bool) -> Vec<CallArg<'a>> {
+    let value = |expr: &Expr<'a>| if compared { whole(expr, None) } else { expression(expr) };
+    let argument = |argument: &CallArg<'a>| match argument {
+        CallArg::Pos(expr) => CallArg::Pos(value(expr)),
+        CallArg::Kwarg(name, expr) => CallArg::Kwarg(name, value(expr)),
+        CallArg::PosSplat(expr) => CallArg::PosSplat(value(expr)),
+        CallArg::KwargSplat(expr) => CallArg::KwargSplat(value(expr)),
+    };
+    args.iter().map(argument).collect()
+}
