@@ -11,6 +11,8 @@ use crate::admission::Refusal;
 
 /// No model has more layers than this.
 const MOST_LAYERS: usize = 1024;
+/// No model has more experts in one layer, nor in all layers together: the largest published ones have 384 and 23,040.
+const MOST_EXPERTS: (usize, usize) = (4096, 1 << 17);
 
 /// A family of models that share their rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -341,8 +343,9 @@ fn experts(family: Family, fields: Fields<'_>, habits: &Habits) -> Result<FeedFo
         Some(count) => count,
         None => fields.size("num_local_experts")?,
     };
-    if count > 4096 {
-        return Err(invalid("num_experts", &count.into(), "at most 4096"));
+    let layers = fields.size("num_hidden_layers")?;
+    if count > MOST_EXPERTS.0 || count * layers > MOST_EXPERTS.1 {
+        return Err(invalid("num_experts", &count.into(), "at most 4096, and at most 131072 over all layers"));
     }
     let chosen = fields.size("num_experts_per_tok")?;
     if chosen > count {

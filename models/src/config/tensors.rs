@@ -7,13 +7,17 @@ use crate::load::TensorSource;
 /// one by one.
 #[must_use]
 pub fn expected_tensors(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
-    list(config, &|_| false)
+    list(config, |_| false).collect()
 }
 
 /// Like [`expected_tensors`], with experts stacked in one tensor a layer wherever `source` has them so.
-#[must_use]
-pub fn expected_tensors_in(config: &ModelConfig, source: &dyn TensorSource) -> Vec<(String, Vec<usize>)> {
-    list(config, &|name| source.shape(name).is_some())
+///
+/// Named a layer at a time, so that whoever stops at a missing one has not named more than the source has.
+pub fn expected_tensors_in<'a>(
+    config: &'a ModelConfig,
+    source: &'a dyn TensorSource,
+) -> impl Iterator<Item = (String, Vec<usize>)> + 'a {
+    list(config, |name| source.shape(name).is_some())
 }
 
 impl ModelConfig {
@@ -47,32 +51,39 @@ impl ModelConfig {
 
 type Tensors = Vec<(String, Vec<usize>)>;
 
-fn list(config: &ModelConfig, has: &dyn Fn(&str) -> bool) -> Tensors {
+fn list<'a>(
+    config: &'a ModelConfig,
+    has: impl Fn(&str) -> bool + 'a,
+) -> impl Iterator<Item = (String, Vec<usize>)> + 'a {
     let hidden = config.hidden;
-    let mut all = vec![(config.tensor("embed_tokens.weight"), vec![config.vocabulary, hidden])];
-    for (index, layer) in config.layers.iter().enumerate() {
-        let mut add = |rest: &str, shape: Vec<usize>| all.push((config.layer_tensor(index, rest), shape));
-        add("input_layernorm.weight", vec![hidden]);
-        match &layer.mixer {
-            Mixer::Attention(attention) => list_attention(attention, hidden, &mut add),
-            Mixer::DeltaNet(net) => list_delta_net(net, hidden, &mut add),
-        }
-        add("post_attention_layernorm.weight", vec![hidden]);
-        if config.sandwich_norms {
-            add("pre_feedforward_layernorm.weight", vec![hidden]);
-            add("post_feedforward_layernorm.weight", vec![hidden]);
-        }
-        match &layer.feed_forward {
-            FeedForward::Dense(dense) => list_dense(dense, hidden, &mut add),
-            FeedForward::Experts(experts) => {
-                let stacked = has(&config.layer_tensor(index, "mlp.experts.gate_up_proj"));
-                list_experts(experts, hidden, stacked, &mut add);
-            }
-        }
+    let first = (config.tensor("embed_tokens.weight"), vec![config.vocabulary, hidden]);
+    let layers = (0..config.layers.len()).flat_map(move |index| list_layer(config, index, &has));
+    let norm = (config.tensor("norm.weight"), vec![hidden]);
+    let output = (config.output_name().to_owned(), vec![config.vocabulary, hidden]);
+    let output = (!config.tied_embeddings).then_some(output);
+    std::iter::once(first).chain(layers).chain([norm]).chain(output)
+}
+
+fn list_layer(config: &ModelConfig, index: usize, has: &dyn Fn(&str) -> bool) -> Tensors {
+    let (layer, hidden) = (&config.layers[index], config.hidden);
+    let mut all = Tensors::new();
+    let mut add = |rest: &str, shape: Vec<usize>| all.push((config.layer_tensor(index, rest), shape));
+    add("input_layernorm.weight", vec![hidden]);
+    match &layer.mixer {
+        Mixer::Attention(attention) => list_attention(attention, hidden, &mut add),
+        Mixer::DeltaNet(net) => list_delta_net(net, hidden, &mut add),
     }
-    all.push((config.tensor("norm.weight"), vec![hidden]));
-    if !config.tied_embeddings {
-        all.push((config.output_name().to_owned(), vec![config.vocabulary, hidden]));
+    add("post_attention_layernorm.weight", vec![hidden]);
+    if config.sandwich_norms {
+        add("pre_feedforward_layernorm.weight", vec![hidden]);
+        add("post_feedforward_layernorm.weight", vec![hidden]);
+    }
+    match &layer.feed_forward {
+        FeedForward::Dense(dense) => list_dense(dense, hidden, &mut add),
+        FeedForward::Experts(experts) => {
+            let stacked = has(&config.layer_tensor(index, "mlp.experts.gate_up_proj"));
+            list_experts(experts, hidden, stacked, &mut add);
+        }
     }
     all
 }

@@ -157,3 +157,16 @@ fn every_tensor_is_expected_once() {
         assert_eq!(distinct.len(), names.len());
     }
 }
+
+#[test]
+fn a_few_numbers_do_not_imply_millions_of_tensors() {
+    let config = json!({
+        "model_type": "qwen3_moe", "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4,
+        "num_hidden_layers": 1024, "vocab_size": 320, "max_position_embeddings": 2048, "num_experts": 4096,
+        "num_experts_per_tok": 1, "moe_intermediate_size": 8
+    });
+    let refusal = ModelConfig::parse(&config).unwrap_err().to_string();
+    assert!(refusal.contains("num_experts = 4096") && refusal.contains("over all layers"), "{refusal}");
+    let largest = with(config, json!({ "num_experts": 128 }));
+    assert!(expected_tensors(&ModelConfig::parse(&largest).unwrap()).len() < 500_000);
+}
