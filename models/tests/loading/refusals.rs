@@ -220,6 +220,28 @@ fn check_gguf(bytes: &[u8], expected: &str) {
     assert!(refusal.to_string().contains(expected), "{refusal}");
 }
 
+/// A mixture of two experts with a stack of 4096 in one of its tensors.
+fn mixture_gguf(stack: &str) -> GgufFile {
+    let mut file = GgufFile::default();
+    file.text("general.architecture", "qwen3moe");
+    for (key, value) in [
+        ("block_count", 1),
+        ("context_length", 64),
+        ("embedding_length", 32),
+        ("feed_forward_length", 32),
+        ("attention.head_count", 2),
+        ("expert_count", 2),
+        ("expert_used_count", 1),
+        ("expert_feed_forward_length", 1),
+    ] {
+        file.number(&format!("qwen3moe.{key}"), value);
+    }
+    add_tokenizer(&mut file, 10);
+    file.tensor("token_embd.weight", &[10, 32], &[0.0; 320]);
+    file.raw(stack, &[4096, 1, 32], 0, vec![0; 4 * 4096 * 32]);
+    file
+}
+
 #[test]
 fn gguf_files() {
     let bytes = llama_gguf().bytes();
@@ -242,6 +264,14 @@ fn gguf_files() {
     let mut file = llama_gguf();
     file.raw("blk.0.attn_q.extra", &[4], 0, vec![0; 16]);
     check_gguf(&file.bytes(), "tensor blk.0.attn_q.extra has no place");
+    let mut file = llama_gguf();
+    file.raw("blk.3.attn_q.weight", &[64, 64], 0, vec![0; 4 * 64 * 64]);
+    check_gguf(&file.bytes(), "tensor blk.3.attn_q.weight has no place");
+    check_gguf(
+        &mixture_gguf("blk.0.ffn_gate_exps.weight").bytes(),
+        "[4096, 1, 32] but the configuration implies [2, 1, 32]",
+    );
+    check_gguf(&mixture_gguf("blk.1.ffn_gate_exps.weight").bytes(), "tensor blk.1.ffn_gate_exps.weight has no place");
     let mut file = llama_gguf();
     file.raw("output_norm.bias", &[4], 99, vec![0; 16]);
     check_gguf(&file.bytes(), "stored as GGML type 99");

@@ -43,6 +43,8 @@ pub(super) struct Counterpart {
     pub(super) change: Change,
     /// Whether it is a stack of experts, one to a tensor by convention.
     pub(super) stacked: bool,
+    /// The layer that it belongs to, if to one.
+    pub(super) layer: Option<usize>,
 }
 
 impl Architecture {
@@ -55,7 +57,12 @@ impl Architecture {
 
     /// The counterpart of a GGML name; `None` for one that this architecture does not have.
     pub(super) fn counterpart(self, name: &str) -> Option<Counterpart> {
-        let plain = |name: &str| Counterpart { name: name.to_owned(), change: self.norm_change(name), stacked: false };
+        let plain = |name: &str| Counterpart {
+            name: name.to_owned(),
+            change: self.norm_change(name),
+            stacked: false,
+            layer: None,
+        };
         match name {
             "token_embd.weight" => return Some(plain("model.embed_tokens.weight")),
             "output_norm.weight" => return Some(plain("model.norm.weight")),
@@ -63,7 +70,7 @@ impl Architecture {
             _ => {}
         }
         let (layer, rest) = name.strip_prefix("blk.")?.split_once('.')?;
-        let number: u32 = layer.parse().ok().filter(|number: &u32| number.to_string() == layer)?;
+        let number: usize = layer.parse().ok().filter(|number: &usize| number.to_string() == layer)?;
         let (part, kind) = rest.rsplit_once('.')?;
         if kind != "weight" && kind != "bias" {
             return None;
@@ -73,7 +80,8 @@ impl Architecture {
             (Self::Llama, "self_attn.q_proj" | "self_attn.k_proj") => Change::HeadRows,
             _ => self.norm_change(part),
         };
-        Some(Counterpart { name: format!("model.layers.{number}.{part}.{kind}"), change, stacked })
+        let name = format!("model.layers.{number}.{part}.{kind}");
+        Some(Counterpart { name, change, stacked, layer: Some(number) })
     }
 
     fn norm_change(self, name: &str) -> Change {

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     admission::Refusal,
+    config::{FeedForward, ModelConfig},
     load::{Encoding, LoadError, Stored, TensorSource, mapped::Mapped},
 };
 
@@ -17,9 +18,6 @@ use crate::{
 pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
 /// Likewise for Phi-3, for texts within and beyond the original length.
 pub(super) const LONG_ROPE_FACTORS: [&str; 2] = ["rope_factors_short.weight", "rope_factors_long.weight"];
-
-/// No mixture has more.
-const MOST_EXPERTS: usize = 1 << 12;
 
 /// A GGUF file.
 #[derive(Debug)]
@@ -46,7 +44,7 @@ impl Gguf {
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let content = Content::parse(&file, mapped.bytes())?;
         let config = config_json(&content, mapped.bytes())?;
-        let tensors = counterparts(&content, &config)?;
+        let tensors = counterparts(&content, &ModelConfig::parse(&config)?, &config)?;
         drop(content);
         Ok(Self { mapped, file, config, tensors })
     }
@@ -66,9 +64,10 @@ impl Gguf {
     }
 }
 
-fn counterparts(content: &Content<'_>, config: &Json) -> Result<BTreeMap<String, Place>, Refusal> {
+/// The tensors by their conventional names: no more than the configuration has layers and experts for.
+fn counterparts(content: &Content<'_>, config: &ModelConfig, json: &Json) -> Result<BTreeMap<String, Place>, Refusal> {
     let architecture = Architecture::of(content.text("general.architecture").unwrap_or_default())?;
-    let count = |key: &str| config[key].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+    let count = |key: &str| json[key].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
     let mut tensors = BTreeMap::new();
     for (name, info) in &content.tensors {
         if *name == ROPE_FACTORS || LONG_ROPE_FACTORS.contains(name) {
@@ -76,6 +75,9 @@ fn counterparts(content: &Content<'_>, config: &Json) -> Result<BTreeMap<String,
         }
         let extra = || Refusal::ExtraTensor { tensor: (*name).to_owned() };
         let counterpart = architecture.counterpart(name).ok_or_else(extra)?;
+        if counterpart.layer.is_some_and(|layer| layer >= config.layers.len()) {
+            return Err(extra());
+        }
         let heads = match counterpart.change {
             Change::HeadRows if counterpart.name.contains("q_proj") => count("num_attention_heads"),
             Change::HeadRows => count("num_key_value_heads"),
@@ -94,16 +96,23 @@ fn counterparts(content: &Content<'_>, config: &Json) -> Result<BTreeMap<String,
                 Place { encoding: info.encoding, shape: shape.to_owned(), bytes, change: counterpart.change, heads };
             tensors.insert(name, place);
         };
-        match info.shape.split_first() {
-            Some((experts, shape)) if counterpart.stacked && *experts <= MOST_EXPERTS => {
-                let length = info.bytes.len() / experts;
-                for expert in 0..*experts {
-                    let from = info.bytes.start + expert * length;
-                    add(counterpart.name.replace("{}", &expert.to_string()), shape, from..from + length);
-                }
-            }
-            _ if counterpart.stacked => return Err(extra()),
-            _ => add(counterpart.name, &info.shape, info.bytes.clone()),
+        if !counterpart.stacked {
+            add(counterpart.name, &info.shape, info.bytes.clone());
+            continue;
+        }
+        let feed_forward = counterpart.layer.map(|layer| &config.layers[layer].feed_forward);
+        let (Some(FeedForward::Experts(experts)), Some((found, shape))) = (feed_forward, info.shape.split_first())
+        else {
+            return Err(extra());
+        };
+        if *found != experts.count {
+            let expected = [&[experts.count], shape].concat();
+            return Err(Refusal::TensorShape { tensor: (*name).to_owned(), expected, found: info.shape.clone() });
+        }
+        let length = info.bytes.len() / experts.count;
+        for expert in 0..experts.count {
+            let from = info.bytes.start + expert * length;
+            add(counterpart.name.replace("{}", &expert.to_string()), shape, from..from + length);
         }
     }
     Ok(tensors)
