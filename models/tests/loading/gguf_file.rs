@@ -106,10 +106,11 @@ pub(crate) fn add_tokenizer(file: &mut GgufFile, vocabulary: usize) {
     file.text("tokenizer.chat_template", "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}");
 }
 
-/// Converts a checkpoint of the Llama or Gemma 3 family, as llama.cpp's converter does.
+/// Converts a checkpoint of the Llama, Qwen2, Qwen3 or Gemma 3 family, as llama.cpp's converter does.
 pub(crate) fn convert(config: &Json, source: &dyn TensorSource) -> GgufFile {
     let gemma = config["model_type"] == "gemma3_text";
-    let architecture = if gemma { "gemma3" } else { "llama" };
+    let architecture = if gemma { "gemma3" } else { config["model_type"].as_str().unwrap() };
+    let llama = architecture == "llama";
     let mut file = GgufFile::default();
     file.text("general.architecture", architecture);
     for (key, from) in [
@@ -142,10 +143,10 @@ pub(crate) fn convert(config: &Json, source: &dyn TensorSource) -> GgufFile {
         if gemma && name.ends_with("norm.weight") {
             values.iter_mut().for_each(|value| *value += 1.0);
         }
-        if !gemma && name.contains("q_proj") {
+        if llama && name.contains("q_proj") {
             values = interleave(&values, shape[1], heads("num_attention_heads"));
         }
-        if !gemma && name.contains("k_proj") {
+        if llama && name.contains("k_proj") {
             values = interleave(&values, shape[1], heads("num_key_value_heads"));
         }
         file.tensor(&ggml_name(&name, gemma), &shape, &values);

@@ -27,7 +27,7 @@ fn every_family_is_admitted() {
 
 #[test]
 fn a_converted_file_has_the_tensors_and_the_configuration_it_was_made_from() {
-    for family in ["llama", "gemma3"] {
+    for family in ["llama", "qwen2", "qwen3", "gemma3"] {
         let folder = super::copy(family);
         // A GGUF file does not say what its tensors once were.
         let config = std::fs::read_to_string(golden(family).join("config.json")).unwrap();
