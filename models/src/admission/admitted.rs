@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Limits, Refusal, files, files::TensorFiles, finite, shapes};
+use super::{Limits, Refusal, files, files::TensorFiles, finite, memory, shapes};
 use crate::{
     config::ModelConfig,
     load::{
@@ -39,8 +39,8 @@ pub fn admit(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadError
     let names = snapshot.files.iter().map(|file| file.name.as_str());
     let kind = files::tensor_files(names)?.map_or(TensorFiles::Safetensors, TensorFiles::Gguf);
     let admitted = match kind {
-        TensorFiles::Safetensors => admit_safetensors(snapshot)?,
-        TensorFiles::Gguf(file) => admit_gguf(snapshot, &file)?,
+        TensorFiles::Safetensors => admit_safetensors(snapshot, limits)?,
+        TensorFiles::Gguf(file) => admit_gguf(snapshot, &file, limits)?,
     };
     shapes::check(&admitted.config, admitted.tensors.as_ref())?;
     if let Some(tokenizer) = &admitted.prompter.tokenizer {
@@ -67,23 +67,24 @@ fn check_size(snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
 }
 
 /// Looks at the configuration alone, so that a hub need not fetch the tensors of what will be refused.
-pub(crate) fn check_configuration(snapshot: &Snapshot) -> Result<(), LoadError> {
-    configuration(snapshot).map(drop)
+pub(crate) fn check_configuration(snapshot: &Snapshot, limits: &Limits) -> Result<(), LoadError> {
+    configuration(snapshot, limits).map(drop)
 }
 
 /// The configuration as written and as understood, and `tokenizer_config.json`.
-fn configuration(snapshot: &Snapshot) -> Result<(Value, ModelConfig, Option<Value>), LoadError> {
+fn configuration(snapshot: &Snapshot, limits: &Limits) -> Result<(Value, ModelConfig, Option<Value>), LoadError> {
     let hint = "publish the configuration that the model was saved with".to_owned();
     let missing = || Refusal::MissingFile { file: "config.json".to_owned(), hint };
     let config_json = files::json(snapshot, "config.json")?.ok_or_else(missing)?;
     let tokenizer_config = files::json(snapshot, "tokenizer_config.json")?;
     check_config(&config_json, tokenizer_config.as_ref())?;
     let config = ModelConfig::parse(&config_json)?;
+    memory::check(&config, limits)?;
     Ok((config_json, config, tokenizer_config))
 }
 
-fn admit_safetensors(snapshot: &Snapshot) -> Result<Admitted, LoadError> {
-    let (config_json, config, tokenizer_config) = configuration(snapshot)?;
+fn admit_safetensors(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadError> {
+    let (config_json, config, tokenizer_config) = configuration(snapshot, limits)?;
     let tensors = Safetensors::open(snapshot)?;
     let tokenizer = files::bytes(snapshot, "tokenizer.json", tokenizer::LARGEST_FILE)?;
     let tokenizer = tokenizer.map(|bytes| Tokenizer::parse(&bytes)).transpose()?;
@@ -100,10 +101,11 @@ fn admit_safetensors(snapshot: &Snapshot) -> Result<Admitted, LoadError> {
     Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, prompter, stop_tokens })
 }
 
-fn admit_gguf(snapshot: &Snapshot, file: &str) -> Result<Admitted, LoadError> {
+fn admit_gguf(snapshot: &Snapshot, file: &str, limits: &Limits) -> Result<Admitted, LoadError> {
     let source = Gguf::open(&snapshot.root.join(file))?;
     let config_json = source.config().clone();
     let config = ModelConfig::parse(&config_json)?;
+    memory::check(&config, limits)?;
     let content = source.content()?;
     let tokenizer = Tokenizer::from_gguf(&content)?;
     let template =

@@ -10,6 +10,14 @@ pub struct Limits {
     pub bytes: u64,
     /// Most files.
     pub files: usize,
+    /// Most bytes of keys and values that one token may leave behind in all layers, in single precision.
+    ///
+    /// Llama 70B leaves 640 KiB, Qwen3-235B 376 KiB and Qwen3-Next-80B 48 KiB; without grouped queries, Llama 2 13B
+    /// leaves 1.6 MiB.
+    pub bytes_per_token: u64,
+    /// Most bytes of recurrent state that one text may have in all layers, in single precision; Qwen3-Next-80B has
+    /// 77 MiB.
+    pub bytes_per_state: u64,
     /// How many parameters are looked at for being finite.
     pub finite: FiniteCheck,
 }
@@ -26,6 +34,12 @@ pub enum FiniteCheck {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 20 << 30, files: 400, finite: FiniteCheck::Sampled }
+        Self {
+            bytes: 20 << 30,
+            files: 400,
+            bytes_per_token: 4 << 20,
+            bytes_per_state: 256 << 20,
+            finite: FiniteCheck::Sampled,
+        }
     }
 }

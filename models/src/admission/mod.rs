@@ -4,6 +4,7 @@ mod admitted;
 mod files;
 mod finite;
 mod limits;
+mod memory;
 mod refusal;
 mod shapes;
 

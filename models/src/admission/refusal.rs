@@ -65,6 +65,18 @@ pub enum Refusal {
         /// The cap in bytes.
         limit: u64,
     },
+    /// Running the model would take more memory than the validator allows, however small its files are.
+    #[error(
+        "{what} {bytes} bytes of memory and at most {limit} are allowed: publish a model with fewer or smaller heads"
+    )]
+    Memory {
+        /// What was computed from the configuration, and its verb.
+        what: String,
+        /// Its size in bytes.
+        bytes: u64,
+        /// The cap in bytes.
+        limit: u64,
+    },
     /// A file that should be JSON is not, or not of the expected form.
     #[error("{file} cannot be understood: {reason}")]
     Malformed {

@@ -132,7 +132,7 @@ impl HuggingFaceHub {
         let large = listing.large(shards)?;
         if large.iter().any(|file| file.name.ends_with(".safetensors")) {
             files.sort();
-            check_configuration(&Snapshot { root: layout.files(), files: files.clone() })?;
+            check_configuration(&Snapshot { root: layout.files(), files: files.clone() }, &self.0.settings.limits)?;
         }
         check_size(&small.iter().chain(&large).copied().collect::<Vec<_>>(), &self.0.settings.limits)?;
         files.extend(work.fetch_all(&large).await?);

@@ -1,0 +1,94 @@
+//! How much memory a model takes while it runs, beyond its own tensors.
+
+use super::{Limits, Refusal};
+use crate::config::{Mixer, ModelConfig};
+
+/// Bytes of a number that is kept between two steps.
+const NUMBER: u64 = 4;
+
+/// Compares what a token and a sequence take with the limits.
+pub(super) fn check(config: &ModelConfig, limits: &Limits) -> Result<(), Refusal> {
+    let parts = [
+        ("the keys and values of one token take", token(config), limits.bytes_per_token),
+        ("the recurrent state of one text takes", state(config), limits.bytes_per_state),
+    ];
+    match parts.into_iter().find(|(_, bytes, limit)| bytes > limit) {
+        Some((what, bytes, limit)) => Err(Refusal::Memory { what: what.to_owned(), bytes, limit }),
+        None => Ok(()),
+    }
+}
+
+/// Bytes of the keys and values that one token leaves behind in all layers; no product of sizes exceeds 64 bits.
+fn token(config: &ModelConfig) -> u64 {
+    let layer = |mixer: &Mixer| match mixer {
+        Mixer::Attention(attention) => 2 * attention.key_heads as u64 * attention.head_size as u64,
+        Mixer::DeltaNet(_) => 0,
+    };
+    config.layers.iter().map(|found| layer(&found.mixer) * NUMBER).sum()
+}
+
+/// Bytes of the recurrent states, and of the inputs that the convolutions look back at, in all layers.
+fn state(config: &ModelConfig) -> u64 {
+    let layer = |mixer: &Mixer| match mixer {
+        Mixer::Attention(_) => 0,
+        Mixer::DeltaNet(net) => {
+            let heads = net.value_heads as u64 * net.key_size as u64 * net.value_size as u64;
+            heads + net.channels() as u64 * net.taps as u64
+        }
+    };
+    config.layers.iter().map(|found| layer(&found.mixer) * NUMBER).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn config(model_type: &str, layers: usize, (heads, key_heads, head): (usize, usize, usize), more: Value) -> Value {
+        let mut config = json!({
+            "model_type": model_type, "hidden_size": 4096, "intermediate_size": 128, "num_attention_heads": heads,
+            "num_key_value_heads": key_heads, "head_dim": head, "num_hidden_layers": layers, "vocab_size": 320,
+            "max_position_embeddings": 2048
+        });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config
+    }
+
+    #[track_caller]
+    fn sizes(config: &Value) -> (u64, u64, Result<(), Refusal>) {
+        let config = ModelConfig::parse(config).unwrap();
+        (token(&config), state(&config), check(&config, &Limits::default()))
+    }
+
+    #[test]
+    fn large_published_models_are_within_the_limits() {
+        let experts = |count: usize| {
+            json!({ "num_experts": count, "num_experts_per_tok": 8, "moe_intermediate_size": 8,
+                "shared_expert_intermediate_size": 8, "linear_num_key_heads": 16, "linear_num_value_heads": 32,
+                "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_conv_kernel_dim": 4 })
+        };
+        let llama_70b = sizes(&config("llama", 80, (64, 8, 128), json!({})));
+        assert_eq!(llama_70b, (655_360, 0, Ok(())));
+        let llama_2_13b = sizes(&config("llama", 40, (40, 40, 128), json!({})));
+        assert_eq!(llama_2_13b, (1_638_400, 0, Ok(())));
+        let qwen3_235b = sizes(&config("qwen3_moe", 94, (64, 4, 128), experts(128)));
+        assert_eq!(qwen3_235b, (385_024, 0, Ok(())));
+        let qwen3_next_80b = sizes(&config("qwen3_next", 48, (16, 2, 256), experts(512)));
+        assert_eq!(qwen3_next_80b, (49_152, 80_216_064, Ok(())));
+    }
+
+    #[test]
+    fn a_small_file_cannot_ask_for_much_memory() {
+        let (_, _, refused) = sizes(&config("llama", 1, (1024, 1024, 1024), json!({})));
+        let sentence = refused.unwrap_err().to_string();
+        assert!(sentence.starts_with("the keys and values of one token take 8388608 bytes"), "{sentence}");
+        let nets = json!({
+            "num_experts": 2, "num_experts_per_tok": 1, "moe_intermediate_size": 8,
+            "shared_expert_intermediate_size": 8, "linear_num_key_heads": 256, "linear_num_value_heads": 256,
+            "linear_key_head_dim": 1024, "linear_value_head_dim": 1024, "linear_conv_kernel_dim": 4
+        });
+        let (_, _, refused) = sizes(&config("qwen3_next", 4, (1, 1, 2), nets));
+        assert!(refused.unwrap_err().to_string().starts_with("the recurrent state of one text takes 3"));
+    }
+}
