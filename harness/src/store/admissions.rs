@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use models::fingerprint::Fingerprint;
+use models::fingerprint::{Fingerprint, VERSION};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
@@ -104,7 +104,7 @@ impl Store {
     pub async fn fingerprint(&self, snapshot: &str) -> Result<Option<Fingerprint>, StoreError> {
         let failed = self.failed("read");
         let row = sqlx::query("SELECT body FROM fingerprints WHERE snapshot = ?")
-            .bind(snapshot)
+            .bind(fingerprint_key(snapshot))
             .fetch_optional(&self.pool)
             .await
             .map_err(&failed)?;
@@ -121,7 +121,7 @@ impl Store {
     /// If the database cannot be written.
     pub async fn keep_fingerprint(&self, snapshot: &str, fingerprint: &Fingerprint) -> Result<(), StoreError> {
         sqlx::query("INSERT OR IGNORE INTO fingerprints (snapshot, body) VALUES (?, ?)")
-            .bind(snapshot)
+            .bind(fingerprint_key(snapshot))
             .bind(serde_json::to_string(fingerprint).expect("a fingerprint is plain data"))
             .execute(&self.pool)
             .await
@@ -143,4 +143,9 @@ impl Store {
             .map_err(self.failed("write to"))?;
         Ok(())
     }
+}
+
+/// What a fingerprint is found by: one taken by other rules is none.
+fn fingerprint_key(snapshot: &str) -> String {
+    format!("{snapshot}.{VERSION}")
 }

@@ -2,6 +2,7 @@
 //!
 //! A fingerprint is small data; deciding what counts as a copy is somebody else's business.
 
+mod canonical;
 mod digest;
 mod sketch;
 mod spectrum;
@@ -10,19 +11,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::{admission::Admitted, load::LoadError, snapshot::Snapshot};
 
+/// Which rules fingerprints are taken by; those of different versions cannot be compared.
+pub const VERSION: u32 = 2;
+
 /// What is remembered of a model's tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// BLAKE3 of the sorted SHA-256 digests of the tensor files.
     pub files: [u8; 32],
-    /// One print a tensor, by name.
+    /// One print a tensor that the decoder computes with, by name.
     pub tensors: Vec<TensorPrint>,
 }
 
 /// What is remembered of one tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TensorPrint {
-    /// Its name in the Hugging Face convention.
+    /// Its name in the Hugging Face convention, the same for every layout of the same tensors.
     pub name: String,
     /// Its shape, outermost dimension first.
     pub shape: Vec<usize>,
@@ -43,19 +47,28 @@ pub fn fingerprint(model: &Admitted) -> Result<Fingerprint, LoadError> {
     let source = model.tensors.as_ref();
     let mut strengths = spectrum::Strengths::new(&model.config, source)?;
     let mut tensors = Vec::new();
-    for name in source.names() {
-        let shape = source.shape(&name).unwrap_or_default();
-        let values = source.read(&name)?;
-        source.release(&name);
-        let (digest, (sketch, norm)) = rayon::join(
-            || digest::of_values(&values),
-            || {
-                strengths.add(&name, &shape, &values);
-                sketch::of_values(&values)
-            },
-        );
-        tensors.push(TensorPrint { name, shape, digest, norm, sketch, spectrum: Vec::new() });
+    for (stored, pieces) in canonical::pieces(&model.config, source) {
+        let values = source.read(&stored)?;
+        source.release(&stored);
+        for piece in pieces {
+            let values = piece.values(&values);
+            let (digest, (sketch, norm)) = rayon::join(
+                || digest::of_values(&values),
+                || {
+                    strengths.add(&piece.name, &piece.shape, &values);
+                    sketch::of_values(&values)
+                },
+            );
+            let (name, shape) = (piece.name, piece.shape);
+            tensors.push(TensorPrint { name, shape, digest, norm, sketch, spectrum: Vec::new() });
+        }
     }
+    for (name, length) in canonical::absent_biases(&model.config) {
+        let zeros = vec![0.0; length];
+        let (digest, (sketch, norm)) = (digest::of_values(&zeros), sketch::of_values(&zeros));
+        tensors.push(TensorPrint { name, shape: vec![length], digest, norm, sketch, spectrum: Vec::new() });
+    }
+    tensors.sort_by(|one, two| one.name.cmp(&two.name));
     for tensor in &mut tensors {
         tensor.spectrum = strengths.spectrum(&tensor.name);
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use super::canonical::{OUTPUT, pieces};
 use crate::{
     config::{Attention, Mixer, ModelConfig},
     load::{LoadError, TensorSource},
@@ -32,11 +33,11 @@ impl<'a> Strengths<'a> {
     /// Reads the norms.
     pub(super) fn new(config: &'a ModelConfig, source: &dyn TensorSource) -> Result<Self, LoadError> {
         let mut norms = BTreeMap::new();
-        for name in source.names() {
-            if name.ends_with("norm.weight") && source.shape(&name).is_some_and(|shape| shape.len() == 1) {
-                let weights = source.read(&name)?;
+        for (stored, pieces) in pieces(config, source) {
+            for piece in pieces.iter().filter(|piece| piece.name.ends_with("norm.weight") && piece.shape.len() == 1) {
+                let weights = source.read(&stored)?;
                 let effective = weights.iter().map(|weight| (weight + config.norm_offset).powi(2)).collect();
-                norms.insert(name, effective);
+                norms.insert(piece.name.clone(), effective);
             }
         }
         Ok(Self { config, norms, squares: BTreeMap::new() })
@@ -73,8 +74,8 @@ impl<'a> Strengths<'a> {
                 let norm =
                     if self.config.sandwich_norms { "pre_feedforward_layernorm" } else { "post_attention_layernorm" };
                 format!("{layer}.{norm}.weight")
-            } else if name.ends_with("lm_head.weight") {
-                self.config.tensor("norm.weight")
+            } else if name == OUTPUT {
+                "model.norm.weight".to_owned()
             } else {
                 return None;
             };
@@ -105,11 +106,11 @@ impl<'a> Strengths<'a> {
         (own.len() == other.len()).then(|| own.iter().zip(other).map(|(own, other)| own * other).collect())
     }
 
-    /// The attention of the layer that a module's name names, where its projections are plain.
+    /// The attention of the layer that a module's name names, where its queries have no gates among them.
     fn attention(&self, module: &str) -> Option<&Attention> {
         let layer = module.strip_suffix(".self_attn")?.rsplit_once('.')?.1.parse::<usize>().ok()?;
         match &self.config.layers.get(layer)?.mixer {
-            Mixer::Attention(attention) if !attention.gated && !attention.fused => Some(attention),
+            Mixer::Attention(attention) if !attention.gated => Some(attention),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 
 mod gguf_file;
 mod honest;
+mod layouts;
 mod mutations;
 mod refusals;
 
