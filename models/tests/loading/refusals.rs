@@ -200,11 +200,61 @@ fn tokenizers() {
         |json| json["post_processor"] = json!({ "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "<x>", "type_id": 0 } }], "pair": [], "special_tokens": {} }),
         "does not define",
     );
+    let template = |id: u64| {
+        json!({
+            "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "<s>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }],
+            "pair": [], "special_tokens": { "<s>": { "id": "<s>", "ids": [id], "tokens": ["<s>"] } }
+        })
+    };
+    check_tokenizer(|json| json["post_processor"] = template(4), "puts in token 4, which the vocabulary does not have");
+    check_tokenizer(|json| json["post_processor"] = template(1 << 40), "which is no token id");
+    check_tokenizer(
+        |json| json["post_processor"] = json!({ "type": "Sequence", "processors": [template(300)] }),
+        "puts in token 300",
+    );
     check(
         |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"chat_template":"{% if %}"}"#).unwrap(),
         "template: the chat template",
     );
     check(|folder| fs::write(folder.join("chat_template.jinja"), "{{ 'x' * 1000000000 }}").unwrap(), "template: ");
+}
+
+#[test]
+fn chains_that_blow_a_text_up() {
+    let chain = |members: &str, part: Value, count: usize| json!({ "type": "Sequence", members: vec![part; count] });
+    let replace = json!({ "type": "Replace", "pattern": { "String": "a" }, "content": "aaaaaaaa" });
+    check_tokenizer(
+        |json| json["normalizer"] = chain("normalizers", replace.clone(), 3),
+        "tokenizer: the tokenizer cannot be used: Normalizer can make a text 512 times as long and at most 144",
+    );
+    check_tokenizer(|json| json["decoder"] = chain("decoders", replace.clone(), 31), "Decoder can make a text");
+    let bytes = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false });
+    check_tokenizer(
+        |json| json["pre_tokenizer"] = chain("pretokenizers", bytes, 8),
+        "PreTokenizer can make a text 256",
+    );
+    let text = json!({ "Sequence": { "id": "A", "type_id": 0 } });
+    let twice = json!({ "type": "TemplateProcessing", "single": [text, text], "pair": [], "special_tokens": {} });
+    check_tokenizer(|json| json["post_processor"] = chain("processors", twice, 8), "PostProcessor can make a text 256");
+}
+
+/// The chains of SentencePiece, and of byte-level tokenizers.
+#[test]
+fn chains_of_published_tokenizers_are_taken() {
+    let replace = |from: &str, to: &str| json!({ "type": "Replace", "pattern": { "String": from }, "content": to });
+    let mut json = tokenizer();
+    json["normalizer"] = json!({ "type": "Sequence", "normalizers": [
+        { "type": "NFKC" }, { "type": "Prepend", "prepend": "\u{2581}" }, replace(" ", "\u{2581}")
+    ] });
+    json["decoder"] = json!({ "type": "Sequence", "decoders": [
+        replace("\u{2581}", " "), { "type": "ByteFallback" }, { "type": "Fuse" },
+        { "type": "Strip", "content": " ", "start": 1, "stop": 0 }
+    ] });
+    json["pre_tokenizer"] = json!({ "type": "Sequence", "pretokenizers": [
+        { "type": "Digits", "individual_digits": true },
+        { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true }
+    ] });
+    assert!(models::load::Tokenizer::parse(json.to_string().as_bytes()).is_ok());
 }
 
 fn llama_gguf() -> GgufFile {

@@ -5,7 +5,7 @@ use tokenizers::{AddedToken, models::bpe::Vocab};
 
 use super::{
     Tokenizer,
-    parts::{Place, part},
+    parts::{Place, part, special_ids},
     patterns,
     text::{Written, refuse},
 };
@@ -94,6 +94,7 @@ impl Metadata<'_> {
             }
             None => vec![byte_level(true)],
         };
+        let ends = self.ends(style.begins)?;
         let normalizer = style.normalizer.map_or(Json::Null, |kind| json!({ "type": kind }));
         Ok(Written {
             vocabulary: self.vocabulary()?,
@@ -103,9 +104,10 @@ impl Metadata<'_> {
             byte_fallback: false,
             ignore_merges: style.ignore_merges,
             added: self.added(),
+            special_ids: special_ids(&ends)?,
             normalizer: part(Place::Normalizer, &normalizer)?,
             pre_tokenizer: part(Place::PreTokenizer, &json!({ "type": "Sequence", "pretokenizers": cut }))?,
-            post_processor: part(Place::PostProcessor, &self.ends(style.begins)?)?,
+            post_processor: part(Place::PostProcessor, &ends)?,
             decoder: part(Place::Decoder, &byte_level(true))?,
         })
     }
@@ -118,7 +120,7 @@ impl Metadata<'_> {
             normalizers.insert(0, json!({ "type": "Prepend", "prepend": SPACE }));
             decoders.push(json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
         }
-        let vocabulary = self.vocabulary()?;
+        let (vocabulary, ends) = (self.vocabulary()?, self.ends(true)?);
         let unknown = self.content.count("tokenizer.ggml.unknown_token_id").unwrap_or(0);
         Ok(Written {
             merges: self.merges_by_score(&vocabulary)?,
@@ -128,9 +130,10 @@ impl Metadata<'_> {
             byte_fallback: true,
             ignore_merges: false,
             added: self.added(),
+            special_ids: special_ids(&ends)?,
             normalizer: part(Place::Normalizer, &json!({ "type": "Sequence", "normalizers": normalizers }))?,
             pre_tokenizer: None,
-            post_processor: part(Place::PostProcessor, &self.ends(true)?)?,
+            post_processor: part(Place::PostProcessor, &ends)?,
             decoder: part(Place::Decoder, &json!({ "type": "Sequence", "decoders": decoders }))?,
         })
     }

@@ -10,6 +10,9 @@ use crate::admission::Refusal;
 const LONGEST_REPLACEMENT: usize = 16;
 /// Parts in a sequence, over all levels.
 const MOST_PARTS: usize = 32;
+/// How many times as long the parts in a sequence may make a text: as many as NFKC, a prepended space of SentencePiece
+/// and its spaces of three bytes can, one after the other.
+const LARGEST_GROWTH: f64 = 144.0;
 
 /// Which of the four places of a pipeline a part stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,20 +48,48 @@ pub(super) fn part<T: DeserializeOwned>(place: Place, value: &Value) -> Result<O
     if value.is_null() {
         return Ok(None);
     }
-    check(place, value, &mut 0)?;
+    let mut sequence = Sequence { count: 0, growth: 1.0 };
+    check(place, value, &mut sequence)?;
+    if sequence.growth > LARGEST_GROWTH {
+        let growth = sequence.growth;
+        return Err(refuse(format!(
+            "{place:?} can make a text {growth:.0} times as long and at most {LARGEST_GROWTH} are allowed: leave out parts of it"
+        )));
+    }
     T::deserialize(value).map(Some).map_err(|error| refuse(format!("{place:?}: {error}")))
 }
 
-fn check(place: Place, value: &Value, count: &mut usize) -> Result<(), Refusal> {
-    *count += 1;
-    if *count > MOST_PARTS {
+/// The token ids that a post-processor puts in.
+pub(super) fn special_ids(value: &Value) -> Result<Vec<u32>, Refusal> {
+    let mut ids = Vec::new();
+    for processor in value[Place::PostProcessor.members()].as_array().into_iter().flatten() {
+        ids.extend(special_ids(processor)?);
+    }
+    let lists = value["special_tokens"].as_object().into_iter().flatten().map(|(_, token)| &token["ids"]);
+    for id in lists.filter_map(Value::as_array).flatten() {
+        let known = id.as_u64().and_then(|id| u32::try_from(id).ok());
+        ids.push(known.ok_or_else(|| refuse(format!("TemplateProcessing names {id}, which is no token id")))?);
+    }
+    Ok(ids)
+}
+
+/// What was seen of a sequence of parts.
+struct Sequence {
+    count: usize,
+    /// How many times as long a text can become.
+    growth: f64,
+}
+
+fn check(place: Place, value: &Value, sequence: &mut Sequence) -> Result<(), Refusal> {
+    sequence.count += 1;
+    if sequence.count > MOST_PARTS {
         return Err(refuse(format!("{place:?} has more than {MOST_PARTS} parts")));
     }
     let kind = value["type"].as_str().unwrap_or("without a type");
     if kind == "Sequence" {
         let members =
             value[place.members()].as_array().ok_or_else(|| refuse(format!("{place:?}: an empty sequence")))?;
-        return members.iter().try_for_each(|member| check(place, member, count));
+        return members.iter().try_for_each(|member| check(place, member, sequence));
     }
     if !place.kinds().contains(&kind) {
         return Err(refuse(format!("{place:?} {kind:?} is not one of {}", place.kinds().join(", "))));
@@ -72,7 +103,31 @@ fn check(place: Place, value: &Value, count: &mut usize) -> Result<(), Refusal> 
     if text.unwrap_or(0) > LONGEST_REPLACEMENT {
         return Err(refuse(format!("{place:?} {kind} puts in more than {LONGEST_REPLACEMENT} bytes")));
     }
+    sequence.growth *= growth(place, kind, value);
     Ok(())
+}
+
+/// How many times as long a part can make a text, or the ids of one; a part of a text may be a single byte.
+fn growth(place: Place, kind: &str, value: &Value) -> f64 {
+    let length = |text: &Value| text.as_str().map_or(0, str::len) as f64;
+    match (place, kind) {
+        (_, "Replace") => (length(&value["content"]) / length(&value["pattern"]["String"])).max(1.0),
+        (_, "Prepend") => 1.0 + length(&value["prepend"]),
+        // the largest decompositions that Unicode has
+        (_, "NFC" | "NFD") => 3.0,
+        (_, "NFKC" | "NFKD") => 11.0,
+        (_, "Lowercase") => 1.5,
+        // a byte becomes a character of two
+        (Place::PreTokenizer, "ByteLevel") if value["add_prefix_space"] == true => 4.0,
+        (Place::PreTokenizer, "ByteLevel") => 2.0,
+        (Place::PreTokenizer, "Metaspace") => 7.0,
+        (Place::PostProcessor, "TemplateProcessing") => {
+            let texts =
+                |side: &Value| side.as_array().into_iter().flatten().filter(|p| p["Sequence"].is_object()).count();
+            texts(&value["single"]).max(texts(&value["pair"]).div_ceil(2)).max(1) as f64
+        }
+        _ => 1.0,
+    }
 }
 
 fn check_pattern(kind: &str, pattern: &Value) -> Result<(), Refusal> {

@@ -90,6 +90,8 @@ pub(super) struct Written {
     pub(super) byte_fallback: bool,
     pub(super) ignore_merges: bool,
     pub(super) added: Vec<(u32, AddedToken)>,
+    /// Those that the post-processor puts in.
+    pub(super) special_ids: Vec<u32>,
     pub(super) normalizer: Option<NormalizerWrapper>,
     pub(super) pre_tokenizer: Option<PreTokenizerWrapper>,
     pub(super) post_processor: Option<PostProcessorWrapper>,
@@ -118,6 +120,11 @@ impl Written {
         }
         if largest >= LARGEST_ID {
             return Err(refuse(format!("token id {largest} is beyond reason")));
+        }
+        // The library puts them in as they are, and the decoder has no row for one that is no token.
+        let known = |id: &u32| ids.binary_search(id).is_ok() || self.added.iter().any(|(added, _)| added == id);
+        if let Some(id) = self.special_ids.iter().find(|id| !known(id)) {
+            return Err(refuse(format!("TemplateProcessing puts in token {id}, which the vocabulary does not have")));
         }
         let inner = guarded(|| self.assemble()).map_err(refuse)?;
         Ok(Tokenizer { inner, largest })
