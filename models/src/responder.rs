@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{
     engine::{Engine, EngineError, Finish, Request, Sampling},
-    load::{Message, Prompter},
+    load::{Message, Prompter, prompter::PromptError, template::TemplateError},
     remote::RemoteError,
 };
 
@@ -41,12 +41,25 @@ pub enum ReplyError {
     /// The model's own doing: its template does not work, or the conversation is longer than it can read.
     #[error("{0}")]
     Model(String),
+    /// This machine's; the same conversation may well be answered a little later.
+    #[error("{0}")]
+    Host(String),
     /// The engine's.
     #[error(transparent)]
     Engine(EngineError),
     /// The server's, the network's or the key's.
     #[error(transparent)]
     Remote(RemoteError),
+}
+
+impl From<PromptError> for ReplyError {
+    fn from(error: PromptError) -> Self {
+        match error {
+            // Whoever wrote the template cannot help that this machine is busy.
+            PromptError::Template(TemplateError::Host { .. }) => Self::Host(error.to_string()),
+            error => Self::Model(error.to_string()),
+        }
+    }
 }
 
 /// Whether somebody else can find out by themselves that a reply is the model's.
@@ -81,7 +94,7 @@ pub struct LocalModel {
 
 impl LocalModel {
     async fn answer(&self, messages: &[Message], rule: ReplyRule) -> Result<Reply, ReplyError> {
-        let prompt = self.prompter.render(messages).map_err(|error| ReplyError::Model(error.to_string()))?;
+        let prompt = self.prompter.render(messages)?;
         let prompt_tokens = prompt.len();
         let ReplyRule { sampling, max_new_tokens } = rule;
         let request = Request { prompt, sampling, max_new_tokens, stop_strings: Vec::new() };
@@ -110,5 +123,19 @@ impl Responder for LocalModel {
 
     fn forward_time(&self) -> Duration {
         self.engine.statistics().forward
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_room_is_not_the_models_doing() {
+        let failed = |error: TemplateError| ReplyError::from(PromptError::Template(error));
+        let reason = || "no room".to_owned();
+        assert!(matches!(failed(TemplateError::Host { reason: reason() }), ReplyError::Host(_)));
+        assert!(matches!(failed(TemplateError::Template { reason: reason() }), ReplyError::Model(_)));
+        assert!(matches!(ReplyError::from(PromptError::NoTokenizer), ReplyError::Model(_)));
     }
 }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ChatTemplate, NamedTokens};
-use crate::admission::Refusal;
+use super::{ChatTemplate, LoadError, NamedTokens};
 
 /// The files as read; each may be missing.
 #[derive(Debug, Default)]
@@ -20,7 +19,7 @@ pub(crate) struct ChatFiles {
 
 impl ChatFiles {
     /// The template, if the model has one: a file of its own goes before the one in the configuration.
-    pub(crate) fn template(&self) -> Result<Option<ChatTemplate>, Refusal> {
+    pub(crate) fn template(&self) -> Result<Option<ChatTemplate>, LoadError> {
         let inside = |value: &Option<Value>| value.as_ref().and_then(|value| default_template(&value["chat_template"]));
         let source = self.jinja.clone().or_else(|| inside(&self.json)).or_else(|| inside(&self.tokenizer_config));
         source.map(|source| ChatTemplate::parse(&source, self.named_tokens())).transpose()

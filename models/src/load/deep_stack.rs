@@ -5,10 +5,37 @@ use std::{io, thread};
 /// Reserved, not used: memory is taken as the stack grows.
 const STACK: usize = 512 << 20;
 
+/// Why work gave no result.
+#[derive(Debug)]
+pub(super) enum Unfinished {
+    /// It panicked, which is the doing of whoever wrote the file.
+    Panicked,
+    /// This machine had no room for the thread, which is nobody's doing who wrote a file.
+    NoThread(io::Error),
+}
+
 /// Runs `work` on a thread of its own with a large stack.
-pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Unfinished> {
+    run_on(STACK, work)
+}
+
+fn run_on<T: Send>(stack: usize, work: impl FnOnce() -> T + Send) -> Result<T, Unfinished> {
     thread::scope(|scope| {
-        let running = thread::Builder::new().name("template".to_owned()).stack_size(STACK).spawn_scoped(scope, work)?;
-        running.join().map_err(|_| io::Error::other("it gave up"))
+        let thread = thread::Builder::new().name("template".to_owned()).stack_size(stack);
+        let running = thread.spawn_scoped(scope, work).map_err(Unfinished::NoThread)?;
+        running.join().map_err(|_| Unfinished::Panicked)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_room_is_told_from_work_that_panics() {
+        assert!(matches!(run(|| 7), Ok(7)));
+        assert!(matches!(run(|| panic!("as a hostile file would have it")), Err::<(), _>(Unfinished::Panicked)));
+        // More than there are addresses.
+        assert!(matches!(run_on(1 << 50, || 7), Err(Unfinished::NoThread(_))));
+    }
 }

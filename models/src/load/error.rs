@@ -29,6 +29,12 @@ pub enum LoadError {
     /// The device that was to hold the tensors failed.
     #[error(transparent)]
     Device(#[from] crate::decoder::DeviceError),
+    /// This machine could not try what a file asks for; the same files may well load a little later.
+    #[error("{reason}")]
+    Machine {
+        /// What it lacked.
+        reason: String,
+    },
     /// A tensor was asked for that the source does not have.
     #[error("there is no tensor named {name}")]
     UnknownTensor {

@@ -16,7 +16,12 @@ use minijinja::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{deep_stack, json_style::spaced, template_measure, template_tokens};
+use super::{
+    LoadError,
+    deep_stack::{self, Unfinished},
+    json_style::spaced,
+    template_measure, template_tokens,
+};
 use crate::admission::Refusal;
 
 /// One instruction costs one, and so do 64 bytes that are built: at most 64 MiB in all.
@@ -74,29 +79,42 @@ pub struct ChatTemplate {
 
 /// A template did not render a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the chat template failed: {reason}")]
-pub struct TemplateError {
-    /// What it said, or what it ran out of.
-    pub reason: String,
+pub enum TemplateError {
+    /// The template's own doing.
+    #[error("the chat template failed: {reason}")]
+    Template {
+        /// What it said, or what it ran out of.
+        reason: String,
+    },
+    /// This machine's: the same conversation may well be laid out a little later.
+    #[error("this machine has no thread to run a chat template on: {reason}")]
+    Host {
+        /// What the system said.
+        reason: String,
+    },
 }
 
 impl ChatTemplate {
     /// Compiles a template and tries it on one question.
-    pub fn parse(source: &str, tokens: NamedTokens) -> Result<Self, Refusal> {
-        let refuse = |reason: String| Refusal::Template { reason };
+    ///
+    /// The error is a refusal unless this machine had no room to try it.
+    pub fn parse(source: &str, tokens: NamedTokens) -> Result<Self, LoadError> {
+        let refuse = |reason: String| LoadError::Refused(Refusal::Template { reason });
         if source.len() > LONGEST_TEMPLATE {
             return Err(refuse(format!("it has {} bytes and at most {LONGEST_TEMPLATE} are allowed", source.len())));
         }
         let template = Self { source: source.into(), tokens };
         let question = Message { role: Role::User, content: "Hello".to_owned() };
-        template.render(&[question]).map_err(|error| refuse(error.reason))?;
+        template.render(&[question]).map_err(|error| match error {
+            TemplateError::Template { reason } => refuse(reason),
+            host @ TemplateError::Host { .. } => LoadError::Machine { reason: host.to_string() },
+        })?;
         Ok(template)
     }
 
     /// The conversation as text, ending where the model's reply begins.
     pub fn render(&self, messages: &[Message]) -> Result<String, TemplateError> {
-        let rendering = deep_stack::run(|| self.render_here(messages));
-        rendering.unwrap_or_else(|error| Err(TemplateError { reason: error.to_string() }))
+        deep_stack::run(|| self.render_here(messages)).unwrap_or_else(|unfinished| Err(unfinished.into()))
     }
 
     /// Values are as deeply nested as the template makes them, and so are their writing and their dropping.
@@ -111,9 +129,9 @@ impl ChatTemplate {
             unk_token => self.tokens.unk.as_deref().unwrap_or_default(),
             pad_token => self.tokens.pad.as_deref().unwrap_or_default(),
         });
-        let text = text.map_err(|error| TemplateError { reason: describe(&error) })?;
+        let text = text.map_err(|error| TemplateError::Template { reason: describe(&error) })?;
         if text.len() > LONGEST_TEXT {
-            return Err(TemplateError { reason: format!("it made {} bytes of text", text.len()) });
+            return Err(TemplateError::Template { reason: format!("it made {} bytes of text", text.len()) });
         }
         Ok(text)
     }
@@ -141,6 +159,15 @@ impl ChatTemplate {
     /// The tokens that it may put in.
     pub fn tokens(&self) -> &NamedTokens {
         &self.tokens
+    }
+}
+
+impl From<Unfinished> for TemplateError {
+    fn from(unfinished: Unfinished) -> Self {
+        match unfinished {
+            Unfinished::Panicked => Self::Template { reason: "it gave up".to_owned() },
+            Unfinished::NoThread(error) => Self::Host { reason: error.to_string() },
+        }
     }
 }
 
