@@ -4,7 +4,7 @@
 const NUMBERS: [u64; 9] =
     [0, 1, 7, 0x7F, 0xFFFF, 0x7FFF_FFFF, 0xFFFF_FFFF, 0x7FFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF];
 /// Pieces of text that readers may trip over.
-const TEXTS: [&str; 24] = [
+const TEXTS: [&str; 26] = [
     "\"",
     "{",
     "}",
@@ -23,6 +23,8 @@ const TEXTS: [&str; 24] = [
     "%}",
     "{% for a in range(99999) %}",
     "~ messages",
+    "{% set messages = [messages, messages, messages, messages, messages, messages, messages, messages] %}",
+    "* 99 == messages",
     "| tojson",
     "* 999999999",
     "\"type\":",

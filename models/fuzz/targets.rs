@@ -1,12 +1,15 @@
 //! What is read from strangers, each with sound files to begin from.
 
+#[path = "gguf_seeds.rs"]
+mod gguf_seeds;
+
 use std::path::PathBuf;
 
 use models::{
     config::{ModelConfig, expected_tensors},
     load::{
-        ChatTemplate, Message, NamedTokens, Role, Tokenizer,
-        gguf::{Content, config_json},
+        ChatTemplate, LoadError, Message, NamedTokens, Role, TensorSource, Tokenizer,
+        gguf::{Content, Gguf, config_json},
         safetensors::{Header, Index},
         tokenizer::SpecialTokens,
     },
@@ -84,69 +87,11 @@ fn read_config(bytes: &[u8]) {
 }
 
 fn gguf_seeds() -> Vec<Vec<u8>> {
-    let text = |bytes: &mut Vec<u8>, text: &str| {
-        bytes.extend((text.len() as u64).to_le_bytes());
-        bytes.extend(text.as_bytes());
-    };
-    let build = |model: &str, pre: &str| {
-        let mut entries = Vec::new();
-        let mut count = 0u64;
-        for (key, value) in
-            [("general.architecture", "llama"), ("tokenizer.ggml.model", model), ("tokenizer.ggml.pre", pre)]
-        {
-            text(&mut entries, key);
-            entries.extend(8u32.to_le_bytes());
-            text(&mut entries, value);
-            count += 1;
-        }
-        for (key, value) in [
-            ("block_count", 1u32),
-            ("context_length", 64),
-            ("embedding_length", 32),
-            ("feed_forward_length", 32),
-            ("attention.head_count", 2),
-        ] {
-            text(&mut entries, &format!("llama.{key}"));
-            entries.extend(4u32.to_le_bytes());
-            entries.extend(value.to_le_bytes());
-            count += 1;
-        }
-        let tokens = ["<unk>", "<s>", "a", "b", "ab", "\u{2581}", "<0x0A>", "abab"];
-        for (key, list) in [("tokenizer.ggml.tokens", &tokens[..]), ("tokenizer.ggml.merges", &["a b", "ab ab"][..])] {
-            text(&mut entries, key);
-            entries.extend(9u32.to_le_bytes());
-            entries.extend(8u32.to_le_bytes());
-            entries.extend((list.len() as u64).to_le_bytes());
-            list.iter().for_each(|token| text(&mut entries, token));
-            count += 1;
-        }
-        for (key, kind, list) in [
-            ("tokenizer.ggml.token_type", 5u32, [2u32, 3, 1, 1, 1, 1, 6, 1]),
-            ("tokenizer.ggml.scores", 6, [0, 0, 0xBF80_0000, 0xC000_0000, 0xC040_0000, 0xC080_0000, 0, 0xC0A0_0000]),
-        ] {
-            text(&mut entries, key);
-            entries.extend(9u32.to_le_bytes());
-            entries.extend(kind.to_le_bytes());
-            entries.extend((list.len() as u64).to_le_bytes());
-            list.iter().for_each(|value| entries.extend(value.to_le_bytes()));
-            count += 1;
-        }
-        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
-        bytes.extend(2u64.to_le_bytes());
-        bytes.extend(count.to_le_bytes());
-        bytes.extend(entries);
-        for (name, kind, offset) in [("token_embd.weight", 8u32, 0u64), ("rope_freqs.weight", 0, 288)] {
-            text(&mut bytes, name);
-            bytes.extend(2u32.to_le_bytes());
-            bytes.extend(32u64.to_le_bytes());
-            bytes.extend((if kind == 8 { 8u64 } else { 1 }).to_le_bytes());
-            bytes.extend(kind.to_le_bytes());
-            bytes.extend(offset.to_le_bytes());
-        }
-        bytes.resize(bytes.len().next_multiple_of(32) + 288 + 128, 0);
-        bytes
-    };
-    vec![build("gpt2", "smollm"), build("gpt2", "llama-bpe"), build("gpt2", "qwen2"), build("llama", "default")]
+    let seeds = gguf_seeds::seeds();
+    for seed in &seeds {
+        open_gguf(seed).unwrap_or_else(|error| panic!("a seed is not sound: {error}"));
+    }
+    seeds
 }
 
 fn read_gguf(bytes: &[u8]) {
@@ -157,12 +102,33 @@ fn read_gguf(bytes: &[u8]) {
     if let Ok(Some(tokenizer)) = Tokenizer::from_gguf(&content) {
         use_tokenizer(&tokenizer);
     }
+    let _either_way = open_gguf(bytes);
+}
+
+/// Opens a file and reads every tensor under its conventional name, both ways.
+fn open_gguf(bytes: &[u8]) -> Result<(), LoadError> {
+    let file = tempfile::NamedTempFile::new().expect("there is room for a small file");
+    std::fs::write(file.path(), bytes).expect("there is room for a small file");
+    let source = Gguf::open(file.path())?;
+    for name in source.names() {
+        let values = source.read(&name)?;
+        let shape = source.shape(&name).expect("a tensor that is named is there");
+        assert_eq!(values.len(), shape.iter().product::<usize>());
+        if let Some(stored) = source.stored(&name) {
+            assert_eq!(stored.encoding.decode(&stored.bytes).len(), values.len());
+        }
+    }
+    Ok(())
 }
 
 fn tokenizer_seeds() -> Vec<Vec<u8>> {
-    let tokens = gguf_seeds();
-    let made = tokens.iter().filter_map(|bytes| Tokenizer::from_gguf(&Content::parse("x", bytes).ok()?).ok()?);
-    made.map(|tokenizer| tokenizer.to_json().expect("a tokenizer can be written").into_bytes()).collect()
+    let written = |bytes: Vec<u8>| {
+        let content = Content::parse("x", &bytes).expect("a seed is sound");
+        let tokenizer =
+            Tokenizer::from_gguf(&content).unwrap_or_else(|refusal| panic!("a seed is not sound: {refusal}"));
+        tokenizer.expect("a seed has a vocabulary").to_json().expect("a tokenizer can be written").into_bytes()
+    };
+    gguf_seeds::seeds().into_iter().map(written).collect()
 }
 
 fn read_tokenizer(bytes: &[u8]) {
@@ -184,6 +150,10 @@ fn template_seeds() -> Vec<Vec<u8>> {
         "{{ bos_token }}{%- set ns = namespace(n=0, text='') %}{%- for m in messages | selectattr('role', 'equalto', 'user') %}{%- set ns.text = ns.text ~ m.content.strip().split(' ')[0] | upper %}{%- endfor %}{{ ns.text }}{{ messages | tojson(indent=2) }}",
         "{%- macro turn(m) -%}{{ m.role | title }}: {{ m.content | trim }}{%- endmacro -%}{%- for m in messages %}{{ turn(m) }}{{ strftime_now('%d %b %Y') }}{%- endfor %}",
     ];
+    for template in templates {
+        ChatTemplate::parse(template, NamedTokens::default())
+            .unwrap_or_else(|error| panic!("a seed is not sound: {error}"));
+    }
     templates.map(|template| template.as_bytes().to_vec()).to_vec()
 }
 
