@@ -206,7 +206,15 @@ impl HuggingFaceHub {
                 request = request.bearer_auth(token.reveal());
             }
             let response = self.0.requests.send(request, &what).await?;
-            url = next_page(&response).filter(|next| next.starts_with(&format!("{endpoint}/")));
+            url = next_page(&response);
+            // Whoever sends elsewhere would be given the token, and a listing cut short would pass for a whole one.
+            if let Some(next) = url.as_ref().filter(|next| !next.starts_with(&format!("{endpoint}/"))) {
+                let next: String = next.chars().take(100).collect();
+                return Err(HubError::Answer {
+                    what,
+                    reason: format!("its listing goes on at another host: {next:?}"),
+                });
+            }
             let bytes = self.page(response, &what).await?;
             let page: Vec<Entry> = serde_json::from_slice(&bytes)
                 .map_err(|error| HubError::Answer { what: what.clone(), reason: error.to_string() })?;

@@ -114,6 +114,7 @@ async fn lasting_trouble_is_named_and_does_no_harm() {
     check("/revision/", &[Fault::Html], "cannot be understood").await;
     check("/tree/", &[Fault::Html], "cannot be understood").await;
     check("/tree/", &[Fault::EndlessListing], "more than 8388608 bytes").await;
+    check("/tree/", &[Fault::NextPage("http://elsewhere.example/tree")], "goes on at another host").await;
     check(TENSORS, &[Fault::OtherBytes], "does not have the hash").await;
     check(TENSORS, &[Fault::Drip], "too slowly").await;
     check(TENSORS, &[Fault::Grow], "more than the 80000 bytes").await;

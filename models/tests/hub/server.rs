@@ -44,6 +44,8 @@ pub(crate) enum Fault {
     OtherCommit,
     /// A listing without end.
     EndlessListing,
+    /// A listing that goes on at this address.
+    NextPage(&'static str),
     /// A redirect to another server.
     Elsewhere(String),
 }
@@ -191,6 +193,11 @@ impl Server {
                 stream.write_all(&body)
             }
             Fault::Html => send(stream, b"<html>down for maintenance</html>", None),
+            Fault::NextPage(address) => {
+                let link = format!("Link: <{address}>; rel=\"next\"\r\n");
+                write!(stream, "HTTP/1.1 200 OK\r\n{link}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+                stream.write_all(&body)
+            }
             Fault::EndlessListing => {
                 write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[")?;
                 loop {
