@@ -118,7 +118,8 @@ fn admit_gguf(snapshot: &Snapshot, file: &str, limits: &Limits) -> Result<Admitt
 }
 
 fn check_config(config: &Value, tokenizer_config: Option<&Value>) -> Result<(), Refusal> {
-    let files = [("config.json", Some(config)), ("tokenizer_config.json", tokenizer_config)];
+    let nested = config.get("text_config");
+    let files = [("config.json", Some(config)), ("config.json", nested), ("tokenizer_config.json", tokenizer_config)];
     for (file, value) in files.into_iter().filter_map(|(file, value)| Some((file, value?))) {
         let wanted = |key: &&&str| value.get(**key).is_some_and(|value| !value.is_null());
         if let Some(key) = REMOTE_CODE.iter().find(wanted) {

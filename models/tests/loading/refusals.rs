@@ -72,6 +72,10 @@ fn configurations() {
         |config| config["auto_map"] = json!({ "AutoModel": "code.Model" }),
         "remote_code: config.json has auto_map",
     );
+    check_config(
+        |config| config["text_config"] = json!({ "auto_map": { "AutoModel": "code.Model" } }),
+        "remote_code: config.json has auto_map",
+    );
     check(
         |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"auto_map":{}}"#).unwrap(),
         "remote_code: tokenizer_config.json",
@@ -126,10 +130,36 @@ fn indexes() {
     let index =
         |json: &'static str| move |folder: &Path| fs::write(folder.join("model.safetensors.index.json"), json).unwrap();
     check(index("{}"), "malformed");
+    check(
+        |folder| {
+            let file = fs::File::create(folder.join("model.safetensors.index.json")).unwrap();
+            file.set_len((64 << 20) + 1).unwrap();
+        },
+        "too_large: model.safetensors.index.json has 67108865 bytes",
+    );
     check(index(r#"{"weight_map":{}}"#), "index: model.safetensors.index.json");
     check(index(r#"{"weight_map":{"a":"../model.safetensors"}}"#), "file_name");
     check(index(r#"{"weight_map":{"a":"missing.safetensors"}}"#), "missing_file: missing.safetensors");
     check(index(r#"{"weight_map":{"a":"model.safetensors"}}"#), "which is not listed there");
+}
+
+/// The runs that are looked at reach from the first element to the last.
+#[test]
+fn a_sample_finds_what_is_not_a_number() {
+    for at_end in [false, true] {
+        let folder = copy("llama");
+        let path = folder.path().join("model.safetensors");
+        let mut bytes = fs::read(&path).unwrap();
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let at = if at_end { bytes.len() - 2 } else { 8 + header };
+        bytes[at..at + 2].copy_from_slice(&0x7F80u16.to_le_bytes());
+        fs::write(path, bytes).unwrap();
+        let refused = admit(&Snapshot::of_folder(folder.path()).unwrap(), &Limits::default());
+        let Err(LoadError::Refused(Refusal::NotFinite { index, value, .. })) = refused else {
+            panic!("it was admitted")
+        };
+        assert_eq!((value.as_str(), index == 0), ("inf", !at_end));
+    }
 }
 
 #[test]

@@ -9,6 +9,9 @@ use crate::{admission::Refusal, snapshot};
 /// The name under which an index is published.
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
+/// Largest acceptable index in bytes; those of the largest published models have about ten million.
+pub(crate) const LARGEST_INDEX: u64 = 64 << 20;
+
 /// `model.safetensors.index.json`, with file names that stay in their folder.
 #[derive(Debug, Deserialize)]
 pub struct Index {

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fs, ops::Range};
 
-use super::{Header, HeaderEntry, Index, index::INDEX};
+use super::{
+    Header, HeaderEntry, Index,
+    index::{INDEX, LARGEST_INDEX},
+};
 use crate::{
     admission::Refusal,
     load::{Encoding, LoadError, Stored, TensorSource, mapped::Mapped},
@@ -60,8 +63,9 @@ impl Safetensors {
     }
 
     fn index(snapshot: &Snapshot) -> Result<Option<Index>, LoadError> {
-        if snapshot.file(INDEX).is_none() {
-            return Ok(None);
+        let Some(file) = snapshot.file(INDEX) else { return Ok(None) };
+        if file.size > LARGEST_INDEX {
+            return Err(Refusal::TooLarge { what: INDEX.to_owned(), bytes: file.size, limit: LARGEST_INDEX }.into());
         }
         let path = snapshot.root.join(INDEX);
         let bytes = fs::read(&path).map_err(|source| LoadError::Read { path, source })?;
