@@ -11,7 +11,7 @@ use models::decoder::{Arithmetic, Decoder};
 use models::engine::{
     Completion, Detokenizer, Engine, EngineModel, EngineSettings, Finish, PrefixCache, Request, Sampling,
 };
-use models::load::Safetensors;
+use models::load::{LoadError, Safetensors, TensorSource};
 use models::snapshot::Snapshot;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -81,6 +81,41 @@ async fn greedy_continuations_are_those_of_the_reference() {
         let completion = engine.generate(greedy(&expected[..16], 24)).await.unwrap();
         assert_eq!(completion.tokens, expected[16..], "{family}");
         assert_eq!(completion.finish, Finish::Length);
+    }
+}
+
+/// A checkpoint whose last norm overflows.
+struct Overflowing(Safetensors);
+
+impl TensorSource for Overflowing {
+    fn names(&self) -> Vec<String> {
+        self.0.names()
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.0.shape(name)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>, LoadError> {
+        let mut values = self.0.read(name)?;
+        if name == "model.norm.weight" {
+            values.fill(f32::MAX);
+        }
+        Ok(values)
+    }
+}
+
+#[tokio::test]
+async fn logits_that_are_no_numbers_end_a_reply_and_say_so() {
+    let (config, source) = files("llama");
+    let decoder = Decoder::load(&config, &Overflowing(source)).unwrap();
+    let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };
+    let engine = Engine::start(model, &small()).unwrap();
+    let sampled = Sampling { temperature: 0.8, top_k: Some(50), top_p: Some(0.9), key: 7 };
+    for sampling in [Sampling::greedy(), sampled] {
+        let completion = engine.generate(Request { sampling, ..greedy(&[1, 2, 3], 8) }).await.unwrap();
+        assert_eq!((completion.finish, completion.tokens), (Finish::NotFinite, Vec::new()));
+        assert!(completion.logprobs.is_empty());
     }
 }
 

@@ -22,3 +22,54 @@ const DIGITS: [&str; 2] = [r"\p{N}{1,3}", r"\p{N}"];
 pub(super) fn is_known(pattern: &str) -> bool {
     [GPT2, LLAMA3, QWEN2, QWEN35, TEKKEN, O200K].contains(&pattern) || DIGITS.contains(&pattern)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokenizers::{
+        OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
+        pre_tokenizers::split::{Split, SplitPattern},
+        tokenizer::normalizer::SplitDelimiterBehavior,
+    };
+
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, text: &str, expected: &[&str]) {
+        let pattern = SplitPattern::Regex(pattern.to_owned());
+        let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).unwrap();
+        let mut cut = PreTokenizedString::from(text);
+        split.pre_tokenize(&mut cut).unwrap();
+        let found: Vec<_> =
+            cut.get_splits(OffsetReferential::Original, OffsetType::Byte).into_iter().map(|(part, ..)| part).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn digits_stay_together_as_each_family_has_it() {
+        check(GPT2, "in 12345", &["in", " 12345"]);
+        check(LLAMA3, "in 12345", &["in", " ", "123", "45"]);
+        check(QWEN2, "in 123", &["in", " ", "1", "2", "3"]);
+        check(QWEN35, "in 123", &["in", " ", "1", "2", "3"]);
+        check(TEKKEN, "in 123", &["in", " ", "1", "2", "3"]);
+        check(O200K, "in 12345", &["in", " ", "123", "45"]);
+    }
+
+    #[test]
+    fn contractions_are_cut_off_in_either_case() {
+        for pattern in [LLAMA3, QWEN2, QWEN35] {
+            check(pattern, "I'll WE'RE it's", &["I", "'ll", " WE", "'RE", " it", "'s"]);
+        }
+        check(GPT2, "I'll WE'RE", &["I", "'ll", " WE", "'", "RE"]);
+    }
+
+    #[test]
+    fn spaces_and_lines_go_to_what_follows_or_stand_alone() {
+        for pattern in [LLAMA3, QWEN2] {
+            check(pattern, "a  b\n\n c!\n", &["a", " ", " b", "\n\n", " c", "!\n"]);
+            check(pattern, "(x) \u{4F60}\u{597D}   ", &["(x", ")", " \u{4F60}\u{597D}", "   "]);
+        }
+        // A combining mark belongs to its letter only where the pattern says so.
+        check(QWEN2, "e\u{301}t", &["e", "\u{301}t"]);
+        check(QWEN35, "e\u{301}t", &["e\u{301}t"]);
+    }
+}
