@@ -58,7 +58,21 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         })?;
         Ok(Scores { rows })
     })?;
+    check_finite(&scores, &arguments.model)?;
     printer.data(&scores, text)
+}
+
+/// JSON has no word for what is not a number, so such a score would be written as nothing at all.
+fn check_finite(scores: &Scores, model: &str) -> Result<(), Problem> {
+    for (row, scores) in scores.rows.iter().enumerate() {
+        if let Some(place) = scores.token_logprobs.iter().position(|logprob| !logprob.is_finite()) {
+            let (token, value) = (place + 1, scores.token_logprobs[place]);
+            let what = format!("{model} gives token {token} of list {row} the log-probability {value}");
+            return Err(Problem::new(ExitStatus::ModelRefused, what)
+                .hint("its tensors make its logits overflow; no score of such a model means anything"));
+        }
+    }
+    Ok(())
 }
 
 fn read_ids(path: &Path) -> Result<Vec<Vec<u32>>, Problem> {
@@ -97,4 +111,18 @@ fn text(scores: &Scores) -> String {
         format!("{count} tokens, log-probability {total:.4} ({mean:.4} a token){continued}")
     };
     scores.rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_that_are_no_numbers_are_an_error() {
+        let scores = |token_logprobs| Scores { rows: vec![Row { token_logprobs, greedy_ids: Vec::new() }] };
+        assert!(check_finite(&scores(vec![-1.0, -2.0]), "m").is_ok());
+        for odd in [f32::NAN, f32::NEG_INFINITY] {
+            assert!(check_finite(&scores(vec![-1.0, odd]), "m").is_err());
+        }
+    }
 }
