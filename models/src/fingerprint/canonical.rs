@@ -4,7 +4,7 @@
 //! once, biases of zero or none, and tensors beside all that which nothing reads. None of it changes what the model
 //! computes, so none of it shows here.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, iter::once, ops::Range};
 
 use crate::{
     config::{Attention, DeltaNet, Dense, FeedForward, Layer, Mixer, ModelConfig, expected_tensors_in},
@@ -95,7 +95,7 @@ fn parts(layer: &Layer, prefix: &str, rest: &str, shape: &[usize]) -> Option<Vec
         shape: vec![rows.iter().map(ExactSizeIterator::len).sum(), columns],
         rows,
     };
-    let run = |name: &str, from: usize, count: usize| piece(name, vec![from..from + count]);
+    let run = |name: &str, from: usize, count: usize| piece(name, once(from..from + count).collect());
     match (rest, &layer.mixer, &layer.feed_forward) {
         ("self_attn.qkv_proj.weight", Mixer::Attention(attention), _) => {
             let (queries, keys) = widths(attention);
@@ -140,7 +140,7 @@ fn parts(layer: &Layer, prefix: &str, rest: &str, shape: &[usize]) -> Option<Vec
 
 fn whole(name: String, shape: Vec<usize>) -> Piece {
     let rows = if shape.len() == 1 { shape[0] } else { shape[..shape.len() - 1].iter().product() };
-    Piece { name, shape, rows: vec![0..rows] }
+    Piece { name, shape, rows: once(0..rows).collect() }
 }
 
 /// Rows of the query projection, and of the key and value projections.

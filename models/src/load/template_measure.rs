@@ -290,10 +290,8 @@ fn rebuilt<'a>(expr: &Expr<'a>) -> Expr<'a> {
             Expr::Slice(respan(node, Slice { expr: expression(&node.expr), start, stop, step }))
         }
         Expr::UnaryOp(node) => {
-            let op = match node.op {
-                UnaryOpKind::Not => UnaryOpKind::Not,
-                UnaryOpKind::Neg => UnaryOpKind::Neg,
-            };
+            let negative = matches!(node.op, UnaryOpKind::Neg);
+            let op = if negative { UnaryOpKind::Neg } else { UnaryOpKind::Not };
             Expr::UnaryOp(respan(node, UnaryOp { op, expr: expression(&node.expr) }))
         }
         Expr::BinOp(node) => Expr::BinOp(respan(node, operation(node))),
