@@ -26,7 +26,7 @@ const LARGEST: usize = 4 << 20;
 /// Bytes that a value counts beside its text.
 const VALUE: usize = 16;
 /// Values looked at for one unit of fuel.
-const LOOKS: usize = 64;
+const LOOKS: usize = 16;
 
 /// The names under which the measures are called; no template can spell them.
 pub(super) const MADE: &str = "(made)";
