@@ -24,6 +24,11 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// Whether both are the same values of one stored tensor.
+    pub(super) fn is_the_same_part_as(&self, other: &Self) -> bool {
+        self.rows == other.rows && self.shape == other.shape
+    }
+
     /// Its values, of those of the stored tensor.
     pub(super) fn values<'v>(&self, stored: &'v [f32]) -> Cow<'v, [f32]> {
         let width = if self.shape.len() == 1 { 1 } else { self.shape.last().copied().unwrap_or(1) };

@@ -7,6 +7,7 @@ mod digest;
 mod sketch;
 mod spectrum;
 
+use canonical::Piece;
 use serde::{Deserialize, Serialize};
 
 use crate::{admission::Admitted, load::LoadError, snapshot::Snapshot};
@@ -50,17 +51,29 @@ pub fn fingerprint(model: &Admitted) -> Result<Fingerprint, LoadError> {
     for (stored, pieces) in canonical::pieces(&model.config, source) {
         let values = source.read(&stored)?;
         source.release(&stored);
+        let mut before: Option<(Piece, TensorPrint)> = None;
         for piece in pieces {
-            let values = piece.values(&values);
-            let (digest, (sketch, norm)) = rayon::join(
-                || digest::of_values(&values),
-                || {
-                    strengths.add(&piece.name, &piece.shape, &values);
-                    sketch::of_values(&values)
-                },
-            );
-            let (name, shape) = (piece.name, piece.shape);
-            tensors.push(TensorPrint { name, shape, digest, norm, sketch, spectrum: Vec::new() });
+            let part = piece.values(&values);
+            let print = match before {
+                // An output layer that is the embedding once more has the same digest, and another spectrum.
+                Some((other, print)) if other.is_the_same_part_as(&piece) => {
+                    strengths.add(&piece.name, &piece.shape, &part);
+                    TensorPrint { name: piece.name.clone(), ..print }
+                }
+                _ => {
+                    let (digest, (sketch, norm)) = rayon::join(
+                        || digest::of_values(&part),
+                        || {
+                            strengths.add(&piece.name, &piece.shape, &part);
+                            sketch::of_values(&part)
+                        },
+                    );
+                    let (name, shape) = (piece.name.clone(), piece.shape.clone());
+                    TensorPrint { name, shape, digest, norm, sketch, spectrum: Vec::new() }
+                }
+            };
+            tensors.push(print.clone());
+            before = Some((piece, print));
         }
     }
     for (name, length) in canonical::absent_biases(&model.config) {
