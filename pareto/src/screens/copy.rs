@@ -1,4 +1,5 @@
-//! Recognises a model that was published before: same files, same tensors, near tensors, permuted or rescaled twins.
+//! Recognises a model that was published before: same files, same tensors, near tensors, permuted or rescaled twins, and
+//! most of the same matrices in another layout.
 //!
 //! Everybody's model is near the public base, so being alike says nothing by itself. Where a print of the base is
 //! given, a distance is taken relative to what the *less changed* of the two models added to the base (its task
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::screens::parts::missing;
 use crate::screens::{Finding, FindingKind, Yardstick};
 
 /// What is known of one entry's tensors, without the tensors.
@@ -56,6 +58,8 @@ pub struct CopySettings {
     /// Distance of the tensors, relative to the tensors, from which like spectra mean a twin. Below it they mean common
     /// descent: tuning hardly moves a spectrum, while permuting rows moves the tensors by more than their own size.
     pub twin_least_distance: f64,
+    /// Share of an original's matrices that a model of another layout may lack and still be a copy.
+    pub missing_parts: f64,
 }
 
 impl Default for CopySettings {
@@ -66,6 +70,7 @@ impl Default for CopySettings {
             twin_to_task_vector: 0.05,
             twin_without_base: 0.0003,
             twin_least_distance: 0.1,
+            missing_parts: 0.5,
         }
     }
 }
@@ -77,14 +82,14 @@ impl Default for CopySettings {
 pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &CopySettings) -> Vec<Finding> {
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|entry| (entries[*entry].committed, entries[*entry].position, *entry));
-    let base = base.map(Tensors::new);
+    let by_shape = base.map(Tensors::new);
     let prepared: Vec<Prepared> =
-        entries.iter().map(|entry| Prepared::new(&entry.tensors, base.as_ref(), settings)).collect();
+        entries.iter().map(|entry| Prepared::new(&entry.tensors, by_shape.as_ref(), settings)).collect();
     let mut findings = Vec::new();
     for (rank, later) in order.iter().enumerate() {
         let mut best: Option<Finding> = None;
         for earlier in &order[..rank] {
-            let found = compare((entries, &prepared), *earlier, *later, settings);
+            let found = compare((entries, &prepared, base), *earlier, *later, settings);
             best = match (best, found) {
                 (Some(best), Some(found)) if found.kind >= best.kind => Some(best),
                 (best, found) => found.or(best),
@@ -180,7 +185,7 @@ fn spectrum(tensor: &TensorPrint) -> &[f32] {
 }
 
 fn compare(
-    (entries, prepared): (&[EntryPrint], &[Prepared<'_>]),
+    (entries, prepared, base): (&[EntryPrint], &[Prepared<'_>], Option<&[TensorPrint]>),
     earlier: usize,
     later: usize,
     settings: &CopySettings,
@@ -201,7 +206,13 @@ fn compare(
     }
     let near = original.near.stricter(copy.near);
     let far_limit = settings.twin_least_distance * original.size.min(copy.size);
-    let apart = distance(&original.tensors, &copy.tensors, sketch, near.limit.max(far_limit))?;
+    let Some(apart) = distance(&original.tensors, &copy.tensors, sketch, near.limit.max(far_limit)) else {
+        let missing = missing(&entries[earlier].tensors, &entries[later].tensors, base, settings)?;
+        let parts = Nearness { limit: 1.0, threshold: 1.0, yardstick: Yardstick::Parts };
+        let finding =
+            Finding { threshold: settings.missing_parts, ..parts.finding(FindingKind::Parts, later, earlier, missing) };
+        return (missing <= settings.missing_parts).then_some(finding);
+    };
     if apart <= near.limit && original.size > 0.0 {
         return Some(near.finding(FindingKind::NearTensors, later, earlier, apart));
     }
@@ -420,8 +431,41 @@ mod tests {
     }
 
     #[test]
-    fn models_of_different_layout_are_never_near() {
-        check(&[entry(1, 1, model(1, 4)), entry(2, 2, model(1, 5)), entry(3, 3, Vec::new())], None, &[]);
+    fn a_copy_in_another_layout_is_known_by_its_parts() {
+        let base = model(1, 8);
+        let original = moved(&base, 2, 0.05);
+        let widened = |mut tensors: Vec<TensorPrint>, count: usize| {
+            for tensor in tensors.iter_mut().take(count) {
+                tensor.shape[0] += 64;
+                tensor.digest[0] ^= 1;
+            }
+            tensors
+        };
+        let longer = |mut tensors: Vec<TensorPrint>| {
+            tensors.extend(model(9, 4));
+            tensors
+        };
+        let check_both = |later: Vec<TensorPrint>, expected: &[(usize, FindingKind, usize)]| {
+            let entries = [entry(1, 1, original.clone()), entry(2, 2, later)];
+            check(&entries, None, expected);
+            check(&entries, Some(&base), expected);
+        };
+        let copied = [(1, FindingKind::Parts, 0)];
+        check_both(widened(original.clone(), 1), &copied);
+        check_both(widened(moved(&original, 3, 0.0005), 4), &copied);
+        check_both(longer(original.clone()), &copied);
+        check_both(widened(original.clone(), 5), &[]);
+        check_both(longer(moved(&base, 4, 0.05)), &[]);
+        // Both have left most of the base as it is: what they have in common is nobody's.
+        let touched = |seed: u64| [moved(&base[..2], seed, 0.05), base[2..].to_vec()].concat();
+        let entries = [entry(1, 1, touched(5)), entry(2, 2, longer(touched(6)))];
+        check(&entries, Some(&base), &[]);
+        check(&[entry(1, 1, touched(5)), entry(2, 2, longer(touched(5)))], Some(&base), &copied);
+    }
+
+    #[test]
+    fn a_model_without_tensors_is_like_no_other() {
+        check(&[entry(1, 1, model(1, 4)), entry(2, 2, Vec::new())], None, &[]);
         check(&[], None, &[]);
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod copy;
 pub mod overfit;
+mod parts;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,8 @@ pub enum Yardstick {
     Whole,
     /// What the less changed of the two added to the public base.
     Tuning,
+    /// The number of the original's matrices.
+    Parts,
 }
 
 /// What a screen can find, the most certain first.
@@ -44,4 +47,6 @@ pub enum FindingKind {
     NearTensors,
     /// The same tensors with rows permuted or rescaled.
     Twin,
+    /// In another layout, most of the same matrices.
+    Parts,
 }
