@@ -57,11 +57,11 @@ done
 # Prefill and decode in tokens a second, of one run of either.
 ours() { # FILE MODE
     DETHRONE_BENCH_MODEL=$1 cargo bench --quiet -p models --bench throughput -- "$threads" "$sequences" ${2:+"$2"} |
-        tee /dev/stderr | sed -n 's|^prefill \([0-9]*\) tokens/s, decode \([0-9]*\) tokens/s$|\1 \2|p'
+        tee >(cat >&2) | sed -n 's|^prefill \([0-9]*\) tokens/s, decode \([0-9]*\) tokens/s$|\1 \2|p'
 }
 theirs() { # FILE
     "$LLAMA_BIN/llama-batched-bench" -m "$1" -t "$threads" -c $((sequences * (prompt + new))) -b 2048 -ub 512 \
-        -npp $prompt -ntg $new -npl "$sequences" 2>&1 | tee /dev/stderr |
+        -npp $prompt -ntg $new -npl "$sequences" 2>&1 | tee >(cat >&2) |
         awk -F'|' -v pp=$prompt '$2 + 0 == pp { printf "%.0f %.0f\n", $7, $9 }'
 }
 best() { sort -k"$1" -n -r | head -n 1 | cut -d' ' -f"$1"; }

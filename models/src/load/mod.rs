@@ -14,6 +14,7 @@ mod mapped;
 pub mod prompter;
 pub mod safetensors;
 pub mod template;
+mod template_faith;
 mod template_measure;
 mod template_tokens;
 mod tensor_source;

@@ -44,7 +44,7 @@ impl Prompter {
     /// The text of a conversation, ending where the reply begins.
     pub fn render_text(&self, messages: &[Message]) -> Result<String, PromptError> {
         match &self.template {
-            Some(template) => Ok(template.render(messages)?),
+            Some(template) => Ok(template.lay_out(messages)?),
             None => Ok(messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n\n")),
         }
     }

@@ -20,7 +20,7 @@ use super::{
     LoadError,
     deep_stack::{self, Unfinished},
     json_style::spaced,
-    template_measure, template_tokens,
+    template_faith, template_measure, template_tokens,
 };
 use crate::admission::Refusal;
 
@@ -115,6 +115,21 @@ impl ChatTemplate {
     /// The conversation as text, ending where the model's reply begins.
     pub fn render(&self, messages: &[Message]) -> Result<String, TemplateError> {
         deep_stack::run(|| self.render_here(messages)).unwrap_or_else(|unfinished| Err(unfinished.into()))
+    }
+
+    /// The same, from a template that repeats what it is told and lets nothing else depend on it.
+    pub fn lay_out(&self, messages: &[Message]) -> Result<String, TemplateError> {
+        let both = || {
+            let text = self.render_here(messages)?;
+            let marked = self.render_here(&template_faith::marked(messages))?;
+            if template_faith::is_faithful(messages, &text, &marked) {
+                return Ok(text);
+            }
+            let reason = "it says other things, or says things otherwise, depending on what it is told; let it repeat each \
+                          message as it is and nothing else depend on its content";
+            Err(TemplateError::Template { reason: reason.to_owned() })
+        };
+        deep_stack::run(both).unwrap_or_else(|unfinished| Err(unfinished.into()))
     }
 
     /// Values are as deeply nested as the template makes them, and so are their writing and their dropping.
@@ -433,6 +448,39 @@ mod tests {
             "{{ 'user' in messages | map(attribute='role') }}{{ messages[0]['role'] == 'system' }}{{ messages[1:] | length }}{{ 'a' if not [] else 'b' }}{{ -2 ** 2 }}",
             Ok("TrueTrue1a4"),
         );
+    }
+
+    #[track_caller]
+    fn check_faith(source: &str, faithful: bool) {
+        let template = ChatTemplate::parse(source, NamedTokens::default()).unwrap();
+        let conversation = [
+            message(Role::System, "Be <brief>."),
+            message(Role::User, " 2 + 2? "),
+            message(Role::Assistant, "<think>two twos</think>4"),
+            message(Role::User, "Clauses: a=1 or b=0\nReply with one line."),
+        ];
+        let found = template.lay_out(&conversation);
+        assert_eq!(found.is_ok(), faithful, "{source}: {found:?}");
+        if let Err(error) = found {
+            assert!(error.to_string().contains("depending on what it is told"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_speaks_for_its_model_is_found_out() {
+        let each = |what: &str| format!("{{% for m in messages %}}<{{{{ m.role }}}}>{what}\n{{% endfor %}}");
+        check_faith(&each("{{ m.content }}"), true);
+        check_faith(&each("{{ m.content | trim }}"), true);
+        check_faith(&each("{{ m.content }}{{ m.content }}"), true);
+        check_faith(&each("{{ m.content.split('</think>')[-1] if m.role == 'assistant' else m.content }}"), true);
+        check_faith("the same for everybody", true);
+        // It answers, it remarks on the task, it tells its model what kind of task it is, it leaves the task out.
+        check_faith(&each("{{ m.content }}{{ 'Answer: a=1' if 'a=1' in m.content }}"), false);
+        check_faith(&each("{{ m.content }}{{ m.content | length }}"), false);
+        check_faith(&each("{{ m.content.replace('?', '!') }}"), false);
+        check_faith(&each("{{ m.content | upper }}"), false);
+        check_faith(&each("{{ m.content if 'Mark' in m.content else 'a=1' }}"), false);
+        check_faith(&each("{{ m.content.split('\\n')[-1] }}"), false);
     }
 
     #[test]
