@@ -23,6 +23,9 @@ pub enum ContestantError {
     /// Its engine does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The settings ask for a graphics processor.
+    #[error("`engine.mode` is \"cuda\", and this program was built without `--features cuda`")]
+    Built,
     /// The server that runs it cannot be asked.
     #[error(transparent)]
     Remote(#[from] RemoteError),
@@ -58,6 +61,9 @@ pub async fn seat(
         threads: threads(settings.threads),
         prefix_cache: if settings.prefix_cache { PrefixCache::On } else { PrefixCache::Off },
     };
+    if mode == EngineMode::Cuda && !cfg!(feature = "cuda") {
+        return Err(ContestantError::Built);
+    }
     let loading = tokio::task::spawn_blocking(move || load(&admitted, mode));
     let (model, prompter) = loading.await.expect("loading does not panic")?.into_parts();
     Ok(LocalModel { engine: Engine::start(model, &settings)?, prompter })
@@ -104,6 +110,8 @@ fn load(admitted: &Admitted, mode: EngineMode) -> Result<LoadedModel, LoadError>
         EngineMode::EightBit => LoadedModel::load(admitted, Arithmetic::EightBit),
         #[cfg(feature = "cuda")]
         EngineMode::Cuda => LoadedModel::load_on_cuda(admitted, 0),
+        #[cfg(not(feature = "cuda"))]
+        EngineMode::Cuda => unreachable!("it was refused before"),
     }
 }
 

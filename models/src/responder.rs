@@ -94,7 +94,7 @@ pub struct LocalModel {
 
 impl LocalModel {
     async fn answer(&self, messages: &[Message], rule: ReplyRule) -> Result<Reply, ReplyError> {
-        let prompt = self.prompter.render(messages)?;
+        let prompt = self.prompter.render(messages, rule.sampling.key)?;
         let prompt_tokens = prompt.len();
         let ReplyRule { sampling, max_new_tokens } = rule;
         let request = Request { prompt, sampling, max_new_tokens, stop_strings: Vec::new() };

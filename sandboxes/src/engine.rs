@@ -19,7 +19,8 @@ pub(crate) fn native_stack(limits: &Limits) -> usize {
 
 const NATIVE_PER_BYTE: usize = 8;
 const LEAST_NATIVE_STACK: usize = 64 << 20;
-const MOST_NATIVE_STACK: usize = 64 << 30;
+/// More is not to be had everywhere, nor reached within any sensible fuel: a level costs thousands of units.
+const MOST_NATIVE_STACK: usize = 4 << 30;
 
 /// Linear memory that stays with a slot between two programs: enough for the pages that a typical program touches.
 const KEPT_RESIDENT: usize = 16 << 20;

@@ -27,8 +27,8 @@ fn check(asset: &ModelAsset, golden: &str) {
         };
         let messages = [Message { role: Role::User, content: row["prompt"].as_str().unwrap().to_owned() }];
         let prompter = &admitted.prompter;
-        assert_eq!(prompter.render_text(&messages).unwrap(), row["rendered"].as_str().unwrap());
-        assert_eq!(prompter.render(&messages).unwrap(), ids("input_ids"));
+        assert_eq!(prompter.render_text(&messages, 0).unwrap(), row["rendered"].as_str().unwrap());
+        assert_eq!(prompter.render(&messages, 0).unwrap(), ids("input_ids"));
         let tokenizer = prompter.tokenizer.as_ref().unwrap();
         let text = tokenizer.decode(&ids("greedy_ids"), SpecialTokens::Keep).unwrap();
         assert_eq!(text, row["greedy_text"].as_str().unwrap());

@@ -150,9 +150,29 @@ fn rollouts_are_made_again_and_a_forged_one_is_noticed() {
     // A model whose files are others says nothing about the rollouts.
     fs::write(&path, &evidence).unwrap();
     fs::write(subnet.model("alice").join("notes.md"), "new").unwrap();
-    let output = replay(&["--replay", "2"]);
+    let output = replay(&["--replay", "1000"]);
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));
     assert!(said(&output).contains("its files are not those that the evidence names"), "{}", said(&output));
+}
+
+#[test]
+fn a_signed_lie_about_a_rollout_or_its_window_is_noticed() {
+    let (subnet, _) = decided();
+    let path = subnet.path("output/window-1000/evidence.jsonl");
+    let key = subnet.path("output/validator.key");
+    let evidence = fs::read_to_string(&path).unwrap();
+    let check = |log: &str, change: &dyn Fn(&str) -> String, what: &str| {
+        let of_rollouts = |kind: &str, body: &str| if kind == "rollout" { change(body) } else { body.to_owned() };
+        fs::write(&path, tests::signed_again(log, &key, of_rollouts)).unwrap();
+        let output = run(subnet.command(&["audit", path.to_str().unwrap()]));
+        assert_eq!(output.status.code(), Some(9), "{}", said(&output));
+        assert!(said(&output).contains(what), "{}", said(&output));
+    };
+    check(&evidence, &|body| body.replacen("\"entry\":0", "\"entry\":99", 1), "entry 99, which there is not");
+    let not_reproducible = |body: &str| body.replace("\"reproducible\":true", "\"reproducible\":false");
+    check(&evidence, &not_reproducible, "cannot be reproduced");
+    let opened_twice = format!("{}\n{evidence}", evidence.lines().next().unwrap());
+    check(&opened_twice, &str::to_owned, "a window is opened once");
 }
 
 #[test]

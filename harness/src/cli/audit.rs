@@ -20,7 +20,7 @@ use crate::window::{Replay, ReplayError};
 pub(super) struct Arguments {
     /// The evidence, one record a line.
     evidence: PathBuf,
-    /// Make so many of its rollouts again, evenly spread, from the models' files; none otherwise.
+    /// Make so many of its rollouts again, drawn at random, from the models' files; none otherwise.
     #[arg(long, value_name = "N", default_value_t = 0)]
     replay: usize,
     /// The settings file (TOML) that says, for `--replay`, where the hub is and how large the engine may be.
@@ -57,9 +57,10 @@ fn replay(arguments: &Arguments, log: &Log) -> Result<usize, Problem> {
         replay.run(log, arguments.replay).await.map_err(|error| match error {
             ReplayError::Window(error) => error.into(),
             ReplayError::Evidence(error) => evidence_problem(&error),
-            ReplayError::Another { .. } => Problem::from_error(ExitStatus::Source, &error).hint(
-                "replay with the release that wrote the evidence, and with the environments' files in the settings",
-            ),
+            ReplayError::Another { .. } | ReplayError::Entropy(_) => Problem::from_error(ExitStatus::Source, &error)
+                .hint(
+                    "replay with the release that wrote the evidence, and with the environments' files in the settings",
+                ),
         })
     })
 }

@@ -90,8 +90,13 @@ pub(super) fn open_sandbox(settings: &Settings, reporter: &dyn Reporter) -> Resu
 }
 
 pub(super) fn sandbox_problem(error: &sandboxes::SandboxError) -> Problem {
-    Problem::from_error(ExitStatus::Assets, error)
-        .hint("Python 3 with pip has to be on the PATH; the cache folder may be deleted and is made again")
+    let hint = match error {
+        sandboxes::SandboxError::Runtime(_) | sandboxes::SandboxError::Instance(_) => {
+            "this machine has too little memory or address space for it: lower `sandbox.slots` or the memory limit"
+        }
+        _ => "Python 3 with pip has to be on the PATH; the cache folder may be deleted and is made again",
+    };
+    Problem::from_error(ExitStatus::Assets, error).hint(hint)
 }
 
 /// The model that somebody wrote on a command line.

@@ -194,6 +194,10 @@ impl Facts {
             serde_json::from_str(record.body.get())
         }
         match record.kind.as_str() {
+            // The first one said who signs; another one would say it of what somebody else has signed.
+            "opened" if self.opened.is_some() => {
+                return Err(serde::de::Error::custom("a window is opened once"));
+            }
             "opened" => {
                 let body: OpenedBody = parse(record)?;
                 self.opened = Some((body.opened, body.validator));
@@ -220,6 +224,10 @@ fn seed_of(opened: &Opened) -> Result<WindowSeed, EvidenceError> {
 fn check_seeds(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
     let seed = seed_of(opened)?;
     for rollout in rollouts {
+        if rollout.entry >= opened.entries.len() {
+            let what = format!("a rollout of entry {}, which there is not,", rollout.entry);
+            return Err(EvidenceError::Differs { what });
+        }
         let derived = opened.environments.get(rollout.environment).map(|id| seed.task(id, rollout.task).0);
         if derived != Some(rollout.seed) {
             let RolloutBody { entry, environment, task, .. } = rollout;
@@ -230,7 +238,7 @@ fn check_seeds(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), Evidence
     Ok(())
 }
 
-/// A rollout that says it can be reproduced has token ids, and no server ran its model.
+/// A rollout can be reproduced if no server ran its model, and only then; where it can, it has token ids.
 fn check_origins(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
     let served = |entry: usize| {
         let model = opened.entries.get(entry).map_or("", |entry| entry.model.as_str());
@@ -238,10 +246,12 @@ fn check_origins(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), Eviden
             || opened.settings.served.iter().any(|served| served.model.to_string() == model)
     };
     let text = |reply: &ReplyBody| matches!(reply, ReplyBody::Text(_));
-    for rollout in rollouts.iter().filter(|rollout| rollout.reproducible) {
-        if served(rollout.entry) || rollout.replies.iter().any(text) {
+    for rollout in rollouts {
+        let may_have_texts = !rollout.reproducible || !rollout.replies.iter().any(text);
+        if rollout.reproducible == served(rollout.entry) || !may_have_texts {
             let RolloutBody { entry, environment, task, .. } = rollout;
-            let what = format!("that entry {entry}'s task {task} in environment {environment} can be reproduced");
+            let whether = if rollout.reproducible { "can" } else { "cannot" };
+            let what = format!("that entry {entry}'s task {task} in environment {environment} {whether} be reproduced");
             return Err(EvidenceError::Differs { what });
         }
     }
@@ -317,7 +327,8 @@ mod tests {
 
     const SERVER: &str = "openai:m@http://127.0.0.1:8000/v1";
 
-    /// Whether a rollout that calls itself reproducible is believed.
+    /// Whether a rollout that calls itself reproducible is believed; of one that does not it is the other way round,
+    /// unless it is its replies that tell.
     #[track_caller]
     fn check(model: &str, served: &[&str], reply: ReplyBody, believed: bool) {
         let entry = Entry {
@@ -355,7 +366,8 @@ mod tests {
         };
         assert_eq!(check_origins(&opened, std::slice::from_ref(&rollout)).is_ok(), believed);
         rollout.reproducible = false;
-        assert!(check_origins(&opened, &[rollout]).is_ok());
+        let is_served = !served.is_empty() && served.contains(&model) || model.starts_with("openai:");
+        assert_eq!(check_origins(&opened, &[rollout]).is_ok(), is_served);
     }
 
     #[test]

@@ -143,10 +143,10 @@ impl Summary {
         if own >= 1.0 {
             return "holds all the weight".to_owned();
         }
-        let former: f64 = self.entries.iter().map(|entry| entry.weight).sum::<f64>() - own;
+        let others: f64 = self.entries.iter().map(|entry| entry.weight).sum::<f64>() - own;
         let mut text = format!("holds {} of the weight", percent(own));
-        if former > 0.0 {
-            text.push_str(&format!(", former champions hold {}", percent(former)));
+        if others > 0.0 {
+            text.push_str(&format!(", other entries hold {}", percent(others)));
         }
         if self.burned > 0.0 {
             text.push_str(&format!(", {} is burned", percent(self.burned)));

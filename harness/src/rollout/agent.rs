@@ -28,10 +28,14 @@ impl Agent for ModelAgent<'_> {
     type Error = ReplyError;
 
     async fn reply(&mut self, conversation: &Conversation) -> Result<Message, ReplyError> {
+        // Without blanks around it: some templates leave them out, and none shall have the choice.
         let messages: Vec<models::load::Message> = conversation
             .messages()
             .iter()
-            .map(|message| models::load::Message { role: role(message.role), content: message.content.clone() })
+            .map(|message| models::load::Message {
+                role: role(message.role),
+                content: message.content.trim().to_owned(),
+            })
             .collect();
         let reply = self.model.reply(&messages, self.rule).await?;
         let finish = match reply.finish {

@@ -134,8 +134,8 @@ pub enum EngineMode {
     Exact,
     /// Blocks of 8-bit integers: faster, meant for checkpoints that are quantised anyway, and a function of its own.
     EightBit,
-    /// bfloat16 on the first graphics processor; its results are those of one make of card.
-    #[cfg(feature = "cuda")]
+    /// bfloat16 on the first graphics processor; its results are those of one make of card. Needs a program that was
+    /// built with `--features cuda`.
     Cuda,
 }
 

@@ -86,9 +86,10 @@ impl From<WindowError> for Problem {
             | WindowError::Reign(_)
             | WindowError::Weights(_)
             | WindowError::Base { .. }
-            | WindowError::Load { source: ContestantError::Engine(_) | ContestantError::Remote(_), .. } => {
-                ExitStatus::Usage
-            }
+            | WindowError::Load {
+                source: ContestantError::Engine(_) | ContestantError::Remote(_) | ContestantError::Built,
+                ..
+            } => ExitStatus::Usage,
             WindowError::HubSetup(_) | WindowError::Hub { .. } => ExitStatus::Source,
             WindowError::Load { source: ContestantError::Load(LoadError::Refused(_)), .. } => ExitStatus::ModelRefused,
             WindowError::Load { .. } | WindowError::Changed { .. } => ExitStatus::Source,

@@ -31,7 +31,7 @@ pub use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
 pub use error::WindowError;
 pub use replay::{Replay, ReplayError};
 pub use spent::{Phase, Spent};
-pub use succession::{Shares, Succession, UnitScore, paired, shares, stand, unit_scores};
+pub use succession::{Shares, Succession, UnitScore, paired, shares, stand, unit_scores, up_to};
 
 /// A window being decided.
 pub struct Window {
@@ -72,7 +72,10 @@ impl Window {
             store.outcome_before(registry.netuid, registry.seed_block).await?
         {
             registry.champion = Some(Hotkey(champion));
-            registry.former = former.into_iter().map(Hotkey).collect();
+            // A database from before former champions were kept knows none of them.
+            if !former.is_empty() {
+                registry.former = former.into_iter().map(Hotkey).collect();
+            }
             registry.tested = tested;
         }
         let ids = environments.iter().map(|environment| environment.id().clone()).collect();

@@ -9,7 +9,7 @@ use pareto::{Decision, Duel, Names};
 
 use super::{
     Conclusion, DuelRecord, EntryConclusion, FindingRecord, Phase, Shares, Succession, Window, WindowError, paired,
-    shares, unit_scores,
+    shares, unit_scores, up_to,
 };
 use crate::events::Event;
 use crate::plan::{Unit, plan, rounds};
@@ -88,8 +88,11 @@ impl Window {
         let mut player = Player::new(self, challenger);
         let mut wanted: Vec<usize> = (0..environments).collect();
         for tasks in rounds(self.budget(), self.settings.round) {
+            let end = tasks.end;
             player.play(tasks, &wanted).await?;
-            let answered = unit_scores(&self.store.rollouts(self.run, challenger).await?);
+            // A process that died in a later round left some of it behind; a look sees no further than its own round, so
+            // that it asks for what an uninterrupted run would ask for.
+            let answered = up_to(end, unit_scores(&self.store.rollouts(self.run, challenger).await?));
             let duel = Duel::held(&paired(environments, &champion_scores, &answered), &self.settings.duel, alpha)?;
             wanted = duel.wants();
             if wanted.is_empty() {

@@ -18,7 +18,7 @@ use crate::evidence::{EvidenceError, Log, Opened, RolloutBody};
 use crate::hub::{FetchError, Hub};
 use crate::plan::Unit;
 use crate::rollout::Court;
-use crate::settings::{EngineSettings, Settings};
+use crate::settings::{EngineMode, EngineSettings, Settings};
 
 /// Why recorded rollouts could not be made again, or what came out differently.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,9 @@ pub enum ReplayError {
         /// What there is.
         here: String,
     },
+    /// There is no randomness to draw a sample with.
+    #[error("the system gave no randomness to draw a sample with: {0}")]
+    Entropy(getrandom::Error),
     /// The evidence says what its models do not.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
@@ -54,7 +57,7 @@ pub struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Makes `count` of the log's rollouts again, evenly spread over those that can be, and compares tokens, scores and
+    /// Makes `count` of the log's rollouts again, which ones nobody can know before, and compares tokens, scores and
     /// reasons; says how many it were.
     ///
     /// # Errors
@@ -65,12 +68,16 @@ impl Replay<'_> {
             let (recorded, here) = (format!("sandbox {}", opened.runtime), self.runtime.to_owned());
             return Err(ReplayError::Another { recorded, here });
         }
+        if opened.settings.mode == EngineMode::Cuda {
+            let recorded = "a graphics processor, whose results are those of one make of card".to_owned();
+            return Err(ReplayError::Another { recorded, here: "no way to know which one it was".to_owned() });
+        }
         let court = Court {
             environments: self.environments(&opened.environments).await?,
             seed: log.seed()?,
             sampling: opened.settings.sampling.clone(),
         };
-        let chosen = spread(log.rollouts.iter().filter(|rollout| rollout.reproducible).collect(), count);
+        let chosen = sample(log.rollouts.iter().filter(|rollout| rollout.reproducible).collect(), count, draw()?);
         let mut by_entry: BTreeMap<usize, Vec<&RolloutBody>> = BTreeMap::new();
         for rollout in &chosen {
             by_entry.entry(rollout.entry).or_default().push(*rollout);
@@ -111,7 +118,8 @@ impl Replay<'_> {
                 found.push(open_environment(&id.name, id.tier, self.sandbox).await?);
             } else {
                 for choice in self.settings.environments.iter().filter(|choice| choice.name.ends_with(".py")) {
-                    found.push(open_environment(&choice.name, choice.tier, self.sandbox).await?);
+                    // One that cannot be opened is not the one that is looked for.
+                    found.extend(open_environment(&choice.name, choice.tier, self.sandbox).await.ok());
                 }
             }
             let here: Vec<String> = found.iter().map(|environment| environment.id().to_string()).collect();
@@ -131,7 +139,9 @@ impl Replay<'_> {
         let model = entries[entry].model.clone();
         let changed = |reason: String| WindowError::Changed { model: model.clone(), reason };
         let source = model.parse().map_err(|_| EvidenceError::Incomplete("an entry names no model"))?;
-        let hub = Hub::new(&self.settings.hub, self.cache, &settings.admission).map_err(WindowError::HubSetup)?;
+        // What may be fetched and loaded here is for whoever audits to say, and not for the log.
+        let limits = &self.settings.admission;
+        let hub = Hub::new(&self.settings.hub, self.cache, limits).map_err(WindowError::HubSetup)?;
         let snapshot = hub.fetch(&source, self.reporter).await.map_err(|error| match error {
             FetchError::Miner(reason) => changed(reason),
             FetchError::Host(source) => WindowError::Hub { model: model.clone(), source },
@@ -141,7 +151,7 @@ impl Replay<'_> {
             return Err(changed("its files are not those that the evidence names".to_owned()).into());
         }
         let trouble = |source| WindowError::Load { model: model.clone(), source };
-        let admitted = check(snapshot, &settings.admission).await.map_err(|error| match error {
+        let admitted = check(snapshot, limits).await.map_err(|error| match error {
             LoadError::Refused(refusal) => changed(refusal.to_string()),
             error => trouble(error.into()),
         })?;
@@ -150,12 +160,26 @@ impl Replay<'_> {
     }
 }
 
-/// So many of them, evenly spread; all where there are no more.
-fn spread<T>(all: Vec<T>, count: usize) -> Vec<T> {
-    let total = all.len();
-    let count = count.min(total);
-    let mut wanted = (0..count).map(|index| index * total / count).peekable();
-    all.into_iter().enumerate().filter(|(place, _)| wanted.next_if_eq(place).is_some()).map(|(_, one)| one).collect()
+/// A number that whoever wrote the log could not know.
+fn draw() -> Result<u64, ReplayError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(ReplayError::Entropy)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// So many of them, each as likely as the others, in their order; all where there are no more.
+fn sample<T>(all: Vec<T>, count: usize, seed: u64) -> Vec<T> {
+    let mut random = pareto::lab::Random::new(seed, &[]);
+    let mut wanted = count.min(all.len());
+    let mut left = all.len();
+    all.into_iter()
+        .filter(|_| {
+            let taken = random.uniform() * (left as f64) < wanted as f64;
+            left -= 1;
+            wanted -= usize::from(taken);
+            taken
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -163,15 +187,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_is_spread_evenly() {
-        let check = |total: usize, count: usize, expected: &[usize]| {
-            assert_eq!(spread((0..total).collect(), count), expected, "{count} of {total}");
-        };
-        check(10, 5, &[0, 2, 4, 6, 8]);
-        check(7, 3, &[0, 2, 4]);
-        check(3, 3, &[0, 1, 2]);
-        check(3, 9, &[0, 1, 2]);
-        check(3, 0, &[]);
-        check(0, 4, &[]);
+    fn a_sample_has_its_size_and_reaches_everything() {
+        let draw = |total: usize, count: usize, seed| sample((0..total).collect::<Vec<_>>(), count, seed);
+        assert_eq!(draw(3, 9, 1), [0, 1, 2]);
+        assert_eq!((draw(3, 0, 1), draw(0, 4, 1)), (vec![], vec![]));
+        let mut seen = [0; 10];
+        for seed in 0..1_000 {
+            let drawn = draw(10, 3, seed);
+            assert_eq!(drawn.len(), 3);
+            drawn.into_iter().for_each(|place| seen[place] += 1);
+        }
+        assert!(seen.iter().all(|count| (240..360).contains(count)), "{seen:?}");
     }
 }

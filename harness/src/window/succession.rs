@@ -109,6 +109,11 @@ pub fn unit_scores(rollouts: &[RolloutRecord]) -> Vec<UnitScore> {
     rollouts.iter().map(score).collect()
 }
 
+/// The scores of tasks below `end`.
+pub fn up_to(end: u32, scores: Vec<UnitScore>) -> Vec<UnitScore> {
+    scores.into_iter().filter(|unit| unit.task < end).collect()
+}
+
 /// How the duel stands on what both have answered of it, read in task order.
 ///
 /// # Errors
@@ -163,6 +168,24 @@ mod tests {
         let challenger = [unit(0, 0, 1.0), unit(0, 2, 0.8), unit(1, 0, 0.5)];
         let pairs = paired(2, &champion, &challenger);
         assert_eq!(pairs.environments, [vec![Pair::new(0.0, 1.0)], vec![Pair::new(1.0, 0.5)]]);
+    }
+
+    /// A round of four tasks in two environments was left half done: in one there are more of it than in the other.
+    #[test]
+    fn a_look_asks_for_what_it_would_have_asked_for_without_what_a_dead_process_left() {
+        let settings = DuelSettings { budget: 40, minimum_tasks: 4, ..DuelSettings::default() };
+        let champion: Vec<UnitScore> =
+            (0..80).map(|unit_number| unit(unit_number % 2, (unit_number / 2) as u32, 0.5)).collect();
+        let all = |tasks: [u32; 2]| -> Vec<UnitScore> {
+            let of = |environment: usize| (0..tasks[environment]).map(move |task| unit(environment, task, 0.5));
+            of(0).chain(of(1)).collect()
+        };
+        let wants = |scores: Vec<UnitScore>| {
+            let pairs = paired(2, &champion, &up_to(8, scores));
+            pareto::Duel::held(&pairs, &settings, 0.01).unwrap().wants()
+        };
+        assert_eq!(wants(all([11, 9])), wants(all([8, 8])));
+        assert_eq!(wants(all([8, 8])), [0, 1]);
     }
 
     #[test]

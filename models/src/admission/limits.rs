@@ -37,7 +37,7 @@ impl Default for Limits {
         Self {
             bytes: 20 << 30,
             files: 400,
-            bytes_per_token: 4 << 20,
+            bytes_per_token: 2 << 20,
             bytes_per_state: 256 << 20,
             finite: FiniteCheck::Sampled,
         }

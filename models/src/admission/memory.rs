@@ -1,8 +1,11 @@
 //! How much memory a model takes while it runs, beyond its own tensors.
 
 use super::{Limits, Refusal};
-use crate::config::{Mixer, ModelConfig};
+use crate::config::{FeedForward, Layer, Mixer, ModelConfig};
+use crate::kernel::ALIGNMENT;
 
+/// Most bytes of one matrix of activations that a token has; Llama 3.1 405B has 208 KiB.
+const WIDEST: u64 = 1 << 20;
 /// Bytes of a number that is kept between two steps.
 const NUMBER: u64 = 4;
 
@@ -11,6 +14,7 @@ pub(super) fn check(config: &ModelConfig, limits: &Limits) -> Result<(), Refusal
     let parts = [
         ("the keys and values of one token take", token(config), limits.bytes_per_token),
         ("the recurrent state of one text takes", state(config), limits.bytes_per_state),
+        ("the widest activations of one token take", widest(config), WIDEST),
     ];
     match parts.into_iter().find(|(_, bytes, limit)| bytes > limit) {
         Some((what, bytes, limit)) => Err(Refusal::Memory { what: what.to_owned(), bytes, limit }),
@@ -21,10 +25,33 @@ pub(super) fn check(config: &ModelConfig, limits: &Limits) -> Result<(), Refusal
 /// Bytes of the keys and values that one token leaves behind in all layers; no product of sizes exceeds 64 bits.
 fn token(config: &ModelConfig) -> u64 {
     let layer = |mixer: &Mixer| match mixer {
-        Mixer::Attention(attention) => 2 * attention.key_heads as u64 * attention.head_size as u64,
+        // Values are stored in whole multiples of so many.
+        Mixer::Attention(attention) => {
+            let size = attention.head_size;
+            attention.key_heads as u64 * (size + size.next_multiple_of(ALIGNMENT)) as u64
+        }
         Mixer::DeltaNet(_) => 0,
     };
     config.layers.iter().map(|found| layer(&found.mixer) * NUMBER).sum()
+}
+
+/// Bytes of the widest matrix of activations that a token has a row in, logits aside.
+fn widest(config: &ModelConfig) -> u64 {
+    let layer = |layer: &Layer| {
+        let mixed = match &layer.mixer {
+            Mixer::Attention(attention) => {
+                let queries = attention.heads as u64 * attention.head_size as u64;
+                if attention.gated { 2 * queries } else { queries }
+            }
+            Mixer::DeltaNet(net) => net.channels() as u64,
+        };
+        let inner = match &layer.feed_forward {
+            FeedForward::Dense(dense) => dense.intermediate,
+            FeedForward::Experts(experts) => experts.intermediate.max(experts.shared.unwrap_or(0)).max(experts.count),
+        };
+        mixed.max(inner as u64)
+    };
+    config.layers.iter().map(layer).max().unwrap_or(0).max(config.hidden as u64) * NUMBER
 }
 
 /// Bytes of the recurrent states, and of the inputs that the convolutions look back at, in all layers.

@@ -120,6 +120,20 @@ impl Backend for Cpu {
     }
 
     fn memory(&self, config: &ModelConfig, room: Room) -> Result<Vec<LayerMemory>, DeviceError> {
+        let tokens = room.pages.saturating_mul(room.page_tokens);
+        let bytes: usize = config
+            .layers
+            .iter()
+            .map(|layer| match &layer.mixer {
+                Mixer::Attention(a) => PagedKeyValues::bytes(tokens, a.key_heads, a.head_size),
+                Mixer::DeltaNet(_) => 0,
+            })
+            .fold(0, usize::saturating_add);
+        // Asked for in one piece first: an allocation that fails in the middle ends the process.
+        memmap2::MmapMut::map_anon(bytes.max(1)).map_err(|error| DeviceError {
+            operation: format!("making room for {tokens} tokens of keys and values ({bytes} bytes)"),
+            message: error.to_string(),
+        })?;
         let memory = config.layers.iter().map(|layer| match &layer.mixer {
             Mixer::Attention(a) => {
                 LayerMemory::Pages(PagedKeyValues::new(room.pages, room.page_tokens, a.key_heads, a.head_size))

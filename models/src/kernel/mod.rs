@@ -31,7 +31,7 @@ pub use attention::{AttentionShape, Query, attention};
 pub use exponential::{exp, logarithm};
 pub use linear::{BLOCK, PackedLinear, PackedLinearBuilder, forward_many};
 pub use norm::rms_norm;
-pub use pages::{PAGE_STEP, PagedKeyValues, Slot};
+pub use pages::{ALIGNMENT, PAGE_STEP, PagedKeyValues, Slot};
 pub use processor::{InstructionSet, Processor};
 pub use rope::RopeTable;
 pub use softmax::{argmax, log_sum_exp, softmax};

@@ -7,7 +7,7 @@ use super::aligned::AlignedFloats;
 /// The tokens of a page are a multiple of this, so that a register tile fits.
 pub const PAGE_STEP: usize = 32;
 /// Values of a head are stored in whole multiples of this many.
-const ALIGNMENT: usize = 32;
+pub const ALIGNMENT: usize = 32;
 
 /// Where a token's key and value live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,9 +34,9 @@ impl LoadedModel {
         Ok(Self::of(admitted, Decoder::load_on_cuda(&admitted.config, tensors, Arithmetic::Brain, ordinal)?))
     }
 
-    /// The tokens of a conversation, ending where the reply begins.
-    pub fn render(&self, messages: &[Message]) -> Result<Vec<u32>, PromptError> {
-        self.prompter.render(messages)
+    /// The tokens of a conversation, ending where the reply begins; `key` as for [`Prompter::render`].
+    pub fn render(&self, messages: &[Message], key: u64) -> Result<Vec<u32>, PromptError> {
+        self.prompter.render(messages, key)
     }
 
     /// What an engine takes, and the text side for whoever writes its prompts.

@@ -30,21 +30,21 @@ pub enum PromptError {
 }
 
 impl Prompter {
-    /// The tokens of a conversation, ending where the reply begins.
+    /// The tokens of a conversation, ending where the reply begins; `key` is as in [`ChatTemplate::lay_out`].
     ///
     /// Without a template they are the contents of all messages, an empty line between two, as one text.
-    pub fn render(&self, messages: &[Message]) -> Result<Vec<u32>, PromptError> {
+    pub fn render(&self, messages: &[Message], key: u64) -> Result<Vec<u32>, PromptError> {
         let tokenizer = self.tokenizer.as_ref().ok_or(PromptError::NoTokenizer)?;
-        let text = self.render_text(messages)?;
+        let text = self.render_text(messages, key)?;
         // A template puts the beginning token in by itself, if there is one.
         let special = if self.template.is_some() { SpecialTokens::Skip } else { SpecialTokens::Keep };
         Ok(tokenizer.encode(&text, special)?)
     }
 
     /// The text of a conversation, ending where the reply begins.
-    pub fn render_text(&self, messages: &[Message]) -> Result<String, PromptError> {
+    pub fn render_text(&self, messages: &[Message], key: u64) -> Result<String, PromptError> {
         match &self.template {
-            Some(template) => Ok(template.lay_out(messages)?),
+            Some(template) => Ok(template.lay_out(messages, key)?),
             None => Ok(messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n\n")),
         }
     }

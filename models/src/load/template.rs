@@ -118,11 +118,13 @@ impl ChatTemplate {
     }
 
     /// The same, from a template that repeats what it is told and lets nothing else depend on it.
-    pub fn lay_out(&self, messages: &[Message]) -> Result<String, TemplateError> {
+    /// `key` makes the marks that tell; it has to be a number that whoever wrote the template could not know.
+    pub fn lay_out(&self, messages: &[Message], key: u64) -> Result<String, TemplateError> {
         let both = || {
             let text = self.render_here(messages)?;
-            let marked = self.render_here(&template_faith::marked(messages))?;
-            if template_faith::is_faithful(messages, &text, &marked) {
+            let marks = template_faith::Marks::new(messages, key);
+            let marked = self.render_here(&marks.conversation())?;
+            if marks.explain(&text, &marked) {
                 return Ok(text);
             }
             let reason = "it says other things, or says things otherwise, depending on what it is told; let it repeat each \
@@ -205,6 +207,8 @@ fn environment() -> Environment<'static> {
     environment.add_filter("tojson", to_json);
     // They write values with an indent for each level, which no measure bounds, and are for people who write templates.
     environment.remove_filter("pprint");
+    // It makes what it makes before anybody can charge for it, and `~` and the method do the same.
+    environment.remove_filter("format");
     environment.remove_global("debug");
     let sizes = Arc::new(Mutex::new(template_measure::Sizes::default()));
     let same_sizes = Arc::clone(&sizes);
@@ -224,11 +228,33 @@ fn locked(sizes: &Mutex<template_measure::Sizes>) -> MutexGuard<'_, template_mea
 
 /// The methods that Python's texts, lists and dictionaries have.
 fn method(state: &mut State<'_, '_>, value: &Value, name: &str, arguments: &[Value]) -> Result<Value, Error> {
-    // What fills up to a width is made before anybody can charge for it, and no chat template fills up.
-    if name == "format" && value.as_str().is_some_and(|format| format.contains(':')) {
-        return Err(Error::new(ErrorKind::InvalidOperation, "format: widths and precisions are not supported"));
+    if name == "format"
+        && let Some(format) = value.as_str()
+    {
+        bounded_format(format, arguments)?;
     }
     minijinja_contrib::pycompat::unknown_method_callback(state, value, name, arguments)
+}
+
+/// What a format makes is made before anybody can charge for it: it may not fill up to a width, and each of its places
+/// may take the longest argument.
+fn bounded_format(format: &str, arguments: &[Value]) -> Result<(), Error> {
+    let refused = |what: &'static str| Err(Error::new(ErrorKind::InvalidOperation, what));
+    if format.contains(':') {
+        return refused("format: widths and precisions are not supported");
+    }
+    let mut longest = 0;
+    for argument in arguments {
+        longest = longest.max(match (argument.as_str(), argument.kind()) {
+            (Some(text), _) => text.len(),
+            (None, ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Undefined) => 64,
+            _ => return refused("format: only texts and numbers, by position, are supported"),
+        });
+    }
+    if format.len() + format.matches('{').count() * longest > LONGEST_TEXT {
+        return refused("format: what it would make is too long");
+    }
+    Ok(())
 }
 
 /// Marks around the assistant's text, which training looks at, become conditions that always hold.
@@ -376,8 +402,6 @@ mod tests {
             "{{ k | string | length }}",
             "{{ ''.join(k) }}",
             "{{ k | join }}",
-            "{{ '{}'.format(k) }}",
-            "{{ '%s' | format(k) }}",
             "{{ k | indent }}",
             "{{ 'x' in k }}",
         ] {
@@ -415,7 +439,12 @@ mod tests {
         check(&format!("{deep}{{{{ ns.k | pprint }}}}"), Err("pprint"));
         check("{{ debug() }}", Err("debug"));
         check("{{ '{:>1000000000}'.format('x') }}", Err("widths"));
-        check("{{ '%1000000000s' | format('x') }}", Err("fuel"));
+        check("{{ '%1000000000s' | format('x') }}", Err("format"));
+        check("{{ ('{0}' * 200000).format('x' * 2000000) }}", Err("too long"));
+        check("{{ '{}'.format([1]) }}", Err("only texts and numbers"));
+        check("{{ '{a}'.format(a='x') }}", Err("only texts and numbers"));
+        check("{% filter batch(1000000, 'x' * 2000000) %}y{% endfilter %}", Err("filter"));
+        check("{% set t | batch(1000000, 'x' * 2000000) %}y{% endset %}{{ t }}", Err("filter"));
         check("{{ 'x' | center(1000000000) }}", Err("center"));
         check("{{ ('x' * 1000000).replace('x', 'x' * 1000000) }}", Err("fuel"));
         check("{{ ('x' * 1000000) | replace('x', 'x' * 1000000) }}", Err("fuel"));
@@ -455,11 +484,11 @@ mod tests {
         let template = ChatTemplate::parse(source, NamedTokens::default()).unwrap();
         let conversation = [
             message(Role::System, "Be <brief>."),
-            message(Role::User, " 2 + 2? "),
+            message(Role::User, "2 + 2?"),
             message(Role::Assistant, "<think>two twos</think>4"),
             message(Role::User, "Clauses: a=1 or b=0\nReply with one line."),
         ];
-        let found = template.lay_out(&conversation);
+        let found = template.lay_out(&conversation, 7);
         assert_eq!(found.is_ok(), faithful, "{source}: {found:?}");
         if let Err(error) = found {
             assert!(error.to_string().contains("depending on what it is told"), "{error}");
@@ -481,6 +510,15 @@ mod tests {
         check_faith(&each("{{ m.content | upper }}"), false);
         check_faith(&each("{{ m.content if 'Mark' in m.content else 'a=1' }}"), false);
         check_faith(&each("{{ m.content.split('\\n')[-1] }}"), false);
+        check_faith(&each("{{ m.content }}{{ 'Answer: a=1' if 'two twos' in m.content }}"), false);
+        // What a mark looks like cannot be known before the window's seed is.
+        let known = template_faith::Marks::new(&[message(Role::User, "task")], 0).conversation()[0].content.clone();
+        let table = format!(
+            "{{% set t = {{'task': 'answer', '{known}': 'answer'}} %}}{{{{ messages[0].content }}}} {{{{ t.get(messages[0].content) }}}}"
+        );
+        let template = ChatTemplate::parse(&table, NamedTokens::default()).unwrap();
+        assert!(template.lay_out(&[message(Role::User, "task")], 0).is_ok(), "that is how it would be done");
+        assert!(template.lay_out(&[message(Role::User, "task")], 1).is_err());
     }
 
     #[test]

@@ -155,14 +155,14 @@ pub(super) fn measured<'a>(statement: &Stmt<'a>) -> Stmt<'a> {
         }
         Stmt::Set(node) => Stmt::Set(respan(node, Set { target: plain(&node.target), expr: expression(&node.expr) })),
         Stmt::SetBlock(node) => {
-            let (target, filter) = (plain(&node.target), node.filter.as_ref().map(plain));
+            let (target, filter) = (plain(&node.target), node.filter.as_ref().map(block_filter));
             Stmt::SetBlock(respan(node, SetBlock { target, filter, body: body(&node.body) }))
         }
         Stmt::AutoEscape(node) => {
             Stmt::AutoEscape(respan(node, AutoEscape { enabled: expression(&node.enabled), body: body(&node.body) }))
         }
         Stmt::FilterBlock(node) => {
-            let (filter, filter_span) = (plain(&node.filter), node.filter_span);
+            let (filter, filter_span) = (block_filter(&node.filter), node.filter_span);
             Stmt::FilterBlock(respan(node, FilterBlock { filter, filter_span, body: body(&node.body) }))
         }
         Stmt::Block(node) => {
@@ -225,7 +225,19 @@ fn under<'a>(name: &'static str, expr: Expr<'a>, span: Span) -> Expr<'a> {
     Expr::Call(Spanned::new(Call { expr: function, args: vec![CallArg::Pos(expr)] }, span))
 }
 
-/// What is assigned to, and the filter of a block: they make nothing.
+/// The filter of a block. What it makes is written before it is measured, so that only those without arguments, which
+/// make a text of about the same size, are let through; the others get a name that no filter has.
+fn block_filter<'a>(expr: &Expr<'a>) -> Expr<'a> {
+    match expr {
+        Expr::Filter(node) if !node.args.is_empty() || !SMALL_FILTERS.contains(&node.name) => {
+            let (expr, name) = (node.expr.as_ref().map(rebuilt), "a filter block's filter with arguments");
+            Expr::Filter(respan(node, Filter { name, expr, args: Vec::new() }))
+        }
+        small => rebuilt(small),
+    }
+}
+
+/// What is assigned to: it makes nothing.
 fn plain<'a>(expr: &Expr<'a>) -> Expr<'a> {
     rebuilt(expr)
 }

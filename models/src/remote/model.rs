@@ -140,7 +140,7 @@ impl RemoteModel {
                 }
             }
             Interface::Completions => {
-                let text = Prompter::default().render_text(messages);
+                let text = Prompter::default().render_text(messages, 0);
                 body["prompt"] = json!(text.map_err(|error| ReplyError::Model(error.to_string()))?);
                 if wanted {
                     // How many runners-up are named besides each token.

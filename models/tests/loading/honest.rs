@@ -49,7 +49,7 @@ fn a_converted_file_has_the_tensors_and_the_configuration_it_was_made_from() {
         assert_eq!(config, original.config, "{family}");
         assert_eq!(converted.stop_tokens, [1]);
         let messages = [Message { role: Role::User, content: "abba".to_owned() }];
-        assert_eq!(converted.prompter.render(&messages).unwrap(), [4, 3, 2, 1]);
+        assert_eq!(converted.prompter.render(&messages, 0).unwrap(), [4, 3, 2, 1]);
     }
 }
 
@@ -83,7 +83,7 @@ fn a_model_survives_its_export_to_the_bit() {
         assert_eq!(exported.stop_tokens, from_gguf.stop_tokens);
         assert_eq!(fingerprint(&exported).unwrap().tensors, fingerprint(&from_gguf).unwrap().tensors);
         let messages = [Message { role: Role::User, content: "ab<|im_end|>a".to_owned() }];
-        assert_eq!(exported.prompter.render(&messages).unwrap(), from_gguf.prompter.render(&messages).unwrap());
+        assert_eq!(exported.prompter.render(&messages, 0).unwrap(), from_gguf.prompter.render(&messages, 0).unwrap());
         let tokenizer = exported.prompter.tokenizer.unwrap();
         assert_eq!(tokenizer.decode(&[4, 1, 2], SpecialTokens::Keep).unwrap(), "ab<|im_end|>a");
         assert_eq!(tokenizer.decode(&[4, 1, 2], SpecialTokens::Skip).unwrap(), "aba");

@@ -6,11 +6,12 @@
 //! vector); without one, or where a model is built differently from the base, it is taken relative to the tensors
 //! themselves, against a far stricter threshold. The earlier commitment is the original, the later one the copy.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::screens::parts::missing;
+use crate::screens::parts::Matrices;
 use crate::screens::{Finding, FindingKind, Yardstick};
 
 /// What is known of one entry's tensors, without the tensors.
@@ -58,8 +59,11 @@ pub struct CopySettings {
     /// Distance of the tensors, relative to the tensors, from which like spectra mean a twin. Below it they mean common
     /// descent: tuning hardly moves a spectrum, while permuting rows moves the tensors by more than their own size.
     pub twin_least_distance: f64,
-    /// Share of an original's matrices that a model of another layout may lack and still be a copy.
+    /// Share of an original's matrices that a model of another layout may lack and still be a copy; those that are as in
+    /// the base do not count. The base should be in the encoding that entries are published in.
     pub missing_parts: f64,
+    /// The same where no base is given: what two models have in common may then be the base's.
+    pub missing_parts_without_base: f64,
 }
 
 impl Default for CopySettings {
@@ -71,6 +75,7 @@ impl Default for CopySettings {
             twin_without_base: 0.0003,
             twin_least_distance: 0.1,
             missing_parts: 0.5,
+            missing_parts_without_base: 0.1,
         }
     }
 }
@@ -83,13 +88,14 @@ pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &C
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|entry| (entries[*entry].committed, entries[*entry].position, *entry));
     let by_shape = base.map(Tensors::new);
+    let matrices = base.map(Matrices::new);
     let prepared: Vec<Prepared> =
         entries.iter().map(|entry| Prepared::new(&entry.tensors, by_shape.as_ref(), settings)).collect();
     let mut findings = Vec::new();
     for (rank, later) in order.iter().enumerate() {
         let mut best: Option<Finding> = None;
         for earlier in &order[..rank] {
-            let found = compare((entries, &prepared, base), *earlier, *later, settings);
+            let found = compare((entries, &prepared, matrices.as_ref()), *earlier, *later, settings);
             best = match (best, found) {
                 (Some(best), Some(found)) if found.kind >= best.kind => Some(best),
                 (best, found) => found.or(best),
@@ -122,6 +128,9 @@ struct Prepared<'a> {
     size: f64,
     near: Nearness,
     twin: Nearness,
+    matrices: Matrices<'a>,
+    /// Its matrices that are not the base's, and how near a copy's have to be; asked for only by other layouts.
+    own: OnceCell<Vec<(&'a TensorPrint, f64)>>,
 }
 
 /// How near another model's tensors, or their spectra, may come before it counts as a copy.
@@ -170,7 +179,7 @@ impl<'a> Prepared<'a> {
         let size = whole(sketch);
         let near = Nearness::new(added(sketch), near_to_task_vector, size, near_without_base);
         let twin = Nearness::new(added(spectrum), twin_to_task_vector, whole(spectrum), twin_without_base);
-        Self { digests, tensors, size, near, twin }
+        Self { digests, tensors, size, near, twin, matrices: Matrices::new(prints), own: OnceCell::new() }
     }
 }
 
@@ -185,7 +194,7 @@ fn spectrum(tensor: &TensorPrint) -> &[f32] {
 }
 
 fn compare(
-    (entries, prepared, base): (&[EntryPrint], &[Prepared<'_>], Option<&[TensorPrint]>),
+    (entries, prepared, base): (&[EntryPrint], &[Prepared<'_>], Option<&Matrices<'_>>),
     earlier: usize,
     later: usize,
     settings: &CopySettings,
@@ -207,11 +216,12 @@ fn compare(
     let near = original.near.stricter(copy.near);
     let far_limit = settings.twin_least_distance * original.size.min(copy.size);
     let Some(apart) = distance(&original.tensors, &copy.tensors, sketch, near.limit.max(far_limit)) else {
-        let missing = missing(&entries[earlier].tensors, &entries[later].tensors, base, settings)?;
+        let own = original.own.get_or_init(|| original.matrices.own(base, settings));
+        let missing = copy.matrices.lack(own)?;
+        let most = if base.is_some() { settings.missing_parts } else { settings.missing_parts_without_base };
         let parts = Nearness { limit: 1.0, threshold: 1.0, yardstick: Yardstick::Parts };
-        let finding =
-            Finding { threshold: settings.missing_parts, ..parts.finding(FindingKind::Parts, later, earlier, missing) };
-        return (missing <= settings.missing_parts).then_some(finding);
+        let finding = Finding { threshold: most, ..parts.finding(FindingKind::Parts, later, earlier, missing) };
+        return (missing <= most).then_some(finding);
     };
     if apart <= near.limit && original.size > 0.0 {
         return Some(near.finding(FindingKind::NearTensors, later, earlier, apart));
@@ -451,15 +461,19 @@ mod tests {
             check(&entries, Some(&base), expected);
         };
         let copied = [(1, FindingKind::Parts, 0)];
-        check_both(widened(original.clone(), 1), &copied);
-        check_both(widened(moved(&original, 3, 0.0005), 4), &copied);
         check_both(longer(original.clone()), &copied);
+        check_both(longer(moved(&original, 3, 0.0005)), &copied);
         check_both(widened(original.clone(), 5), &[]);
+        // What is common to most, but not to nearly all, may be the base's where none is given.
+        let half = [entry(1, 1, original.clone()), entry(2, 2, widened(original.clone(), 4))];
+        check(&half, None, &[]);
+        check(&half, Some(&base), &copied);
         check_both(longer(moved(&base, 4, 0.05)), &[]);
         // Both have left most of the base as it is: what they have in common is nobody's.
         let touched = |seed: u64| [moved(&base[..2], seed, 0.05), base[2..].to_vec()].concat();
         let entries = [entry(1, 1, touched(5)), entry(2, 2, longer(touched(6)))];
         check(&entries, Some(&base), &[]);
+        check(&entries, None, &[]);
         check(&[entry(1, 1, touched(5)), entry(2, 2, longer(touched(5)))], Some(&base), &copied);
     }
 

@@ -1,40 +1,63 @@
 //! How much of an earlier model a model of another layout is made of: padding a vocabulary, widening a layer with zeros
 //! or putting in layers that do nothing changes the layout and not the model.
 
+use std::collections::BTreeMap;
+
 use crate::screens::copy::{CopySettings, TensorPrint};
 
-/// Share of the original's matrices that the copy does not hold, in [0, 1]; `None` where nothing can be said.
-///
-/// A matrix is held if one of the same shape is as near as a copy's may be: relative to what the original's added to the
-/// base, or else to itself. One that the original has left as it is in the base counts for nobody.
-pub(super) fn missing(
-    original: &[TensorPrint],
-    copy: &[TensorPrint],
-    base: Option<&[TensorPrint]>,
-    settings: &CopySettings,
-) -> Option<f64> {
-    let (mut counted, mut held) = (0_usize, 0_usize);
-    for matrix in original.iter().filter(|tensor| tensor.shape.len() > 1 && tensor.norm > 0.0) {
-        let limit = match base.and_then(|base| nearest(matrix, base, f64::INFINITY)) {
-            Some(added) => settings.near_to_task_vector * added,
-            None => settings.near_without_base * matrix.norm,
-        };
-        if limit == 0.0 {
-            continue;
-        }
-        counted += 1;
-        held += usize::from(nearest(matrix, copy, limit).is_some_and(|apart| apart <= limit));
-    }
-    (counted > 0).then(|| (counted - held) as f64 / counted as f64)
-}
+/// A model's matrices by shape, those of each shape by norm.
+pub(super) struct Matrices<'a>(BTreeMap<&'a [usize], Vec<&'a TensorPrint>>);
 
-/// The distance to the nearest tensor of the same shape, of those that may be within the limit.
-fn nearest(matrix: &TensorPrint, among: &[TensorPrint], limit: f64) -> Option<f64> {
-    // No two tensors are nearer to one another than their norms; sketches err, so there is room.
-    let may = |other: &&TensorPrint| other.shape == matrix.shape && (other.norm - matrix.norm).abs() <= 2.0 * limit;
-    let square = |other: &TensorPrint| {
-        let pairs = matrix.sketch.iter().zip(&other.sketch);
-        pairs.map(|(one, two)| (f64::from(*one) - f64::from(*two)).powi(2)).sum::<f64>()
-    };
-    among.iter().filter(may).map(square).reduce(f64::min).map(f64::sqrt)
+impl<'a> Matrices<'a> {
+    pub(super) fn new(tensors: &'a [TensorPrint]) -> Self {
+        let mut groups: BTreeMap<&[usize], Vec<&TensorPrint>> = BTreeMap::new();
+        for tensor in tensors.iter().filter(|tensor| tensor.shape.len() > 1 && tensor.norm > 0.0) {
+            groups.entry(&tensor.shape).or_default().push(tensor);
+        }
+        groups.values_mut().for_each(|group| group.sort_by(|one, two| one.norm.total_cmp(&two.norm)));
+        Self(groups)
+    }
+
+    /// How near another model's matrices have to come to be these. One that is as in the base is nobody's.
+    pub(super) fn own(&self, base: Option<&Matrices<'_>>, settings: &CopySettings) -> Vec<(&'a TensorPrint, f64)> {
+        let near = |matrix: &&'a TensorPrint| {
+            let itself = settings.near_without_base * matrix.norm;
+            // A matrix that is farther from all of the base's than a quarter of its size was not made of one of them.
+            let limit = match base.and_then(|base| base.nearest(matrix, 0.25 * matrix.norm)) {
+                Some(added) if added <= itself => 0.0,
+                Some(added) => settings.near_to_task_vector * added,
+                None => itself,
+            };
+            (*matrix, limit)
+        };
+        self.0.values().flatten().map(near).filter(|(_, limit)| *limit > 0.0).collect()
+    }
+
+    /// Share of an original's own matrices that are not among these, in [0, 1]; `None` where it has none.
+    pub(super) fn lack(&self, own: &[(&TensorPrint, f64)]) -> Option<f64> {
+        let held = own.iter().filter(|(matrix, limit)| self.nearest(matrix, *limit).is_some()).count();
+        (!own.is_empty()).then(|| (own.len() - held) as f64 / own.len() as f64)
+    }
+
+    /// The distance to the nearest matrix of the same shape, if it is within the limit.
+    fn nearest(&self, matrix: &TensorPrint, limit: f64) -> Option<f64> {
+        let group = self.0.get(matrix.shape.as_slice())?;
+        // No two are nearer to one another than their norms; sketches err, so there is room.
+        let first = group.partition_point(|other| other.norm < matrix.norm - 2.0 * limit);
+        let candidates = group[first..].iter().take_while(|other| other.norm <= matrix.norm + 2.0 * limit);
+        let mut best = limit * limit;
+        let mut found = false;
+        for other in candidates {
+            let mut apart = 0.0;
+            // What is far away shows it early.
+            let within = matrix.sketch.iter().zip(&other.sketch).all(|(one, two)| {
+                apart += (f64::from(*one) - f64::from(*two)).powi(2);
+                apart <= best
+            });
+            if within {
+                (best, found) = (apart, true);
+            }
+        }
+        found.then(|| best.sqrt())
+    }
 }

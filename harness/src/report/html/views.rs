@@ -208,6 +208,9 @@ fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
         ),
     };
     let since = match (held, won.is_some()) {
+        (0, true) if (0..conclusion.entries.len()).any(|entry| conclusion.waits(entry)) => {
+            "those who come after it wait for the next window".to_owned()
+        }
         (0, true) => "no challenger came after it".to_owned(),
         (0, false) => "no challenger came".to_owned(),
         (1, _) => "the one challenger that met it did not dethrone it".to_owned(),

@@ -5,7 +5,7 @@ use tokenizers::{AddedToken, models::bpe::Vocab};
 
 use super::{
     Tokenizer,
-    parts::{Place, part, special_ids},
+    parts::{Place, growth_before_cutting, part, special_ids},
     patterns,
     text::{Written, refuse},
 };
@@ -96,6 +96,7 @@ impl Metadata<'_> {
         };
         let ends = self.ends(style.begins)?;
         let normalizer = style.normalizer.map_or(Json::Null, |kind| json!({ "type": kind }));
+        let pre_tokenizer = json!({ "type": "Sequence", "pretokenizers": cut });
         Ok(Written {
             vocabulary: self.vocabulary()?,
             merges,
@@ -104,9 +105,10 @@ impl Metadata<'_> {
             byte_fallback: false,
             ignore_merges: style.ignore_merges,
             added: self.added(),
+            growth: growth_before_cutting(&normalizer, &pre_tokenizer)?,
             special_ids: special_ids(&ends)?,
             normalizer: part(Place::Normalizer, &normalizer)?,
-            pre_tokenizer: part(Place::PreTokenizer, &json!({ "type": "Sequence", "pretokenizers": cut }))?,
+            pre_tokenizer: part(Place::PreTokenizer, &pre_tokenizer)?,
             post_processor: part(Place::PostProcessor, &ends)?,
             decoder: part(Place::Decoder, &byte_level(true))?,
         })
@@ -120,6 +122,7 @@ impl Metadata<'_> {
             normalizers.insert(0, json!({ "type": "Prepend", "prepend": SPACE }));
             decoders.push(json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
         }
+        let normalizer = json!({ "type": "Sequence", "normalizers": normalizers });
         let (vocabulary, ends) = (self.vocabulary()?, self.ends(true)?);
         let unknown = self.content.count("tokenizer.ggml.unknown_token_id").unwrap_or(0);
         Ok(Written {
@@ -130,8 +133,9 @@ impl Metadata<'_> {
             byte_fallback: true,
             ignore_merges: false,
             added: self.added(),
+            growth: growth_before_cutting(&normalizer, &Json::Null)?,
             special_ids: special_ids(&ends)?,
-            normalizer: part(Place::Normalizer, &json!({ "type": "Sequence", "normalizers": normalizers }))?,
+            normalizer: part(Place::Normalizer, &normalizer)?,
             pre_tokenizer: None,
             post_processor: part(Place::PostProcessor, &ends)?,
             decoder: part(Place::Decoder, &json!({ "type": "Sequence", "decoders": decoders }))?,

@@ -6,7 +6,7 @@ use tokenizers::{AddedToken, models::bpe::Vocab};
 
 use super::{
     Tokenizer,
-    parts::{Place, part, special_ids},
+    parts::{Place, growth_before_cutting, part, special_ids},
     text::{Written, refuse},
 };
 use crate::admission::Refusal;
@@ -81,6 +81,7 @@ impl Tokenizer {
             byte_fallback: file.model.byte_fallback,
             ignore_merges: file.model.ignore_merges,
             added: file.added_tokens.into_iter().map(|added| (added.id, added.token)).collect(),
+            growth: growth_before_cutting(&file.normalizer, &file.pre_tokenizer)?,
             special_ids: special_ids(&file.post_processor)?,
             normalizer: part(Place::Normalizer, &file.normalizer)?,
             pre_tokenizer: part(Place::PreTokenizer, &file.pre_tokenizer)?,

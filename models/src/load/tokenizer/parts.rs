@@ -59,6 +59,19 @@ pub(super) fn part<T: DeserializeOwned>(place: Place, value: &Value) -> Result<O
     T::deserialize(value).map(Some).map_err(|error| refuse(format!("{place:?}: {error}")))
 }
 
+/// How many times as long normalizer and pre-tokenizer together may make a text.
+pub(super) fn growth_before_cutting(normalizer: &Value, pre_tokenizer: &Value) -> Result<f64, Refusal> {
+    let mut growth = 1.0;
+    for (place, value) in [(Place::Normalizer, normalizer), (Place::PreTokenizer, pre_tokenizer)] {
+        if !value.is_null() {
+            let mut sequence = Sequence { count: 0, growth: 1.0 };
+            check(place, value, &mut sequence)?;
+            growth *= sequence.growth;
+        }
+    }
+    Ok(growth)
+}
+
 /// The token ids that a post-processor puts in.
 pub(super) fn special_ids(value: &Value) -> Result<Vec<u32>, Refusal> {
     let mut ids = Vec::new();

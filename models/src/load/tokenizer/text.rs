@@ -26,11 +26,17 @@ pub enum SpecialTokens {
     Skip,
 }
 
+/// No text may become longer than this, in bytes, on its way through the parts; the library keeps sixteen times as much
+/// beside it.
+const LARGEST_WORK: f64 = 32.0 * 1024.0 * 1024.0;
+
 /// A tokenizer made of checked parts.
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     largest: u32,
+    /// How many times as long it may make a text before it is cut.
+    growth: f64,
 }
 
 /// A text could not be encoded, or ids not decoded.
@@ -47,6 +53,12 @@ impl Tokenizer {
         let failed = |reason: String| TokenizerError { what: format!("a text of {} bytes", text.len()), reason };
         if text.len() > LONGEST_TEXT {
             return Err(failed(format!("at most {LONGEST_TEXT} bytes are encoded")));
+        }
+        if text.len() as f64 * self.growth > LARGEST_WORK {
+            let growth = self.growth;
+            return Err(failed(format!(
+                "its parts may make a text {growth:.0} times as long, which is too long for this one"
+            )));
         }
         let encoded = guarded(|| self.inner.encode_fast(text, special == SpecialTokens::Keep)).map_err(failed)?;
         Ok(encoded.get_ids().to_vec())
@@ -92,6 +104,8 @@ pub(super) struct Written {
     pub(super) added: Vec<(u32, AddedToken)>,
     /// Those that the post-processor puts in.
     pub(super) special_ids: Vec<u32>,
+    /// How many times as long normalizer and pre-tokenizer may make a text.
+    pub(super) growth: f64,
     pub(super) normalizer: Option<NormalizerWrapper>,
     pub(super) pre_tokenizer: Option<PreTokenizerWrapper>,
     pub(super) post_processor: Option<PostProcessorWrapper>,
@@ -122,12 +136,15 @@ impl Written {
             return Err(refuse(format!("token id {largest} is beyond reason")));
         }
         // The library puts them in as they are, and the decoder has no row for one that is no token.
-        let known = |id: &u32| ids.binary_search(id).is_ok() || self.added.iter().any(|(added, _)| added == id);
+        let known = |id: &u32| {
+            ids.binary_search(id).is_ok() || self.added.binary_search_by_key(id, |(added, _)| *added).is_ok()
+        };
         if let Some(id) = self.special_ids.iter().find(|id| !known(id)) {
             return Err(refuse(format!("TemplateProcessing puts in token {id}, which the vocabulary does not have")));
         }
+        let growth = self.growth;
         let inner = guarded(|| self.assemble()).map_err(refuse)?;
-        Ok(Tokenizer { inner, largest })
+        Ok(Tokenizer { inner, largest, growth })
     }
 
     fn assemble(self) -> tokenizers::Result<tokenizers::Tokenizer> {
