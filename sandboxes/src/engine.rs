@@ -27,6 +27,8 @@ const KEPT_RESIDENT: usize = 16 << 20;
 
 /// Room for the guest itself, so that a program which may have less than the guest takes is out of memory and no trouble.
 const LEAST_MEMORY: u64 = 64 << 20;
+/// A guest's addresses have 32 bits, whatever it may have.
+const MOST_MEMORY: u64 = 4 << 30;
 
 /// What decides the meaning of a compiled guest, and nothing that merely decides its speed.
 pub(crate) fn semantics(limits: &Limits) -> Config {
@@ -55,7 +57,7 @@ pub(crate) fn pooled(instances: u32, limits: &Limits) -> Config {
         .total_core_instances(instances.saturating_mul(64))
         .max_core_instance_size(4 << 20)
         .total_memories(instances)
-        .max_memory_size(usize::try_from(limits.memory_bytes.max(LEAST_MEMORY)).unwrap_or(usize::MAX))
+        .max_memory_size(usize::try_from(limits.memory_bytes.clamp(LEAST_MEMORY, MOST_MEMORY)).unwrap_or(usize::MAX))
         .total_stacks(1)
         .total_tables(instances.saturating_mul(64))
         .table_elements(60_000)

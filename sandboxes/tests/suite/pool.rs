@@ -72,6 +72,14 @@ async fn a_guest_that_may_have_less_memory_than_it_takes_is_out_of_memory() {
 }
 
 #[tokio::test]
+async fn a_guest_that_may_have_more_memory_than_it_can_address_runs() {
+    let limits = Limits { memory_bytes: 1 << 34, ..Limits::default() };
+    let settings = SandboxSettings { slots: 1, limits, ..SandboxSettings::default() };
+    let outcome = Sandbox::open(settings, &artifact()).unwrap().run(program("print('hi')", "")).await.unwrap();
+    assert_eq!((outcome.ending, outcome.stdout.as_str()), (Ending::Finished, "hi\n"));
+}
+
+#[tokio::test]
 async fn the_largest_object_there_can_be_is_trouble_of_the_program() {
     let outcome = sandbox().run(program("bytes(2 ** 31 - 100)", "")).await.unwrap();
     assert_eq!(outcome.ending, Ending::OutOfMemory, "{outcome:?}");
