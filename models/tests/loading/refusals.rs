@@ -230,6 +230,10 @@ fn tokenizers() {
         |json| json["post_processor"] = json!({ "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "<x>", "type_id": 0 } }], "pair": [], "special_tokens": {} }),
         "does not define",
     );
+    check_tokenizer(
+        |json| json["post_processor"] = json!({ "type": "TemplateProcessing", "single": [{ "Sequence": { "id": "B", "type_id": 0 } }], "pair": [], "special_tokens": {} }),
+        "a second text where there is one",
+    );
     let template = |id: u64| {
         json!({
             "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "<s>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }],

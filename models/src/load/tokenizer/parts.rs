@@ -166,6 +166,10 @@ fn check_template(value: &Value) -> Result<(), Refusal> {
             return Err(refuse(format!("TemplateProcessing with more than {MOST_PARTS} pieces")));
         }
         for piece in pieces {
+            // It would be looked up where there is only one text.
+            if side == "single" && piece["Sequence"]["id"] == "B" {
+                return Err(refuse("TemplateProcessing names a second text where there is one"));
+            }
             let Some(name) = piece["SpecialToken"]["id"].as_str() else { continue };
             let (ids, tokens) = (known[name]["ids"].as_array(), known[name]["tokens"].as_array());
             let same =
