@@ -57,10 +57,10 @@ fn replay(arguments: &Arguments, log: &Log) -> Result<usize, Problem> {
         replay.run(log, arguments.replay).await.map_err(|error| match error {
             ReplayError::Window(error) => error.into(),
             ReplayError::Evidence(error) => evidence_problem(&error),
-            ReplayError::Another { .. } | ReplayError::Entropy(_) => Problem::from_error(ExitStatus::Source, &error)
-                .hint(
-                    "replay with the release that wrote the evidence, and with the environments' files in the settings",
-                ),
+            ReplayError::Entropy(_) => Problem::from_error(ExitStatus::Unexpected, &error),
+            ReplayError::Another { .. } => Problem::from_error(ExitStatus::Source, &error).hint(
+                "replay with the release that wrote the evidence, and with the environments' files in the settings",
+            ),
         })
     })
 }

@@ -247,8 +247,8 @@ fn check_origins(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), Eviden
     };
     let text = |reply: &ReplyBody| matches!(reply, ReplyBody::Text(_));
     for rollout in rollouts {
-        let may_have_texts = !rollout.reproducible || !rollout.replies.iter().any(text);
-        if rollout.reproducible == served(rollout.entry) || !may_have_texts {
+        let texts = rollout.replies.iter().any(text);
+        if rollout.reproducible == served(rollout.entry) || (rollout.reproducible && texts) {
             let RolloutBody { entry, environment, task, .. } = rollout;
             let whether = if rollout.reproducible { "can" } else { "cannot" };
             let what = format!("that entry {entry}'s task {task} in environment {environment} {whether} be reproduced");

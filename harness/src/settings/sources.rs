@@ -229,7 +229,7 @@ fn check(settings: &Settings) -> Result<(), SettingsError> {
         return out_of_range("sampling.context", "0".to_owned(), "at least 1");
     }
     let EngineSettings { pages, page_tokens, .. } = settings.engine;
-    if page_tokens == 0 || !page_tokens.is_multiple_of(32) {
+    if page_tokens == 0 || !page_tokens.is_multiple_of(models::kernel::PAGE_STEP) {
         return out_of_range("engine.page_tokens", page_tokens.to_string(), "a multiple of 32");
     }
     if pages > 0 && pages.saturating_mul(page_tokens) < settings.sampling.context {

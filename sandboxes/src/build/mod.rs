@@ -21,7 +21,7 @@ use component_init_transform::Invoker;
 use wasm_encoder::{CustomSection, Section};
 use wasmtime::component::{Component, ComponentNamedList, Func, Instance, Lift, Val};
 use wasmtime::{Engine, Store};
-use wit_component::StringEncoding;
+use wit_component::{Linker, StringEncoding};
 use wit_dylib::{AsyncFilterSet, DylibOpts, Metadata};
 use wit_parser::Resolve;
 
@@ -82,11 +82,12 @@ fn link(parts: &Parts) -> anyhow::Result<(Vec<u8>, Metadata)> {
     let (mut bindings, metadata) = wit_dylib::create_with_metadata(&resolve, world, Some(&mut options));
     let world = wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None)?;
     CustomSection { name: Cow::Borrowed("component-type:guest"), data: Cow::Owned(world) }.append_to(&mut bindings);
-    let mut linker = wit_component::Linker::default().validate(true).use_built_in_libdl(true);
-    for (name, library) in &parts.libraries {
-        linker = linker.library(name, library, false)?;
+    let mut linker = Linker::default().validate(true).use_built_in_libdl(true);
+    for (name, bytes) in &parts.libraries {
+        linker = Linker::library(linker, name, bytes, false)?;
     }
-    let linked = linker.library(BINDINGS, &bindings, false)?.adapter(parts.adapter.0, &parts.adapter.1)?.encode()?;
+    let linker = Linker::library(linker, BINDINGS, &bindings, false)?;
+    let linked = linker.adapter(parts.adapter.0, &parts.adapter.1)?.encode()?;
     Ok((linked, metadata))
 }
 
