@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::record::Conclusion;
 use crate::registry::{Hotkey, Uid};
-use crate::window::Conclusion;
 
 /// The version of the weights file's schema.
 const VERSION: u32 = 2;
@@ -63,8 +63,8 @@ impl WeightsFile {
         let chain = pareto::weights::to_u16(&shares).expect("shares are finite and not negative");
         Self {
             version: VERSION,
-            netuid: conclusion.opened.netuid,
-            seed_block: conclusion.opened.seed_block,
+            netuid: conclusion.terms.netuid,
+            seed_block: conclusion.terms.seed_block,
             weights,
             burned: conclusion.burned,
             chain: chain.into_iter().map(|(uid, value)| ChainWeight { uid: Uid(uid), value }).collect(),

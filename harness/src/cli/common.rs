@@ -11,16 +11,17 @@ use sandboxes::{Artifact, Sandbox};
 use crate::clock::Stopwatch;
 use crate::contestant::{check, seat};
 use crate::events::{Event, Reporter};
-use crate::evidence::{Chain, ValidatorKey, bodies};
+use crate::evidence::{Chain, ValidatorKey, records};
 use crate::exit_status::ExitStatus;
 use crate::hub::{FetchError, Hub};
 use crate::problem::Problem;
+use crate::record::Conclusion;
 use crate::registry::Registry;
 use crate::report::{Files, Summary, Timing};
 use crate::reporter::for_this_terminal;
 use crate::settings::{Settings, SettingsError};
 use crate::store::Store;
-use crate::window::{Conclusion, Window, WindowError};
+use crate::window::{Window, WindowError};
 
 /// A runtime for the commands' waiting; the work is done on threads of the engine and the sandbox.
 pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
@@ -136,7 +137,7 @@ fn write_results(
     output: &Path,
     database: PathBuf,
 ) -> Result<Files, Problem> {
-    let folder = output.join(format!("window-{}", conclusion.opened.seed_block));
+    let folder = output.join(format!("window-{}", conclusion.terms.seed_block));
     let files = Files {
         weights: folder.join("weights.json"),
         evidence: folder.join("evidence.jsonl"),
@@ -149,7 +150,7 @@ fn write_results(
     write(&files.weights, text.as_bytes())?;
     let mut chain = Chain::default();
     let mut log = String::new();
-    for body in bodies(conclusion, &key.public()) {
+    for body in records(conclusion, &key.public()) {
         let record = chain.append(&body, key);
         log.push_str(&serde_json::to_string(&record).expect("a record is plain data"));
         log.push('\n');

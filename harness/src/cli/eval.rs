@@ -16,12 +16,11 @@ use crate::events::Reporter;
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
+use crate::record::{AdmissionOutcome, Conclusion, DuelRecord, Standing, paired, unit_scores};
 use crate::registry::{Entry, Hotkey, Registry, Uid};
 use crate::report::{Summary, doubt};
 use crate::reporter::for_this_terminal;
 use crate::settings::{HubKind, Settings, Sources};
-use crate::store::Standing;
-use crate::window::{Conclusion, DuelRecord, paired, unit_scores};
 
 /// The block that stands for "known before any commitment" in a window of one's own.
 const SEED_BLOCK: u64 = 1;
@@ -55,8 +54,7 @@ struct Evaluation {
     model: String,
     against: Option<String>,
     seed: u64,
-    /// `dethrones`, `does not dethrone`, `undecided`, `copy` or `scored` (without an opponent).
-    predicted: &'static str,
+    predicted: Prediction,
     sentence: String,
     /// Further tasks in each environment until the model would dethrone, if things go on as they went; none if that is
     /// more than the validator's budget or the duel would be given up before.
@@ -65,6 +63,18 @@ struct Evaluation {
     not_reproducible: usize,
     environments: Vec<EnvironmentEvaluation>,
     files: crate::report::Files,
+}
+
+/// How a duel of the model would end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "&'static str")]
+enum Prediction {
+    Dethrones,
+    Loses,
+    Undecided,
+    Copy,
+    /// Without an opponent there is nothing to predict.
+    Scored,
 }
 
 /// One environment of an evaluation.
@@ -96,7 +106,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let (conclusion, summary) = block_on(decide(settings, registry, &database, &output, reporter, watch))?;
     let subject = conclusion.entries.len() - 1;
     for concluded in &conclusion.entries {
-        if let Standing::Refused(reason) = &concluded.admission.standing {
+        if let AdmissionOutcome::Refused(reason) = &concluded.admission.outcome {
             let summary = format!("{} is refused: {reason}", concluded.entry.model);
             return Err(Problem::new(ExitStatus::ModelRefused, summary)
                 .hint("a validator refuses it too: change the model as the sentence says"));
@@ -152,7 +162,7 @@ fn evaluate(
     let duel = conclusion.duel_of(subject);
     let against = (subject > 0).then(|| conclusion.entries[0].entry.model.to_string());
     let forecast = duel.map(|duel| forecast(conclusion, duel, duel_settings, validator_budget));
-    let environments = conclusion.opened.environments.iter().enumerate().map(|(environment, id)| {
+    let environments = conclusion.terms.environments.iter().enumerate().map(|(environment, id)| {
         let (mean, tasks) = concluded.mean(environment);
         let evidence = duel.map(|duel| &duel.decision.environments[environment]);
         EnvironmentEvaluation {
@@ -165,19 +175,12 @@ fn evaluate(
             further_tasks: forecast.as_ref().and_then(|forecast| forecast.environments[environment]),
         }
     });
-    let predicted = match (&concluded.finding, duel.map(|duel| duel.decision.verdict)) {
-        (Some(_), _) => "copy",
-        (None, Some(pareto::Verdict::Dethroned)) => "dethrones",
-        (None, Some(pareto::Verdict::Defended)) => "does not dethrone",
-        (None, Some(pareto::Verdict::Undecided)) => "undecided",
-        (None, None) => "scored",
-    };
     Evaluation {
         version: 1,
         model: concluded.entry.model.to_string(),
         against,
         seed,
-        predicted,
+        predicted: Prediction::of(conclusion, subject),
         sentence: conclusion.verdict_of(subject),
         further_tasks: forecast.as_ref().and_then(Forecast::dethroning),
         not_reproducible: conclusion.not_reproducible(),
@@ -186,10 +189,34 @@ fn evaluate(
     }
 }
 
+impl Prediction {
+    fn of(conclusion: &Conclusion, subject: usize) -> Self {
+        match conclusion.standing(subject) {
+            Standing::Copy => Self::Copy,
+            Standing::Champion if conclusion.duel_of(subject).is_some() => Self::Dethrones,
+            Standing::Lost => Self::Loses,
+            Standing::Undecided => Self::Undecided,
+            _ => Self::Scored,
+        }
+    }
+}
+
+impl From<Prediction> for &'static str {
+    fn from(prediction: Prediction) -> Self {
+        match prediction {
+            Prediction::Dethrones => "dethrones",
+            Prediction::Loses => "does not dethrone",
+            Prediction::Undecided => "undecided",
+            Prediction::Copy => "copy",
+            Prediction::Scored => "scored",
+        }
+    }
+}
+
 /// How the duel would go on under the validator's own budget.
 fn forecast(conclusion: &Conclusion, duel: &DuelRecord, settings: &DuelSettings, budget: usize) -> Forecast {
     let scores = |entry: usize| unit_scores(&conclusion.entries[entry].rollouts);
-    let environments = conclusion.opened.environments.len();
+    let environments = conclusion.terms.environments.len();
     let pairs = paired(environments, &scores(duel.champion), &scores(duel.challenger));
     let settings = DuelSettings { budget, ..settings.clone() };
     let held = Duel::held(&pairs, &settings, duel.decision.alpha);
@@ -198,7 +225,7 @@ fn forecast(conclusion: &Conclusion, duel: &DuelRecord, settings: &DuelSettings,
 
 fn text(evaluation: &Evaluation) -> String {
     let mut text = match &evaluation.against {
-        Some(against) => format!("{} against {against}: {}", evaluation.model, evaluation.predicted),
+        Some(against) => format!("{} against {against}: {}", evaluation.model, <&str>::from(evaluation.predicted)),
         None => evaluation.model.clone(),
     };
     for environment in &evaluation.environments {
@@ -220,7 +247,7 @@ fn text(evaluation: &Evaluation) -> String {
         }
     }
     text.push_str(&format!("\n\n{}", evaluation.sentence));
-    if evaluation.predicted == "undecided" {
+    if evaluation.predicted == Prediction::Undecided {
         text.push_str(&match evaluation.further_tasks {
             Some(tasks) => {
                 format!("\nAbout {tasks} more tasks in each environment would settle it in favour of the model.")

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::body::{AdmissionBody, Opened, ReplyBody, RolloutBody, VERSION, WeightsBody};
+use super::body::{AdmissionBody, ReplyBody, RolloutBody, WeightsBody};
 use super::chain::{Chain, ChainError, Record};
+use crate::record::{DuelRecord, EVIDENCE_VERSION as VERSION, FindingRecord, UnitScore, WindowTerms, playing};
 use crate::seeds::WindowSeed;
-use crate::store::Fault;
-use crate::window::{DuelRecord, FindingRecord, Succession, UnitScore, shares, stand};
+use crate::succession::{Succession, decide_duel, shares};
 
 /// What an audit has checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,9 +75,9 @@ pub enum EvidenceError {
 /// A log that holds: what its rollouts can be made again from.
 #[derive(Debug)]
 pub struct Log {
-    /// What the window was opened with.
-    pub opened: Opened,
-    /// What became of the entries at the door.
+    /// The window's terms.
+    pub terms: WindowTerms,
+    /// The entries' admissions, in order.
     pub admissions: Vec<AdmissionBody>,
     /// The rollouts.
     pub rollouts: Vec<RolloutBody>,
@@ -89,14 +89,14 @@ impl Log {
     /// # Errors
     /// If the hash that the log names is none.
     pub fn seed(&self) -> Result<WindowSeed, EvidenceError> {
-        seed_of(&self.opened)
+        seed_of(&self.terms)
     }
 }
 
 /// The facts of a log whose chain holds.
 #[derive(Debug, Default)]
 struct Facts {
-    opened: Option<(Opened, String)>,
+    opened: Option<(WindowTerms, String)>,
     admissions: Vec<AdmissionBody>,
     findings: Vec<usize>,
     rollouts: Vec<RolloutBody>,
@@ -106,7 +106,7 @@ struct Facts {
 
 #[derive(Deserialize)]
 struct OpenedBody {
-    opened: Opened,
+    opened: WindowTerms,
     validator: String,
 }
 
@@ -123,14 +123,13 @@ struct FindingBody {
 /// If it cannot be read, its chain does not hold, or a seed, a decision or a weight does not follow from its records.
 pub fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
     let (mut facts, records) = read(log)?;
-    let (opened, validator) = facts.opened.take().ok_or(EvidenceError::Incomplete("it has no first record"))?;
-    let opened = &opened;
+    let (terms, validator) = facts.opened.take().ok_or(EvidenceError::Incomplete("it has no first record"))?;
     let weights = facts.weights.as_ref().ok_or(EvidenceError::Incomplete("it ends before the weights"))?;
-    check_seeds(opened, &facts.rollouts)?;
-    check_origins(opened, &facts.rollouts)?;
-    let playing = facts.playing(opened);
-    let succession = check_decisions(opened, &facts, &playing)?;
-    check_weights(opened, &succession, &playing, weights)?;
+    check_seeds(&terms, &facts.rollouts)?;
+    check_origins(&terms, &facts.rollouts)?;
+    let playing = facts.playing(&terms)?;
+    let succession = check_decisions(&terms, &facts, &playing)?;
+    check_weights(&terms, &succession, &playing, weights)?;
     let audited = Audited {
         records,
         rollouts: facts.rollouts.len(),
@@ -138,10 +137,10 @@ pub fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
         not_reproducible: facts.rollouts.iter().filter(|rollout| !rollout.reproducible).count(),
         duels: facts.decisions.len(),
         validator,
-        champion: opened.entries[succession.champion].hotkey.0.clone(),
+        champion: terms.entries[succession.champion].hotkey.0.clone(),
     };
     let Facts { admissions, rollouts, .. } = facts;
-    Ok((audited, Log { opened: opened.clone(), admissions, rollouts }))
+    Ok((audited, Log { terms, admissions, rollouts }))
 }
 
 fn read(log: impl BufRead) -> Result<(Facts, u64), EvidenceError> {
@@ -180,13 +179,13 @@ fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
 }
 
 impl Facts {
-    /// The entries that were let in and against which nothing was found, in order of commitment.
-    fn playing(&self, opened: &Opened) -> Vec<usize> {
-        let plays = |entry: &usize| {
-            self.admissions.iter().any(|body| body.entry == *entry && body.standing == "admitted")
-                && !self.findings.contains(entry)
-        };
-        (0..opened.entries.len()).filter(plays).collect()
+    /// The playing entries, in order of commitment.
+    fn playing(&self, terms: &WindowTerms) -> Result<Vec<usize>, EvidenceError> {
+        if !self.admissions.iter().map(|body| body.entry).eq(0..terms.entries.len()) {
+            return Err(EvidenceError::Incomplete("it does not hold one admission of each entry, in order"));
+        }
+        let outcomes = self.admissions.iter().map(|body| &body.admission.outcome);
+        Ok(playing(outcomes, |entry| self.findings.contains(&entry)))
     }
 
     fn take(&mut self, record: &Record) -> Result<(), serde_json::Error> {
@@ -215,20 +214,20 @@ impl Facts {
     }
 }
 
-fn seed_of(opened: &Opened) -> Result<WindowSeed, EvidenceError> {
-    let hash: Option<[u8; 32]> = hex::decode(&opened.seed_hash).ok().and_then(|bytes| bytes.try_into().ok());
+fn seed_of(terms: &WindowTerms) -> Result<WindowSeed, EvidenceError> {
+    let hash: Option<[u8; 32]> = hex::decode(&terms.seed_hash).ok().and_then(|bytes| bytes.try_into().ok());
     let hash = hash.ok_or(EvidenceError::Incomplete("its seed hash is not one"))?;
-    Ok(WindowSeed::new(&hash, opened.seed_block, opened.netuid))
+    Ok(WindowSeed::new(&hash, terms.seed_block, terms.netuid))
 }
 
-fn check_seeds(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
-    let seed = seed_of(opened)?;
+fn check_seeds(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
+    let seed = seed_of(terms)?;
     for rollout in rollouts {
-        if rollout.entry >= opened.entries.len() {
+        if rollout.entry >= terms.entries.len() {
             let what = format!("a rollout of entry {}, which there is not,", rollout.entry);
             return Err(EvidenceError::Differs { what });
         }
-        let derived = opened.environments.get(rollout.environment).map(|id| seed.task(id, rollout.task).0);
+        let derived = terms.environments.get(rollout.environment).map(|id| seed.task(id, rollout.task).0);
         if derived != Some(rollout.seed) {
             let RolloutBody { entry, environment, task, .. } = rollout;
             let what = format!("the seed of entry {entry}'s task {task} in environment {environment}");
@@ -239,11 +238,11 @@ fn check_seeds(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), Evidence
 }
 
 /// A rollout can be reproduced if no server ran its model, and only then; where it can, it has token ids.
-fn check_origins(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
+fn check_origins(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
     let served = |entry: usize| {
-        let model = opened.entries.get(entry).map_or("", |entry| entry.model.as_str());
+        let model = terms.entries.get(entry).map_or("", |entry| entry.model.as_str());
         matches!(model.parse(), Ok(ModelSource::Server(_)))
-            || opened.settings.served.iter().any(|served| served.model.to_string() == model)
+            || terms.settings.served.iter().any(|served| served.model.to_string() == model)
     };
     let text = |reply: &ReplyBody| matches!(reply, ReplyBody::Text(_));
     for rollout in rollouts {
@@ -258,8 +257,8 @@ fn check_origins(opened: &Opened, rollouts: &[RolloutBody]) -> Result<(), Eviden
     Ok(())
 }
 
-fn check_decisions(opened: &Opened, facts: &Facts, playing: &[usize]) -> Result<Succession, EvidenceError> {
-    let mut succession = Succession::open(opened, playing)
+fn check_decisions(terms: &WindowTerms, facts: &Facts, playing: &[usize]) -> Result<Succession, EvidenceError> {
+    let mut succession = Succession::open(terms, playing)
         .map_err(|_| EvidenceError::Incomplete("its alpha is not usable"))?
         .ok_or(EvidenceError::Incomplete("nobody was admitted"))?;
     let champion = succession.champion;
@@ -270,9 +269,9 @@ fn check_decisions(opened: &Opened, facts: &Facts, playing: &[usize]) -> Result<
         let decision = recorded.next().ok_or_else(differs)?;
         let alpha = succession.reign.begin();
         let scores = |entry| scores_of(&facts.rollouts, entry);
-        let settings = &opened.settings.duel;
+        let settings = &terms.settings.duel;
         let again =
-            stand(opened.environments.len(), &scores(succession.champion), &scores(challenger), settings, alpha)
+            decide_duel(terms.environments.len(), &scores(succession.champion), &scores(challenger), settings, alpha)
                 .map_err(|_| differs())?;
         let same = decision.challenger == challenger
             && decision.champion == succession.champion
@@ -293,27 +292,20 @@ fn check_decisions(opened: &Opened, facts: &Facts, playing: &[usize]) -> Result<
 }
 
 fn scores_of(rollouts: &[RolloutBody], entry: usize) -> Vec<UnitScore> {
-    let of_entry = rollouts.iter().filter(|rollout| rollout.entry == entry);
-    of_entry
-        .map(|rollout| UnitScore {
-            environment: rollout.environment,
-            task: rollout.task,
-            score: (rollout.fault != Some(Fault::Environment)).then_some(rollout.score),
-        })
-        .collect()
+    rollouts.iter().filter(|rollout| rollout.entry == entry).map(UnitScore::from).collect()
 }
 
 fn check_weights(
-    opened: &Opened,
+    terms: &WindowTerms,
     succession: &Succession,
     playing: &[usize],
     recorded: &WeightsBody,
 ) -> Result<(), EvidenceError> {
-    let expected = shares(opened, playing, succession)
+    let expected = shares(terms, playing, succession)
         .map_err(|_| EvidenceError::Incomplete("its settings for the weights are not usable"))?;
     let same = recorded.burned == expected.burned
-        && recorded.entries.len() == opened.entries.len()
-        && recorded.entries.iter().zip(&opened.entries).zip(expected.entries).all(|((recorded, entry), share)| {
+        && recorded.entries.len() == terms.entries.len()
+        && recorded.entries.iter().zip(&terms.entries).zip(expected.entries).all(|((recorded, entry), share)| {
             recorded.hotkey == entry.hotkey && recorded.uid == entry.uid && recorded.weight == share
         });
     if same { Ok(()) } else { Err(EvidenceError::Differs { what: "the weights".to_owned() }) }
@@ -352,7 +344,7 @@ mod tests {
             .iter()
             .map(|model| ServedModel { model: model.parse().unwrap(), by: SERVER.parse().unwrap() })
             .collect();
-        let opened = Opened::new(&registry, &settings, Vec::new(), String::new());
+        let terms = WindowTerms::new(&registry, &settings, Vec::new(), String::new());
         let mut rollout = RolloutBody {
             entry: 0,
             environment: 0,
@@ -364,10 +356,10 @@ mod tests {
             fault: None,
             reproducible: true,
         };
-        assert_eq!(check_origins(&opened, std::slice::from_ref(&rollout)).is_ok(), believed);
+        assert_eq!(check_origins(&terms, std::slice::from_ref(&rollout)).is_ok(), believed);
         rollout.reproducible = false;
         let is_served = !served.is_empty() && served.contains(&model) || model.starts_with("openai:");
-        assert_eq!(check_origins(&opened, &[rollout]).is_ok(), is_served);
+        assert_eq!(check_origins(&terms, &[rollout]).is_ok(), is_served);
     }
 
     #[test]

@@ -1,29 +1,26 @@
-//! The facts: what each kind of record says.
+//! Bodies of the records, by kind.
 
-use pareto::weights::WeightSettings;
 use serde::{Deserialize, Serialize};
 
-use crate::registry::{Hotkey, Registry, Uid};
-use crate::settings::{EngineMode, RemoteInterface, SamplingSettings, ScreenSettings, ServedModel, Settings};
-use crate::store::{Fault, FileRecord, ReplyRecord, RolloutRecord, Standing};
-use crate::window::{Conclusion, DuelRecord, FindingRecord};
+use crate::record::{
+    Admission, AdmissionOutcome, Conclusion, DuelRecord, EntryConclusion, Fault, FileRecord, FindingRecord, Reply,
+    Rollout, UnitScore, UnknownOutcome, WindowTerms, counted_score,
+};
+use crate::registry::{Hotkey, Uid};
 
-/// The version of the records' schema.
-pub(super) const VERSION: u32 = 2;
-
-/// One fact.
+/// Body of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
-    /// What the window was opened with, and who signs.
+    /// The window's terms, and the signing key.
     Opened {
-        /// All that decides the result.
-        opened: Box<Opened>,
+        /// The window's terms.
+        opened: Box<WindowTerms>,
         /// The validator's public key, as hexadecimal digits.
         validator: String,
     },
-    /// What became of an entry at the door.
+    /// An entry's admission.
     Admission(AdmissionBody),
-    /// What a screen found.
+    /// A screen's finding.
     Finding {
         /// The entry's place.
         entry: usize,
@@ -32,97 +29,54 @@ pub enum Body {
     },
     /// A rollout.
     Rollout(RolloutBody),
-    /// A duel's end.
+    /// A duel's decision.
     Decision(DuelRecord),
     /// The weights.
     Weights(WeightsBody),
 }
 
-/// All that decides a window's result.
+/// An entry's admission.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Opened {
-    /// The version of the records' schema.
-    pub version: u32,
-    /// The subnet.
-    pub netuid: u16,
-    /// The block whose hash seeds the tasks.
-    pub seed_block: u64,
-    /// That block's hash, as hexadecimal digits.
-    pub seed_hash: String,
-    /// Who held the weight when the window opened.
-    pub champion: Option<Hotkey>,
-    /// Who held it before, the latest first.
-    pub former: Vec<Hotkey>,
-    /// How many challengers that reign had tested.
-    pub tested: u64,
-    /// The entries in order of commitment.
-    pub entries: Vec<OpenedEntry>,
-    /// The environments: name, version, tier, digest of the file.
-    pub environments: Vec<environments::EnvironmentId>,
-    /// The digest of the sandbox runtime.
-    pub runtime: String,
-    /// The settings that decide.
-    pub settings: DecidingSettings,
-}
-
-/// An entry as it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OpenedEntry {
-    /// The miner's number.
-    pub uid: Uid,
-    /// The miner's address.
-    pub hotkey: Hotkey,
-    /// The model reference.
-    pub model: String,
-    /// The block of commitment.
-    pub committed: u64,
-    /// The order within that block.
-    pub position: u32,
-}
-
-/// The settings that decide a result; threads, batch sizes, paths and keys do not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DecidingSettings {
-    /// Tasks between two looks at a duel.
-    pub round: u32,
-    /// The reign's alpha.
-    pub alpha: f64,
-    /// The duel.
-    pub duel: pareto::DuelSettings,
-    /// The screens.
-    pub screens: ScreenSettings,
-    /// How emission is shared.
-    pub weights: WeightSettings,
-    /// The draws.
-    pub sampling: SamplingSettings,
-    /// The door.
-    pub admission: models::admission::Limits,
-    /// What linear layers compute with.
-    pub mode: EngineMode,
-    /// Which function of a server answers.
-    pub interface: RemoteInterface,
-    /// The models that servers run in place of this machine.
-    pub served: Vec<ServedModel>,
-}
-
-/// What became of an entry at the door.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "AdmissionLine", into = "AdmissionLine")]
 pub struct AdmissionBody {
     /// The entry's place.
     pub entry: usize,
-    /// `admitted`, `refused` or `late`.
-    pub standing: String,
-    /// The sentence for its miner, where it was refused.
-    pub reason: Option<String>,
-    /// The snapshot's files with their digests.
-    pub files: Vec<FileRecord>,
+    /// The admission.
+    pub admission: Admission,
 }
 
-/// A rollout: its replies are token ids, its text is derived, unless a server made it.
+/// An admission as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdmissionLine {
+    entry: usize,
+    /// `admitted`, `refused` or `late`.
+    standing: String,
+    /// The sentence for its miner, where it was refused.
+    reason: Option<String>,
+    /// The snapshot's files with their digests.
+    files: Vec<FileRecord>,
+}
+
+impl TryFrom<AdmissionLine> for AdmissionBody {
+    type Error = UnknownOutcome;
+
+    fn try_from(line: AdmissionLine) -> Result<Self, UnknownOutcome> {
+        let AdmissionLine { entry, standing, reason, files } = line;
+        let outcome = AdmissionOutcome::from_parts(&standing, reason)?;
+        Ok(Self { entry, admission: Admission { outcome, files } })
+    }
+}
+
+impl From<AdmissionBody> for AdmissionLine {
+    fn from(body: AdmissionBody) -> Self {
+        let AdmissionBody { entry, admission: Admission { outcome, files } } = body;
+        let reason = outcome.reason().map(str::to_owned);
+        Self { entry, standing: outcome.word().to_owned(), reason, files }
+    }
+}
+
+/// A rollout: its replies are token ids, from which the text is derived, unless a server made them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RolloutBody {
@@ -134,15 +88,15 @@ pub struct RolloutBody {
     pub task: u32,
     /// The task's seed.
     pub seed: u64,
-    /// What is known of each reply.
+    /// Each reply's token ids or text.
     pub replies: Vec<ReplyBody>,
     /// The verdict's score.
     pub score: f64,
     /// The verdict's reason.
     pub reason: String,
-    /// Whose fault a failed rollout is.
+    /// Origin of the failure, if the rollout failed.
     pub fault: Option<Fault>,
-    /// Whether the model's files give the replies again; where a server made them, its word is all there is.
+    /// Whether the model's files reproduce the replies; those of a server rest on its word alone.
     pub reproducible: bool,
 }
 
@@ -156,13 +110,13 @@ pub enum ReplyBody {
     Text(String),
 }
 
-/// Who gets what; all shares sum to one.
+/// Shares of emission; they sum to one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightsBody {
     /// The entries' in order.
     pub entries: Vec<WeightBody>,
-    /// What goes to uid 0 to be burned, where no entry has that number.
+    /// The share that goes to uid 0 to be burned, where no entry has that number.
     pub burned: f64,
 }
 
@@ -176,60 +130,6 @@ pub struct WeightBody {
     pub hotkey: Hotkey,
     /// The share.
     pub weight: f64,
-}
-
-impl Opened {
-    /// What a window over this registry under these settings is opened with.
-    pub fn new(
-        registry: &Registry,
-        settings: &Settings,
-        environments: Vec<environments::EnvironmentId>,
-        runtime: String,
-    ) -> Self {
-        let entries = registry.entries.iter().map(|entry| OpenedEntry {
-            uid: entry.uid,
-            hotkey: entry.hotkey.clone(),
-            model: entry.model.to_string(),
-            committed: entry.committed,
-            position: entry.position,
-        });
-        Self {
-            version: VERSION,
-            netuid: registry.netuid,
-            seed_block: registry.seed_block,
-            seed_hash: hex::encode(registry.seed_hash),
-            champion: registry.champion.clone(),
-            former: registry.former.clone(),
-            tested: registry.tested,
-            entries: entries.collect(),
-            environments,
-            runtime,
-            settings: DecidingSettings {
-                round: settings.round,
-                alpha: settings.alpha,
-                duel: settings.duel.clone(),
-                screens: settings.screens.clone(),
-                weights: settings.weights.clone(),
-                sampling: settings.sampling.clone(),
-                admission: settings.admission.clone(),
-                mode: settings.engine.mode,
-                interface: settings.remote.interface,
-                served: settings.remote.served.clone(),
-            },
-        }
-    }
-
-    /// The digest by which a run is found again.
-    pub fn identity(&self) -> String {
-        let mut hasher = blake3::Hasher::new_derive_key("dethrone 2026-11 run identity");
-        hasher.update(self.to_json().as_bytes());
-        hasher.finalize().to_hex().to_string()
-    }
-
-    /// The record's bytes.
-    pub fn to_json(&self) -> String {
-        to_json(self)
-    }
 }
 
 impl Body {
@@ -250,19 +150,16 @@ impl Body {
     }
 }
 
-/// The facts of a finished window, in the order in which they follow from one another.
-pub fn bodies(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
-    let mut bodies =
-        vec![Body::Opened { opened: Box::new(conclusion.opened.clone()), validator: validator.to_owned() }];
-    bodies.extend(conclusion.entries.iter().enumerate().map(|(entry, concluded)| {
-        let (standing, reason) = match &concluded.admission.standing {
-            Standing::Admitted => ("admitted", None),
-            Standing::Refused(reason) => ("refused", Some(reason.clone())),
-            Standing::Late => ("late", None),
-        };
-        let files = concluded.admission.files.clone();
-        Body::Admission(AdmissionBody { entry, standing: standing.to_owned(), reason, files })
-    }));
+/// Record bodies of a finished window: terms, admissions, findings, rollouts, decisions, weights.
+pub fn records(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
+    let mut bodies = vec![Body::Opened { opened: Box::new(conclusion.terms.clone()), validator: validator.to_owned() }];
+    bodies.extend(
+        conclusion
+            .entries
+            .iter()
+            .enumerate()
+            .map(|(entry, concluded)| Body::Admission(AdmissionBody { entry, admission: concluded.admission.clone() })),
+    );
     for (entry, concluded) in conclusion.entries.iter().enumerate() {
         bodies.extend(concluded.finding.clone().map(|finding| Body::Finding { entry, finding }));
     }
@@ -275,8 +172,8 @@ pub fn bodies(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
 }
 
 impl RolloutBody {
-    /// What is recorded of a rollout.
-    pub fn of(rollout: &RolloutRecord) -> Self {
+    /// The evidence of a rollout.
+    pub fn of(rollout: &Rollout) -> Self {
         Self {
             entry: rollout.entry,
             environment: rollout.environment,
@@ -291,8 +188,15 @@ impl RolloutBody {
     }
 }
 
+impl From<&RolloutBody> for UnitScore {
+    fn from(rollout: &RolloutBody) -> Self {
+        let RolloutBody { environment, task, score, fault, .. } = *rollout;
+        Self { environment, task, score: counted_score(score, fault) }
+    }
+}
+
 impl ReplyBody {
-    fn of(reply: &ReplyRecord) -> Self {
+    fn of(reply: &Reply) -> Self {
         match &reply.text {
             Some(text) => Self::Text(text.clone()),
             None => Self::Tokens(reply.tokens.clone()),
@@ -301,7 +205,7 @@ impl ReplyBody {
 }
 
 fn weights(conclusion: &Conclusion) -> WeightsBody {
-    let share = |concluded: &crate::window::EntryConclusion| WeightBody {
+    let share = |concluded: &EntryConclusion| WeightBody {
         uid: concluded.entry.uid,
         hotkey: concluded.entry.hotkey.clone(),
         weight: concluded.weight,

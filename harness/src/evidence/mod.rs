@@ -10,8 +10,6 @@ mod chain;
 mod key;
 
 pub use audit::{Audited, EvidenceError, Log, audit};
-pub use body::{
-    AdmissionBody, Body, DecidingSettings, Opened, OpenedEntry, RolloutBody, WeightBody, WeightsBody, bodies,
-};
+pub use body::{AdmissionBody, Body, RolloutBody, WeightBody, WeightsBody, records};
 pub use chain::{Chain, Record};
 pub use key::{KeyError, ValidatorKey};

@@ -9,7 +9,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::summary::Summary;
-use crate::window::Conclusion;
+use crate::record::Conclusion;
 
 use views::PageView;
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::record::{Conclusion, EntryConclusion, Standing, Timings};
 use crate::registry::{Hotkey, Uid};
-use crate::store::Standing;
-use crate::window::{Conclusion, EntryConclusion, Spent};
 
 /// The version of the summary's schema.
 const VERSION: u32 = 2;
@@ -44,9 +43,8 @@ pub struct EntrySummary {
     pub uid: Uid,
     /// The model reference.
     pub model: String,
-    /// `champion`, `deposed` (held the weight and lost it), `lost` or `undecided` (its duel), `waiting` (the champion
-    /// changed before its duel), `copy`, `refused` or `late`.
-    pub standing: &'static str,
+    /// Its standing at the end.
+    pub standing: Standing,
     /// What became of it in one sentence.
     pub verdict: String,
     /// Its scores, one for each environment.
@@ -98,13 +96,13 @@ pub struct Timing {
 
 impl Timing {
     /// The split of a command's time.
-    pub fn new(wall: Duration, spent: &Spent) -> Self {
+    pub fn new(wall: Duration, timings: &Timings) -> Self {
         Self {
             wall: wall.as_secs_f64(),
-            forward: spent.forward.as_secs_f64(),
-            harness: wall.saturating_sub(spent.forward).as_secs_f64(),
-            checking: spent.checking.as_secs_f64(),
-            loading: spent.loading.as_secs_f64(),
+            forward: timings.forward.as_secs_f64(),
+            harness: wall.saturating_sub(timings.forward).as_secs_f64(),
+            checking: timings.checking.as_secs_f64(),
+            loading: timings.loading.as_secs_f64(),
         }
     }
 
@@ -126,7 +124,7 @@ impl Summary {
         Self {
             version: VERSION,
             champion: conclusion.champion.map(|champion| conclusion.entries[champion].entry.hotkey.clone()),
-            environments: conclusion.opened.environments.iter().map(ToString::to_string).collect(),
+            environments: conclusion.terms.environments.iter().map(ToString::to_string).collect(),
             entries: entries.map(|(place, concluded)| entry_summary(conclusion, place, concluded)).collect(),
             burned: conclusion.burned,
             decisions: conclusion.duels.iter().map(|duel| duel.sentence.clone()).collect(),
@@ -139,7 +137,8 @@ impl Summary {
     /// What the champion holds, who else has a share, and what is burned: the end of a sentence about the champion.
     pub fn held(&self) -> String {
         let percent = |share: f64| format!("{}%", (1000.0 * share).round() / 10.0);
-        let own = self.entries.iter().find(|entry| entry.standing == "champion").map_or(0.0, |entry| entry.weight);
+        let own =
+            self.entries.iter().find(|entry| entry.standing == Standing::Champion).map_or(0.0, |entry| entry.weight);
         if own >= 1.0 {
             return "holds all the weight".to_owned();
         }
@@ -157,7 +156,7 @@ impl Summary {
 
 fn entry_summary(conclusion: &Conclusion, place: usize, concluded: &EntryConclusion) -> EntrySummary {
     let duel = conclusion.duel_of(place);
-    let scores = (0..conclusion.opened.environments.len()).map(|environment| {
+    let scores = (0..conclusion.terms.environments.len()).map(|environment| {
         let (mean, tasks) = concluded.mean(environment);
         let evidence = duel.and_then(|duel| duel.decision.environments.get(environment));
         EnvironmentSummary {
@@ -171,25 +170,9 @@ fn entry_summary(conclusion: &Conclusion, place: usize, concluded: &EntryConclus
         hotkey: concluded.entry.hotkey.clone(),
         uid: concluded.entry.uid,
         model: concluded.entry.model.to_string(),
-        standing: standing(conclusion, place, concluded),
+        standing: conclusion.standing(place),
         verdict: conclusion.verdict_of(place),
         scores: scores.collect(),
         weight: concluded.weight,
-    }
-}
-
-fn standing(conclusion: &Conclusion, place: usize, concluded: &EntryConclusion) -> &'static str {
-    match (&concluded.admission.standing, &concluded.finding, conclusion.duel_of(place)) {
-        (Standing::Refused(_), ..) => "refused",
-        (Standing::Late, ..) => "late",
-        (_, Some(_), _) => "copy",
-        _ if conclusion.champion == Some(place) => "champion",
-        (_, _, Some(duel)) => match duel.decision.verdict {
-            pareto::Verdict::Dethroned => unreachable!("whoever wins the last duel is champion"),
-            pareto::Verdict::Defended => "lost",
-            pareto::Verdict::Undecided => "undecided",
-        },
-        _ if conclusion.was_dethroned(place) => "deposed",
-        _ => "waiting",
     }
 }

@@ -4,6 +4,7 @@ use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets
 
 use super::summary::{EntrySummary, EnvironmentSummary, Summary};
 use crate::printer::may_colour;
+use crate::record::Standing;
 
 /// The width assumed where standard output is no terminal.
 const WIDTH: u16 = 120;
@@ -12,7 +13,7 @@ const WIDTH: u16 = 120;
 pub fn table(summary: &Summary) -> String {
     let mut text = entries_table(summary).to_string();
     text.push('\n');
-    for entry in summary.entries.iter().filter(|entry| entry.standing != "champion") {
+    for entry in summary.entries.iter().filter(|entry| entry.standing != Standing::Champion) {
         text.push_str(&format!("\n{}: {}", entry.hotkey, entry.verdict));
     }
     match &summary.champion {
@@ -71,8 +72,8 @@ fn entries_table(summary: &Summary) -> Table {
 
 fn row(entry: &EntrySummary) -> Vec<Cell> {
     let standing = Cell::new(entry.standing).fg(match entry.standing {
-        "champion" => Color::Green,
-        "copy" | "refused" => Color::Red,
+        Standing::Champion => Color::Green,
+        Standing::Copy | Standing::Refused => Color::Red,
         _ => Color::Reset,
     });
     let mut cells =

@@ -4,13 +4,13 @@ use environments::{Agent, Conversation, Message};
 use models::engine::Finish;
 use models::responder::{ReplyError, ReplyRule, Responder};
 
-use crate::store::ReplyRecord;
+use crate::record::Reply;
 
 /// One model in one conversation.
 pub(super) struct ModelAgent<'a> {
     model: &'a dyn Responder,
     rule: ReplyRule,
-    replies: Vec<ReplyRecord>,
+    replies: Vec<Reply>,
 }
 
 impl<'a> ModelAgent<'a> {
@@ -19,7 +19,7 @@ impl<'a> ModelAgent<'a> {
     }
 
     /// The replies given, in order.
-    pub(super) fn into_replies(self) -> Vec<ReplyRecord> {
+    pub(super) fn into_replies(self) -> Vec<Reply> {
         self.replies
     }
 }
@@ -44,7 +44,7 @@ impl Agent for ModelAgent<'_> {
             Finish::Length => "length",
             Finish::NotFinite => "not finite",
         };
-        self.replies.push(ReplyRecord {
+        self.replies.push(Reply {
             prompt_tokens: reply.prompt_tokens,
             text: reply.tokens.is_none().then(|| reply.text.clone()),
             tokens: reply.tokens.unwrap_or_default(),

@@ -10,10 +10,10 @@ use models::responder::{ReplyError, ReplyRule, Reproducibility, Responder};
 
 use crate::clock::Stopwatch;
 use crate::events::{Event, Reporter};
-use crate::plan::Unit;
+use crate::record::{Fault, Rollout};
 use crate::seeds::WindowSeed;
 use crate::settings::SamplingSettings;
-use crate::store::{Fault, RolloutRecord};
+use crate::units::Unit;
 
 use agent::ModelAgent;
 
@@ -54,14 +54,14 @@ impl Court {
         entry: usize,
         unit: Unit,
         reporter: &dyn Reporter,
-    ) -> Result<RolloutRecord, RolloutError> {
+    ) -> Result<Rollout, RolloutError> {
         let environment = &*self.environments[unit.environment];
         let watch = Stopwatch::start();
         let mut attempt = 1;
         loop {
             match self.attempt(model, environment, entry, unit).await {
                 Ok(rollout) => {
-                    return Ok(RolloutRecord { attempts: attempt, seconds: watch.elapsed().as_secs_f64(), ..rollout });
+                    return Ok(Rollout { attempts: attempt, seconds: watch.elapsed().as_secs_f64(), ..rollout });
                 }
                 Err(error) if attempt < ATTEMPTS => {
                     let what = format!("task {} of {}: {error}", unit.task, environment.id());
@@ -82,9 +82,9 @@ impl Court {
         environment: &dyn Environment,
         entry: usize,
         unit: Unit,
-    ) -> Result<RolloutRecord, EpisodeError<ReplyError>> {
+    ) -> Result<Rollout, EpisodeError<ReplyError>> {
         let seed = self.seed.task(environment.id(), unit.task);
-        let record = |replies, score, reason, fault| RolloutRecord {
+        let record = |replies, score, reason, fault| Rollout {
             entry,
             environment: unit.environment,
             task: unit.task,

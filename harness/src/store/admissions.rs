@@ -3,52 +3,10 @@
 use std::collections::BTreeMap;
 
 use models::fingerprint::{Fingerprint, VERSION};
-use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
 use super::{RunId, Store, StoreError};
-
-/// What became of an entry at the door.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Admission {
-    /// In or out.
-    pub standing: Standing,
-    /// The snapshot's files; empty where none was read.
-    pub files: Vec<FileRecord>,
-}
-
-/// One file of a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileRecord {
-    /// Its name.
-    pub name: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Its SHA-256, as hexadecimal digits.
-    pub sha256: String,
-}
-
-/// In or out, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// The model may play.
-    Admitted,
-    /// The model cannot be run; the sentence tells its miner what to change.
-    Refused(String),
-    /// Committed when the window's seed was already known; it waits for the next window.
-    Late,
-}
-
-impl Standing {
-    fn parts(&self) -> (&'static str, Option<&str>) {
-        match self {
-            Self::Admitted => ("admitted", None),
-            Self::Refused(reason) => ("refused", Some(reason)),
-            Self::Late => ("late", None),
-        }
-    }
-}
+use crate::record::{Admission, AdmissionOutcome};
 
 impl Store {
     /// The admissions recorded so far, by entry.
@@ -68,13 +26,10 @@ impl Store {
             let standing: String = row.try_get(1).map_err(&failed)?;
             let reason: Option<String> = row.try_get(2).map_err(&failed)?;
             let files: String = row.try_get(3).map_err(&failed)?;
-            let standing = match standing.as_str() {
-                "admitted" => Standing::Admitted,
-                "late" => Standing::Late,
-                _ => Standing::Refused(reason.unwrap_or_default()),
-            };
+            let outcome = AdmissionOutcome::from_parts(&standing, reason);
+            let outcome = outcome.map_err(self.damaged("read an admission from"))?;
             let files = serde_json::from_str(&files).map_err(self.damaged("read an admission from"))?;
-            admissions.insert(entry as usize, Admission { standing, files });
+            admissions.insert(entry as usize, Admission { outcome, files });
         }
         Ok(admissions)
     }
@@ -84,12 +39,11 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub async fn admit(&self, run: RunId, entry: usize, admission: &Admission) -> Result<(), StoreError> {
-        let (standing, reason) = admission.standing.parts();
         sqlx::query("INSERT INTO admissions (run_id, entry, standing, reason, files) VALUES (?, ?, ?, ?, ?)")
             .bind(run.0)
             .bind(entry as i64)
-            .bind(standing)
-            .bind(reason)
+            .bind(admission.outcome.word())
+            .bind(admission.outcome.reason())
             .bind(serde_json::to_string(&admission.files).expect("a file list is plain data"))
             .execute(&self.pool)
             .await

@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-pub use admissions::{Admission, FileRecord, Standing};
 pub use error::{StoreError, StoreErrorKind};
-pub use rollouts::{Fault, ReplyRecord, RolloutRecord};
 pub use runs::{Outcome, RunId};
 
 use lock::Lock;
@@ -62,7 +60,7 @@ impl Store {
         move |error| StoreError::of(&self.path, action, error)
     }
 
-    fn damaged(&self, what: &'static str) -> impl Fn(serde_json::Error) -> StoreError + '_ {
+    fn damaged<E: std::error::Error>(&self, what: &'static str) -> impl Fn(E) -> StoreError + '_ {
         move |error| StoreError {
             path: self.path.clone(),
             action: what,

@@ -8,13 +8,13 @@ use models::responder::Responder;
 use models::snapshot::Snapshot;
 use models::source::ModelSource;
 
-use super::{Phase, Window, WindowError};
+use super::{Window, WindowError};
 use crate::clock::Stopwatch;
 use crate::contestant::{call, check, seat};
 use crate::events::Event;
 use crate::hub::FetchError;
+use crate::record::{Admission, AdmissionOutcome, FileRecord, Phase};
 use crate::registry::Entry;
-use crate::store::{Admission, FileRecord, Standing};
 
 /// Entries that are checked at once: while one's files are hashed, which takes one core, another's are measured.
 const AT_THE_DOOR: usize = 2;
@@ -49,21 +49,21 @@ impl Window {
         let label = self.label(place);
         self.reporter.report(Event::Checking { entry: label.clone() });
         let admission = if entry.committed >= self.registry.seed_block {
-            Admission { standing: Standing::Late, files: Vec::new() }
+            Admission { outcome: AdmissionOutcome::Late, files: Vec::new() }
         } else if let ModelSource::Server(_) = &entry.model {
             // There are no files to look at. Only an evaluation has such entries: a registry names models of the hub.
-            Admission { standing: Standing::Admitted, files: Vec::new() }
+            Admission { outcome: AdmissionOutcome::Admitted, files: Vec::new() }
         } else {
             match self.arrive(&entry.model).await? {
                 Arrival::Admitted(admitted) => self.take_fingerprint(admitted, &entry.model).await?,
-                Arrival::Refused { reason, files } => Admission { standing: Standing::Refused(reason), files },
+                Arrival::Refused { reason, files } => Admission { outcome: AdmissionOutcome::Refused(reason), files },
             }
         };
         self.store.admit(self.run, place, &admission).await?;
-        let standing = match &admission.standing {
-            Standing::Admitted => "admitted".to_owned(),
-            Standing::Refused(reason) => format!("refused: {reason}"),
-            Standing::Late => "late: committed after the window's seed was known".to_owned(),
+        let standing = match &admission.outcome {
+            AdmissionOutcome::Admitted => "admitted".to_owned(),
+            AdmissionOutcome::Refused(reason) => format!("refused: {reason}"),
+            AdmissionOutcome::Late => "late: committed after the window's seed was known".to_owned(),
         };
         self.reporter.report(Event::Standing { entry: label, standing });
         Ok(admission)

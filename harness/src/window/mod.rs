@@ -1,13 +1,10 @@
 //! One window over one registry: from the entries to the weights. `validate`, `eval` and `demo` all run this.
 
-mod conclusion;
 mod door;
 mod error;
 mod play;
 mod replay;
 mod screening;
-mod spent;
-mod succession;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,19 +16,16 @@ use models::snapshot::{Snapshot, Stamp};
 use sandboxes::Sandbox;
 
 use crate::events::{Event, Reporter};
-use crate::evidence::Opened;
 use crate::hub::Hub;
+use crate::record::{Conclusion, Phase, Timings, WindowTerms};
 use crate::registry::{Hotkey, Registry};
 use crate::rollout::Court;
 use crate::seeds::WindowSeed;
 use crate::settings::Settings;
 use crate::store::{Outcome, RunId, Store};
 
-pub use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
 pub use error::WindowError;
 pub use replay::{Replay, ReplayError};
-pub use spent::{Phase, Spent};
-pub use succession::{Shares, Succession, UnitScore, paired, shares, stand, unit_scores, up_to};
 
 /// A window being decided.
 pub struct Window {
@@ -40,10 +34,10 @@ pub struct Window {
     store: Store,
     hub: Hub,
     court: Court,
-    opened: Opened,
+    terms: WindowTerms,
     run: RunId,
     reporter: Arc<dyn Reporter>,
-    spent: Mutex<Spent>,
+    spent: Mutex<Timings>,
     /// Models whose files this process has fetched and hashed already.
     arrived: Mutex<BTreeMap<String, (Snapshot, Stamp)>>,
 }
@@ -79,9 +73,9 @@ impl Window {
             registry.tested = tested;
         }
         let ids = environments.iter().map(|environment| environment.id().clone()).collect();
-        let opened = Opened::new(&registry, &settings, ids, runtime);
+        let terms = WindowTerms::new(&registry, &settings, ids, runtime);
         let (run, resumed) =
-            store.open_run(&opened.identity(), registry.netuid, registry.seed_block, &opened.to_json()).await?;
+            store.open_run(&terms.identity(), registry.netuid, registry.seed_block, &terms.to_json()).await?;
         reporter.report(Event::Opened { entries: registry.entries.len(), resumed });
         let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
         let court = Court { environments, seed, sampling: settings.sampling.clone() };
@@ -91,7 +85,7 @@ impl Window {
             store,
             hub,
             court,
-            opened,
+            terms,
             run,
             reporter,
             spent: Mutex::default(),
@@ -117,7 +111,7 @@ impl Window {
     }
 
     /// Where this process's time went so far.
-    pub fn spent(&self) -> Spent {
+    pub fn spent(&self) -> Timings {
         *self.spent.lock().expect("no holder panics")
     }
 

@@ -7,13 +7,14 @@ use futures::StreamExt;
 use models::responder::Responder;
 use pareto::{Decision, Duel, Names};
 
-use super::{
-    Conclusion, DuelRecord, EntryConclusion, FindingRecord, Phase, Shares, Succession, Window, WindowError, paired,
-    shares, unit_scores, up_to,
-};
+use super::{Window, WindowError};
 use crate::events::Event;
-use crate::plan::{Unit, plan, rounds};
-use crate::store::{Admission, Standing};
+use crate::record::{
+    Admission, AdmissionOutcome, Conclusion, DuelRecord, EntryConclusion, FindingRecord, Phase, UnitScore, paired,
+    playing, unit_scores,
+};
+use crate::succession::{Shares, Succession, shares};
+use crate::units::{Unit, plan, rounds};
 
 /// Sequences in flight for each row of the engine, so that a row is refilled while another's reply is judged.
 const IN_FLIGHT_PER_ROW: usize = 2;
@@ -26,8 +27,8 @@ impl Window {
         admissions: &[Admission],
         findings: &BTreeMap<usize, FindingRecord>,
     ) -> Result<(Vec<DuelRecord>, Option<Succession>), WindowError> {
-        let playing = playing(admissions, findings);
-        let Some(mut succession) = Succession::open(&self.opened, &playing)? else { return Ok((Vec::new(), None)) };
+        let playing = playing(outcomes(admissions), |entry| findings.contains_key(&entry));
+        let Some(mut succession) = Succession::open(&self.terms, &playing)? else { return Ok((Vec::new(), None)) };
         let first = succession.champion;
         let mut duels = Vec::new();
         self.play_all(first).await?;
@@ -60,7 +61,10 @@ impl Window {
     ) -> Result<Conclusion, WindowError> {
         let champion = succession.as_ref().map(|succession| succession.champion);
         let Shares { entries: weights, burned } = match &succession {
-            Some(succession) => shares(&self.opened, &playing(&admissions, &findings), succession)?,
+            Some(succession) => {
+                let playing = playing(outcomes(&admissions), |entry| findings.contains_key(&entry));
+                shares(&self.terms, &playing, succession)?
+            }
             None => Shares { entries: vec![0.0; admissions.len()], burned: 0.0 },
         };
         let mut entries = Vec::with_capacity(admissions.len());
@@ -74,10 +78,10 @@ impl Window {
             });
         }
         let (former, tested) = match &succession {
-            Some(succession) => (succession.former(&self.opened), succession.reign.challengers()),
+            Some(succession) => (succession.former(&self.terms), succession.reign.challengers()),
             None => (Vec::new(), 0),
         };
-        Ok(Conclusion { opened: self.opened.clone(), entries, duels, champion, burned, former, tested })
+        Ok(Conclusion { terms: self.terms.clone(), entries, duels, champion, burned, former, tested })
     }
 
     /// The duel, round by round, until it is settled or the budget is spent. An environment that has settled is not
@@ -130,11 +134,12 @@ impl Window {
     }
 }
 
-/// The entries that were let in and against which nothing was found, in order of commitment.
-fn playing(admissions: &[Admission], findings: &BTreeMap<usize, FindingRecord>) -> Vec<usize> {
-    (0..admissions.len())
-        .filter(|entry| admissions[*entry].standing == Standing::Admitted && !findings.contains_key(entry))
-        .collect()
+fn outcomes(admissions: &[Admission]) -> impl Iterator<Item = &AdmissionOutcome> {
+    admissions.iter().map(|admission| &admission.outcome)
+}
+
+fn up_to(end: u32, scores: Vec<UnitScore>) -> Vec<UnitScore> {
+    scores.into_iter().filter(|unit| unit.task < end).collect()
 }
 
 /// What the parties of a duel are called.

@@ -14,11 +14,12 @@ use super::door::files_of;
 use super::{WindowError, open_environment};
 use crate::contestant::{check, seat};
 use crate::events::{Event, Reporter};
-use crate::evidence::{EvidenceError, Log, Opened, RolloutBody};
+use crate::evidence::{EvidenceError, Log, RolloutBody};
 use crate::hub::{FetchError, Hub};
-use crate::plan::Unit;
+use crate::record::WindowTerms;
 use crate::rollout::Court;
 use crate::settings::{EngineMode, EngineSettings, Settings};
+use crate::units::Unit;
 
 /// Why recorded rollouts could not be made again, or what came out differently.
 #[derive(Debug, thiserror::Error)]
@@ -63,19 +64,19 @@ impl Replay<'_> {
     /// # Errors
     /// If this machine cannot make them, or one comes out differently.
     pub async fn run(&self, log: &Log, count: usize) -> Result<usize, ReplayError> {
-        let opened = &log.opened;
-        if opened.runtime != self.runtime {
-            let (recorded, here) = (format!("sandbox {}", opened.runtime), self.runtime.to_owned());
+        let terms = &log.terms;
+        if terms.runtime != self.runtime {
+            let (recorded, here) = (format!("sandbox {}", terms.runtime), self.runtime.to_owned());
             return Err(ReplayError::Another { recorded, here });
         }
-        if opened.settings.mode == EngineMode::Cuda {
+        if terms.settings.mode == EngineMode::Cuda {
             let recorded = "a graphics processor, whose results are those of one make of card".to_owned();
             return Err(ReplayError::Another { recorded, here: "no way to know which one it was".to_owned() });
         }
         let court = Court {
-            environments: self.environments(&opened.environments).await?,
+            environments: self.environments(&terms.environments).await?,
             seed: log.seed()?,
-            sampling: opened.settings.sampling.clone(),
+            sampling: terms.settings.sampling.clone(),
         };
         let chosen = sample(log.rollouts.iter().filter(|rollout| rollout.reproducible).collect(), count, draw()?);
         let mut by_entry: BTreeMap<usize, Vec<&RolloutBody>> = BTreeMap::new();
@@ -84,7 +85,7 @@ impl Replay<'_> {
         }
         for (entry, rollouts) in by_entry {
             let model = self.bring(log, entry).await?;
-            let label = opened.entries[entry].hotkey.to_string();
+            let label = terms.entries[entry].hotkey.to_string();
             self.reporter.report(Event::Playing { entry: label.clone(), done: 0, total: rollouts.len() });
             let again = rollouts.iter().map(|recorded| self.compare(&court, &model, recorded));
             let mut again = futures::stream::iter(again).buffer_unordered(self.settings.engine.rows);
@@ -135,7 +136,7 @@ impl Replay<'_> {
 
     /// The model of an entry, from files of the recorded digests.
     async fn bring(&self, log: &Log, entry: usize) -> Result<LocalModel, ReplayError> {
-        let Opened { entries, settings, .. } = &log.opened;
+        let WindowTerms { entries, settings, .. } = &log.terms;
         let model = entries[entry].model.clone();
         let changed = |reason: String| WindowError::Changed { model: model.clone(), reason };
         let source = model.parse().map_err(|_| EvidenceError::Incomplete("an entry names no model"))?;
@@ -147,7 +148,7 @@ impl Replay<'_> {
             FetchError::Host(source) => WindowError::Hub { model: model.clone(), source },
         })?;
         let recorded = log.admissions.iter().find(|admission| admission.entry == entry);
-        if recorded.is_none_or(|recorded| recorded.files != files_of(&snapshot)) {
+        if recorded.is_none_or(|recorded| recorded.admission.files != files_of(&snapshot)) {
             return Err(changed("its files are not those that the evidence names".to_owned()).into());
         }
         let trouble = |source| WindowError::Load { model: model.clone(), source };

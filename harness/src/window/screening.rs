@@ -10,9 +10,9 @@ use pareto::screens::copy::{EntryPrint, TensorPrint, copies};
 use pareto::screens::{Finding, FindingKind, Yardstick};
 
 use super::door::Arrival;
-use super::{FindingRecord, Window, WindowError};
+use super::{Window, WindowError};
 use crate::events::Event;
-use crate::store::{Admission, FileRecord, Standing};
+use crate::record::{Admission, AdmissionOutcome, FileRecord, FindingRecord};
 
 impl Window {
     /// Takes an admitted model's fingerprint, unless one of the same files is known.
@@ -23,7 +23,7 @@ impl Window {
     ) -> Result<Admission, WindowError> {
         let files = super::door::files_of(&admitted.snapshot);
         let key = snapshot_key(&files);
-        let admission = Admission { standing: Standing::Admitted, files };
+        let admission = Admission { outcome: AdmissionOutcome::Admitted, files };
         if self.store.fingerprint(&key).await?.is_some() {
             return Ok(admission);
         }
@@ -36,7 +36,7 @@ impl Window {
                 Ok(admission)
             }
             Err(LoadError::Refused(refusal)) => {
-                Ok(Admission { standing: Standing::Refused(refusal.to_string()), ..admission })
+                Ok(Admission { outcome: AdmissionOutcome::Refused(refusal.to_string()), ..admission })
             }
             Err(source) => Err(WindowError::Load { model: model.to_string(), source: source.into() }),
         }
@@ -49,7 +49,7 @@ impl Window {
         for (place, admission) in admissions.iter().enumerate() {
             // Of a model that only its server has there is nothing to compare.
             let unseen = matches!(self.registry.entries[place].model, ModelSource::Server(_));
-            if admission.standing != Standing::Admitted || unseen {
+            if admission.outcome != AdmissionOutcome::Admitted || unseen {
                 continue;
             }
             let entry = &self.registry.entries[place];
@@ -87,8 +87,8 @@ impl Window {
             Arrival::Admitted(admitted) => self.take_fingerprint(admitted, &model).await?,
             Arrival::Refused { reason, .. } => return Err(refused(reason)),
         };
-        match &admission.standing {
-            Standing::Refused(reason) => Err(refused(reason.clone())),
+        match &admission.outcome {
+            AdmissionOutcome::Refused(reason) => Err(refused(reason.clone())),
             _ => Ok(Some(tensors(self.fingerprint_of(&model, &admission).await?))),
         }
     }

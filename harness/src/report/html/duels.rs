@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::progress::{Kind, Progress, Side, Test};
 use super::views::{count, environment_names, scale};
+use crate::record::{Conclusion, DuelRecord};
 use crate::report::plots::{self, Difference, MeanRow};
-use crate::window::{Conclusion, DuelRecord};
 
 /// A duel.
 #[derive(Debug, Serialize)]
@@ -44,7 +44,7 @@ pub(super) struct LegendRow {
 
 /// A duel.
 pub(super) fn duel_view(conclusion: &Conclusion, duel: &DuelRecord) -> DuelView {
-    let settings = &conclusion.opened.settings.duel;
+    let settings = &conclusion.terms.settings.duel;
     let names = environment_names(conclusion);
     let progress = Progress::of(conclusion, duel);
     let tests = progress.tests(settings);
@@ -123,7 +123,7 @@ fn test_name(kind: Kind, names: &[String]) -> String {
 /// A picture an environment: each duel a row with both means on the tasks of the duel, the champion on top with all of its own.
 pub(super) fn means(conclusion: &Conclusion) -> Vec<Figure> {
     let (Some(champion), false) = (conclusion.champion, conclusion.duels.is_empty()) else { return Vec::new() };
-    if conclusion.opened.environments.len() < 2 {
+    if conclusion.terms.environments.len() < 2 {
         return Vec::new();
     }
     let uid = |entry: usize| format!("uid {}", conclusion.entries[entry].entry.uid.0);

@@ -2,9 +2,8 @@
 
 use pareto::{Decision, Duel, DuelMode, DuelSettings, Reason};
 
+use crate::record::{Conclusion, DuelRecord, paired, unit_scores};
 use crate::report::plots::{Difference, Trace};
-use crate::store::{Fault, RolloutRecord};
-use crate::window::{Conclusion, DuelRecord, UnitScore, paired};
 
 /// Standings drawn of one duel: more than a picture of this width can show.
 const STANDINGS: usize = 96;
@@ -60,11 +59,10 @@ pub(super) enum Kind {
 impl Progress {
     /// Holds the duel again.
     pub(super) fn of(conclusion: &Conclusion, duel: &DuelRecord) -> Self {
-        let scores =
-            |entry: usize| -> Vec<UnitScore> { conclusion.entries[entry].rollouts.iter().map(score).collect() };
-        let environments = conclusion.opened.environments.len();
+        let scores = |entry: usize| unit_scores(&conclusion.entries[entry].rollouts);
+        let environments = conclusion.terms.environments.len();
         let pairs = paired(environments, &scores(duel.champion), &scores(duel.challenger));
-        let settings = &conclusion.opened.settings.duel;
+        let settings = &conclusion.terms.settings.duel;
         let mut held = Duel::new(environments, settings, duel.decision.alpha).expect("it was held with these settings");
         let every = duel.decision.rounds.div_ceil(STANDINGS).max(1);
         let mut standings = Vec::new();
@@ -177,13 +175,5 @@ impl Kind {
             Self::Worse(place) | Self::NotBetter(place) => standing.reason == Reason::Inferior { environment: place },
             Self::GainTooSmall => standing.reason == Reason::Futile,
         }
-    }
-}
-
-fn score(rollout: &RolloutRecord) -> UnitScore {
-    UnitScore {
-        environment: rollout.environment,
-        task: rollout.task,
-        score: (rollout.fault != Some(Fault::Environment)).then_some(rollout.score),
     }
 }

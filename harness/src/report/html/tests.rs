@@ -12,12 +12,13 @@ use pareto::{DuelMode, DuelSettings, Verdict};
 
 use super::page;
 use super::progress::{Progress, Side};
-use crate::evidence::{DecidingSettings, Opened, OpenedEntry};
+use crate::record::{
+    Admission, AdmissionOutcome, Conclusion, DecidingSettings, DuelRecord, EntryConclusion, EntryTerms, Fault,
+    FindingRecord, Rollout, Standing, Timings, WindowTerms, paired, unit_scores,
+};
 use crate::registry::{Entry, Hotkey, Uid};
 use crate::report::summary::{Files, Summary, Timing};
 use crate::settings::{EngineMode, RemoteInterface, SamplingSettings, ScreenSettings};
-use crate::store::{Admission, Fault, RolloutRecord, Standing};
-use crate::window::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, Spent, UnitScore, paired};
 
 const HOSTILE: &str = "5Eve<script>alert('1')</script>\"onload=\"x";
 const BUDGET: u32 = 120;
@@ -40,15 +41,15 @@ enum Fate {
     Late,
 }
 
-fn opened(mode: DuelMode) -> Opened {
-    let entry = |(place, (hotkey, _)): (usize, &(&str, Fate))| OpenedEntry {
+fn terms(mode: DuelMode) -> WindowTerms {
+    let entry = |(place, (hotkey, _)): (usize, &(&str, Fate))| EntryTerms {
         uid: Uid(place as u16),
         hotkey: Hotkey((*hotkey).to_owned()),
         model: String::new(),
         committed: 100 + place as u64,
         position: 0,
     };
-    Opened {
+    WindowTerms {
         version: 2,
         netuid: 120,
         seed_block: 4_812_000,
@@ -75,7 +76,7 @@ fn opened(mode: DuelMode) -> Opened {
 }
 
 /// Answers that are right for so many hundredths of all tasks, the same ones for every model that can.
-fn rollouts(entry: usize, right: u32) -> Vec<RolloutRecord> {
+fn rollouts(entry: usize, right: u32) -> Vec<Rollout> {
     let units = (0..BUDGET).flat_map(|task| (0..2_usize).map(move |environment| (task, environment)));
     let rollout = |(task, environment): (u32, usize)| {
         let (fault, reason) = match (task, environment) {
@@ -84,7 +85,7 @@ fn rollouts(entry: usize, right: u32) -> Vec<RolloutRecord> {
             _ => (None, "right or wrong"),
         };
         let able = (task * 37 + environment as u32 * 11) % 100 < right;
-        RolloutRecord {
+        Rollout {
             entry,
             environment,
             task,
@@ -102,10 +103,10 @@ fn rollouts(entry: usize, right: u32) -> Vec<RolloutRecord> {
 }
 
 fn concluded(place: usize, hotkey: &str, fate: Fate) -> EntryConclusion {
-    let standing = match fate {
-        Fate::Plays(_) | Fate::Copies => Standing::Admitted,
-        Fate::Refused(reason) => Standing::Refused(reason.to_owned()),
-        Fate::Late => Standing::Late,
+    let outcome = match fate {
+        Fate::Plays(_) | Fate::Copies => AdmissionOutcome::Admitted,
+        Fate::Refused(reason) => AdmissionOutcome::Refused(reason.to_owned()),
+        Fate::Late => AdmissionOutcome::Late,
     };
     let finding = Finding {
         entry: place,
@@ -124,7 +125,7 @@ fn concluded(place: usize, hotkey: &str, fate: Fate) -> EntryConclusion {
             committed: 100 + place as u64,
             position: 0,
         },
-        admission: Admission { standing, files: Vec::new() },
+        admission: Admission { outcome, files: Vec::new() },
         finding: matches!(fate, Fate::Copies).then_some(FindingRecord { finding, sentence }),
         rollouts: if let Fate::Plays(right) = fate { rollouts(place, right) } else { Vec::new() },
         weight: 0.0,
@@ -132,28 +133,21 @@ fn concluded(place: usize, hotkey: &str, fate: Fate) -> EntryConclusion {
 }
 
 fn window(mode: DuelMode) -> Conclusion {
-    let opened = opened(mode);
+    let terms = terms(mode);
     let mut entries: Vec<EntryConclusion> =
         ENTRIES.iter().enumerate().map(|(place, (hotkey, fate))| concluded(place, hotkey, *fate)).collect();
     let mut duels = Vec::new();
     for challenger in [1, 2] {
-        let scores = |entry: usize| -> Vec<UnitScore> {
-            let unit = |rollout: &RolloutRecord| UnitScore {
-                environment: rollout.environment,
-                task: rollout.task,
-                score: (rollout.fault != Some(Fault::Environment)).then_some(rollout.score),
-            };
-            entries[entry].rollouts.iter().map(unit).collect()
-        };
+        let scores = |entry: usize| unit_scores(&entries[entry].rollouts);
         let pairs = paired(2, &scores(0), &scores(challenger));
-        let decision = pareto::duel(&pairs, &opened.settings.duel, 0.001).unwrap();
+        let decision = pareto::duel(&pairs, &terms.settings.duel, 0.001).unwrap();
         let sentence = format!("{} meets 5Ada & it ends.", entries[challenger].entry.hotkey);
         let (duel, number) = (duels.len(), challenger as u64 + 3);
         duels.push(DuelRecord { duel, champion: 0, challenger, number, decision, sentence });
     }
     assert_eq!(duels[1].decision.verdict, Verdict::Dethroned, "{:?}", duels[1].decision);
     entries[2].weight = 1.0;
-    Conclusion { opened, entries, duels, champion: Some(2), burned: 0.0, former: Vec::new(), tested: 0 }
+    Conclusion { terms, entries, duels, champion: Some(2), burned: 0.0, former: Vec::new(), tested: 0 }
 }
 
 fn shown(conclusion: &Conclusion) -> (String, Summary) {
@@ -165,8 +159,8 @@ fn shown(conclusion: &Conclusion) -> (String, Summary) {
         database: PathBuf::from("out put/dethrone.sqlite"),
     };
     let seconds = Duration::from_secs;
-    let spent = Spent { checking: seconds(4), loading: seconds(3), forward: seconds(90) };
-    let summary = Summary::new(conclusion, files, Timing::new(Duration::from_secs(100), &spent));
+    let timings = Timings { checking: seconds(4), loading: seconds(3), forward: seconds(90) };
+    let summary = Summary::new(conclusion, files, Timing::new(Duration::from_secs(100), &timings));
     (page(conclusion, &summary), summary)
 }
 
@@ -186,8 +180,8 @@ fn every_entry_sentence_and_digest_is_on_the_page() {
         expected.extend([entry.hotkey.to_string(), entry.model.clone(), format!(">{}</span>", entry.standing)]);
         expected.extend(concluded.finding.iter().map(|finding| finding.sentence.clone()));
     }
-    let opened = &conclusion.opened;
-    expected.extend([opened.seed_hash.clone(), opened.runtime.clone(), "4812000".to_owned()]);
+    let terms = &conclusion.terms;
+    expected.extend([terms.seed_hash.clone(), terms.runtime.clone(), "4812000".to_owned()]);
     for literal in [
         "5Carol (uid 2) holds all the weight: it dethroned 5Ada after",
         "name one of <b>these</b> & publish again",
@@ -247,7 +241,7 @@ fn a_window_in_which_nobody_plays_has_a_page() {
     conclusion.duels.clear();
     conclusion.champion = None;
     for concluded in &mut conclusion.entries {
-        concluded.admission.standing = Standing::Late;
+        concluded.admission.outcome = AdmissionOutcome::Late;
         concluded.finding = None;
         concluded.rollouts.clear();
         concluded.weight = 0.0;
@@ -263,10 +257,14 @@ fn whoever_waits_for_the_next_window_is_listed() {
     let mut conclusion = window(DuelMode::Pareto);
     assert!(!shown(&conclusion).0.contains("<h3>Waiting</h3>"));
     conclusion.entries[3].finding = None;
-    assert!((0..6).map(|entry| conclusion.waits(entry)).eq([false, false, false, true, false, false]));
+    assert!(
+        (0..6)
+            .map(|entry| conclusion.standing(entry) == Standing::Waiting)
+            .eq([false, false, false, true, false, false])
+    );
     let (page, summary) = shown(&conclusion);
     assert!(page.contains("<h3>Waiting</h3>"));
-    assert_eq!(summary.entries[3].standing, "waiting");
+    assert_eq!(summary.entries[3].standing, Standing::Waiting);
 }
 
 #[test]
@@ -276,7 +274,7 @@ fn a_duel_held_again_ends_as_it_did() {
         for duel in &conclusion.duels {
             let progress = Progress::of(&conclusion, duel);
             assert_eq!(progress.last(), &duel.decision);
-            let tests = progress.tests(&conclusion.opened.settings.duel);
+            let tests = progress.tests(&conclusion.terms.settings.duel);
             let settled = |side| tests.iter().filter(move |test| test.side == side).map(|test| test.trace.settled);
             let dethroned = duel.decision.verdict == Verdict::Dethroned;
             assert_eq!(settled(Side::Challenger).all(|settled| settled), dethroned, "{mode:?} {tests:?}");
@@ -299,6 +297,6 @@ fn the_reason_of_the_weight_fits_how_it_was_won() {
         assert!(text.contains(expected), "{expected:?} is missing");
     };
     check(|_| {}, "it was champion when the window opened; the one challenger that met it did not dethrone it.");
-    check(|conclusion| conclusion.opened.champion = None, "it was committed first (block 100); the one challenger");
+    check(|conclusion| conclusion.terms.champion = None, "it was committed first (block 100); the one challenger");
     check(|conclusion| conclusion.duels.clear(), "it was champion when the window opened; no challenger came.");
 }

@@ -8,10 +8,9 @@ use pareto::{Decision, Verdict};
 use serde::Serialize;
 
 use super::duels::{DuelView, Figure, duel_view, means};
+use crate::record::{Conclusion, EntryConclusion, Fault, Standing};
 use crate::report::plots::{self, Difference, Ink};
 use crate::report::summary::{EntrySummary, EnvironmentSummary, Summary};
-use crate::store::{Fault, Standing};
-use crate::window::{Conclusion, EntryConclusion};
 
 /// Up to so many duels are shown unfolded.
 const UNFOLDED: usize = 6;
@@ -57,7 +56,7 @@ struct EntryView {
     uid: u16,
     hotkey: String,
     model: String,
-    standing: &'static str,
+    standing: Standing,
     cells: Vec<Cell>,
     weight: String,
     /// The number of its duel.
@@ -136,13 +135,13 @@ struct TimingView {
 impl PageView {
     /// What the page shows of a window.
     pub(super) fn new(conclusion: &Conclusion, summary: &Summary) -> Self {
-        let opened = &conclusion.opened;
+        let terms = &conclusion.terms;
         let rollouts = || conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts);
         let (champion_mark, challenger_mark) = plots::party_marks();
-        let settings = &opened.settings.duel;
+        let settings = &terms.settings.duel;
         Self {
-            netuid: opened.netuid,
-            seed_block: opened.seed_block,
+            netuid: terms.netuid,
+            seed_block: terms.seed_block,
             lead: lead(conclusion, summary),
             facts: facts(conclusion, rollouts().count()),
             environments: environment_names(conclusion),
@@ -160,15 +159,9 @@ impl PageView {
             champion_mark,
             challenger_mark,
             findings: notes(conclusion, |_, concluded| concluded.finding.as_ref().map(|found| found.sentence.clone())),
-            refusals: notes(conclusion, |_, concluded| match &concluded.admission.standing {
-                Standing::Refused(reason) => Some(reason.clone()),
-                Standing::Admitted | Standing::Late => None,
-            }),
-            late: notes(conclusion, |_, concluded| {
-                let late = concluded.admission.standing == Standing::Late;
-                late.then(|| committed(concluded))
-            }),
-            waiting: notes(conclusion, |place, concluded| conclusion.waits(place).then(|| committed(concluded))),
+            refusals: notes(conclusion, |_, concluded| concluded.admission.outcome.reason().map(str::to_owned)),
+            late: notes_on(conclusion, Standing::Late),
+            waiting: notes_on(conclusion, Standing::Waiting),
             rollouts: rollouts().count(),
             failed: rollouts().filter(|rollout| rollout.fault.is_some()).count(),
             failures: failures(conclusion),
@@ -199,7 +192,7 @@ fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
             count(duel.decision.tasks_used, "task"),
             gains(conclusion, &duel.decision),
         ),
-        None if conclusion.opened.champion.as_ref() == Some(&concluded.entry.hotkey) => {
+        None if conclusion.terms.champion.as_ref() == Some(&concluded.entry.hotkey) => {
             "it was champion when the window opened".to_owned()
         }
         None => format!(
@@ -208,7 +201,7 @@ fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
         ),
     };
     let since = match (held, won.is_some()) {
-        (0, true) if (0..conclusion.entries.len()).any(|entry| conclusion.waits(entry)) => {
+        (0, true) if (0..conclusion.entries.len()).any(|entry| conclusion.standing(entry) == Standing::Waiting) => {
             "those who come after it wait for the next window".to_owned()
         }
         (0, true) => "no challenger came after it".to_owned(),
@@ -239,7 +232,7 @@ fn facts(conclusion: &Conclusion, rollouts: usize) -> Vec<(&'static str, String)
         ("duels", conclusion.duels.len().to_string()),
         ("rollouts", rollouts.to_string()),
         ("challengers tested in this reign", conclusion.tested.to_string()),
-        ("alpha of a reign", conclusion.opened.settings.alpha.to_string()),
+        ("alpha of a reign", conclusion.terms.settings.alpha.to_string()),
     ];
     let served = conclusion.not_reproducible();
     if served > 0 {
@@ -250,11 +243,11 @@ fn facts(conclusion: &Conclusion, rollouts: usize) -> Vec<(&'static str, String)
 
 /// What the environments are called.
 pub(super) fn environment_names(conclusion: &Conclusion) -> Vec<String> {
-    conclusion.opened.environments.iter().map(|environment| environment.name.clone()).collect()
+    conclusion.terms.environments.iter().map(|environment| environment.name.clone()).collect()
 }
 
 fn entries(conclusion: &Conclusion, summary: &Summary) -> Vec<EntryView> {
-    let tolerance = conclusion.opened.settings.duel.tolerance;
+    let tolerance = conclusion.terms.settings.duel.tolerance;
     let names = environment_names(conclusion);
     let scores = || summary.entries.iter().flat_map(|entry| &entry.scores);
     let limit = scale(scores().filter_map(|score| score.interval));
@@ -266,7 +259,7 @@ fn entries(conclusion: &Conclusion, summary: &Summary) -> Vec<EntryView> {
         cells: entry.scores.iter().zip(&names).map(|(score, name)| cell(score, name, limit, tolerance)).collect(),
         weight: percent(entry.weight),
         duel: conclusion.duel_of(place).map(|duel| duel.duel + 1),
-        noted: !conclusion.entries[place].plays() || conclusion.waits(place),
+        noted: !conclusion.entries[place].plays() || entry.standing == Standing::Waiting,
     };
     summary.entries.iter().enumerate().map(view).collect()
 }
@@ -284,8 +277,12 @@ fn cell(score: &EnvironmentSummary, environment: &str, limit: f64, tolerance: f6
     }
 }
 
-fn committed(concluded: &EntryConclusion) -> String {
-    format!("committed at block {}", concluded.entry.committed)
+/// The blocks of commitment of the entries with a standing.
+fn notes_on(conclusion: &Conclusion, standing: Standing) -> Vec<Note> {
+    notes(conclusion, |place, concluded| {
+        let committed = || format!("committed at block {}", concluded.entry.committed);
+        (conclusion.standing(place) == standing).then(committed)
+    })
 }
 
 fn notes(conclusion: &Conclusion, sentence: impl Fn(usize, &EntryConclusion) -> Option<String>) -> Vec<Note> {
@@ -305,11 +302,7 @@ fn failures(conclusion: &Conclusion) -> Vec<Failure> {
     let names = environment_names(conclusion);
     let mut counts: BTreeMap<(&'static str, usize, &str), usize> = BTreeMap::new();
     for rollout in conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts) {
-        let fault = match rollout.fault {
-            Some(Fault::Model) => "model",
-            Some(Fault::Environment) => "environment",
-            None => continue,
-        };
+        let Some(fault) = rollout.fault.map(Fault::word) else { continue };
         *counts.entry((fault, rollout.environment, &rollout.reason)).or_default() += 1;
     }
     let mut kinds: Vec<_> = counts.into_iter().collect();
@@ -337,7 +330,7 @@ fn reasons(conclusion: &Conclusion) -> Vec<ReasonRow> {
     let mut counts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for rollout in conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts) {
         if rollout.fault.is_none() {
-            let row = counts.entry(&rollout.reason).or_insert_with(|| vec![0; conclusion.opened.environments.len()]);
+            let row = counts.entry(&rollout.reason).or_insert_with(|| vec![0; conclusion.terms.environments.len()]);
             row[rollout.environment] += 1;
         }
     }
@@ -350,7 +343,7 @@ fn reasons(conclusion: &Conclusion) -> Vec<ReasonRow> {
 fn check(conclusion: &Conclusion, summary: &Summary) -> Check {
     let files = &summary.files;
     let shown = |path: &Path| path.display().to_string();
-    let opened = &conclusion.opened;
+    let terms = &conclusion.terms;
     Check {
         command: format!("dethrone audit {}", shell_word(&shown(&files.evidence))),
         files: vec![
@@ -359,8 +352,8 @@ fn check(conclusion: &Conclusion, summary: &Summary) -> Check {
             ("this page", shown(&files.report)),
             ("database", shown(&files.database)),
         ],
-        seed_hash: opened.seed_hash.clone(),
-        environments: opened
+        seed_hash: terms.seed_hash.clone(),
+        environments: terms
             .environments
             .iter()
             .map(|environment| EnvironmentView {
@@ -370,8 +363,8 @@ fn check(conclusion: &Conclusion, summary: &Summary) -> Check {
                 file: environment.file.clone(),
             })
             .collect(),
-        runtime: opened.runtime.clone(),
-        settings: serde_json::to_string_pretty(&opened.settings).expect("settings are plain data"),
+        runtime: terms.runtime.clone(),
+        settings: serde_json::to_string_pretty(&terms.settings).expect("settings are plain data"),
     }
 }
 

@@ -1,21 +1,21 @@
-//! Where a process's time went: the models' forward passes are what a validator pays for, the rest is ours to keep small.
+//! Time of a process by phase: forward passes are what a validator pays for, the rest is the harness's own.
 
 use std::time::Duration;
 
-/// What time is spent on.
+/// A part of a window that is timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Fetching, hashing and checking models, and taking their fingerprints.
     Checking,
-    /// Bringing a model to the table.
+    /// Loading models into engines.
     Loading,
     /// The models' forward passes.
     Forward,
 }
 
-/// Time by phase; what is in none of them is judging, storing, deciding and starting up.
+/// Time by phase. Judging, storing, deciding and starting up are in none of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct Timings {
     /// See [`Phase::Checking`].
     pub checking: Duration,
     /// See [`Phase::Loading`].
@@ -24,7 +24,7 @@ pub struct Spent {
     pub forward: Duration,
 }
 
-impl Spent {
+impl Timings {
     /// Adds time to a phase.
     pub fn add(&mut self, phase: Phase, time: Duration) {
         match phase {

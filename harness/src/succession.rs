@@ -1,33 +1,21 @@
-//! Who holds the weight, from duel to duel: pure, so that an auditor walks the same way.
+//! Succession of champions from duel to duel, and shares of emission: pure, so that an audit computes them the same way.
 
 use pareto::reign::ReignError;
 use pareto::weights::{WeightError, winner_takes_all};
-use pareto::{Decision, DuelError, DuelSettings, Pair, PairedScores, Reign, Verdict};
+use pareto::{Decision, DuelError, DuelSettings, Reign, Verdict};
 
-use crate::evidence::Opened;
+use crate::record::{UnitScore, WindowTerms, paired};
 use crate::registry::Hotkey;
-use crate::store::{Fault, RolloutRecord};
 
 /// The champion and the alpha its reign has left.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Succession {
     /// The champion's place among the entries.
     pub champion: usize,
-    /// The place of the one that was dethroned in this window, if one was.
+    /// The place of the champion that was dethroned in this window, if one was.
     pub dethroned: Option<usize>,
     /// The reign.
     pub reign: Reign,
-}
-
-/// A score on one task.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct UnitScore {
-    /// The environment's place.
-    pub environment: usize,
-    /// The task's number.
-    pub task: u32,
-    /// The score; none where the environment could not make the task.
-    pub score: Option<f64>,
 }
 
 impl Succession {
@@ -39,22 +27,22 @@ impl Succession {
         Ok(Self { champion, dethroned: None, reign: Reign::resumed(alpha, tested)? })
     }
 
-    /// Who holds the weight before the first duel, given the entries that play in order of commitment: the champion of
-    /// before if it plays, else the earliest; none if nobody plays.
+    /// The champion before the first duel, given the playing entries in order of commitment: the champion of the terms if
+    /// it plays, else the earliest; none if no entry plays.
     ///
     /// # Errors
     /// If alpha is not a usable error probability.
-    pub fn open(opened: &Opened, playing: &[usize]) -> Result<Option<Self>, ReignError> {
-        let reigning = playing.iter().find(|entry| opened.champion.as_ref() == Some(&opened.entries[**entry].hotkey));
+    pub fn open(terms: &WindowTerms, playing: &[usize]) -> Result<Option<Self>, ReignError> {
+        let reigning = playing.iter().find(|entry| terms.champion.as_ref() == Some(&terms.entries[**entry].hotkey));
         let (champion, tested) = match (reigning, playing.first()) {
-            (Some(reigning), _) => (*reigning, opened.tested),
+            (Some(reigning), _) => (*reigning, terms.tested),
             (None, Some(earliest)) => (*earliest, 0),
             (None, None) => return Ok(None),
         };
-        Self::new(champion, opened.settings.alpha, tested).map(Some)
+        Self::new(champion, terms.settings.alpha, tested).map(Some)
     }
 
-    /// Takes note of how a duel ended: a dethroned champion's reign ends and the winner's begins with all of alpha.
+    /// Applies a decision: a dethroned champion's reign ends and the winner's begins with all of alpha.
     pub fn settle(&mut self, challenger: usize, decision: &Decision) {
         if decision.verdict == Verdict::Dethroned {
             let alpha = self.reign.alpha();
@@ -64,11 +52,11 @@ impl Succession {
         }
     }
 
-    /// Who held the weight before the champion, the latest first: in this window, then in those before it.
-    pub fn former(&self, opened: &Opened) -> Vec<Hotkey> {
-        let hotkey = |entry: &usize| opened.entries[*entry].hotkey.clone();
+    /// Earlier champions, the latest first: of this window, then of those before it.
+    pub fn former(&self, terms: &WindowTerms) -> Vec<Hotkey> {
+        let hotkey = |entry: &usize| terms.entries[*entry].hotkey.clone();
         let first = hotkey(self.dethroned.as_ref().unwrap_or(&self.champion));
-        let before = opened.champion.iter().filter(|reigning| **reigning != first).chain(&opened.former);
+        let before = terms.champion.iter().filter(|reigning| **reigning != first).chain(&terms.former);
         self.dethroned.iter().map(hotkey).chain(before.cloned()).collect()
     }
 }
@@ -78,47 +66,32 @@ impl Succession {
 pub struct Shares {
     /// Each entry's, in the order of the entries.
     pub entries: Vec<f64>,
-    /// What goes to uid 0 to be burned, where no entry has that number.
+    /// The share that goes to uid 0 to be burned, where no entry has that number.
     pub burned: f64,
 }
 
-/// Who gets what: the champion all, unless the settings let something be burned or former champions keep a part. Only
-/// those that play share.
+/// Shares of emission: all to the champion, unless the settings burn a part or leave a part to former champions. Only
+/// playing entries share.
 ///
 /// # Errors
 /// If the settings are not usable.
-pub fn shares(opened: &Opened, playing: &[usize], succession: &Succession) -> Result<Shares, WeightError> {
-    let entries = &opened.entries;
-    let former = succession.former(opened);
+pub fn shares(terms: &WindowTerms, playing: &[usize], succession: &Succession) -> Result<Shares, WeightError> {
+    let entries = &terms.entries;
+    let former = succession.former(terms);
     let former = former.iter().filter_map(|hotkey| playing.iter().find(|entry| entries[**entry].hotkey == *hotkey));
     let uids: Vec<u16> =
         std::iter::once(&succession.champion).chain(former).map(|entry| entries[*entry].uid.0).collect();
-    let weights = winner_takes_all(&uids, &opened.settings.weights)?;
+    let weights = winner_takes_all(&uids, &terms.settings.weights)?;
     let share = |uid: u16| weights.iter().find(|(other, _)| *other == uid).map_or(0.0, |(_, share)| *share);
     let burned = if entries.iter().any(|entry| entry.uid.0 == 0) { 0.0 } else { share(0) };
     Ok(Shares { entries: entries.iter().map(|entry| share(entry.uid.0)).collect(), burned })
 }
 
-/// The scores of stored rollouts.
-pub fn unit_scores(rollouts: &[RolloutRecord]) -> Vec<UnitScore> {
-    let score = |rollout: &RolloutRecord| UnitScore {
-        environment: rollout.environment,
-        task: rollout.task,
-        score: (rollout.fault != Some(Fault::Environment)).then_some(rollout.score),
-    };
-    rollouts.iter().map(score).collect()
-}
-
-/// The scores of tasks below `end`.
-pub fn up_to(end: u32, scores: Vec<UnitScore>) -> Vec<UnitScore> {
-    scores.into_iter().filter(|unit| unit.task < end).collect()
-}
-
-/// How the duel stands on what both have answered of it, read in task order.
+/// Decides a duel on both parties' scores, read in task order.
 ///
 /// # Errors
 /// If the settings are not usable.
-pub fn stand(
+pub fn decide_duel(
     environments: usize,
     champion: &[UnitScore],
     challenger: &[UnitScore],
@@ -126,28 +99,6 @@ pub fn stand(
     alpha: f64,
 ) -> Result<Decision, DuelError> {
     pareto::duel(&paired(environments, champion, challenger), settings, alpha)
-}
-
-/// The pairs of each environment in task order, up to the first task that either has not come to.
-pub fn paired(environments: usize, champion: &[UnitScore], challenger: &[UnitScore]) -> PairedScores {
-    let pairs_of = |environment| {
-        let champion = prefix(environment, champion);
-        let challenger = prefix(environment, challenger);
-        champion.into_iter().zip(challenger).map(|(champion, challenger)| Pair { champion, challenger }).collect()
-    };
-    PairedScores { environments: (0..environments).map(pairs_of).collect() }
-}
-
-/// An environment's scores from task 0 up to the first gap.
-fn prefix(environment: usize, scores: &[UnitScore]) -> Vec<Option<f64>> {
-    let mut own: Vec<(u32, Option<f64>)> =
-        scores.iter().filter(|unit| unit.environment == environment).map(|unit| (unit.task, unit.score)).collect();
-    own.sort_by_key(|(task, _)| *task);
-    own.into_iter()
-        .enumerate()
-        .take_while(|(place, (task, _))| *place as u32 == *task)
-        .map(|(_, (_, score))| score)
-        .collect()
 }
 
 #[cfg(test)]
@@ -163,51 +114,17 @@ mod tests {
     }
 
     #[test]
-    fn pairs_stop_at_the_first_task_that_is_not_there() {
-        let champion = [unit(0, 2, 0.2), unit(0, 0, 0.0), unit(0, 1, 0.1), unit(1, 0, 1.0)];
-        let challenger = [unit(0, 0, 1.0), unit(0, 2, 0.8), unit(1, 0, 0.5)];
-        let pairs = paired(2, &champion, &challenger);
-        assert_eq!(pairs.environments, [vec![Pair::new(0.0, 1.0)], vec![Pair::new(1.0, 0.5)]]);
-    }
-
-    /// A round of four tasks in two environments was left half done: in one there are more of it than in the other.
-    #[test]
-    fn a_look_asks_for_what_it_would_have_asked_for_without_what_a_dead_process_left() {
-        let settings = DuelSettings { budget: 40, minimum_tasks: 4, ..DuelSettings::default() };
-        let champion: Vec<UnitScore> =
-            (0..80).map(|unit_number| unit(unit_number % 2, (unit_number / 2) as u32, 0.5)).collect();
-        let all = |tasks: [u32; 2]| -> Vec<UnitScore> {
-            let of = |environment: usize| (0..tasks[environment]).map(move |task| unit(environment, task, 0.5));
-            of(0).chain(of(1)).collect()
-        };
-        let wants = |scores: Vec<UnitScore>| {
-            let pairs = paired(2, &champion, &up_to(8, scores));
-            pareto::Duel::held(&pairs, &settings, 0.01).unwrap().wants()
-        };
-        assert_eq!(wants(all([11, 9])), wants(all([8, 8])));
-        assert_eq!(wants(all([8, 8])), [0, 1]);
-    }
-
-    #[test]
-    fn the_order_of_arrival_changes_nothing() {
-        let champion: Vec<UnitScore> = (0..30).map(|task| unit(0, task, f64::from(task % 2))).collect();
-        let mut reversed = champion.clone();
-        reversed.reverse();
-        assert_eq!(paired(1, &champion, &champion), paired(1, &reversed, &champion));
-    }
-
-    #[test]
     fn a_dethronement_starts_a_reign_with_all_of_alpha() {
         let settings = DuelSettings { budget: 200, ..DuelSettings::default() };
         let losses: Vec<UnitScore> = (0..200).map(|task| unit(0, task, 0.0)).collect();
         let wins: Vec<UnitScore> = (0..200).map(|task| unit(0, task, 1.0)).collect();
         let mut succession = Succession::new(4, 0.01, 0).unwrap();
         let alpha = succession.reign.begin();
-        let decision = stand(1, &losses, &wins, &settings, alpha).unwrap();
+        let decision = decide_duel(1, &losses, &wins, &settings, alpha).unwrap();
         succession.settle(7, &decision);
         assert_eq!((succession.champion, succession.reign.challengers()), (7, 0));
         let alpha = succession.reign.begin();
-        let decision = stand(1, &wins, &losses, &settings, alpha).unwrap();
+        let decision = decide_duel(1, &wins, &losses, &settings, alpha).unwrap();
         succession.settle(9, &decision);
         assert_eq!((succession.champion, succession.reign.challengers()), (7, 1));
     }
@@ -240,10 +157,10 @@ mod tests {
             entries: entries.collect(),
         };
         let settings = Settings { weights, ..Settings::default() };
-        let opened = Opened::new(&registry, &settings, Vec::new(), String::new());
+        let terms = WindowTerms::new(&registry, &settings, Vec::new(), String::new());
         let champion = if dethroned.is_none() { 2 } else { 3 };
         let succession = Succession { dethroned, ..Succession::new(champion, 0.01, 0).unwrap() };
-        let shares = shares(&opened, playing, &succession).unwrap();
+        let shares = shares(&terms, playing, &succession).unwrap();
         assert_eq!(shares, Shares { entries: expected.to_vec(), burned });
         assert_eq!(shares.entries.iter().sum::<f64>() + shares.burned, 1.0);
     }

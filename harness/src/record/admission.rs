@@ -1,0 +1,135 @@
+//! Admission of an entry: its outcome and the files it was decided on.
+
+use serde::{Deserialize, Serialize};
+
+/// Outcome of an entry's admission, with the files of its snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admission {
+    /// Admitted, refused or late.
+    pub outcome: AdmissionOutcome,
+    /// The snapshot's files; empty where none was read.
+    pub files: Vec<FileRecord>,
+}
+
+/// One file of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256, as hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Admitted, refused or late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdmissionOutcome {
+    /// The model may be run.
+    Admitted,
+    /// The model cannot be run; the sentence tells its miner what to change.
+    Refused(String),
+    /// Committed when the window's seed was already known: the entry takes part in the next window.
+    Late,
+}
+
+/// A stored word, or its combination with a reason, that this program never writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} {} is no outcome of an admission", if *.reasoned { "with a reason" } else { "without a reason" })]
+pub struct UnknownOutcome {
+    /// The word.
+    pub word: String,
+    /// Whether a reason stood beside it.
+    pub reasoned: bool,
+}
+
+impl AdmissionOutcome {
+    /// The word that stands for it in the database and in the evidence.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Refused(_) => "refused",
+            Self::Late => "late",
+        }
+    }
+
+    /// The sentence for the miner of a refused model.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Refused(reason) => Some(reason),
+            Self::Admitted | Self::Late => None,
+        }
+    }
+
+    /// The outcome that was stored as this word and this reason.
+    ///
+    /// # Errors
+    /// If the word is unknown, a refusal has no reason, or anything else has one.
+    pub fn from_parts(word: &str, reason: Option<String>) -> Result<Self, UnknownOutcome> {
+        match (word, reason) {
+            ("admitted", None) => Ok(Self::Admitted),
+            ("refused", Some(reason)) => Ok(Self::Refused(reason)),
+            ("late", None) => Ok(Self::Late),
+            (_, reason) => Err(UnknownOutcome { word: word.to_owned(), reasoned: reason.is_some() }),
+        }
+    }
+}
+
+/// Entries that take part in duels, in order of commitment: admitted, and without a finding of a screen.
+pub fn playing<'a>(
+    outcomes: impl IntoIterator<Item = &'a AdmissionOutcome>,
+    is_found: impl Fn(usize) -> bool,
+) -> Vec<usize> {
+    let outcomes = outcomes.into_iter().enumerate();
+    outcomes
+        .filter(|(entry, outcome)| **outcome == AdmissionOutcome::Admitted && !is_found(*entry))
+        .map(|(entry, _)| entry)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(word: &str, reason: Option<&str>, expected: Option<AdmissionOutcome>) {
+        let found = AdmissionOutcome::from_parts(word, reason.map(str::to_owned));
+        match (found, expected) {
+            (Ok(found), Some(expected)) => {
+                assert_eq!(found, expected);
+                assert_eq!((found.word(), found.reason()), (word, reason));
+            }
+            (Err(error), None) => {
+                assert!(error.to_string().contains(&format!("{word:?}")), "{error}");
+                assert_eq!(error.reasoned, reason.is_some());
+            }
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn outcomes_are_read_back_and_nothing_else_is_taken_for_one() {
+        check("admitted", None, Some(AdmissionOutcome::Admitted));
+        check("late", None, Some(AdmissionOutcome::Late));
+        check("refused", Some("too large"), Some(AdmissionOutcome::Refused("too large".to_owned())));
+        check("refused", Some(""), Some(AdmissionOutcome::Refused(String::new())));
+        check("refused", None, None);
+        check("admitted", Some("after all"), None);
+        check("late", Some("by a block"), None);
+        for word in ["", "Admitted", "admitted ", "waiting", "copy"] {
+            check(word, None, None);
+            check(word, Some("reason"), None);
+        }
+    }
+
+    #[test]
+    fn only_admitted_entries_without_a_finding_take_part() {
+        use AdmissionOutcome::{Admitted, Late, Refused};
+        let outcomes = [Admitted, Refused(String::new()), Admitted, Late, Admitted];
+        assert_eq!(playing(&outcomes, |_| false), [0, 2, 4]);
+        assert_eq!(playing(&outcomes, |entry| entry == 2 || entry == 3), [0, 4]);
+        assert_eq!(playing(&outcomes, |_| true), Vec::<usize>::new());
+        assert_eq!(playing(&[], |_| false), Vec::<usize>::new());
+    }
+}

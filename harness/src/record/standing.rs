@@ -1,0 +1,62 @@
+//! Standing of an entry at the end of a window.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Standing of an entry at the end of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Holds the weight.
+    Champion,
+    /// Held the weight and lost it to a challenger of this window.
+    Deposed,
+    /// Lost its duel.
+    Lost,
+    /// Its duel spent the budget without a decision: the champion stayed.
+    Undecided,
+    /// Had no duel, since the champion changed before it.
+    Waiting,
+    /// Found to be a copy of an earlier entry.
+    Copy,
+    /// Not admitted.
+    Refused,
+    /// Committed after the window's seed was known.
+    Late,
+}
+
+impl Standing {
+    /// The word of the summary, the table and the page.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Champion => "champion",
+            Self::Deposed => "deposed",
+            Self::Lost => "lost",
+            Self::Undecided => "undecided",
+            Self::Waiting => "waiting",
+            Self::Copy => "copy",
+            Self::Refused => "refused",
+            Self::Late => "late",
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_on_a_screen_is_the_word_in_the_summary() {
+        use Standing::{Champion, Copy, Deposed, Late, Lost, Refused, Undecided, Waiting};
+        for standing in [Champion, Deposed, Lost, Undecided, Waiting, Copy, Refused, Late] {
+            assert_eq!(serde_json::to_value(standing).unwrap(), standing.to_string());
+        }
+    }
+}
