@@ -118,10 +118,10 @@ impl FourStage {
             decay *= self.decay_factor;
         }
         let total: f64 = ranked.iter().map(|(score, _)| score).sum();
-        if total > 0.0 {
-            for (score, entry) in ranked {
-                weights[entry] += weight * score / total;
-            }
+        let equal = weight / ranked.len() as f64;
+        for (score, entry) in ranked {
+            // Without a score above 0 the ranks say nothing, and the subset's weight is not lost.
+            weights[entry] += if total > 0.0 { weight * score / total } else { equal };
         }
     }
 
@@ -174,4 +174,52 @@ fn geometric_mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
         product *= value;
     }
     libm::pow(product, 1.0 / count as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Weights under a rule without small print: nothing is dropped for being small.
+    fn check(means: &[&[f64]], expected: &[f64]) {
+        let standing = |(place, means): (usize, &&[f64])| Standing {
+            order: (place as u64, 0),
+            means: means.to_vec(),
+            counts: vec![100; means.len()],
+            valid: means.iter().map(|mean| *mean >= 0.0).collect(),
+        };
+        let standings: Vec<Standing> = means.iter().enumerate().map(standing).collect();
+        let rule = FourStage { min_weight: 0.0, ..FourStage::default() };
+        let (weights, burned) = rule.weigh(&standings, means.first().map_or(0, |means| means.len()));
+        assert_eq!(weights.len(), expected.len());
+        let near = |(found, wanted): (&f64, &f64)| (found - wanted).abs() < 1e-12;
+        assert!(weights.iter().zip(expected).all(near), "{means:?}: {weights:?}, not {expected:?}");
+        let total = weights.iter().sum::<f64>() + burned;
+        assert!((total - 1.0).abs() < 1e-12, "{means:?}: {total}");
+    }
+
+    #[test]
+    fn survivors_that_all_score_nothing_share_a_subset_equally() {
+        check(&[&[0.0, 0.5], &[0.5, 0.0]], &[0.5, 0.5]);
+        // The later takes {0}, the earlier {1}, {2} and {1, 2}; in the other three nobody has a score above 0:
+        // 1 + 1 + 2 + (1 + 1 + 6) against 1 + (1 + 1 + 6).
+        check(&[&[0.0, 0.5, 0.5], &[0.5, 0.0, 0.0]], &[12.0 / 21.0, 9.0 / 21.0]);
+        check(&[&[0.0]], &[1.0]);
+        check(&[&[0.0, 0.0], &[0.0, 0.0]], &[1.0, 0.0]);
+    }
+
+    #[test]
+    fn survivors_share_a_subset_by_score_and_rank() {
+        // Each takes one environment; together the geometric means are 0.5 and 0.6, the second rank counting half.
+        let total = 0.6 + 0.25;
+        check(&[&[0.5, 0.5], &[0.9, 0.4]], &[(1.0 + 4.0 * 0.25 / total) / 6.0, (1.0 + 4.0 * 0.6 / total) / 6.0]);
+        // One without a score keeps its rank and gets nothing for it.
+        check(&[&[0.5, 0.0], &[0.3, 0.2]], &[1.0 / 6.0, 5.0 / 6.0]);
+    }
+
+    #[test]
+    fn an_entry_that_takes_no_part_in_an_environment_wins_no_subset_with_it() {
+        check(&[&[0.5, -1.0], &[-1.0, 0.5]], &[0.5, 0.5]);
+        check(&[&[-1.0, -1.0], &[0.1, 0.1]], &[0.0, 1.0]);
+    }
 }
