@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::fields::{Fields, invalid, missing};
 use super::{
-    Activation, Attention, DeltaNet, Dense, Experts, FeedForward, Layer, Mixer, ModelConfig, Rope, RopePrecision,
-    RopeScaling,
+    Activation, Attention, DeltaNet, Dense, Experts, FeedForward, Layer, Mixer, ModelConfig, Rope, RopeScaling,
 };
 use crate::admission::Refusal;
 
@@ -123,11 +122,7 @@ pub(super) fn parse(value: &Value) -> Result<ModelConfig, Refusal> {
     };
     let hidden = fields.size("hidden_size")?;
     let habits = family.habits();
-    let mut ropes = ropes(family, fields, hidden, &habits)?;
-    // a nested layout states the type of its tensors once, outside
-    let dtype = if fields.get("dtype").is_some() { fields.text("dtype")? } else { outer.text("dtype")? };
-    let precision = RopePrecision::of(dtype, fields.size("max_position_embeddings")?);
-    ropes.iter_mut().for_each(|rope| rope.precision = precision);
+    let ropes = ropes(family, fields, hidden, &habits)?;
     let mut max_positions = fields.size("max_position_embeddings")?;
     if let (Some(original), true) = (
         fields.optional_size("original_max_position_embeddings")?,
@@ -174,7 +169,6 @@ fn ropes(family: Family, fields: Fields<'_>, hidden: usize, habits: &Habits) -> 
             dimensions: head_size,
             theta: fields.positive("rope_local_base_freq")?.unwrap_or(10_000.0),
             scaling: RopeScaling::None,
-            precision: RopePrecision::Single,
         },
     };
     Ok(vec![full, sliding])

@@ -8,7 +8,7 @@ mod tensors;
 mod tests;
 
 pub use family::Family;
-pub use rope::{Rope, RopePrecision, RopeScaling};
+pub use rope::{Rope, RopeScaling};
 pub use tensors::{expected_tensors, expected_tensors_in};
 
 use crate::admission::Refusal;

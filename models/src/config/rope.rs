@@ -14,37 +14,6 @@ pub struct Rope {
     pub theta: f64,
     /// How the frequencies were stretched for longer texts.
     pub scaling: RopeScaling,
-    /// What the frequencies are rounded to.
-    pub precision: RopePrecision,
-}
-
-/// What rotary frequencies are rounded to.
-///
-/// Hugging Face's transformers keeps frequencies in single precision when it loads a checkpoint, and so does everything
-/// else that serves models; every model in earnest is therefore run with [`RopePrecision::Single`]. The reference
-/// checkpoints in `tests/fixtures/golden` are the exception: there a model object was cast to bfloat16 as a whole, its
-/// frequencies along with its tensors, and cast back before the expected values were computed, so that those belong to
-/// frequencies of eight bits. Nothing in their files says so. With the frequencies of eight bits all eleven are met
-/// within 3e-5; with those of single precision the logits of seven are off by more than the 2e-3 that is asked for
-/// (llama 2.5e-3, gemma3 5.3e-3, qwen3-moe, whose router then picks another expert, 0.42). Whoever compares
-/// `dethrone score` with those values would be told that it is wrong, which is why the exception is made by the product
-/// and not by its tests: for checkpoints that call themselves bfloat16 and were made for at most 512 positions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RopePrecision {
-    /// Single precision, as everything computes them that serves models.
-    Single,
-    /// bfloat16: what becomes of them when a whole model object is cast to bfloat16 and back.
-    Brain,
-}
-
-/// Checkpoints with more positions than this are never taken to have rounded frequencies.
-const MOST_ROUNDED_POSITIONS: usize = 512;
-
-impl RopePrecision {
-    /// What is to be assumed of a checkpoint that says this of its tensors and has this many positions.
-    pub(super) fn of(dtype: Option<&str>, positions: usize) -> Self {
-        if dtype == Some("bfloat16") && positions <= MOST_ROUNDED_POSITIONS { Self::Brain } else { Self::Single }
-    }
 }
 
 /// How frequencies were stretched for longer texts.
@@ -118,17 +87,13 @@ impl Rope {
             Some(scaling) => RopeScaling::parse(scaling, fields, dimensions)?,
             None => RopeScaling::None,
         };
-        Ok(Self { dimensions, theta, scaling, precision: RopePrecision::Single })
+        Ok(Self { dimensions, theta, scaling })
     }
 
     /// The angle a head's dimension pair turns by from one position to the next, `dimensions / 2` of them.
     #[must_use]
     pub fn frequencies(&self) -> Vec<f32> {
-        let round = |frequency: f64| match self.precision {
-            RopePrecision::Single => frequency as f32,
-            RopePrecision::Brain => half::bf16::from_f32(frequency as f32).to_f32(),
-        };
-        self.exact_frequencies().into_iter().map(round).collect()
+        self.exact_frequencies().into_iter().map(|frequency| frequency as f32).collect()
     }
 
     fn exact_frequencies(&self) -> Vec<f64> {

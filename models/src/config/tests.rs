@@ -117,18 +117,6 @@ fn windows_apply_to_the_layers_that_each_family_says() {
 }
 
 #[test]
-fn rope_frequencies_are_rounded_for_the_reference_checkpoints_only() {
-    for (dtype, positions, expected) in [
-        ("bfloat16", 512, RopePrecision::Brain),
-        ("bfloat16", 513, RopePrecision::Single),
-        ("float32", 512, RopePrecision::Single),
-    ] {
-        let config = with(llama(), json!({"dtype": dtype, "max_position_embeddings": positions}));
-        assert_eq!(ModelConfig::parse(&config).unwrap().ropes[0].precision, expected);
-    }
-}
-
-#[test]
 fn tensors_beside_the_text_model_are_passed_over_and_others_are_not() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/golden/qwen3_5-moe-nested/config.json");
     let nested = ModelConfig::parse(&serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).unwrap();
