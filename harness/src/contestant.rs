@@ -5,12 +5,12 @@ use std::time::Duration;
 use models::admission::{Admitted, Limits, admit};
 use models::decoder::Arithmetic;
 use models::engine::{Engine, EngineError, PrefixCache};
-use models::load::{LoadError, LoadedModel};
+use models::local::LocalModel;
 use models::remote::{Interface, LogProbabilities, RemoteError, RemoteErrorKind, RemoteModel, RemoteRef};
-use models::responder::LocalModel;
 use models::retry::Retries;
 use models::secret::Secret;
 use models::snapshot::Snapshot;
+use models::{error::LoadError, local::LoadedModel};
 
 use crate::settings::{EngineMode, EngineSettings, RemoteInterface, RemoteSettings};
 

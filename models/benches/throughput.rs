@@ -12,8 +12,8 @@ use std::time::Duration;
 use models::config::{Mixer, ModelConfig};
 use models::decoder::{Arithmetic, Decoder};
 use models::engine::{Engine, EngineModel, EngineSettings, PrefixCache, Request, Sampling, Statistics};
+use models::gguf::Gguf;
 use models::kernel::PagedKeyValues;
-use models::load::Gguf;
 
 const PROMPT: usize = 128;
 const NEW: usize = 64;
@@ -183,7 +183,7 @@ fn mebibytes(bytes: usize) -> f64 {
 
 /// Parameters that take part in a token's products.
 fn parameters(config: &ModelConfig) -> usize {
-    let tensors = models::config::expected_tensors(config);
+    let tensors = models::layout::expected_tensors(config);
     let all: usize =
         tensors.iter().filter(|(_, shape)| shape.len() == 2).map(|(_, shape)| shape.iter().product::<usize>()).sum();
     if config.tied_embeddings { all } else { all - config.vocabulary * config.hidden }

@@ -6,13 +6,15 @@ mod gguf_seeds;
 use std::path::PathBuf;
 
 use models::{
-    config::{ModelConfig, expected_tensors},
-    load::{
-        ChatTemplate, LoadError, Message, NamedTokens, Role, TensorSource, Tokenizer,
-        gguf::{Content, Gguf, config_json},
+    config::ModelConfig,
+    error::LoadError,
+    gguf::{Content, Gguf, config_json},
+    layout::expected_tensors,
+    tensors::{
+        TensorSource,
         safetensors::{Header, Index},
-        tokenizer::SpecialTokens,
     },
+    text::{ChatTemplate, Message, NamedTokens, Role, SpecialTokens, Tokenizer},
 };
 use serde_json::json;
 

@@ -14,7 +14,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     admission::Admitted,
-    load::{Encoding, LoadError, Prompter, TensorSource},
+    error::LoadError,
+    tensors::{Encoding, TensorSource},
+    text::Prompter,
 };
 
 /// How tensors are stored.

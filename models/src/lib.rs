@@ -1,19 +1,38 @@
-//! Language models: hub, loading, generation, scoring and fingerprints.
+//! Language models: hub, admission, generation, scoring and fingerprints.
+//!
+//! In reading order, from the ground up; a module uses those before it. Nothing trusts a length, an offset, a name or a
+//! count found in a file: each is checked against what is really there before anything is allocated, and what does not
+//! hold is a [`Refusal`](refusal::Refusal).
+
+pub mod error;
+pub mod refusal;
+pub mod snapshot;
+
+pub mod tensors;
+
+pub mod config;
+pub mod layout;
+
+pub mod gguf;
+
+pub mod text;
+
+pub mod kernel;
 
 pub mod admission;
-mod cache;
-pub mod config;
-pub mod decoder;
-pub mod engine;
 pub mod export;
 pub mod fingerprint;
-pub mod hub;
-pub mod kernel;
-pub mod load;
-pub mod model_ref;
+
+mod cache;
+pub mod decoder;
+pub mod engine;
+
+pub mod local;
 pub mod remote;
 pub mod responder;
+
+pub mod hub;
+pub mod model_ref;
 pub mod retry;
 pub mod secret;
-pub mod snapshot;
 pub mod source;

@@ -3,9 +3,8 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{
-    engine::{Engine, EngineError, Finish, Request, Sampling},
-    load::{Message, Prompter, prompter::PromptError, template::TemplateError},
-    remote::RemoteError,
+    engine::{EngineError, Finish, Sampling},
+    text::Message,
 };
 
 /// What a responder is asked to await.
@@ -48,18 +47,8 @@ pub enum ReplyError {
     #[error(transparent)]
     Engine(EngineError),
     /// The server's, the network's or the key's.
-    #[error(transparent)]
-    Remote(RemoteError),
-}
-
-impl From<PromptError> for ReplyError {
-    fn from(error: PromptError) -> Self {
-        match error {
-            // Whoever wrote the template cannot help that this machine is busy.
-            PromptError::Template(TemplateError::Host { .. }) => Self::Host(error.to_string()),
-            error => Self::Model(error.to_string()),
-        }
-    }
+    #[error("{0}")]
+    Remote(String),
 }
 
 /// Whether somebody else can find out by themselves that a reply is the model's.
@@ -81,61 +70,4 @@ pub trait Responder: Send + Sync {
 
     /// Time that this machine has spent in forward passes.
     fn forward_time(&self) -> Duration;
-}
-
-/// A model that runs on this machine.
-#[derive(Debug)]
-pub struct LocalModel {
-    /// What computes its tokens.
-    pub engine: Engine,
-    /// What lays out its conversations.
-    pub prompter: Prompter,
-}
-
-impl LocalModel {
-    async fn answer(&self, messages: &[Message], rule: ReplyRule) -> Result<Reply, ReplyError> {
-        let prompt = self.prompter.render(messages, rule.sampling.key)?;
-        let prompt_tokens = prompt.len();
-        let ReplyRule { sampling, max_new_tokens } = rule;
-        let request = Request { prompt, sampling, max_new_tokens, stop_strings: Vec::new() };
-        let completion = self.engine.generate(request).await.map_err(|error| match error {
-            EngineError::Request { reason } => ReplyError::Model(reason),
-            error => ReplyError::Engine(error),
-        })?;
-        Ok(Reply {
-            text: completion.text,
-            prompt_tokens,
-            tokens: Some(completion.tokens),
-            logprobs: completion.logprobs,
-            finish: completion.finish,
-        })
-    }
-}
-
-impl Responder for LocalModel {
-    fn reply<'a>(&'a self, messages: &'a [Message], rule: ReplyRule) -> BoxFuture<'a, Result<Reply, ReplyError>> {
-        Box::pin(self.answer(messages, rule))
-    }
-
-    fn reproducibility(&self) -> Reproducibility {
-        Reproducibility::Exact
-    }
-
-    fn forward_time(&self) -> Duration {
-        self.engine.statistics().forward
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_machine_without_room_is_not_the_models_doing() {
-        let failed = |error: TemplateError| ReplyError::from(PromptError::Template(error));
-        let reason = || "no room".to_owned();
-        assert!(matches!(failed(TemplateError::Host { reason: reason() }), ReplyError::Host(_)));
-        assert!(matches!(failed(TemplateError::Template { reason: reason() }), ReplyError::Model(_)));
-        assert!(matches!(ReplyError::from(PromptError::NoTokenizer), ReplyError::Model(_)));
-    }
 }

@@ -11,8 +11,11 @@ use models::decoder::{Arithmetic, Decoder};
 use models::engine::{
     Completion, Detokenizer, Engine, EngineModel, EngineSettings, Finish, PrefixCache, Request, Sampling,
 };
-use models::load::{LoadError, Safetensors, TensorSource};
 use models::snapshot::Snapshot;
+use models::{
+    error::LoadError,
+    tensors::{Safetensors, TensorSource},
+};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use harness::assets::{GEMMA3, ModelAsset, SMOLLM2};
 use models::{
     admission::{Limits, admit},
-    load::{Message, Role, tokenizer::SpecialTokens},
     snapshot::Snapshot,
+    text::{Message, Role, SpecialTokens},
 };
 use serde_json::Value;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use models::responder::LocalModel;
+use models::local::LocalModel;
 use models::source::{ModelSource, ModelSourceError};
 use sandboxes::{Artifact, Sandbox};
 

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use models::admission::{Limits, admit};
+use models::error::LoadError;
 use models::export::{ExportSettings, ExportType, write_folder};
 use models::hub::FolderHub;
-use models::load::LoadError;
 use models::model_ref::ModelRef;
 use models::snapshot::{Snapshot, SnapshotError};
 use serde_json::json;

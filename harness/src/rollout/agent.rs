@@ -29,10 +29,10 @@ impl Agent for ModelAgent<'_> {
 
     async fn reply(&mut self, conversation: &Conversation) -> Result<Message, ReplyError> {
         // Without blanks around it: some templates leave them out, and none shall have the choice.
-        let messages: Vec<models::load::Message> = conversation
+        let messages: Vec<models::text::Message> = conversation
             .messages()
             .iter()
-            .map(|message| models::load::Message {
+            .map(|message| models::text::Message {
                 role: role(message.role),
                 content: message.content.trim().to_owned(),
             })
@@ -59,10 +59,10 @@ impl Agent for ModelAgent<'_> {
 }
 
 /// The template's name for a speaker.
-fn role(role: environments::Role) -> models::load::Role {
+fn role(role: environments::Role) -> models::text::Role {
     match role {
-        environments::Role::System => models::load::Role::System,
-        environments::Role::User => models::load::Role::User,
-        environments::Role::Assistant => models::load::Role::Assistant,
+        environments::Role::System => models::text::Role::System,
+        environments::Role::User => models::text::Role::User,
+        environments::Role::Assistant => models::text::Role::Assistant,
     }
 }

@@ -2,7 +2,7 @@
 
 use futures::{StreamExt, TryStreamExt};
 use models::admission::Admitted;
-use models::load::LoadError;
+use models::error::LoadError;
 use models::remote::RemoteRef;
 use models::responder::Responder;
 use models::snapshot::Snapshot;

@@ -1,8 +1,8 @@
 //! Why a window could not be finished. Everything finished before is stored.
 
 use environments::EnvironmentError;
+use models::error::LoadError;
 use models::hub::HubError;
-use models::load::LoadError;
 use pareto::DuelError;
 use pareto::reign::ReignError;
 use pareto::weights::WeightError;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use environments::{Environment, EnvironmentId};
 use futures::StreamExt;
-use models::load::LoadError;
-use models::responder::LocalModel;
+use models::error::LoadError;
+use models::local::LocalModel;
 use sandboxes::Sandbox;
 
 use super::door::files_of;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use models::admission::Admitted;
+use models::error::LoadError;
 use models::fingerprint::{Fingerprint, fingerprint};
-use models::load::LoadError;
 use models::source::ModelSource;
 use pareto::screens::copy::{EntryPrint, TensorPrint, copies};
 use pareto::screens::{Finding, FindingKind, Yardstick};

@@ -4,14 +4,19 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Limits, Refusal, files, files::TensorFiles, finite, memory, shapes};
+use super::{
+    Limits,
+    files::{self, TensorFiles},
+    finite, memory, shapes,
+};
 use crate::{
     config::ModelConfig,
-    load::{
-        ChatTemplate, Gguf, LoadError, NamedTokens, Prompter, Safetensors, TensorSource, Tokenizer,
-        chat_files::ChatFiles, gguf::Content, tokenizer,
-    },
+    error::LoadError,
+    gguf::{Content, Gguf},
+    refusal::Refusal,
     snapshot::Snapshot,
+    tensors::{Safetensors, TensorSource},
+    text::{ChatTemplate, NamedTokens, Prompter, Tokenizer, chat_files::ChatFiles, tokenizer},
 };
 
 /// Keys of a configuration that ask for code from the repository.

@@ -4,8 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::Refusal;
-use crate::{load::LoadError, snapshot::Snapshot};
+use crate::{error::LoadError, refusal::Refusal, snapshot::Snapshot};
 
 /// Endings of files that hold pickles.
 const PICKLES: [&str; 6] = [".bin", ".pt", ".pth", ".pkl", ".ckpt", ".pickle"];

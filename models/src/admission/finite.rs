@@ -1,7 +1,11 @@
 //! Whether parameters are numbers.
 
-use super::{FiniteCheck, Refusal};
-use crate::load::{LoadError, Stored, TensorSource};
+use super::FiniteCheck;
+use crate::{
+    error::LoadError,
+    refusal::Refusal,
+    tensors::{Stored, TensorSource},
+};
 
 /// Runs of a tensor that are looked at.
 const RUNS: usize = 32;

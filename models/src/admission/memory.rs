@@ -1,8 +1,11 @@
 //! How much memory a model takes while it runs, beyond its own tensors.
 
-use super::{Limits, Refusal};
-use crate::config::{FeedForward, Layer, Mixer, ModelConfig};
-use crate::kernel::ALIGNMENT;
+use super::Limits;
+use crate::{
+    config::{FeedForward, Layer, Mixer, ModelConfig},
+    kernel::ALIGNMENT,
+    refusal::Refusal,
+};
 
 /// Most bytes of one matrix of activations that a token has; Llama 3.1 405B has 208 KiB.
 const WIDEST: u64 = 1 << 20;

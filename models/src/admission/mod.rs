@@ -5,11 +5,9 @@ mod files;
 mod finite;
 mod limits;
 mod memory;
-mod refusal;
 mod shapes;
 
 pub(crate) use admitted::check_configuration;
 pub use admitted::{Admitted, admit};
 pub(crate) use files::tensor_files;
 pub use limits::{FiniteCheck, Limits};
-pub use refusal::Refusal;

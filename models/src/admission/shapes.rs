@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Refusal;
-use crate::{
-    config::{ModelConfig, expected_tensors_in},
-    load::TensorSource,
-};
+use crate::{config::ModelConfig, layout::expected_tensors_in, refusal::Refusal, tensors::TensorSource};
 
 /// Compares names and shapes both ways.
 pub(super) fn check(config: &ModelConfig, source: &dyn TensorSource) -> Result<(), Refusal> {

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::fields::{Fields, invalid, missing};
 use super::{
     Activation, Attention, DeltaNet, Dense, Experts, FeedForward, Layer, Mixer, ModelConfig, Rope, RopeScaling,
+    fields::{Fields, invalid, missing},
 };
-use crate::admission::Refusal;
+use crate::refusal::Refusal;
 
 /// No model has more layers than this.
 const MOST_LAYERS: usize = 1024;

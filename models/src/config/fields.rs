@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::admission::Refusal;
+use crate::refusal::Refusal;
 
 /// No size in a configuration may exceed this; products of three then still fit 64 bits.
 const LARGEST_SIZE: u64 = 1 << 20;

@@ -3,15 +3,13 @@
 mod family;
 mod fields;
 mod rope;
-mod tensors;
 #[cfg(test)]
 mod tests;
 
 pub use family::Family;
 pub use rope::{Rope, RopeScaling};
-pub use tensors::{expected_tensors, expected_tensors_in};
 
-use crate::admission::Refusal;
+use crate::refusal::Refusal;
 
 /// Everything the decoder needs to know about a model besides its tensors.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use super::fields::{Fields, invalid, missing};
-use crate::admission::Refusal;
+use crate::refusal::Refusal;
 
 /// A rotary position encoding.
 #[derive(Debug, Clone, PartialEq)]

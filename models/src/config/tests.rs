@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::layout::expected_tensors;
 
 fn llama() -> Value {
     json!({

@@ -3,18 +3,10 @@
 use std::borrow::Cow;
 
 use super::{Room, Step};
-use crate::config::{Activation, Attention, DeltaNet, ModelConfig, Rope};
-use crate::load::LoadError;
-
-/// A device operation failed; this is trouble of the host, never of a model.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the device failed at {operation}: {message}")]
-pub struct DeviceError {
-    /// What was being done.
-    pub operation: String,
-    /// What the device said.
-    pub message: String,
-}
+use crate::{
+    config::{Activation, Attention, DeltaNet, ModelConfig, Rope},
+    error::{DeviceError, LoadError},
+};
 
 /// What an operation gives.
 pub(super) type Done = Result<(), DeviceError>;

@@ -1,19 +1,22 @@
 //! The CPU backend: plain `f32` rows and our own kernels, so that every machine gets the same bits.
 
-use std::borrow::Cow;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use rayon::ThreadPool;
-use rayon::prelude::*;
+use rayon::{ThreadPool, prelude::*};
 
-use super::backend::{Arithmetic, Backend, Channels, DeviceError, Done, Gate, Heads, Portions, Recurrence};
-use super::delta_net::{self, State};
-use super::{Room, Step};
-use crate::config::{Activation, Attention, Mixer, ModelConfig, Rope};
-use crate::kernel::{
-    self, AttentionShape, BLOCK, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, RopeTable, Slot,
+use super::{
+    Room, Step,
+    backend::{Arithmetic, Backend, Channels, Done, Gate, Heads, Portions, Recurrence},
+    delta_net::{self, State},
 };
-use crate::load::LoadError;
+use crate::{
+    config::{Activation, Attention, Mixer, ModelConfig, Rope},
+    error::{DeviceError, LoadError},
+    kernel::{
+        self, AttentionShape, BLOCK, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, RopeTable,
+        Slot,
+    },
+};
 
 /// The CPU with its vector instructions and threads.
 pub(super) struct Cpu {

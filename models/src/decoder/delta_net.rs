@@ -3,8 +3,10 @@
 //! Always one position after another, never in chunks: a chunk's boundary would change the last bits.
 
 use super::backend::Recurrence;
-use crate::config::DeltaNet;
-use crate::kernel::{exp, logarithm, sigmoid, silu};
+use crate::{
+    config::DeltaNet,
+    kernel::{exp, logarithm, sigmoid, silu},
+};
 
 /// What a sequence carries from one position to the next in one layer.
 #[derive(Debug, Default)]

@@ -8,11 +8,15 @@ use std::borrow::Cow;
 
 use candle_core::{D, DType, Device, IndexOp, Tensor};
 
-use super::backend::{Arithmetic, Backend, Channels, DeviceError, Done, Gate, Heads, Portions, Recurrence};
-use super::delta_net::{Inputs, State};
-use super::{Room, Span, Step};
-use crate::config::{Activation, Attention, Mixer, ModelConfig, Rope};
-use crate::load::LoadError;
+use super::{
+    Room, Span, Step,
+    backend::{Arithmetic, Backend, Channels, Done, Gate, Heads, Portions, Recurrence},
+    delta_net::{Inputs, State},
+};
+use crate::{
+    config::{Activation, Attention, Mixer, ModelConfig, Rope},
+    error::{DeviceError, LoadError},
+};
 
 /// Rows of every product.
 const ROWS: usize = 256;

@@ -1,17 +1,16 @@
 //! Logits of every family against another implementation's.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use candle_core::Device;
 use safetensors::SafeTensors;
 
-use super::device::Accelerator;
-use super::layers::Layers;
-use super::{Arithmetic, Decoder, Room, Step};
-use crate::config::{FeedForward, ModelConfig};
-use crate::load::Safetensors;
-use crate::snapshot::Snapshot;
+use super::{Arithmetic, Decoder, Room, Step, device::Accelerator, layers::Layers};
+use crate::{
+    config::{FeedForward, ModelConfig},
+    snapshot::Snapshot,
+    tensors::Safetensors,
+};
 
 /// Logits may be this far from the reference's.
 const TOLERANCE: f32 = 2e-3;

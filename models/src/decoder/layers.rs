@@ -2,16 +2,22 @@
 
 use rayon::prelude::*;
 
-use super::backend::{Arithmetic, Backend, Channels, Done, Gate, Heads};
-use super::parameters::{
-    AttentionParameters, DeltaNetParameters, ExpertsParameters, ForwardParameters, LayerParameters, MixerParameters,
-    Reader, UnitParameters,
+use super::{
+    LogitSink, Room, Step,
+    backend::{Arithmetic, Backend, Channels, Done, Gate, Heads},
+    parameters::{
+        AttentionParameters, DeltaNetParameters, ExpertsParameters, ForwardParameters, LayerParameters,
+        MixerParameters, Reader, UnitParameters,
+    },
 };
-use super::{LogitSink, Room, Step};
-use crate::admission::Refusal;
-use crate::config::{Activation, Attention, Experts, FeedForward, Mixer, ModelConfig, expected_tensors_in};
-use crate::kernel::{exp, sigmoid};
-use crate::load::{LoadError, TensorSource};
+use crate::{
+    config::{Activation, Attention, Experts, FeedForward, Mixer, ModelConfig},
+    error::LoadError,
+    kernel::{exp, sigmoid},
+    layout::expected_tensors_in,
+    refusal::Refusal,
+    tensors::TensorSource,
+};
 
 /// Rows of logits that are computed at a time; a long text's logits would not fit in memory at once.
 const LOGIT_ROWS: usize = 64;

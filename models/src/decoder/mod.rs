@@ -18,12 +18,15 @@ use std::sync::Arc;
 
 use rayon::ThreadPool;
 
-use crate::config::ModelConfig;
-use crate::load::{LoadError, TensorSource};
+use crate::{
+    config::ModelConfig,
+    error::{DeviceError, LoadError},
+    tensors::TensorSource,
+};
 use cpu::Cpu;
 use layers::Layers;
 
-pub use backend::{Arithmetic, DeviceError};
+pub use backend::Arithmetic;
 pub use step::{Span, Step};
 
 /// What receives logits: the index of the first row among [`Step::wanted`], and the rows `[n, vocabulary]`.

@@ -1,8 +1,11 @@
 //! Reading parameters: from a checkpoint's tensors to the device's layout, one tensor at a time.
 
 use super::backend::{Arithmetic, Backend, Recurrence};
-use crate::config::{Attention, DeltaNet, Dense, Experts, FeedForward, Mixer, ModelConfig};
-use crate::load::{LoadError, TensorSource};
+use crate::{
+    config::{Attention, DeltaNet, Dense, Experts, FeedForward, Mixer, ModelConfig},
+    error::LoadError,
+    tensors::TensorSource,
+};
 
 /// Values of a matrix that are decoded at once.
 const PORTION: usize = 1 << 22;

@@ -15,8 +15,11 @@ use super::score::{Answer, Question};
 use super::sequence::{Job, Sequence};
 use super::{EngineSettings, Vocabulary};
 use crate::cache::{Access, Pages, extend_hashes};
-use crate::decoder::{Decoder, DeviceError, Step};
 use crate::kernel::Processor;
+use crate::{
+    decoder::{Decoder, Step},
+    error::DeviceError,
+};
 
 /// What a scheduler is made of.
 pub(super) struct Parts {

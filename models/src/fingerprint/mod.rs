@@ -2,15 +2,18 @@
 //!
 //! A fingerprint is small data; deciding what counts as a copy is somebody else's business.
 
-mod canonical;
 mod digest;
 mod sketch;
 mod spectrum;
 
-use canonical::Piece;
 use serde::{Deserialize, Serialize};
 
-use crate::{admission::Admitted, load::LoadError, snapshot::Snapshot};
+use crate::{
+    admission::Admitted,
+    error::LoadError,
+    layout::pieces::{Piece, absent_biases, pieces},
+    snapshot::Snapshot,
+};
 
 /// Which rules fingerprints are taken by; those of different versions cannot be compared.
 pub const VERSION: u32 = 2;
@@ -48,7 +51,7 @@ pub fn fingerprint(model: &Admitted) -> Result<Fingerprint, LoadError> {
     let source = model.tensors.as_ref();
     let mut strengths = spectrum::Strengths::new(&model.config, source)?;
     let mut tensors = Vec::new();
-    for (stored, pieces) in canonical::pieces(&model.config, source) {
+    for (stored, pieces) in pieces(&model.config, source) {
         let values = source.read(&stored)?;
         source.release(&stored);
         let mut before: Option<(Piece, TensorPrint)> = None;
@@ -76,7 +79,7 @@ pub fn fingerprint(model: &Admitted) -> Result<Fingerprint, LoadError> {
             before = Some((piece, print));
         }
     }
-    for (name, length) in canonical::absent_biases(&model.config) {
+    for (name, length) in absent_biases(&model.config) {
         let zeros = vec![0.0; length];
         let (digest, (sketch, norm)) = (digest::of_values(&zeros), sketch::of_values(&zeros));
         tensors.push(TensorPrint { name, shape: vec![length], digest, norm, sketch, spectrum: Vec::new() });

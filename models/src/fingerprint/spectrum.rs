@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::canonical::{OUTPUT, pieces};
 use crate::{
     config::{Attention, Mixer, ModelConfig},
-    load::{LoadError, TensorSource},
+    error::LoadError,
+    layout::pieces::{OUTPUT, pieces},
+    tensors::TensorSource,
 };
 
 /// Values of a spectrum.

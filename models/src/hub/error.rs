@@ -3,9 +3,9 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use crate::{
-    admission::Refusal,
-    load::LoadError,
+    error::LoadError,
     model_ref::ModelRef,
+    refusal::Refusal,
     retry::{Mendable, is_transient},
     snapshot::SnapshotError,
 };

@@ -20,11 +20,11 @@ use super::{
 };
 use crate::{
     admission::{Limits, check_configuration},
-    load::safetensors::Index,
     model_ref::ModelRef,
     retry::Retries,
     secret::Secret,
     snapshot::{Snapshot, SnapshotFile},
+    tensors::safetensors::Index,
 };
 
 /// Where Hugging Face answers.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::HubError;
 use crate::{
-    admission::{Limits, Refusal, tensor_files},
+    admission::{Limits, tensor_files},
+    refusal::Refusal,
     snapshot::is_plain_name,
 };
 

@@ -19,10 +19,10 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    load::{Message, Prompter, Role},
     responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder},
     retry::{Mendable, Retries, innermost, retry_after},
     secret::Secret,
+    text::{Message, Prompter, Role},
 };
 
 /// No answer is larger than this.
@@ -110,7 +110,7 @@ impl RemoteModel {
             RemoteErrorKind::Status { said, .. } if is_too_long(said) => {
                 ReplyError::Model(format!("the conversation is longer than the model can read: {said}"))
             }
-            _ => ReplyError::Remote(error),
+            _ => ReplyError::Remote(error.to_string()),
         })
     }
 

@@ -6,9 +6,10 @@ mod server;
 use std::{path::Path, process::Command, time::Duration};
 
 use models::{
-    admission::{Limits, Refusal},
+    admission::Limits,
     hub::{HubError, HubSettings, HuggingFaceHub},
     model_ref::ModelRef,
+    refusal::Refusal,
     retry::Retries,
     secret::Secret,
     snapshot::Snapshot,

@@ -1,6 +1,6 @@
 //! Writes small GGUF files, the way converters do.
 
-use models::load::TensorSource;
+use models::tensors::TensorSource;
 use serde_json::Value as Json;
 
 /// A file being put together.

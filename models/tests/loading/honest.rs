@@ -3,7 +3,8 @@
 use models::{
     export::{ExportSettings, ExportType, write_folder},
     fingerprint::fingerprint,
-    load::{Message, Role, TensorSource, tokenizer::SpecialTokens},
+    tensors::TensorSource,
+    text::{Message, Role, SpecialTokens},
 };
 
 use super::{gguf_file, golden, open};

@@ -10,8 +10,9 @@ mod refusals;
 use std::path::PathBuf;
 
 use models::{
-    admission::{Admitted, FiniteCheck, Limits, Refusal, admit},
-    load::LoadError,
+    admission::{Admitted, FiniteCheck, Limits, admit},
+    error::LoadError,
+    refusal::Refusal,
     snapshot::Snapshot,
 };
 

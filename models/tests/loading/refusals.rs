@@ -3,8 +3,9 @@
 use std::{fs, path::Path};
 
 use models::{
-    admission::{Limits, Refusal, admit},
-    load::LoadError,
+    admission::{Limits, admit},
+    error::LoadError,
+    refusal::Refusal,
     snapshot::Snapshot,
 };
 use serde_json::{Value, json};
@@ -190,8 +191,7 @@ fn tokenizers() {
     let folder = copy("llama");
     fs::write(folder.path().join("tokenizer.json"), tokenizer().to_string()).unwrap();
     let admitted = open(folder.path()).unwrap();
-    let ids =
-        admitted.prompter.tokenizer.unwrap().encode("<s>abb", models::load::tokenizer::SpecialTokens::Keep).unwrap();
+    let ids = admitted.prompter.tokenizer.unwrap().encode("<s>abb", models::text::SpecialTokens::Keep).unwrap();
     assert_eq!(ids, [3, 2, 1]);
 
     check_tokenizer(
@@ -288,7 +288,7 @@ fn chains_of_published_tokenizers_are_taken() {
         { "type": "Digits", "individual_digits": true },
         { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true }
     ] });
-    assert!(models::load::Tokenizer::parse(json.to_string().as_bytes()).is_ok());
+    assert!(models::text::Tokenizer::parse(json.to_string().as_bytes()).is_ok());
 }
 
 fn llama_gguf() -> GgufFile {

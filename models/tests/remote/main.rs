@@ -6,11 +6,11 @@ mod server;
 use std::time::Duration;
 
 use models::engine::{Finish, Sampling};
-use models::load::{Message, Role};
 use models::remote::{Interface, LogProbabilities, RemoteModel, RemoteSettings};
 use models::responder::{Reply, ReplyError, ReplyRule, Reproducibility, Responder};
 use models::retry::Retries;
 use models::secret::Secret;
+use models::text::{Message, Role};
 use serde_json::json;
 use server::{Answer, Server};
 

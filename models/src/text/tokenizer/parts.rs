@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{patterns, text::refuse};
-use crate::admission::Refusal;
+use crate::refusal::Refusal;
 
 /// A replacement may be this long, so that a text cannot be blown up.
 const LONGEST_REPLACEMENT: usize = 16;

@@ -10,7 +10,7 @@ use tokenizers::{
     models::bpe::{BPE, Vocab},
 };
 
-use crate::admission::Refusal;
+use crate::refusal::Refusal;
 
 /// Longest single text that is encoded, in bytes.
 const LONGEST_TEXT: usize = 8 << 20;

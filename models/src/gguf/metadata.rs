@@ -4,10 +4,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     Content,
-    names::Architecture,
     source::{LONG_ROPE_FACTORS, ROPE_FACTORS},
 };
-use crate::admission::Refusal;
+use crate::{layout::ggml::Architecture, refusal::Refusal};
 
 /// Tokens that end a turn, whatever the metadata lists; they count when the vocabulary marks them as control tokens.
 const TURN_ENDS: [&str; 5] = ["<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end|>", "<|eom_id|>"];

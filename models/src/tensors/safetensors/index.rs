@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::{admission::Refusal, snapshot};
+use crate::{refusal::Refusal, snapshot};
 
 /// The name under which an index is published.
 pub(crate) const INDEX: &str = "model.safetensors.index.json";

@@ -1,11 +1,12 @@
 //! A model in memory, ready for an engine.
 
-use super::{LoadError, Message, Prompter, Tokenizer, prompter::PromptError, tokenizer::SpecialTokens};
 use crate::{
     admission::Admitted,
     config::ModelConfig,
     decoder::{Arithmetic, Decoder},
     engine::{Detokenizer, EngineModel},
+    error::LoadError,
+    text::{Message, PromptError, Prompter, SpecialTokens, Tokenizer},
 };
 
 /// A model whose tensors were read and whose files were found in order.

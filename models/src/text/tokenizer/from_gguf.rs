@@ -4,14 +4,14 @@ use serde_json::{Value as Json, json};
 use tokenizers::{AddedToken, models::bpe::Vocab};
 
 use super::{
-    Tokenizer,
     parts::{Place, growth_before_cutting, part, special_ids},
     patterns,
     text::{Written, refuse},
 };
 use crate::{
-    admission::Refusal,
-    load::gguf::{Content, List, Value},
+    gguf::{Content, List, Value},
+    refusal::Refusal,
+    text::Tokenizer,
 };
 
 /// The kinds of `tokenizer.ggml.token_type` that matter here.

@@ -7,9 +7,10 @@ use super::{
     index::{INDEX, LARGEST_INDEX},
 };
 use crate::{
-    admission::Refusal,
-    load::{Encoding, LoadError, Stored, TensorSource, mapped::Mapped},
+    error::LoadError,
+    refusal::Refusal,
     snapshot::Snapshot,
+    tensors::{Encoding, Stored, TensorSource, mapped::Mapped},
 };
 
 /// The name under which a checkpoint of one file is published.

@@ -1,10 +1,6 @@
 //! From a conversation to the tokens that a model continues.
 
-use super::{
-    ChatTemplate, Message, Tokenizer,
-    template::TemplateError,
-    tokenizer::{SpecialTokens, TokenizerError},
-};
+use super::{ChatTemplate, Message, SpecialTokens, TemplateError, Tokenizer, TokenizerError};
 
 /// The text side of a model; a model without a tokenizer can still score token ids.
 #[derive(Clone, Debug, Default)]

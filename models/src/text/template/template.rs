@@ -14,15 +14,18 @@ use minijinja::{
     syntax::SyntaxConfig,
     value::{Kwargs, Serde, ValueKind},
 };
-use serde::{Deserialize, Serialize};
 
 use super::{
-    LoadError,
     deep_stack::{self, Unfinished},
+    faith,
     json_style::spaced,
-    template_faith, template_measure, template_tokens,
+    measure, tokens,
 };
-use crate::admission::Refusal;
+use crate::{
+    error::LoadError,
+    refusal::Refusal,
+    text::{Message, Role},
+};
 
 /// One instruction costs one, and so do 64 bytes that are built: at most 64 MiB in all.
 const FUEL: u64 = 1_000_000;
@@ -35,27 +38,6 @@ const LONGEST_TEXT: usize = 4 << 20;
 /// Deepest nesting of calls and loops.
 const RECURSION: usize = 100;
 const NAME: &str = "chat";
-
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Whoever set the conversation up.
-    System,
-    /// Whoever asks.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said.
-    pub content: String,
-}
 
 /// The written forms of the tokens that a template may put in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,7 +104,7 @@ impl ChatTemplate {
     pub fn lay_out(&self, messages: &[Message], key: u64) -> Result<String, TemplateError> {
         let both = || {
             let text = self.render_here(messages)?;
-            let marks = template_faith::Marks::new(messages, key);
+            let marks = faith::Marks::new(messages, key);
             let marked = self.render_here(&marks.conversation())?;
             if marks.explain(&text, &marked) {
                 return Ok(text);
@@ -157,10 +139,9 @@ impl ChatTemplate {
     fn text(&self, context: Value) -> Result<String, Error> {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
         let source = without_generation_marks(&self.source);
-        template_tokens::check(&source, syntax.clone())
-            .map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))?;
+        tokens::check(&source, syntax.clone()).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))?;
         let mut code = CodeGenerator::new(NAME, &source);
-        code.compile_stmt(&template_measure::measured(&parse(&source, NAME, syntax)?));
+        code.compile_stmt(&measure::measured(&parse(&source, NAME, syntax)?));
         let (instructions, blocks) = code.finish();
         let mut text = String::new();
         let environment = environment();
@@ -210,19 +191,18 @@ fn environment() -> Environment<'static> {
     // It makes what it makes before anybody can charge for it, and `~` and the method do the same.
     environment.remove_filter("format");
     environment.remove_global("debug");
-    let sizes = Arc::new(Mutex::new(template_measure::Sizes::default()));
+    let sizes = Arc::new(Mutex::new(measure::Sizes::default()));
     let same_sizes = Arc::clone(&sizes);
-    environment.add_function(template_measure::MADE, move |state: &State<'_, '_>, value: &Value| {
-        locked(&sizes).made(state, value)
-    });
-    environment.add_function(template_measure::WHOLE, move |state: &State<'_, '_>, value: &Value| {
+    environment
+        .add_function(measure::MADE, move |state: &State<'_, '_>, value: &Value| locked(&sizes).made(state, value));
+    environment.add_function(measure::WHOLE, move |state: &State<'_, '_>, value: &Value| {
         locked(&same_sizes).whole(state, value)
     });
     environment
 }
 
 /// The sizes; a panic while they were held has ended the text that they were for.
-fn locked(sizes: &Mutex<template_measure::Sizes>) -> MutexGuard<'_, template_measure::Sizes> {
+fn locked(sizes: &Mutex<measure::Sizes>) -> MutexGuard<'_, measure::Sizes> {
     sizes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -512,7 +492,7 @@ mod tests {
         check_faith(&each("{{ m.content.split('\\n')[-1] }}"), false);
         check_faith(&each("{{ m.content }}{{ 'Answer: a=1' if 'two twos' in m.content }}"), false);
         // What a mark looks like cannot be known before the window's seed is.
-        let known = template_faith::Marks::new(&[message(Role::User, "task")], 0).conversation()[0].content.clone();
+        let known = faith::Marks::new(&[message(Role::User, "task")], 0).conversation()[0].content.clone();
         let table = format!(
             "{{% set t = {{'task': 'answer', '{known}': 'answer'}} %}}{{{{ messages[0].content }}}} {{{{ t.get(messages[0].content) }}}}"
         );

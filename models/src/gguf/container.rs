@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use super::{List, Value};
-use crate::{admission::Refusal, load::Encoding};
+use crate::{refusal::Refusal, tensors::Encoding};
 
 const MAGIC: &[u8; 4] = b"GGUF";
 /// Most metadata entries; real files have about forty.

@@ -6,31 +6,32 @@
 
 use std::{borrow::Cow, iter::once, ops::Range};
 
+use super::expected_tensors_in;
 use crate::{
-    config::{Attention, DeltaNet, Dense, FeedForward, Layer, Mixer, ModelConfig, expected_tensors_in},
-    load::TensorSource,
+    config::{Attention, DeltaNet, Dense, FeedForward, Layer, Mixer, ModelConfig},
+    tensors::TensorSource,
 };
 
 /// What the output layer is called everywhere.
-pub(super) const OUTPUT: &str = "lm_head.weight";
+pub(crate) const OUTPUT: &str = "lm_head.weight";
 
 /// A tensor under its common name, and where a stored one holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
+pub(crate) struct Piece {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
     /// Rows of the stored tensor, one after another.
     rows: Vec<Range<usize>>,
 }
 
 impl Piece {
     /// Whether both are the same values of one stored tensor.
-    pub(super) fn is_the_same_part_as(&self, other: &Self) -> bool {
+    pub(crate) fn is_the_same_part_as(&self, other: &Self) -> bool {
         self.rows == other.rows && self.shape == other.shape
     }
 
     /// Its values, of those of the stored tensor.
-    pub(super) fn values<'v>(&self, stored: &'v [f32]) -> Cow<'v, [f32]> {
+    pub(crate) fn values<'v>(&self, stored: &'v [f32]) -> Cow<'v, [f32]> {
         let width = if self.shape.len() == 1 { 1 } else { self.shape.last().copied().unwrap_or(1) };
         let part = |rows: &Range<usize>| &stored[rows.start * width..rows.end * width];
         match self.rows.as_slice() {
@@ -41,7 +42,7 @@ impl Piece {
 }
 
 /// The stored tensors that the decoder reads, each with what it holds; their shapes were checked.
-pub(super) fn pieces<'a>(
+pub(crate) fn pieces<'a>(
     config: &'a ModelConfig,
     source: &'a dyn TensorSource,
 ) -> impl Iterator<Item = (String, Vec<Piece>)> + 'a {
@@ -55,7 +56,7 @@ pub(super) fn pieces<'a>(
 }
 
 /// The biases that a layout can have and this one has not, with their lengths: they are zero.
-pub(super) fn absent_biases(config: &ModelConfig) -> Vec<(String, usize)> {
+pub(crate) fn absent_biases(config: &ModelConfig) -> Vec<(String, usize)> {
     let mut absent = Vec::new();
     for (index, layer) in config.layers.iter().enumerate() {
         let mut add = |rest: &str, length| absent.push((format!("model.layers.{index}.{rest}.bias"), length));

@@ -1,12 +1,11 @@
 //! GGUF files: a bounded reader, and the way back to the conventions of Hugging Face checkpoints.
 
-mod config;
 mod container;
-mod names;
+mod metadata;
 mod source;
 mod values;
 
-pub use config::config_json;
 pub use container::{Content, TensorInfo};
+pub use metadata::config_json;
 pub use source::Gguf;
 pub use values::{List, Value};

@@ -10,7 +10,7 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-use crate::{admission::Refusal, load::Encoding};
+use crate::{refusal::Refusal, tensors::Encoding};
 
 /// No honest header is longer: 50,000 tensors take about 8 MiB.
 const LONGEST_HEADER: u64 = 32 << 20;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Encoding, LoadError};
+use super::Encoding;
+use crate::error::LoadError;
 
 /// Named tensors in the naming, row order and value conventions of Hugging Face checkpoints.
 pub trait TensorSource: Send + Sync {

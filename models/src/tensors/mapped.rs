@@ -8,7 +8,7 @@ use std::{
 
 use memmap2::{Mmap, UncheckedAdvice};
 
-use super::LoadError;
+use crate::error::LoadError;
 
 /// A whole file as read-only bytes.
 #[derive(Debug)]

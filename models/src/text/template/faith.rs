@@ -5,7 +5,7 @@
 //! each message, and the two texts have to be the same but for the marks. A template may look at a mark as long as it
 //! likes: what it then writes has to fit both, and which marks a window has is not known before its seed is.
 
-use super::template::{Message, Role};
+use crate::text::{Message, Role};
 
 /// Ends the part of a reply in which a model thought.
 const THOUGHT: &str = "</think>";

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::admission::Refusal;
+use crate::refusal::Refusal;
 
 /// Why a model could not be loaded or written.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum LoadError {
     },
     /// The device that was to hold the tensors failed.
     #[error(transparent)]
-    Device(#[from] crate::decoder::DeviceError),
+    Device(#[from] DeviceError),
     /// This machine could not try what a file asks for; the same files may well load a little later.
     #[error("{reason}")]
     Machine {
@@ -41,6 +41,16 @@ pub enum LoadError {
         /// The name asked for.
         name: String,
     },
+}
+
+/// A device operation failed; this is trouble of the host, never of a model.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the device failed at {operation}: {message}")]
+pub struct DeviceError {
+    /// What was being done.
+    pub operation: String,
+    /// What the device said.
+    pub message: String,
 }
 
 impl LoadError {

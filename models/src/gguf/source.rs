@@ -4,14 +4,13 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Range, path::Path};
 
 use serde_json::Value as Json;
 
-use super::{
-    Content, config_json,
-    names::{Architecture, Change},
-};
+use super::{Content, config_json};
 use crate::{
-    admission::Refusal,
     config::{FeedForward, ModelConfig},
-    load::{Encoding, LoadError, Stored, TensorSource, mapped::Mapped},
+    error::LoadError,
+    layout::ggml::{Architecture, Change},
+    refusal::Refusal,
+    tensors::{Encoding, Stored, TensorSource, mapped::Mapped},
 };
 
 /// The tensor in which Llama 3 files keep what stretches the rotary angles; the configuration has it.

@@ -5,11 +5,10 @@ use serde_json::Value;
 use tokenizers::{AddedToken, models::bpe::Vocab};
 
 use super::{
-    Tokenizer,
     parts::{Place, growth_before_cutting, part, special_ids},
     text::{Written, refuse},
 };
-use crate::admission::Refusal;
+use crate::{refusal::Refusal, text::Tokenizer};
 
 /// Largest acceptable `tokenizer.json` in bytes; Gemma's has 33 MB.
 pub(crate) const LARGEST_FILE: u64 = 64 << 20;

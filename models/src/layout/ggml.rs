@@ -1,10 +1,10 @@
 //! What GGML calls a tensor, and what a Hugging Face checkpoint calls it.
 
-use crate::admission::Refusal;
+use crate::refusal::Refusal;
 
 /// An architecture of GGUF files that we know the way back from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Architecture {
+pub(crate) enum Architecture {
     Llama,
     Qwen2,
     Qwen3,
@@ -25,7 +25,7 @@ const ARCHITECTURES: [(&str, Architecture); 6] = [
 
 /// What lies between a stored tensor and the one of the convention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// Nothing.
     None,
     /// Query or key rows were reordered within each head, for another way of turning them.
@@ -36,19 +36,19 @@ pub(super) enum Change {
 
 /// One stored tensor's counterpart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Counterpart {
+pub(crate) struct Counterpart {
     /// The conventional name, with `{}` for the number of the expert where experts are stacked.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// What was done to it.
-    pub(super) change: Change,
+    pub(crate) change: Change,
     /// Whether it is a stack of experts, one to a tensor by convention.
-    pub(super) stacked: bool,
+    pub(crate) stacked: bool,
     /// The layer that it belongs to, if to one.
-    pub(super) layer: Option<usize>,
+    pub(crate) layer: Option<usize>,
 }
 
 impl Architecture {
-    pub(super) fn of(name: &str) -> Result<Self, Refusal> {
+    pub(crate) fn of(name: &str) -> Result<Self, Refusal> {
         ARCHITECTURES.iter().find(|(known, _)| *known == name).map(|(_, architecture)| *architecture).ok_or_else(|| {
             let supported = ARCHITECTURES.map(|(name, _)| name).join(", ");
             Refusal::UnsupportedArchitecture { architecture: name.chars().take(60).collect(), supported }
@@ -56,7 +56,7 @@ impl Architecture {
     }
 
     /// The counterpart of a GGML name; `None` for one that this architecture does not have.
-    pub(super) fn counterpart(self, name: &str) -> Option<Counterpart> {
+    pub(crate) fn counterpart(self, name: &str) -> Option<Counterpart> {
         let plain = |name: &str| Counterpart {
             name: name.to_owned(),
             change: self.norm_change(name),

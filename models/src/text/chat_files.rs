@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{ChatTemplate, LoadError, NamedTokens};
+use super::{ChatTemplate, NamedTokens};
+use crate::error::LoadError;
 
 /// The files as read; each may be missing.
 #[derive(Debug, Default)]
@@ -58,7 +59,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::load::{Message, Role};
+    use crate::text::{Message, Role};
 
     fn render(files: &ChatFiles) -> Option<String> {
         let message = Message { role: Role::User, content: "hi".to_owned() };

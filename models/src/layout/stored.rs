@@ -1,7 +1,9 @@
 //! Which tensors a configuration implies, under which names and with which shapes.
 
-use super::{Attention, DeltaNet, Dense, Experts, FeedForward, Mixer, ModelConfig};
-use crate::load::TensorSource;
+use crate::{
+    config::{Attention, DeltaNet, Dense, Experts, FeedForward, Mixer, ModelConfig},
+    tensors::TensorSource,
+};
 
 /// Every tensor that the configuration implies, with its shape, in the order in which the decoder reads them; experts
 /// one by one.

@@ -1,0 +1,12 @@
+//! The text side of a model: tokenizer, chat template, and the prompts made with them.
+
+pub(crate) mod chat_files;
+mod message;
+mod prompter;
+mod template;
+pub(crate) mod tokenizer;
+
+pub use message::{Message, Role};
+pub use prompter::{PromptError, Prompter};
+pub use template::{ChatTemplate, NamedTokens, TemplateError};
+pub use tokenizer::{SpecialTokens, Tokenizer, TokenizerError};
