@@ -1,26 +1,26 @@
-//! Functions applied to each element.
+//! Activation functions and gates, element by element.
 
 use pulp::{Simd, WithSimd};
 
 use super::exponential::exp;
 use super::processor::Processor;
 
-/// Elements below which spreading over threads costs more than it gains.
+/// Elements below which threads cost more than they gain.
 const SMALL: usize = 1 << 14;
 
-/// `1 / (1 + e^-x)`.
+/// The logistic function, `1 / (1 + e^-x)`.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// `x * sigmoid(x)`.
+/// SiLU (swish), `x * sigmoid(x)`.
 #[inline(always)]
 pub fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
-/// The tanh form of gelu, by `1 + tanh(u) = 2 / (1 + e^-2u)`.
+/// The tanh approximation of GELU, by `1 + tanh(u) = 2 / (1 + e^-2u)`.
 #[inline(always)]
 fn gelu_tanh(x: f32) -> f32 {
     // sqrt(8 / pi) and its product with 0.044715.
@@ -77,7 +77,7 @@ impl<F: Fn(f32, f32) -> f32> WithSimd for Elements<'_, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::sample::{bits, processors, values};
+    use crate::kernel::fixtures::{bits, processors, refuses, values};
 
     /// Compares with `exact` in `f64`, and all processors with each other.
     fn check(name: &str, kernel: fn(&Processor, &mut [f32], &[f32]), exact: fn(f64, f64) -> f64) {
@@ -117,5 +117,10 @@ mod tests {
             assert_eq!(gelu_tanh(x), expected, "gelu({x})");
         }
         assert_eq!((sigmoid(200.0), sigmoid(-200.0), sigmoid(0.0)), (1.0, 0.0, 0.5));
+    }
+
+    #[test]
+    fn operands_of_different_lengths_are_refused() {
+        refuses("equally long", || add(&processors()[0], &mut [0.0; 3], &[0.0; 2]));
     }
 }

@@ -1,10 +1,10 @@
-//! Large zeroed `f32` arrays on a cache-line boundary, in huge pages where the system has them.
+//! Zeroed `f32` arrays aligned to cache lines, in huge pages where the system offers them.
 
 use memmap2::MmapMut;
 
-/// A cache line: what the array starts on a multiple of, so that no vector straddles two lines.
+/// Alignment of an array: one cache line, so that no vector straddles two lines.
 const LINE_BYTES: usize = 64;
-/// From here on memory comes straight from the system, where huge pages save most address translations.
+/// Size from which on memory is mapped from the system, where huge pages save most TLB misses.
 const MAPPED_FROM_BYTES: usize = 1 << 20;
 
 /// A fixed-length array of `f32`, zero at first, aligned to 64 bytes.
@@ -19,7 +19,7 @@ enum Storage {
 }
 
 impl AlignedFloats {
-    /// `length` zeros; memory is touched only where it is written.
+    /// `length` zeros; memory is committed only where it is written.
     pub(super) fn zeroed(length: usize) -> Self {
         let bytes = length * size_of::<f32>();
         if bytes >= MAPPED_FROM_BYTES
@@ -53,5 +53,32 @@ impl std::ops::DerefMut for AlignedFloats {
             Storage::Heap { values, start } => &mut values[*start..*start + self.length],
             Storage::Mapped(map) => &mut bytemuck::cast_slice_mut(map)[..self.length],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_of_every_size_are_zero_aligned_and_writable() {
+        let mapped = MAPPED_FROM_BYTES / size_of::<f32>();
+        for length in [0, 1, 15, 16, 17, 1000, mapped - 1, mapped, mapped + 3] {
+            let mut array = AlignedFloats::zeroed(length);
+            assert_eq!(array.len(), length);
+            assert!(array.iter().all(|value| *value == 0.0), "{length} zeros");
+            assert!(length == 0 || array.as_ptr().addr().is_multiple_of(LINE_BYTES), "{length} values are aligned");
+            array.iter_mut().enumerate().for_each(|(index, value)| *value = index as f32);
+            assert!(array.iter().enumerate().all(|(index, value)| *value == index as f32), "{length} values are kept");
+        }
+    }
+
+    #[test]
+    fn an_array_stays_aligned_when_it_is_moved() {
+        let mut arrays: Vec<AlignedFloats> = Vec::new();
+        for length in 1..40 {
+            arrays.push(AlignedFloats::zeroed(length * 7));
+        }
+        assert!(arrays.iter().all(|array| array.as_ptr().addr().is_multiple_of(LINE_BYTES)));
     }
 }

@@ -1,4 +1,4 @@
-//! The one place of the kernels with `unsafe`: machine instructions that no safe wrapper offers.
+//! Prefetch and byte dot products: the only `unsafe` of the kernels, for instructions without a safe wrapper.
 #![cfg_attr(
     target_arch = "x86_64",
     expect(unsafe_code, reason = "no safe wrapper offers these instructions; each use says why it is sound")
@@ -9,8 +9,8 @@ use super::linear::BlockProduct;
 use super::linear::dot;
 use super::processor::InstructionSet;
 
-/// Asks for the cache line of `values[0]`, `offset` values further on, to be brought into the second cache. A hint:
-/// whatever lies there, nothing is read or changed.
+/// Prefetches the cache line of `values[offset]` into the L2 cache. A hint only: nothing is read or changed, and `offset`
+/// may be out of bounds.
 #[inline(always)]
 pub(super) fn prefetch<T>(values: &[T], offset: usize) {
     #[cfg(target_arch = "x86_64")]
@@ -24,7 +24,7 @@ pub(super) fn prefetch<T>(values: &[T], offset: usize) {
     let _ = (values, offset);
 }
 
-/// A way to add up products of bytes that this machine has.
+/// A byte dot-product instruction that this machine has, or portable code.
 #[derive(Clone, Copy)]
 pub(super) struct Dot(Kind);
 
@@ -40,24 +40,24 @@ enum Kind {
 }
 
 impl Dot {
-    /// Plain code, for every machine.
+    /// Portable code for every machine.
     pub(super) fn plain() -> Self {
         Self(Kind::Plain)
     }
 
-    /// By AVX2, where there is that.
+    /// AVX2, if the machine has it.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn avx2() -> Option<Self> {
         (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(Kind::Avx2))
     }
 
-    /// By the dot product of AVX-VNNI, where there is that.
+    /// AVX-VNNI, if the machine has it.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn avx_vnni() -> Option<Self> {
         (Self::avx2().is_some() && is_x86_feature_detected!("avxvnni")).then_some(Self(Kind::AvxVnni))
     }
 
-    /// By the dot product of AVX-512, where there is that.
+    /// AVX-512 VNNI, if the machine has it.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn avx512_vnni() -> Option<Self> {
         let there = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni");
@@ -65,7 +65,7 @@ impl Dot {
     }
 }
 
-/// The product with a matrix of blocks by the best instructions of a set.
+/// Computes a product with 8-bit blocks by the dot-product instruction of a set.
 pub(super) fn block_product(instructions: InstructionSet, product: BlockProduct<'_>) {
     match instructions.dot().0 {
         Kind::Plain => instructions.run(product),

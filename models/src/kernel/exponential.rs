@@ -1,18 +1,18 @@
-//! The exponential and the logarithm as fixed sequences of operations, so that no system library decides a bit.
+//! Exponential and logarithm as fixed sequences of operations, independent of the system's math library.
 
 use std::f32::consts::LOG2_E;
 
-/// Below this the result is 0 (it would be subnormal).
+/// Inputs below this give 0, where the true value would be subnormal.
 const LOWEST: f32 = -87.336_54;
-/// Above this the result is infinite.
+/// Inputs above this give infinity.
 const HIGHEST: f32 = 88.722_83;
-/// Adding and subtracting it rounds to the nearest integer; its low bits then hold that integer.
+/// 1.5 * 2^23: adding it rounds to the nearest integer and leaves that integer in the low bits.
 const ROUNDER: f32 = 12_582_912.0;
 /// ln 2 in two parts, the first with few bits so that a multiple of it is exact.
 const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
-/// e to the power `x`, within 2 units in the last place; 0 where the true value would be subnormal.
+/// `e^x` within 2 units in the last place; 0 where the true value would be subnormal.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     let shifted = x.mul_add(LOG2_E, ROUNDER);
@@ -31,13 +31,13 @@ pub fn exp(x: f32) -> f32 {
     if x > HIGHEST { f32::INFINITY } else { value }
 }
 
-/// 2 to the power `exponent`, for -126 to 127.
+/// `2^exponent` for exponents from -126 to 127.
 #[inline(always)]
 fn power_of_two(exponent: i32) -> f32 {
     f32::from_bits((exponent.wrapping_add(127) as u32) << 23)
 }
 
-/// The natural logarithm, the same on every machine.
+/// The natural logarithm with the same bits on every machine.
 pub fn logarithm(x: f64) -> f64 {
     libm::log(x)
 }
@@ -73,5 +73,25 @@ mod tests {
         }
         assert!(exp(f32::NAN).is_nan());
         assert!(exp(88.722_83).is_finite());
+    }
+
+    #[test]
+    fn the_exponential_grows_and_stays_positive() {
+        let mut last = 0.0;
+        for step in -8_800..8_900 {
+            let y = exp(step as f32 * 0.01);
+            assert!(y >= last && y >= 0.0, "exp({}) is {y} after {last}", step as f32 * 0.01);
+            last = y;
+        }
+    }
+
+    #[test]
+    fn the_logarithm_is_within_one_unit_in_the_last_place() {
+        for x in [1e-300, 1e-16, 0.1, 0.5, 0.999_999, 1.000_001, 2.0, 10.0, 123_456.789, 1e300] {
+            let (found, system) = (logarithm(x), x.ln());
+            assert!((found - system).abs() <= system.abs() * f64::EPSILON, "logarithm({x}) is {found} for {system}");
+        }
+        assert_eq!((logarithm(1.0), logarithm(0.0)), (0.0, f64::NEG_INFINITY));
+        assert!(logarithm(-1.0).is_nan() && logarithm(f64::INFINITY).is_infinite());
     }
 }

@@ -1,28 +1,28 @@
-//! CPU arithmetic with one result: the same bits on every machine, for every batch and every number of threads.
+//! CPU kernels with reproducible results: the same bits on every machine, in every batch, with any number of threads.
 //!
 //! Every output element is one fixed sequence of IEEE operations that depends on that element's own inputs only. A
 //! wider vector unit computes more elements at once and never changes the sequence of one, so AVX-512, AVX2, NEON and
-//! plain scalar code agree to the last bit. What would break this is kept out: no reassociation by the compiler, no
-//! blocking whose partial sums depend on a cache size, no mathematical function of the system's library.
+//! plain scalar code agree to the last bit. There is no reassociation by the compiler, no blocking whose partial
+//! sums depend on a cache size, and no function of the system's math library.
 //!
-//! Matrices are row-major slices: `[T, n]` is `T` rows (tokens) of `n` values. A [`Processor`] says which vector
-//! instructions and which threads to use. Callers do well to run a whole step inside `pool.install`, since entering a
-//! pool from outside costs more than a small product.
+//! Matrices are row-major slices: `[T, n]` is `T` rows (tokens) of `n` values. A [`Processor`] holds the vector
+//! instructions and the threads to use. Run a whole step inside `pool.install`: entering a thread pool costs more than
+//! a small product.
 
 mod activation;
 mod aligned;
 mod attention;
 mod dispatch;
-#[cfg(test)]
-mod every_machine;
 mod exponential;
+#[cfg(test)]
+mod fixtures;
 mod linear;
 mod norm;
 mod pages;
+#[cfg(test)]
+mod pinned_bits;
 mod processor;
 mod rope;
-#[cfg(test)]
-mod sample;
 mod softmax;
 mod tile;
 

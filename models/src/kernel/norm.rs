@@ -1,15 +1,15 @@
-//! Root-mean-square normalisation of rows.
+//! RMS norm of rows.
 
 use pulp::{Simd, WithSimd};
 
 use super::processor::Processor;
 
-/// Interleaved partial sums of a row; their number is part of the result's definition.
+/// Interleaved partial sums of a row. Their number defines the order of additions, so it is part of the result.
 const LANES: usize = 16;
-/// Elements below which spreading over threads costs more than it gains.
+/// Elements below which threads cost more than they gain.
 const SMALL: usize = 1 << 15;
 
-/// Each row of `x [T, n]` divided by its root mean square and multiplied by `scale [n]`, into `y [T, n]`.
+/// RMS norm: each row of `x [T, n]` divided by its root mean square and multiplied by `scale [n]`, into `y [T, n]`.
 ///
 /// # Panics
 /// If the lengths do not agree.
@@ -47,7 +47,7 @@ impl WithSimd for Rows<'_> {
     }
 }
 
-/// The sum of squares: 16 interleaved chains, then a fixed tree.
+/// The sum of squares of a row: 16 interleaved chains, then a fixed tree.
 #[inline(always)]
 fn sum_of_squares(x: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
@@ -63,7 +63,7 @@ fn sum_of_squares(x: &[f32]) -> f32 {
     tree_sum(sums)
 }
 
-/// The sum of 16 values in a fixed order: halves added to halves.
+/// The sum of 16 values as a binary tree, upper half onto lower half.
 #[inline(always)]
 pub(super) fn tree_sum(mut values: [f32; LANES]) -> f32 {
     let mut half = LANES / 2;
@@ -79,7 +79,7 @@ pub(super) fn tree_sum(mut values: [f32; LANES]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::sample::{bits, processors, values};
+    use crate::kernel::fixtures::{bits, processors, refuses, values};
 
     #[test]
     fn norms_are_right_and_the_same_on_every_processor_and_in_every_batch() {
@@ -104,5 +104,35 @@ mod tests {
                 assert_eq!(bits(&y), bits(first), "{rows} x {width} on {processor:?}");
             }
         }
+    }
+
+    #[test]
+    fn rows_at_the_edges_have_a_norm() {
+        let norm = |x: &[f32], scale: &[f32], epsilon: f32| {
+            let mut y = vec![f32::NAN; x.len()];
+            rms_norm(&processors()[0], x, scale, epsilon, &mut y);
+            y
+        };
+        assert_eq!(norm(&[0.0; 5], &[2.0; 5], 1e-6), [0.0; 5], "the epsilon keeps zeros from dividing by zero");
+        assert_eq!(norm(&[-3.0, 3.0], &[1.0, 2.0], 0.0), [-1.0, 2.0]);
+        assert_eq!(norm(&[], &[1.0], 1e-6), [0.0; 0]);
+        assert_eq!(norm(&[1e30; 4], &[1.0; 4], 1e-6), [0.0; 4], "squares beyond the range count as infinite");
+        assert!(norm(&[f32::NAN, 1.0], &[1.0; 2], 1e-6).iter().all(|y| y.is_nan()));
+    }
+
+    #[test]
+    fn the_tree_adds_halves_to_halves() {
+        let mut values = [0.0; LANES];
+        // Big numbers cancel only if they meet before anything small is added to them.
+        (values[0], values[8], values[1]) = (1e30, -1e30, 3.0);
+        assert_eq!(tree_sum(values), 3.0);
+        assert_eq!(tree_sum(std::array::from_fn(|index| index as f32)), 120.0);
+    }
+
+    #[test]
+    fn lengths_that_do_not_agree_are_refused() {
+        let norm = |x: usize, y: usize| rms_norm(&processors()[0], &vec![0.0; x], &[1.0; 3], 1e-6, &mut vec![0.0; y]);
+        refuses("as many results as operands", || norm(3, 6));
+        refuses("whole number of rows", || norm(4, 4));
     }
 }

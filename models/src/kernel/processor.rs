@@ -1,4 +1,4 @@
-//! What computes: the vector instructions found at run time and the caller's threads.
+//! Vector instructions, detected at run time, and the threads that kernels run on.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rayon::ThreadPool;
 
 use super::dispatch::Dot;
 
-/// A set of vector instructions that this machine has; results do not depend on it, only speed does.
+/// A set of vector instructions of this machine. It changes the speed of kernels and no result.
 #[derive(Clone, Copy)]
 pub struct InstructionSet {
     level: Level,
@@ -28,12 +28,12 @@ enum Level {
 }
 
 impl InstructionSet {
-    /// The widest set of this machine.
+    /// Detects the widest set of this machine.
     pub fn detect() -> Self {
         Self::available().pop().expect("scalar code runs everywhere")
     }
 
-    /// Every set this machine can run, the narrowest first.
+    /// All sets of this machine, the narrowest first.
     pub fn available() -> Vec<Self> {
         let mut sets = vec![Self { level: Level::Scalar, dot: Dot::plain(), name: "scalar" }];
         #[cfg(target_arch = "x86_64")]
@@ -55,17 +55,17 @@ impl InstructionSet {
         sets
     }
 
-    /// What to call it in a report: `scalar`, `avx2`, `avx2-vnni`, `avx512`, `avx512-vnni` or `neon`.
+    /// Its name in reports: `scalar`, `avx2`, `avx2-vnni`, `avx512`, `avx512-vnni` or `neon`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// How it adds up products of bytes.
+    /// Its byte dot product.
     pub(super) fn dot(&self) -> Dot {
         self.dot
     }
 
-    /// Runs `work` compiled for these instructions. What it calls must be inlined to be compiled for them too.
+    /// Runs `work` compiled for these instructions. Functions that it calls must be inlined to be compiled for them too.
     #[inline]
     pub(crate) fn run<W: WithSimd>(self, work: W) -> W::Output {
         match self.level {
@@ -86,7 +86,7 @@ impl fmt::Debug for InstructionSet {
     }
 }
 
-/// The instructions and the threads that a kernel runs on; neither changes a result.
+/// Instructions and threads that a kernel runs on; neither changes a result.
 #[derive(Clone, Debug)]
 pub struct Processor {
     instructions: InstructionSet,
@@ -94,12 +94,12 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// The widest instructions of this machine on the threads of `pool`.
+    /// A processor with the widest instructions of this machine and the threads of `pool`.
     pub fn new(pool: Arc<ThreadPool>) -> Self {
         Self::with(InstructionSet::detect(), pool)
     }
 
-    /// Chosen instructions on the threads of `pool`.
+    /// A processor with the given instructions and the threads of `pool`.
     pub fn with(instructions: InstructionSet, pool: Arc<ThreadPool>) -> Self {
         Self { instructions, pool }
     }
@@ -114,12 +114,12 @@ impl Processor {
         &self.pool
     }
 
-    /// How many threads there are.
+    /// Number of threads.
     pub(super) fn threads(&self) -> usize {
         self.pool.current_num_threads()
     }
 
-    /// Runs `work` on every part: here if that is one part or one thread, else spread over the threads.
+    /// Runs `work` on every part: on the calling thread if there is one part or one thread, else on all threads.
     pub(super) fn each<P: Send>(&self, parts: Vec<P>, work: impl Fn(P) + Sync) {
         if parts.len() <= 1 || self.threads() == 1 {
             parts.into_iter().for_each(work);
@@ -134,5 +134,42 @@ impl Processor {
             }
             first.into_iter().for_each(work);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::kernel::fixtures::processors;
+
+    #[test]
+    fn every_part_is_worked_on_once_whatever_the_threads() {
+        for processor in processors() {
+            for count in [0, 1, 2, 3, 50] {
+                let seen = Mutex::new(Vec::new());
+                processor.each((0..count).collect(), |part: usize| {
+                    seen.lock().expect("no part panics").push(part);
+                });
+                let mut seen = seen.into_inner().expect("no part panics");
+                seen.sort_unstable();
+                assert_eq!(seen, (0..count).collect::<Vec<_>>(), "{processor:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn instruction_sets_are_named_apart_and_the_widest_is_taken() {
+        let sets = InstructionSet::available();
+        let names: Vec<&str> = sets.iter().map(InstructionSet::name).collect();
+        assert_eq!(names[0], "scalar");
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+        assert_eq!(InstructionSet::detect().name(), names[names.len() - 1]);
+        // Each architecture has a vector unit that every one of its machines has, or nearly so.
+        if cfg!(target_arch = "aarch64") {
+            assert_eq!(names, ["scalar", "neon"]);
+        }
     }
 }

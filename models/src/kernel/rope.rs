@@ -1,11 +1,11 @@
-//! Rotary position embedding: pairs of a head's values turned by an angle that grows with the position.
+//! RoPE (rotary position embedding): pairs of a head's values rotated by an angle proportional to the position.
 
 use super::processor::Processor;
 
-/// Elements below which spreading over threads costs more than it gains.
+/// Elements below which threads cost more than they gain.
 const SMALL: usize = 1 << 15;
 
-/// Cosines and sines for every position and frequency.
+/// RoPE table: cosines and sines for every position and frequency.
 pub struct RopeTable {
     /// `[positions, frequencies]`.
     cosines: Vec<f32>,
@@ -15,8 +15,8 @@ pub struct RopeTable {
 }
 
 impl RopeTable {
-    /// Angles `position * frequency` for `positions` positions; cosines and sines are multiplied by `scale`, which
-    /// is 1 for most models. A head of which only a part is turned has fewer frequencies than half its size.
+    /// A table of angles `position * frequency` for `positions` positions. Cosines and sines are multiplied by `scale`,
+    /// which is 1 for most models. With partial rotary embedding there are fewer frequencies than half the head size.
     pub fn new(frequencies: &[f32], positions: usize, scale: f32) -> Self {
         let angles = |position: usize| frequencies.iter().map(move |frequency| f64::from(position as f32 * frequency));
         let (cosines, sines) = (0..positions)
@@ -26,18 +26,18 @@ impl RopeTable {
         Self { cosines, sines, frequencies: frequencies.len() }
     }
 
-    /// `theta^(-2i / turned)` for the first `turned` values of a head: the plain frequencies of most models.
-    pub fn frequencies(theta: f64, turned: usize) -> Vec<f32> {
-        (0..turned / 2).map(|index| (1.0 / libm::pow(theta, (2 * index) as f64 / turned as f64)) as f32).collect()
+    /// `theta^(-2i / rotated)` for the first `rotated` values of a head, the frequencies without any scaling.
+    pub fn frequencies(theta: f64, rotated: usize) -> Vec<f32> {
+        (0..rotated / 2).map(|index| (1.0 / libm::pow(theta, (2 * index) as f64 / rotated as f64)) as f32).collect()
     }
 
-    /// How many positions there are.
+    /// Number of positions.
     pub fn positions(&self) -> usize {
         self.cosines.len().checked_div(self.frequencies).unwrap_or(0)
     }
 
-    /// Turns each head of `x [T, heads * head_size]` by its row's position: value `i` pairs with value
-    /// `i + frequencies`; what lies beyond both stays.
+    /// Rotates each head of `x [T, heads * head_size]` by its row's position. Value `i` pairs with value
+    /// `i + frequencies`; values beyond both halves stay.
     ///
     /// # Panics
     /// If the lengths do not agree or a position is beyond the table.
@@ -53,16 +53,16 @@ impl RopeTable {
         let parts = positions.chunks(rows).zip(x.chunks_mut(rows * width)).collect();
         processor.each(parts, |(positions, x): (&[u32], &mut [f32])| {
             for (position, row) in positions.iter().zip(x.chunks_exact_mut(width)) {
-                let turn = *position as usize * self.frequencies..(*position as usize + 1) * self.frequencies;
-                let (cosines, sines) = (&self.cosines[turn.clone()], &self.sines[turn]);
-                row.chunks_exact_mut(head_size).for_each(|head| turn_head(cosines, sines, head));
+                let angles = *position as usize * self.frequencies..(*position as usize + 1) * self.frequencies;
+                let (cosines, sines) = (&self.cosines[angles.clone()], &self.sines[angles]);
+                row.chunks_exact_mut(head_size).for_each(|head| rotate_head(cosines, sines, head));
             }
         });
     }
 }
 
-/// Turns one head. Plain multiplications and additions: no instruction set has a say.
-fn turn_head(cosines: &[f32], sines: &[f32], head: &mut [f32]) {
+/// Rotates one head. Multiplications and additions are not fused, so that no instruction set changes a bit.
+fn rotate_head(cosines: &[f32], sines: &[f32], head: &mut [f32]) {
     let (first, second) = head.split_at_mut(cosines.len());
     for (((cosine, sine), a), b) in cosines.iter().zip(sines).zip(first).zip(second) {
         (*a, *b) = (*a * cosine - *b * sine, *b * cosine + *a * sine);
@@ -72,7 +72,7 @@ fn turn_head(cosines: &[f32], sines: &[f32], head: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::sample::{bits, processors, values};
+    use crate::kernel::fixtures::{bits, processors, refuses, values};
 
     #[test]
     fn heads_are_turned_by_their_positions_on_every_processor() {
@@ -100,5 +100,53 @@ mod tests {
             let first = first.get_or_insert_with(|| y.clone());
             assert_eq!(bits(&y), bits(first), "{processor:?}");
         }
+    }
+
+    #[test]
+    fn rotation_keeps_lengths_and_depends_on_the_distance_alone() {
+        let size = 32;
+        let table = RopeTable::new(&RopeTable::frequencies(10_000.0, size), 600, 1.0);
+        let processor = &processors()[0];
+        let at = |x: &[f32], position: u32| {
+            let mut y = x.to_vec();
+            table.apply(processor, &[position], size, &mut y);
+            y
+        };
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+        let (q, k) = (values(1, size), values(2, size));
+        for (position, distance) in [(0, 0), (0, 5), (7, 5), (590, 5), (100, 99), (499, 100)] {
+            let rotated = at(&q, position);
+            assert!((dot(&rotated, &rotated) - dot(&q, &q)).abs() < 1e-4, "the length at {position}");
+            let score = dot(&at(&q, position + distance), &at(&k, position));
+            let expected = dot(&at(&q, distance), &k);
+            assert!((score - expected).abs() < 1e-3, "{score} for {expected} at {position} and {distance}");
+        }
+    }
+
+    #[test]
+    fn a_scale_multiplies_the_rotated_values_and_leaves_the_rest() {
+        let frequencies = RopeTable::frequencies(10_000.0, 4);
+        let (plain, scaled) = (RopeTable::new(&frequencies, 9, 1.0), RopeTable::new(&frequencies, 9, 1.5));
+        let (mut x, mut y) = (values(1, 6), values(1, 6));
+        plain.apply(&processors()[0], &[8], 6, &mut x);
+        scaled.apply(&processors()[0], &[8], 6, &mut y);
+        for (index, (x, y)) in x.iter().zip(&y).enumerate() {
+            let factor = if index < 4 { 1.5 } else { 1.0 };
+            assert!((x * factor - y).abs() < 1e-6, "{y} for {x} at {index}");
+        }
+    }
+
+    #[test]
+    fn positions_and_heads_that_do_not_fit_are_refused() {
+        let table = RopeTable::new(&RopeTable::frequencies(10_000.0, 4), 9, 1.0);
+        let apply = |positions: &[u32], size, length| {
+            table.apply(&processors()[0], positions, size, &mut vec![0.0; length]);
+        };
+        apply(&[], 4, 0);
+        apply(&[8], 4, 8);
+        refuses("out of range", || apply(&[9], 4, 4));
+        refuses("a row for each position", || apply(&[1, 2], 4, 9));
+        refuses("whole number of heads", || apply(&[1], 4, 6));
+        refuses("two values for each frequency", || apply(&[1], 2, 4));
     }
 }

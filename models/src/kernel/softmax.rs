@@ -1,4 +1,4 @@
-//! Softmax, its logarithm's normaliser, and the largest element of a row.
+//! Softmax, log-sum-exp and argmax of a row.
 
 use pulp::{Simd, WithSimd};
 
@@ -6,10 +6,10 @@ use super::exponential::{exp, logarithm};
 use super::norm::tree_sum;
 use super::processor::Processor;
 
-/// Interleaved partial results of a row; their number is part of the definition of a sum.
+/// Interleaved partial results of a row. Their number defines the order of additions, so it is part of the result.
 const LANES: usize = 16;
 
-/// Replaces `row` by its softmax.
+/// Softmax of `row`, in place.
 pub fn softmax(processor: &Processor, row: &mut [f32]) {
     struct Softmax<'a>(&'a mut [f32]);
     impl WithSimd for Softmax<'_> {
@@ -24,7 +24,7 @@ pub fn softmax(processor: &Processor, row: &mut [f32]) {
     processor.instructions().run(Softmax(row));
 }
 
-/// `ln Σ e^x` of a row: a logit less this is a log-probability.
+/// Log-sum-exp, `ln Σ e^x`, of a row. A logit minus this is a log-probability.
 pub fn log_sum_exp(processor: &Processor, row: &[f32]) -> f32 {
     struct LogSumExp<'a>(&'a [f32]);
     impl WithSimd for LogSumExp<'_> {
@@ -49,7 +49,7 @@ pub fn log_sum_exp(processor: &Processor, row: &[f32]) -> f32 {
     processor.instructions().run(LogSumExp(row))
 }
 
-/// The index of the largest element, the first of equals; 0 for an empty row.
+/// Argmax: the index of the largest element, the first among equals; 0 for an empty row.
 pub fn argmax(processor: &Processor, row: &[f32]) -> usize {
     struct Argmax<'a>(&'a [f32]);
     impl WithSimd for Argmax<'_> {
@@ -64,7 +64,7 @@ pub fn argmax(processor: &Processor, row: &[f32]) -> usize {
     processor.instructions().run(Argmax(row))
 }
 
-/// The largest element; what is not a number counts as smaller than anything.
+/// The largest element; NaN counts as smaller than anything.
 #[inline(always)]
 pub(super) fn greatest(row: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -100,10 +100,10 @@ pub(super) fn exponentials(row: &mut [f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::sample::{bits, processors, values};
+    use crate::kernel::fixtures::{bits, processors, values};
 
     #[test]
-    fn softmax_and_its_normaliser_are_right_and_the_same_on_every_processor() {
+    fn softmax_and_log_sum_exp_are_right_and_the_same_on_every_processor() {
         for count in [1, 15, 16, 33, 50_000] {
             let row: Vec<f32> = values(1, count).iter().map(|x| x * 20.0).collect();
             let exact: f64 = row.iter().map(|x| f64::from(*x).exp()).sum();
@@ -144,5 +144,24 @@ mod tests {
                 assert_eq!(argmax(&processor, row), expected, "{row:.3?} on {processor:?}");
             }
         }
+    }
+
+    #[test]
+    fn rows_at_the_edges_have_a_softmax() {
+        let processor = &processors()[0];
+        let of = |row: &[f32]| {
+            let mut odds = row.to_vec();
+            softmax(processor, &mut odds);
+            (odds, log_sum_exp(processor, row))
+        };
+        let low = f32::NEG_INFINITY;
+        assert_eq!(of(&[3.5]), (vec![1.0], 3.5));
+        assert_eq!(of(&[low, 2.0, low]), (vec![0.0, 1.0, 0.0], 2.0), "masked entries get nothing");
+        assert_eq!(of(&[3e38, 3e38]).0, [0.5, 0.5], "large logits do not overflow");
+        assert_eq!(of(&[-3e38, -3e38, -3e38, -3e38]).0, [0.25; 4]);
+        assert_eq!(of(&[0.0, -200.0]), (vec![1.0, 0.0], 0.0), "small odds vanish");
+        let (odds, sum) = of(&[f32::NAN, 1.0]);
+        assert!(odds.iter().all(|odds| odds.is_nan()) && sum.is_nan(), "what is not a number is not hidden");
+        assert!(of(&[f32::INFINITY, 1.0]).1.is_nan());
     }
 }

@@ -1,16 +1,16 @@
-//! The register tile that every product is made of: a few rows of one operand against a few vectors of the other.
+//! The register tile (microkernel) of every product: a few rows of one operand with a few vectors of the other.
 //!
-//! Each output element is one chain `acc = fma(a[k], b[k], acc)` with `k` ascending, whatever the tile's size.
+//! Each output element is one chain `acc = fma(a[k], b[k], acc)` with `k` ascending, for every tile size.
 
 use pulp::Simd;
 
 use super::dispatch;
 
-/// Values of a cache line.
+/// Values per cache line.
 pub(super) const LINE: usize = 16;
 
 /// Adds `a · b` to `accumulators`: `a` holds `M` rows of equal length, `b` holds `stride` vectors for each of its
-/// steps, of which those from `offset` on are used. At each step `LINES` more cache lines of `ahead` are asked for.
+/// steps, of which those from `offset` on are used. Each step prefetches `LINES` more cache lines of `ahead`.
 #[inline(always)]
 pub(super) fn accumulate<S: Simd, const M: usize, const V: usize, const LINES: usize>(
     simd: S,
@@ -41,8 +41,40 @@ pub(super) fn accumulate<S: Simd, const M: usize, const V: usize, const LINES: u
     *accumulators = sums;
 }
 
-/// How many rows a tile may have when it is three vectors wide, by the number of vector registers.
+/// Most rows of a tile of three vectors, limited by the number of vector registers.
 #[inline(always)]
 pub(super) fn most_rows<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::*;
+    use crate::kernel::fixtures::{bits, values};
+
+    /// A tile in scalar code, a vector of which has one value.
+    fn check<const M: usize, const V: usize>(steps: usize, stride: usize, offset: usize) {
+        let (a, b, start) = (values(1, M * steps), values(2, stride * steps), values(3, M * V));
+        let rows: [&[f32]; M] = std::array::from_fn(|row| &a[row * steps..][..steps]);
+        let mut sums: [[f32; V]; M] = std::array::from_fn(|row| std::array::from_fn(|column| start[row * V + column]));
+        accumulate::<Scalar, M, V, 1>(Scalar::new(), rows, &b, stride, offset, &b, &mut sums);
+        for (row, sums) in sums.iter().enumerate() {
+            for (column, sum) in sums.iter().enumerate() {
+                let products = rows[row].iter().zip(b.iter().skip(offset + column).step_by(stride));
+                let expected = products.fold(start[row * V + column], |sum, (a, b)| a.mul_add(*b, sum));
+                assert_eq!(bits(&[*sum]), bits(&[expected]), "{M} x {V} of {steps} steps at {row}, {column}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_element_of_a_tile_is_one_chain_from_where_it_started() {
+        check::<1, 1>(1, 1, 0);
+        check::<1, 3>(0, 3, 0);
+        check::<4, 3>(17, 9, 6);
+        check::<8, 2>(64, 4, 2);
+        check::<5, 1>(3, 2, 1);
+    }
 }

@@ -1,4 +1,4 @@
-//! The two products of attention with one page: scores from keys, and values mixed by scores.
+//! The two products of attention with one page: scores `q · k`, and values weighted by scores.
 
 use std::ops::Range;
 
@@ -6,19 +6,19 @@ use pulp::Simd;
 
 use crate::kernel::tile;
 
-/// Vectors a register tile is wide.
+/// Width of a register tile in vectors.
 const VECTORS: usize = 2;
-/// Queries a register tile is high.
+/// Height of a register tile in queries.
 pub(super) const QUERIES: usize = 8;
 
-/// The scores of queries with the keys of one page; those outside a query's context are computed and never read.
+/// The scores of queries with the keys of one page; scores outside a query's context are computed and never read.
 pub(super) struct Scores<'a, S: Simd> {
     pub(super) simd: S,
     pub(super) keys: &'a [f32],
     pub(super) ahead: &'a [f32],
     pub(super) page_tokens: usize,
     pub(super) scale: f32,
-    /// From one query's scores to the next one's.
+    /// Stride between the scores of two queries.
     pub(super) length: usize,
 }
 
@@ -59,7 +59,7 @@ impl<S: Simd> Scores<'_, S> {
     }
 }
 
-/// The values of some tokens of a page, each weighted by its score.
+/// The values of a range of tokens of a page, each weighted by its score.
 pub(super) struct Mix<'a, S: Simd> {
     pub(super) simd: S,
     pub(super) values: &'a [f32],
@@ -67,14 +67,14 @@ pub(super) struct Mix<'a, S: Simd> {
     pub(super) page_tokens: usize,
     pub(super) stored: usize,
     pub(super) scores: &'a [f32],
-    /// From one query's scores to the next one's.
+    /// Stride between the scores of two queries.
     pub(super) length: usize,
-    /// Which tokens of the page.
+    /// Tokens of the page.
     pub(super) tokens: Range<usize>,
 }
 
 impl<S: Simd> Mix<'_, S> {
-    /// Adds them to the sums of one to eight queries.
+    /// Adds the weighted values to the sums of one to eight queries.
     #[inline(always)]
     pub(super) fn add_to(&self, sums: &mut [f32]) {
         match sums.len() / self.stored {

@@ -1,4 +1,4 @@
-//! What one thread computes of attention in one go.
+//! Units of attention work: the scores, softmax and weighted values of a few rows on one thread.
 
 use std::ops::Range;
 
@@ -10,42 +10,42 @@ use crate::kernel::pages::PagedKeyValues;
 use crate::kernel::softmax::exponentials;
 use crate::kernel::tile;
 
-/// How many blocks of a page and head ahead of its use memory is asked for.
+/// Prefetch distance in blocks of one page and head.
 const BLOCKS_AHEAD: usize = 4;
 
-/// Some units, one after the other.
+/// Units that one thread computes in turn.
 pub(super) struct Part<'a> {
     pub(super) shape: AttentionShape,
     pub(super) pages: &'a PagedKeyValues,
     pub(super) units: Vec<Unit<'a>>,
 }
 
-/// Some rows of one sequence with the query heads of one key-value head, or one row with those of all.
+/// A few rows of one sequence with the query heads of one key-value head, or one row with all query heads.
 pub(super) struct Unit<'a> {
     /// Key-value heads.
     pub(super) heads: Range<usize>,
     pub(super) queries: &'a [Query<'a>],
-    /// One slice for each query head, row by row.
+    /// One slice per query head, row by row.
     pub(super) q: Vec<&'a [f32]>,
-    /// Where the result of each goes.
+    /// The result of each query head.
     pub(super) y: Vec<&'a mut [f32]>,
 }
 
 impl Unit<'_> {
-    /// Query heads of one key-value head.
+    /// Query heads per key-value head, over all rows.
     #[inline(always)]
     fn shared(&self) -> usize {
         self.q.len() / self.heads.len()
     }
 
-    /// The positions which query head `index` of a key-value head sees.
+    /// The positions that query head `index` of a key-value head attends to.
     #[inline(always)]
     fn context(&self, window: Option<usize>, index: usize) -> Range<usize> {
         let end = self.queries[index * self.queries.len() / self.shared()].context;
         window.map_or(0, |window| end.saturating_sub(window))..end
     }
 
-    /// Which pages of the sequence are read.
+    /// Pages of the sequence that are read.
     #[inline(always)]
     fn span(&self, window: Option<usize>, page_tokens: usize) -> Range<usize> {
         let last = self.context(window, self.shared() - 1);
@@ -71,7 +71,7 @@ impl<'a> Reading<'a> {
         Self { blocks, next: 0 }
     }
 
-    /// The next block, and one further on to be asked for.
+    /// The next block, and a later one to prefetch.
     #[inline(always)]
     fn take(&mut self) -> (&'a [f32], &'a [f32]) {
         let block = self.blocks[self.next];
@@ -91,7 +91,7 @@ impl WithSimd for Part<'_> {
         let (mut scores, mut sums) = (Vec::new(), Vec::new());
         for mut unit in self.units {
             let (span, shared) = (unit.span(self.shape.window, page_tokens), unit.shared());
-            // Rows a power of two apart would fight for the same places of the nearest cache.
+            // Rows at a distance of a power of two would compete for the same sets of the L1 cache.
             let length = span.len() * page_tokens + tile::LINE;
             scores.resize(length * unit.q.len(), 0.0_f32);
             for page in 0..span.len() {
@@ -124,8 +124,8 @@ impl WithSimd for Part<'_> {
     }
 }
 
-/// Adds the values of one page and head to the sums of all queries. Queries that see the same positions of the page are
-/// computed together; the order of a sum is the same.
+/// Adds the values of one page and head to the sums of all queries. Queries with the same positions of the page share a
+/// register tile; the order of each sum is the same either way.
 #[inline(always)]
 fn mix_page<S: Simd>(unit: &Unit<'_>, window: Option<usize>, page: usize, mix: Mix<'_, S>, sums: &mut [f32]) {
     let seen = |index: usize| {

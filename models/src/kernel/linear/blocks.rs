@@ -1,23 +1,23 @@
-//! A matrix of 8-bit integers in blocks with a scale each, in panels, and the product with it.
+//! Panels of 8-bit integers with one scale per block (GGUF's Q8_0), and the product with them.
 //!
 //! An element of the product is `Σ (integer sum over a block) * (scale of the matrix' block * scale of the row's block)`,
-//! one chain of fused multiply-adds, blocks ascending. The integer sums are exact, so every way to compute them agrees.
+//! one chain of fused multiply-adds, blocks ascending. The integer sums are exact, so every way to compute them gives the
+//! same bits.
 
 use pulp::{Simd, WithSimd};
 
-use super::float::start_row;
-use super::quantized_rows::{QuantizedRows, round_block};
-use super::{PANEL, Part};
+use super::panels::{PANEL, Part, start_row};
+use super::quantized_rows::{QuantizedRows, quantize_block};
 use crate::kernel::aligned::AlignedFloats;
 
 /// Values of a block, the block size of GGUF's Q8_0.
 pub const BLOCK: usize = 32;
-/// Neighbouring inputs that one machine instruction adds up.
+/// Adjacent inputs that one dot-product instruction sums.
 pub(super) const STEP: usize = 4;
 /// Bytes of one block of a panel.
 pub(super) const PANEL_BLOCK: usize = PANEL * BLOCK;
-/// Integers are stored raised by this, as the unsigned operand of the machine's dot product.
-pub(super) const RAISED: u8 = 128;
+/// Offset of stored integers: the dot-product instructions take one unsigned operand.
+pub(super) const OFFSET: u8 = 128;
 
 /// Integers `[panel][block][BLOCK / STEP][PANEL][STEP]` and scales `[panel][block][PANEL]`.
 pub(super) struct BlockPanels {
@@ -37,25 +37,17 @@ impl BlockPanels {
         }
     }
 
-    /// Bytes held.
+    /// Bytes of integers and scales.
     pub(super) fn bytes(&self) -> usize {
         (self.values.len() + self.scales.len()) * size_of::<f32>()
     }
 
-    /// Writes rows of blocks as the columns of one panel from `column` on.
-    pub(super) fn write(&mut self, panel: usize, column: usize, scales: &[f32], values: &[i8]) {
-        let blocks = self.inputs / BLOCK;
-        for (offset, (scale, block)) in scales.iter().zip(values.as_chunks::<BLOCK>().0).enumerate() {
-            self.write_block(panel * blocks + offset % blocks, column + offset / blocks, *scale, block);
-        }
-    }
-
-    /// Writes rows as the columns of one panel from `column` on, rounded block by block.
-    pub(super) fn round(&mut self, panel: usize, column: usize, rows: &[f32]) {
+    /// Quantizes rows block by block into the columns of one panel from `column` on.
+    pub(super) fn quantize(&mut self, panel: usize, column: usize, rows: &[f32]) {
         let blocks = self.inputs / BLOCK;
         let mut values = [0; BLOCK];
         for (offset, block) in rows.as_chunks::<BLOCK>().0.iter().enumerate() {
-            let scale = round_block(block, &mut values);
+            let scale = quantize_block(block, &mut values);
             self.write_block(panel * blocks + offset % blocks, column + offset / blocks, scale, &values);
         }
     }
@@ -65,11 +57,11 @@ impl BlockPanels {
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.values);
         let steps = bytes[block * PANEL_BLOCK..][..PANEL_BLOCK].chunks_exact_mut(PANEL * STEP);
         for (step, values) in steps.zip(values.as_chunks::<STEP>().0) {
-            step[column * STEP..][..STEP].copy_from_slice(&values.map(|value| value.cast_unsigned() ^ RAISED));
+            step[column * STEP..][..STEP].copy_from_slice(&values.map(|value| value.cast_unsigned() ^ OFFSET));
         }
     }
 
-    /// Copies one column of a panel as `f32`.
+    /// Copies one column of a panel, dequantized.
     pub(super) fn read(&self, panel: usize, column: usize, row: &mut [f32]) {
         let blocks = self.inputs / BLOCK;
         for (offset, row) in row.chunks_exact_mut(BLOCK).enumerate() {
@@ -77,28 +69,28 @@ impl BlockPanels {
             let steps = values.chunks_exact(PANEL * STEP).take(BLOCK / STEP);
             for (row, step) in row.chunks_exact_mut(STEP).zip(steps) {
                 for (row, value) in row.iter_mut().zip(&step[column * STEP..]) {
-                    *row = scales[column] * f32::from((value ^ RAISED).cast_signed());
+                    *row = scales[column] * f32::from((value ^ OFFSET).cast_signed());
                 }
             }
         }
         debug_assert_eq!(row.len(), blocks * BLOCK, "a row has all its blocks");
     }
 
-    /// The bytes and the scales from one block of a panel on.
+    /// Bytes and scales of a panel from one of its blocks on.
     #[inline(always)]
     pub(super) fn from(&self, panel: usize, block: usize) -> (&[u8], &[f32]) {
         let block = panel * (self.inputs / BLOCK) + block;
         (&bytemuck::cast_slice(&self.values)[block * PANEL_BLOCK..], &self.scales[block * PANEL..])
     }
 
-    /// Blocks of a row.
+    /// Blocks per row.
     #[inline(always)]
     pub(super) fn blocks(&self) -> usize {
         self.inputs / BLOCK
     }
 }
 
-/// The product of rounded rows with some neighbouring panels.
+/// The product of quantized rows with adjacent panels.
 pub(in crate::kernel) struct BlockProduct<'a> {
     pub(super) panels: &'a BlockPanels,
     pub(super) x: &'a QuantizedRows,
@@ -108,7 +100,7 @@ pub(in crate::kernel) struct BlockProduct<'a> {
 impl WithSimd for BlockProduct<'_> {
     type Output = ();
 
-    /// Without dot-product instructions: plain code, a row and a panel at a time.
+    /// The portable version without dot-product instructions: one row and one panel at a time.
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, _simd: S) {
         let blocks = self.panels.blocks();
@@ -136,7 +128,7 @@ impl WithSimd for BlockProduct<'_> {
     }
 }
 
-/// The sums over one block for every column of a panel.
+/// The integer sums over one block, one for each column of a panel.
 #[inline(always)]
 fn block_sums(x: &[i8; BLOCK], values: &[u8], correction: i32) -> [i32; PANEL] {
     let mut sums = [correction; PANEL];

@@ -1,26 +1,26 @@
-//! The product with a matrix of blocks by the dot-product instructions of x86-64.
+//! The product with 8-bit blocks by the dot-product instructions of x86-64 (AVX2, AVX-VNNI, AVX-512 VNNI).
 //!
-//! One loop for three machines, which differ in the width of a vector and in how four products of bytes are added up.
+//! One loop, expanded for three instruction sets that differ in vector width and in the instruction that sums four
+//! products of bytes.
 
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::PANEL;
-use super::blocks::{BLOCK, BlockProduct, PANEL_BLOCK, RAISED, STEP};
-use super::float::start_row;
+use super::blocks::{BLOCK, BlockProduct, OFFSET, PANEL_BLOCK, STEP};
+use super::panels::{PANEL, start_row};
 use super::quantized_rows::QuantizedRows;
 use crate::kernel::dispatch;
 
-/// Vectors a register tile is wide.
+/// Width of a register tile in vectors.
 const VECTORS: usize = 3;
-/// Blocks of a panel done at once, so that they stay in the nearest cache; sums are stored and taken up again.
+/// Blocks of a panel per pass, so that they stay in the L1 cache; sums are stored and loaded again between passes.
 const BLOCKS: usize = 18;
-/// Rows that go through all panels of a part before the next rows do, so that they stay in the second cache.
+/// Rows that go through all panels of a part before the next rows do, so that they stay in the L2 cache.
 const ROWS: usize = 128;
-/// Steps of a block.
+/// Steps per block.
 const STEPS: usize = BLOCK / STEP;
 
-/// Some blocks of one panel, the rows they are multiplied with, and the columns of the result.
+/// A range of blocks of one panel, the rows to multiply with, and the columns of the result.
 struct Blocks<'a> {
     values: &'a [u8],
     scales: &'a [f32],
@@ -30,14 +30,14 @@ struct Blocks<'a> {
 }
 
 impl Blocks<'_> {
-    /// The columns of group `group` of `width` columns; fewer at the end of a matrix.
+    /// Columns of group `group` of `width` columns; fewer in the last panel of a matrix.
     #[inline(always)]
     fn columns(&self, group: usize, width: usize) -> Range<usize> {
         let first = self.columns.start + group * width;
         first.min(self.columns.end)..(first + width).min(self.columns.end)
     }
 
-    /// The range's integers, scales and corrections of a row.
+    /// Integers, scales and corrections of a row in this range.
     #[inline(always)]
     fn row(&self, row: usize) -> (&[i32], &[f32], &[i32]) {
         let blocks = row * (self.x.inputs / BLOCK);
@@ -46,9 +46,9 @@ impl Blocks<'_> {
         (values, &self.x.scales[range.clone()], &self.x.corrections[range])
     }
 
-    /// Asks for what is read after these blocks, as far as one step of one of them reaches.
+    /// Prefetches the blocks after this range, the share of one step of one block.
     #[inline(always)]
-    fn ask(&self, block: usize, step: usize) {
+    fn prefetch(&self, block: usize, step: usize) {
         let ahead = self.range.len() + block;
         for line in (0..PANEL * STEP).step_by(64) {
             dispatch::prefetch(self.values, ahead * PANEL_BLOCK + step * PANEL * STEP + line);
@@ -71,7 +71,7 @@ macro_rules! product {
             const GROUPS: usize = PANEL / WIDTH;
 
             #[target_feature(enable = $features)]
-            fn tile<const M: usize, const ASK: usize>(blocks: &Blocks<'_>, group: usize, row: usize, y: &mut [&mut [f32]]) {
+            fn tile<const M: usize, const PREFETCH: usize>(blocks: &Blocks<'_>, group: usize, row: usize, y: &mut [&mut [f32]]) {
                 let columns = blocks.columns(group, WIDTH);
                 let values: &[$integers] = bytemuck::cast_slice(&blocks.values[..blocks.range.len() * PANEL_BLOCK]);
                 let scales: &[$floats] = bytemuck::cast_slice(&blocks.scales[..blocks.range.len() * PANEL]);
@@ -89,8 +89,8 @@ macro_rules! product {
                         integers[index] = [$set_integer(x[index].2[block] * $corrected); VECTORS];
                     }
                     for (step, values) in values.chunks_exact(GROUPS * VECTORS).enumerate() {
-                        if ASK > 0 {
-                            blocks.ask(block, step);
+                        if PREFETCH > 0 {
+                            blocks.prefetch(block, step);
                         }
                         let values = &values[group * VECTORS..][..VECTORS];
                         for index in 0..M {
@@ -148,29 +148,29 @@ macro_rules! product {
 }
 
 product!(
-    /// With the dot product of AVX-512.
+    /// By the dot product of AVX-512 VNNI.
     product_avx512_vnni, "avx512f,avx512vnni", rows 4, corrected 1,
     __m512i, __m512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_cvtepi32_ps, _mm512_mul_ps, _mm512_fmadd_ps, _mm512_dpbusd_epi32
 );
 
 product!(
-    /// With the dot product of AVX-VNNI.
+    /// By the dot product of AVX-VNNI.
     product_avx_vnni, "avx2,fma,avxvnni", rows 2, corrected 1,
     __m256i, __m256, _mm256_set1_epi32, _mm256_set1_ps, _mm256_cvtepi32_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_dpbusd_avx_epi32
 );
 
 product!(
-    /// With the byte products of AVX2.
+    /// By the byte products of AVX2.
     product_avx2, "avx2,fma", rows 2, corrected 0,
     __m256i, __m256, _mm256_set1_epi32, _mm256_set1_ps, _mm256_cvtepi32_ps, _mm256_mul_ps, _mm256_fmadd_ps, dot_avx2
 );
 
-/// Adds four products of bytes to each sum, as the one instruction of newer machines does. The byte product of AVX2 adds
-/// two products in 16 bits and saturates; it cannot once the matrix is no longer raised and its signs are moved to the row.
+/// Adds four products of bytes to each sum, as `vpdpbusd` does. The byte product of AVX2 adds two products in 16 bits and
+/// saturates; it cannot once the offset is removed and the signs of the matrix are moved to the row.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn dot_avx2(sums: __m256i, values: __m256i, x: __m256i) -> __m256i {
-    let values = _mm256_xor_si256(values, _mm256_set1_epi8(RAISED.cast_signed()));
+    let values = _mm256_xor_si256(values, _mm256_set1_epi8(OFFSET.cast_signed()));
     let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(values), _mm256_sign_epi8(x, values));
     _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
 }

@@ -1,19 +1,19 @@
-//! A matrix of `f32` in panels, and the product with it.
+//! Panels of `f32`, and the product with them.
 
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::{PANEL, Part};
+use super::panels::{PANEL, Part, start_row};
 use crate::kernel::aligned::AlignedFloats;
 use crate::kernel::tile;
 
-/// Vectors a register tile is wide.
+/// Width of a register tile in vectors.
 const VECTORS: usize = 3;
-/// Steps of the inner sum done at once, so that a panel's part stays in the nearest cache. The sums are stored and
-/// taken up again in between, which changes no bit.
+/// Steps of the inner sum per pass, so that this part of a panel stays in the L1 cache. Sums are stored and loaded again
+/// between passes, which changes no bit.
 const STEPS: usize = 192;
-/// Rows that go through all panels of a part before the next rows do, so that they stay in the second cache.
+/// Rows that go through all panels of a part before the next rows do, so that they stay in the L2 cache.
 const ROWS: usize = 128;
 
 /// `[panel][input][PANEL]`.
@@ -28,12 +28,12 @@ impl FloatPanels {
         Self { values: AlignedFloats::zeroed(panels * PANEL * inputs), inputs }
     }
 
-    /// Bytes held.
+    /// Bytes of all panels.
     pub(super) fn bytes(&self) -> usize {
         self.values.len() * size_of::<f32>()
     }
 
-    /// Writes `rows` as the columns of one panel from `column` on, a stretch of inputs at a time.
+    /// Writes `rows` as the columns of one panel from `column` on, a few inputs at a time.
     pub(super) fn write(&mut self, panel: usize, column: usize, rows: &[f32]) {
         const STRETCH: usize = 64;
         let inputs = self.inputs;
@@ -58,7 +58,7 @@ impl FloatPanels {
     }
 }
 
-/// The product of rows of `f32` with some neighbouring panels.
+/// The product of rows of `f32` with adjacent panels.
 pub(super) struct FloatProduct<'a> {
     pub(super) panels: &'a FloatPanels,
     pub(super) x: &'a [f32],
@@ -91,16 +91,7 @@ impl WithSimd for FloatProduct<'_> {
     }
 }
 
-/// What the sums of a row start from.
-#[inline(always)]
-pub(super) fn start_row(y: &mut [f32], bias: Option<&[f32]>, first: usize) {
-    match bias {
-        Some(bias) => y.copy_from_slice(&bias[first..first + y.len()]),
-        None => y.fill(0.0),
-    }
-}
-
-/// The product of some rows with some steps of one panel.
+/// The product of a few rows with a range of steps of one panel.
 struct Block<'a, S: Simd> {
     simd: S,
     x: &'a [f32],
@@ -108,9 +99,9 @@ struct Block<'a, S: Simd> {
     steps: Range<usize>,
     /// The panel's part, `[steps][PANEL]`.
     matrix: &'a [f32],
-    /// What is read after it: fetched into the cache meanwhile.
+    /// The matrix part that is read next, prefetched meanwhile.
     ahead: &'a [f32],
-    /// Which columns of `y`; fewer than a panel has at the end of a matrix.
+    /// Columns of `y`; fewer than a panel's in the last panel of a matrix.
     columns: Range<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! What the tests of the kernels compute with: fixed values, and every processor whose results must agree.
+//! Inputs and processors for the kernels' tests.
 
 use std::sync::Arc;
 
@@ -31,4 +31,13 @@ pub(super) fn processors() -> Vec<Processor> {
 /// The bits of some values, which compare equal only if the values are the same, signs of zero and all.
 pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Runs `call`, which has to panic with a message that contains `expected`.
+#[track_caller]
+pub(super) fn refuses(expected: &str, call: impl FnOnce()) {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).expect_err("the call is refused");
+    let fixed = panic.downcast_ref::<&str>().copied();
+    let message = panic.downcast_ref::<String>().map(String::as_str).or(fixed).unwrap_or_default();
+    assert!(message.contains(expected), "{message:?} does not say {expected:?}");
 }

@@ -1,6 +1,6 @@
-//! Results pinned to their bits: on whatever machine the tests run, they must be these.
+//! Pinned digests of kernel outputs on fixed inputs, valid on every architecture and instruction set.
 
-use super::sample::{processors, values};
+use super::fixtures::{processors, values};
 use super::{AttentionShape, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, RopeTable, Slot};
 
 /// A digest of the bits of some values (FNV-1a).
