@@ -3,6 +3,10 @@
 //! In reading order, from the ground up; a module uses those before it. Nothing trusts a length, an offset, a name or a
 //! count found in a file: each is checked against what is really there before anything is allocated, and what does not
 //! hold is a [`Refusal`](refusal::Refusal).
+//!
+//! On the CPU a model runs on kernels of our own ([`kernel`]), since no library gives the same bits for every vector width,
+//! batch and number of threads. candle is the base of the graphics path (feature `cuda`: device, memory, cuBLAS), and in
+//! tests the implementation that results are compared with; the default build does not contain it.
 
 pub mod error;
 pub mod refusal;
