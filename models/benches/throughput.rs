@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use models::config::{Mixer, ModelConfig};
 use models::decoder::{Arithmetic, Decoder};
-use models::engine::{Engine, EngineModel, EngineSettings, PrefixCache, Request, Sampling, Statistics};
+use models::engine::{Engine, EngineModel, EngineSettings, Request, Sampling, Statistics};
 use models::gguf::Gguf;
 use models::kernel::PagedKeyValues;
 
@@ -42,9 +42,9 @@ fn main() {
     let pages = sequences * (PROMPT + NEW).div_ceil(32);
     let settings = EngineSettings {
         rows: sequences,
-        pages: Some(pages),
+        pages,
         threads,
-        prefix_cache: PrefixCache::Off,
+        prefix_cache: false,
         ..EngineSettings::default()
     };
     let vocabulary = config.vocabulary;
@@ -138,7 +138,7 @@ fn header(path: &str, mode: &Mode, sequences: usize, threads: usize) {
     let gguf = Gguf::open(Path::new(path)).expect("the file is a sound GGUF file");
     let config = ModelConfig::parse(gguf.config()).expect("the model is supported");
     let decoder = mode.load(&config, &gguf);
-    let pages = Some((HEADER / 32) + sequences * 2);
+    let pages = HEADER / 32 + sequences * 2;
     let settings = EngineSettings { rows: sequences, pages, threads, ..EngineSettings::default() };
     let vocabulary = config.vocabulary;
     let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use models::config::ModelConfig;
 use models::decoder::{Arithmetic, Decoder};
 use models::engine::{
-    Completion, Detokenizer, Engine, EngineModel, EngineSettings, Finish, PrefixCache, Request, Sampling,
+    Completion, Detokenizer, Engine, EngineModel, EngineSettings, Finish, Request, Sampling,
 };
 use models::snapshot::Snapshot;
 use models::{
@@ -56,12 +56,12 @@ fn engine(family: &str, settings: &EngineSettings) -> Engine {
 }
 
 fn small() -> EngineSettings {
-    EngineSettings { rows: 4, pages: Some(64), ..EngineSettings::default() }
+    EngineSettings { rows: 4, pages: 64, ..EngineSettings::default() }
 }
 
 /// What every cut of the work is compared with: one text after another.
 fn alone() -> EngineSettings {
-    EngineSettings { rows: 1, pages: Some(16), prefix_cache: PrefixCache::Off, ..EngineSettings::default() }
+    EngineSettings { rows: 1, pages: 16, prefix_cache: false, ..EngineSettings::default() }
 }
 
 fn greedy(prompt: &[u32], max_new_tokens: usize) -> Request {
@@ -174,15 +174,15 @@ async fn no_bit_depends_on_how_the_work_is_cut_up() {
         let alone = alone();
         let expected = bits(&run(&engine(family, &alone), &requests, &forwards).await);
         for (rows, chunk, pages, page_tokens, threads, prefix_cache, order) in [
-            (16, 512, 200, 32, 1, PrefixCache::Off, &forwards),
-            (16, 512, 100, 64, 2, PrefixCache::On, &backwards),
-            (3, 1, 20, 32, 1, PrefixCache::On, &shuffled),
-            (5, 7, 24, 96, 2, PrefixCache::On, &forwards),
-            (8, 33, 12, 32, 2, PrefixCache::Off, &shuffled),
-            (10, 64, 9, 256, 1, PrefixCache::On, &backwards),
+            (16, 512, 200, 32, 1, false, &forwards),
+            (16, 512, 100, 64, 2, true, &backwards),
+            (3, 1, 20, 32, 1, true, &shuffled),
+            (5, 7, 24, 96, 2, true, &forwards),
+            (8, 33, 12, 32, 2, false, &shuffled),
+            (10, 64, 9, 256, 1, true, &backwards),
         ] {
             let settings =
-                EngineSettings { rows, chunk, pages: Some(pages), page_tokens, context: None, threads, prefix_cache };
+                EngineSettings { rows, chunk, pages, page_tokens, threads, prefix_cache, ..EngineSettings::default() };
             let engine = engine(family, &settings);
             for round in 0..2 {
                 let found = bits(&run(&engine, &requests, order).await);
@@ -205,16 +205,16 @@ struct Cut {
 
 fn cut() -> impl Strategy<Value = Cut> {
     let requests: Vec<usize> = (0..mixed_requests().len()).collect();
-    let prefix_cache = prop_oneof![Just(PrefixCache::On), Just(PrefixCache::Off)];
+    let prefix_cache = proptest::bool::ANY;
     let settings = (1..=20_usize, 1..=90_usize, 6..=120_usize, 1..=8_usize, 1..=2_usize, prefix_cache).prop_map(
         |(rows, chunk, pages, page_steps, threads, prefix_cache)| EngineSettings {
             rows,
             chunk,
-            pages: Some(pages),
+            pages,
             page_tokens: 32 * page_steps,
-            context: None,
             threads,
             prefix_cache,
+            ..EngineSettings::default()
         },
     );
     let waves = proptest::collection::vec(1..=10_usize, 10);
@@ -331,7 +331,7 @@ async fn a_common_header_is_computed_once() {
     let (mut config, decoder) = parts("llama");
     config.max_positions = 1024;
     let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };
-    let settings = EngineSettings { rows: 64, pages: Some(512), ..EngineSettings::default() };
+    let settings = EngineSettings { rows: 64, pages: 512, ..EngineSettings::default() };
     let engine = Engine::start(model, &settings).unwrap();
     let header: Vec<u32> = (0..512).map(|i| i * 5 % 320).collect();
     let requests: Vec<Request> =
@@ -346,7 +346,7 @@ async fn a_common_header_is_computed_once() {
 
 #[tokio::test]
 async fn a_dropped_request_makes_room_for_others() {
-    let engine = engine("llama", &EngineSettings { rows: 1, pages: Some(16), ..EngineSettings::default() });
+    let engine = engine("llama", &EngineSettings { rows: 1, pages: 16, ..EngineSettings::default() });
     let endless = engine.generate(greedy(&[1, 2, 3], 400));
     let short = engine.generate(greedy(&[1, 2, 3], 2));
     {
@@ -414,7 +414,7 @@ async fn a_stop_string_ends_a_continuation_and_is_no_part_of_its_text() {
 
 #[tokio::test]
 async fn the_longest_text_depends_on_the_context_and_not_on_the_pages() {
-    for (pages, page_tokens) in [(Some(4), 32), (Some(1), 128), (Some(64), 32), (None, 32)] {
+    for (pages, page_tokens) in [(4, 32), (1, 128), (64, 32), (0, 32)] {
         let settings = EngineSettings { pages, page_tokens, context: Some(100), ..small() };
         let engine = engine("llama", &settings);
         assert_eq!(engine.context(), 100, "{settings:?}");
@@ -424,14 +424,14 @@ async fn the_longest_text_depends_on_the_context_and_not_on_the_pages() {
     }
     let (config, decoder) = parts("llama");
     let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };
-    let settings = EngineSettings { pages: Some(3), context: Some(100), ..small() };
+    let settings = EngineSettings { pages: 3, context: Some(100), ..small() };
     let error = Engine::start(model, &settings).unwrap_err().to_string();
     assert!(error.contains("3 pages of 32 tokens hold no text of 100 tokens; 4 pages would"), "{error}");
 }
 
 #[tokio::test]
 async fn requests_that_cannot_be_run_are_refused_with_a_reason() {
-    let engine = engine("llama", &EngineSettings { pages: Some(2), ..small() });
+    let engine = engine("llama", &EngineSettings { pages: 2, ..small() });
     let good = greedy(&[1, 2], 4);
     for (request, reason) in [
         (Request { prompt: Vec::new(), ..good.clone() }, "the prompt is empty"),

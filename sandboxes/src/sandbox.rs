@@ -18,23 +18,24 @@ use crate::outcome::{Ending, Outcome};
 use crate::pool::{CallerId, Pool, Wear};
 use crate::world::World;
 
-/// How a sandbox is set up.
+/// Settings of the sandbox in which programs run. None of them changes a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SandboxSettings {
-    /// How many programs run at once; one thread each.
+    /// Programs that run at once, one thread each; 0 takes one a core.
     pub slots: usize,
-    /// What a program may use unless its job says otherwise; no job may have more memory than this.
+    /// Seconds of wall-clock time after which a running program is taken for host trouble and tried again. Fuel is what
+    /// bounds a program; this is the net below it and must be far longer than the fuel lasts.
+    pub deadline_seconds: u64,
+    /// Limits of a program unless its job has others; no job may have more memory than this. Not read from a file, since
+    /// results depend on them.
+    #[serde(skip)]
     pub limits: Limits,
-    /// Wall-clock time after which a running program is taken for host trouble. Fuel is what bounds a program; this is
-    /// the net below it and must be far longer than the fuel lasts.
-    pub deadline: Duration,
 }
 
 impl Default for SandboxSettings {
     fn default() -> Self {
-        let slots = thread::available_parallelism().map_or(1, usize::from);
-        Self { slots, limits: Limits::default(), deadline: Duration::from_secs(120) }
+        Self { slots: 0, deadline_seconds: 30, limits: Limits::default() }
     }
 }
 
@@ -81,19 +82,20 @@ pub(crate) struct Runtime {
 }
 
 impl Sandbox {
-    /// Starts the threads and reserves the memory for `settings.slots` programs at a time.
+    /// Starts the threads and reserves the memory for as many programs at a time as the settings have slots.
     pub fn open(settings: SandboxSettings, artifact: &Artifact) -> Result<Self, SandboxError> {
-        if settings.slots == 0 {
-            return Err(SandboxError::Settings("slots must be at least 1".to_owned()));
-        }
+        let slots = match settings.slots {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            slots => slots,
+        };
         // A judge uses two instances at once: the tests and the candidate.
-        let instances = u32::try_from(settings.slots.saturating_mul(2))
-            .map_err(|_| SandboxError::Settings(format!("{} slots are too many", settings.slots)))?;
+        let instances = u32::try_from(slots.saturating_mul(2))
+            .map_err(|_| SandboxError::Settings(format!("{slots} slots are too many")))?;
         let runtime = |error: wasmtime::Error| SandboxError::Runtime(format!("{error:#}"));
         let engine = Engine::new(&engine::pooled(instances, &settings.limits)).map_err(runtime)?;
         let component = artifact.compiled().load(&engine).map_err(runtime)?;
         let template = Arc::new(Template::new(&engine, &component).map_err(runtime)?);
-        let pool = Pool::start(&engine, settings.slots, engine::native_stack(&settings.limits))
+        let pool = Pool::start(&engine, slots, engine::native_stack(&settings.limits))
             .map_err(|error| SandboxError::Runtime(format!("no threads could be started: {error}")))?;
         let caller = pool.caller();
         Ok(Self { runtime: Arc::new(Runtime { template, settings }), pool: Arc::new(pool), caller })
@@ -180,7 +182,8 @@ impl Runtime {
         stdin: String,
         cancelled: &Arc<AtomicBool>,
     ) -> Result<Guest, SandboxError> {
-        let world = World::new(limits, seed, stdin, Arc::clone(cancelled), self.settings.deadline);
+        let deadline = Duration::from_secs(self.settings.deadline_seconds);
+        let world = World::new(limits, seed, stdin, Arc::clone(cancelled), deadline);
         Guest::new(&self.template, world)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Room, Step};
 use crate::{
     config::{Activation, Attention, DeltaNet, ModelConfig, Rope},
@@ -14,17 +16,20 @@ pub(super) type Done = Result<(), DeviceError>;
 /// Hands over the rows of a matrix, whole rows in order, a portion at a time.
 pub(super) type Portions<'a> = dyn FnMut(&mut dyn FnMut(&[f32])) -> Result<(), LoadError> + 'a;
 
-/// What linear layers compute with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Arithmetic of the linear layers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Arithmetic {
     /// Single precision throughout: the tensors' own values.
     #[default]
     Exact,
     /// Blocks of 32 8-bit integers with a scale each, on both sides of a product: faster, a quarter of the memory, and
-    /// meant for checkpoints that are quantised anyway. A function of its own, as exactly reproducible as the other.
+    /// meant for checkpoints that are quantized anyway. A function of its own, as exactly reproducible as the other.
     EightBit,
-    /// bfloat16 on both sides of a product with single-precision sums: what graphics processors are made for. Routers,
-    /// embeddings and the output layer stay exact, since what they decide is closer than eight bits can tell.
+    /// bfloat16 on both sides of a product with single-precision sums, on the first CUDA device; results are those of
+    /// one make of card, and the program has to be built with `--features cuda`. Routers, embeddings and the output layer
+    /// stay exact, since what they decide is closer than eight bits can tell.
+    #[serde(rename = "cuda")]
     Brain,
 }
 

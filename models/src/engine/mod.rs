@@ -11,10 +11,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::config::{Mixer, ModelConfig};
-use crate::decoder::{Decoder, Room};
+use crate::decoder::{Arithmetic, Decoder, Room};
 use crate::kernel::{PAGE_STEP, PagedKeyValues};
 use scheduler::Scheduler;
 use sequence::{Job, Reply, Watch};
@@ -29,45 +30,41 @@ const MOST_PAGE_TOKENS: usize = 4096;
 /// No more runners-up than this are reported for a token.
 const MOST_TOP: usize = 256;
 
-/// How an engine runs; nothing here but the context changes a result.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Settings of the inference engine. Only the mode and the context change a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct EngineSettings {
-    /// Texts that are computed at once.
+    /// Arithmetic of the linear layers. Every validator of a subnet has to choose the same.
+    pub mode: Arithmetic,
+    /// Sequences computed at once.
     pub rows: usize,
-    /// Prompt tokens that are computed in one step, besides one token of each text that is being continued.
+    /// Prompt tokens computed in one step, besides one token of each sequence that is being continued.
     pub chunk: usize,
-    /// Pages of keys and values; by default as many as fit 768 MiB, and no more than the rows can use.
-    pub pages: Option<usize>,
-    /// Tokens of a page: a multiple of 32. Only whole pages are shared.
+    /// Pages of the KV cache; 0 takes as many as fit 768 MiB, and no more than the rows can use.
+    pub pages: usize,
+    /// Tokens of a page, a multiple of 32. Only whole pages are shared.
     pub page_tokens: usize,
-    /// The longest text in tokens where the model has room for more: the one setting on which it depends whether a text
-    /// can be computed. As much as the pages hold where not given.
-    pub context: Option<usize>,
-    /// Threads that compute.
+    /// CPU threads; 0 takes all cores.
     pub threads: usize,
-    /// Whether beginnings that were computed before are used again.
-    pub prefix_cache: PrefixCache,
-}
-
-/// Whether beginnings that were computed before are used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PrefixCache {
-    /// They are, unless the model has recurrent layers.
-    On,
-    /// Every text is computed from its beginning.
-    Off,
+    /// Reuse the KV cache of prefixes that prompts have in common; recurrent layers have none to reuse.
+    pub prefix_cache: bool,
+    /// The longest sequence in tokens where the model has room for more; as much as the pages hold where not given.
+    /// Not read from a file: the caller has a setting of its own for it, since results depend on it.
+    #[serde(skip)]
+    pub context: Option<usize>,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
         Self {
+            mode: Arithmetic::Exact,
             rows: 64,
             chunk: 512,
-            pages: None,
+            pages: 512,
             page_tokens: 32,
+            threads: 0,
+            prefix_cache: true,
             context: None,
-            threads: 1,
-            prefix_cache: PrefixCache::On,
         }
     }
 }
@@ -116,8 +113,8 @@ impl Engine {
     /// Starts a thread for the model and as many to compute with as the settings say.
     pub fn start(model: EngineModel, settings: &EngineSettings) -> Result<Self, EngineError> {
         let trouble = |reason: String| EngineError::Start { reason };
-        if settings.rows == 0 || settings.chunk == 0 || settings.threads == 0 || settings.pages == Some(0) {
-            return Err(trouble("rows, chunk, pages and threads must be at least 1".to_owned()));
+        if settings.rows == 0 || settings.chunk == 0 {
+            return Err(trouble("rows and chunk must be at least 1".to_owned()));
         }
         let page_tokens = settings.page_tokens;
         if page_tokens == 0 || !page_tokens.is_multiple_of(PAGE_STEP) || page_tokens > MOST_PAGE_TOKENS {
@@ -128,7 +125,10 @@ impl Engine {
         let EngineModel { config, mut decoder, stop_tokens, detokenizer } = model;
         let wanted = settings.context.map(|context| context.min(config.max_positions));
         let least = wanted.map_or(1, |context| context.div_ceil(page_tokens).max(1));
-        let pages = settings.pages.unwrap_or_else(|| default_pages(&config, settings.rows, page_tokens).max(least));
+        let pages = match settings.pages {
+            0 => default_pages(&config, settings.rows, page_tokens).max(least),
+            pages => pages,
+        };
         if pages < least {
             let context = wanted.unwrap_or_default();
             return Err(trouble(format!(
@@ -136,8 +136,12 @@ impl Engine {
             )));
         }
         let context = wanted.unwrap_or_else(|| config.max_positions.min(pages.saturating_mul(page_tokens)));
+        let threads = match settings.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(settings.threads)
+            .num_threads(threads)
             .thread_name(|index| format!("model-{index}"))
             .build()
             .map_err(|error| trouble(error.to_string()))?;
@@ -151,7 +155,7 @@ impl Engine {
             pool,
             vocabulary: Vocabulary { stop_tokens, detokenizer },
             vocabulary_size: config.vocabulary,
-            sharing: settings.prefix_cache == PrefixCache::On && !config.is_recurrent(),
+            sharing: settings.prefix_cache && !config.is_recurrent(),
             settings: settings.clone(),
             pages,
             context,

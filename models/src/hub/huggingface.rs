@@ -27,8 +27,8 @@ use crate::{
     tensors::safetensors::Index,
 };
 
-/// Where Hugging Face answers.
-const ENDPOINT: &str = "https://huggingface.co";
+/// The address of Hugging Face.
+pub const ENDPOINT: &str = "https://huggingface.co";
 /// Most bytes of one page of a listing, and most pages.
 const LARGEST_PAGE: usize = 8 << 20;
 const MOST_PAGES: usize = 20;
@@ -39,9 +39,9 @@ const LOCK_POLL: Duration = Duration::from_millis(250);
 /// A token that no header can hold: it keeps the client from looking for one on disk.
 const NO_TOKEN: &str = "\n";
 
-/// Which hub, as whom, how large and how patiently.
+/// Connection of a client to a server with the interface of Hugging Face, and what it may fetch.
 #[derive(Clone, Debug)]
-pub struct HubSettings {
+pub struct HuggingFaceSettings {
     /// The address of the hub.
     pub endpoint: String,
     /// Sent with every request to the hub itself.
@@ -54,34 +54,20 @@ pub struct HubSettings {
     pub retries: Retries,
 }
 
-impl HubSettings {
-    /// The settings for files below `root`, with `HF_ENDPOINT` and `HF_TOKEN` where they are set.
-    pub fn from_variables(root: impl Into<PathBuf>) -> Self {
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-        Self {
-            endpoint: variable("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_owned()),
-            token: variable("HF_TOKEN").map(|token| Secret::new(token.trim())),
-            root: root.into(),
-            limits: Limits::default(),
-            retries: Retries::default(),
-        }
-    }
-}
-
 /// A server with the interface of Hugging Face, and a folder of what was fetched from it; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HuggingFaceHub(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    settings: HubSettings,
+    settings: HuggingFaceSettings,
     information: HFClient,
     requests: Requests,
 }
 
 impl HuggingFaceHub {
     /// Sets the clients up; nothing is sent yet.
-    pub fn new(mut settings: HubSettings) -> Result<Self, HubError> {
+    pub fn new(mut settings: HuggingFaceSettings) -> Result<Self, HubError> {
         settings.endpoint.truncate(settings.endpoint.trim_end_matches('/').len());
         let setup = |reason: String| HubError::Setup { endpoint: settings.endpoint.clone(), reason };
         let client = Client::builder()

@@ -16,9 +16,34 @@ mod verify;
 
 pub use error::HubError;
 pub use folder::FolderHub;
-pub use huggingface::{HubSettings, HuggingFaceHub};
+pub use huggingface::{ENDPOINT, HuggingFaceHub, HuggingFaceSettings};
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 use crate::{model_ref::ModelRef, snapshot::Snapshot};
+
+/// The hub that models come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HubSettings {
+    /// The kind of hub.
+    pub kind: HubKind,
+    /// The folder hub's root, laid out as `owner/name/commit/files/`; needed when `kind` is `folder`.
+    pub folder: Option<PathBuf>,
+}
+
+/// Kinds of hub.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HubKind {
+    /// The Hugging Face hub, or the server that `HF_ENDPOINT` names.
+    #[default]
+    HuggingFace,
+    /// A folder on this machine.
+    Folder,
+}
 
 /// How far a download has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +69,18 @@ pub enum Hub {
 }
 
 impl Hub {
+    /// The hub of these settings; `connection` is that of a server with the interface of Hugging Face.
+    pub fn new(settings: &HubSettings, connection: HuggingFaceSettings) -> Result<Self, HubError> {
+        match (settings.kind, &settings.folder) {
+            (HubKind::Folder, Some(root)) => Ok(Self::Folder(FolderHub::new(root.clone()))),
+            (HubKind::Folder, None) => {
+                let reason = "a folder hub needs a folder".to_owned();
+                Err(HubError::Setup { endpoint: "the hub".to_owned(), reason })
+            }
+            (HubKind::HuggingFace, _) => HuggingFaceHub::new(connection).map(Self::HuggingFace),
+        }
+    }
+
     /// The files of a model, each checked.
     pub async fn fetch(&self, model: &ModelRef, listener: &Listener<'_>) -> Result<Snapshot, HubError> {
         match self {

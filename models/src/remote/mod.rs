@@ -10,6 +10,6 @@ mod pace;
 mod reference;
 
 pub use error::{RemoteError, RemoteErrorKind};
-pub use model::{Interface, LogProbabilities, RemoteModel, RemoteSettings};
+pub use model::{Interface, RemoteModel, RemoteSettings, ServedModel};
 pub(crate) use reference::SCHEME;
 pub use reference::{RemoteRef, RemoteRefError};

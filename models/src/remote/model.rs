@@ -7,6 +7,7 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderMap},
     redirect::Policy,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{
     sync::Semaphore,
@@ -19,6 +20,7 @@ use super::{
     pace::Pace,
 };
 use crate::{
+    model_ref::ModelRef,
     responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder},
     retry::{Mendable, Retries, innermost, retry_after},
     secret::Secret,
@@ -32,55 +34,92 @@ const LONGEST_COMPLAINT: usize = 200;
 /// Servers take seeds of 31 bits; some take no more.
 const SEED_MASK: u64 = 0x7FFF_FFFF;
 
-/// Which of a server's two functions is used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The endpoint of a server that answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Interface {
-    /// `chat/completions`: the server lays the conversation out with the model's own template.
+    /// `chat/completions`: the server renders the conversation with the model's own template.
     #[default]
     Chat,
     /// `completions`, for base models: the conversation as plain text, an empty line between two messages.
     Completions,
 }
 
-/// Whether a server is asked for log-probabilities; some refuse the whole request if they are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogProbabilities {
-    /// They are asked for, and kept if they come.
-    #[default]
-    Wanted,
-    /// They are not asked for.
-    Unwanted,
-}
-
-/// How a server is asked.
-#[derive(Debug, Clone, PartialEq)]
+/// Settings for models that a server with OpenAI's interface runs. Their replies cannot be reproduced and are marked so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RemoteSettings {
-    /// Which of its functions.
+    /// The endpoint of the server that answers.
     pub interface: Interface,
-    /// Sent with every request.
-    pub key: Option<Secret>,
+    /// The environment variable that holds the API key; no key is sent where none is named.
+    pub key_variable: Option<String>,
     /// Requests that wait for an answer at the same time.
     pub in_flight: usize,
-    /// Requests that begin in a minute; any number if none is given.
+    /// Requests that begin in a minute; any number where not given.
     pub per_minute: Option<u32>,
-    /// How often and how long to try again; its patience is the time in which an answer has to arrive.
-    pub retries: Retries,
-    /// Whether log-probabilities are asked for.
-    pub log_probabilities: LogProbabilities,
+    /// Seconds in which an answer has to arrive.
+    pub timeout_seconds: u64,
+    /// Attempts at a request, further apart each time.
+    pub attempts: u32,
+    /// Ask for log-probabilities; some servers refuse the whole request if they are asked for.
+    pub logprobs: bool,
+    /// Models of the hub that servers run in place of this machine.
+    pub served: Vec<ServedModel>,
+}
+
+/// A model of the hub, and the server that runs it. Its files are fetched, checked and screened all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServedModel {
+    /// The model.
+    pub model: ModelRef,
+    /// The server that runs it, as `openai:MODEL@URL`.
+    pub by: RemoteRef,
+}
+
+impl Default for RemoteSettings {
+    fn default() -> Self {
+        Self {
+            interface: Interface::Chat,
+            key_variable: None,
+            in_flight: 16,
+            per_minute: None,
+            timeout_seconds: 120,
+            attempts: 6,
+            logprobs: true,
+            served: Vec::new(),
+        }
+    }
+}
+
+impl RemoteSettings {
+    /// Attempts and stall timeout of these settings; the waits between attempts are the usual ones.
+    #[must_use]
+    pub fn retries(&self) -> Retries {
+        let patience = Duration::from_secs(self.timeout_seconds);
+        Retries { attempts: self.attempts, patience, ..Retries::default() }
+    }
 }
 
 /// A model that a server runs.
 pub struct RemoteModel {
     reference: RemoteRef,
     settings: RemoteSettings,
+    key: Option<Secret>,
+    retries: Retries,
     client: Client,
     gate: Semaphore,
     pace: Pace,
 }
 
 impl RemoteModel {
-    /// Sets a client up; nothing is sent yet.
-    pub fn new(reference: RemoteRef, settings: RemoteSettings) -> Result<Self, RemoteError> {
+    /// Sets a client up that sends `key` with every request; nothing is sent yet.
+    pub fn new(
+        reference: RemoteRef,
+        settings: RemoteSettings,
+        key: Option<Secret>,
+        retries: Retries,
+    ) -> Result<Self, RemoteError> {
         let server = reference.server();
         let setup = |reason: &str| RemoteError {
             server: server.clone(),
@@ -89,23 +128,23 @@ impl RemoteModel {
         if settings.in_flight == 0 || settings.per_minute == Some(0) {
             return Err(setup("requests in flight and requests a minute must be at least 1"));
         }
-        if settings.key.is_some() && reference.is_open() {
+        if key.is_some() && reference.is_open() {
             return Err(setup("the key could be read on its way there: use an https:// address, or none of a key"));
         }
         let client = Client::builder()
             // A server that sends elsewhere would send the key elsewhere.
             .redirect(Policy::none())
-            .connect_timeout(settings.retries.patience)
+            .connect_timeout(retries.patience)
             .user_agent(concat!("dethrone/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| setup(&error.to_string()))?;
         let (gate, pace) = (Semaphore::new(settings.in_flight), Pace::new(settings.per_minute));
-        Ok(Self { reference, settings, client, gate, pace })
+        Ok(Self { reference, settings, key, retries, client, gate, pace })
     }
 
     async fn answer(&self, messages: &[Message], rule: ReplyRule) -> Result<Reply, ReplyError> {
         let body = self.body(messages, rule)?;
-        let reply = self.settings.retries.run(|| async { self.attempt(&body).await.map_err(|error| (error, 0)) });
+        let reply = self.retries.run(|| async { self.attempt(&body).await.map_err(|error| (error, 0)) });
         reply.await.map_err(|error| match &error.kind {
             RemoteErrorKind::Status { said, .. } if is_too_long(said) => {
                 ReplyError::Model(format!("the conversation is longer than the model can read: {said}"))
@@ -130,7 +169,7 @@ impl RemoteModel {
         if let Some(top_k) = sampling.top_k {
             body["top_k"] = json!(top_k);
         }
-        let wanted = self.settings.log_probabilities == LogProbabilities::Wanted;
+        let wanted = self.settings.logprobs;
         match self.settings.interface {
             Interface::Chat => {
                 let message = |message: &Message| json!({ "role": role(message.role), "content": message.content });
@@ -154,16 +193,16 @@ impl RemoteModel {
     async fn attempt(&self, body: &Value) -> Result<Reply, RemoteError> {
         let _permit = self.gate.acquire().await.expect("the gate is never closed");
         self.pace.wait().await;
-        let period = self.settings.retries.patience;
+        let period = self.retries.patience;
         let exchanged = timeout(period, self.exchange(body)).await;
         let exchanged = exchanged.unwrap_or_else(|_| Err(self.error(RemoteErrorKind::TooSlow { period })));
         if let Some(wait) = exchanged.as_ref().err().and_then(Mendable::retry_after) {
-            self.pace.postpone(wait.min(self.settings.retries.longest_wait));
+            self.pace.postpone(wait.min(self.retries.longest_wait));
         }
         let bytes = exchanged?;
         let refuse = |reason: String| self.error(RemoteErrorKind::Answer { reason: self.quote(&reason) });
         let reply = parse(self.settings.interface, &bytes).map_err(refuse)?;
-        if self.settings.key.as_ref().is_some_and(|key| key.is_in(&reply.text)) {
+        if self.key.as_ref().is_some_and(|key| key.is_in(&reply.text)) {
             return Err(self.error(RemoteErrorKind::Leak));
         }
         Ok(reply)
@@ -180,7 +219,7 @@ impl RemoteModel {
             .post(self.reference.endpoint(function))
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
-        if let Some(key) = &self.settings.key {
+        if let Some(key) = &self.key {
             request = request.bearer_auth(key.reveal());
         }
         let broken = |error: reqwest::Error| self.error(RemoteErrorKind::Connection { reason: innermost(&error) });
@@ -220,7 +259,7 @@ impl RemoteModel {
 
     /// The beginning of what a server said, without the key and without what moves a terminal's cursor.
     fn quote(&self, said: &str) -> String {
-        let hidden = self.settings.key.as_ref().map_or_else(|| said.to_owned(), |key| key.hide(said));
+        let hidden = self.key.as_ref().map_or_else(|| said.to_owned(), |key| key.hide(said));
         hidden.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_COMPLAINT).collect()
     }
 }

@@ -7,7 +7,7 @@ use std::{path::Path, process::Command, time::Duration};
 
 use models::{
     admission::Limits,
-    hub::{HubError, HubSettings, HuggingFaceHub},
+    hub::{HubError, HuggingFaceHub, HuggingFaceSettings},
     model_ref::ModelRef,
     refusal::Refusal,
     retry::Retries,
@@ -33,8 +33,8 @@ fn honest() -> Server {
     ])
 }
 
-fn settings(server: &Server, root: &Path) -> HubSettings {
-    HubSettings {
+fn settings(server: &Server, root: &Path) -> HuggingFaceSettings {
+    HuggingFaceSettings {
         endpoint: format!("{}/", server.address),
         token: None,
         root: root.to_owned(),
@@ -53,7 +53,7 @@ fn model() -> ModelRef {
     format!("owner/name@{COMMIT}").parse().unwrap()
 }
 
-async fn fetch(settings: HubSettings) -> Result<Snapshot, HubError> {
+async fn fetch(settings: HuggingFaceSettings) -> Result<Snapshot, HubError> {
     HuggingFaceHub::new(settings).unwrap().fetch(&model(), &|_| {}).await
 }
 

@@ -6,7 +6,7 @@ mod server;
 use std::time::Duration;
 
 use models::engine::{Finish, Sampling};
-use models::remote::{Interface, LogProbabilities, RemoteModel, RemoteSettings};
+use models::remote::{Interface, RemoteModel, RemoteSettings};
 use models::responder::{Reply, ReplyError, ReplyRule, Reproducibility, Responder};
 use models::retry::Retries;
 use models::secret::Secret;
@@ -19,22 +19,28 @@ const KEY: &str = "sk-never-to-be-seen";
 fn settings() -> RemoteSettings {
     RemoteSettings {
         interface: Interface::Chat,
-        key: Some(Secret::new(KEY)),
         in_flight: 4,
-        per_minute: None,
-        retries: Retries {
-            attempts: 3,
-            first_wait: Duration::from_millis(1),
-            longest_wait: Duration::from_millis(20),
-            patience: Duration::from_millis(700),
-            least_bytes: 1,
-        },
-        log_probabilities: LogProbabilities::Wanted,
+        ..RemoteSettings::default()
     }
 }
 
+fn retries() -> Retries {
+    Retries {
+        attempts: 3,
+        first_wait: Duration::from_millis(1),
+        longest_wait: Duration::from_millis(20),
+        patience: Duration::from_millis(700),
+        least_bytes: 1,
+    }
+}
+
+fn key() -> Option<Secret> {
+    Some(Secret::new(KEY))
+}
+
 fn model(server: &Server, settings: RemoteSettings) -> RemoteModel {
-    RemoteModel::new(format!("openai:some/model@{}/v1", server.address).parse().unwrap(), settings).unwrap()
+    let reference = format!("openai:some/model@{}/v1", server.address).parse().unwrap();
+    RemoteModel::new(reference, settings, key(), retries()).unwrap()
 }
 
 fn conversation() -> Vec<Message> {
@@ -127,7 +133,7 @@ async fn log_probabilities_that_a_server_does_not_offer_are_missing_and_nothing_
 #[tokio::test]
 async fn log_probabilities_are_not_asked_for_where_a_server_refuses_them() {
     let server = Server::start(&[good()]);
-    let settings = RemoteSettings { log_probabilities: LogProbabilities::Unwanted, ..settings() };
+    let settings = RemoteSettings { logprobs: false, ..settings() };
     model(&server, settings).reply(&conversation(), rule()).await.unwrap();
     assert_eq!(server.asked()[0].body.get("logprobs"), None);
 }
@@ -194,7 +200,7 @@ async fn no_more_requests_are_open_than_the_settings_allow() {
 #[tokio::test]
 async fn a_key_does_not_leave_this_machine_in_the_clear() {
     let reference = "openai:m@http://192.0.2.1/v1".parse().unwrap();
-    let error = RemoteModel::new(reference, settings()).unwrap_err().to_string();
+    let error = RemoteModel::new(reference, settings(), key(), retries()).unwrap_err().to_string();
     assert!(error.contains("could be read on its way") && !error.contains(KEY), "{error}");
 }
 
@@ -204,6 +210,6 @@ async fn a_server_that_is_not_there_is_named() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let reference = format!("openai:m@http://{address}").parse().unwrap();
-    let error = RemoteModel::new(reference, settings()).unwrap().reply(&conversation(), rule()).await.unwrap_err();
+    let error = RemoteModel::new(reference, settings(), key(), retries()).unwrap().reply(&conversation(), rule()).await.unwrap_err();
     assert!(error.to_string().contains(&format!("{address} cannot be reached")), "{error}");
 }

@@ -8,7 +8,7 @@ use sandboxes::{Artifact, Program, Sandbox, SandboxSettings, cache_folder};
 pub(crate) fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     SANDBOX.get_or_init(|| {
-        let settings = SandboxSettings { slots: 2, ..SandboxSettings::default() };
+        let settings = SandboxSettings { slots: 2, deadline_seconds: 120, ..SandboxSettings::default() };
         Sandbox::open(settings, &artifact()).expect("the sandbox opens")
     })
 }
