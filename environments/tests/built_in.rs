@@ -40,7 +40,8 @@ const TASKS: [&str; 20] = [
 static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
     let cache = cache_folder().unwrap_or_else(std::env::temp_dir);
     let artifact = Artifact::ensure(&cache, &|_| ()).expect("the guest can be built");
-    Sandbox::open(SandboxSettings { deadline_seconds: 120, ..SandboxSettings::default() }, &artifact).expect("the sandbox opens")
+    Sandbox::open(SandboxSettings { deadline_seconds: 120, ..SandboxSettings::default() }, &artifact)
+        .expect("the sandbox opens")
 });
 
 async fn survives(name: &str, settings: CheckSettings) {

@@ -12,7 +12,8 @@ use sandboxes::{Artifact, Sandbox, SandboxSettings, cache_folder};
 static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
     let cache = cache_folder().unwrap_or_else(std::env::temp_dir);
     let artifact = Artifact::ensure(&cache, &|_| ()).expect("the guest can be built");
-    Sandbox::open(SandboxSettings { deadline_seconds: 120, ..SandboxSettings::default() }, &artifact).expect("the sandbox opens")
+    Sandbox::open(SandboxSettings { deadline_seconds: 120, ..SandboxSettings::default() }, &artifact)
+        .expect("the sandbox opens")
 });
 
 const QUICK: CheckSettings = CheckSettings { tasks: 40, distinct: 38, judged: 10, first_seed: 1 };

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use models::admission::Limits;
-use models::hub::{FolderHub, Hub as ModelHub, HubError, HuggingFaceHub, Progress};
+use models::hub::{ENDPOINT, Hub as ModelHub, HubError, HubSettings, HuggingFaceSettings, Progress};
+use models::retry::Retries;
 use models::snapshot::Snapshot;
 use models::source::ModelSource;
 
 use crate::events::{Event, Reporter};
-use crate::settings::{HubKind, HubSettings};
+use crate::settings::Variables;
 
 /// A model's files, wherever a model may come from.
 #[derive(Debug)]
@@ -31,16 +32,15 @@ impl Hub {
     /// # Errors
     /// If its client cannot be set up.
     pub fn new(settings: &HubSettings, cache: &Path, limits: &Limits) -> Result<Self, HubError> {
-        let hub = match (settings.kind, &settings.folder) {
-            (HubKind::Folder, Some(root)) => ModelHub::Folder(FolderHub::new(root.clone())),
-            // The settings' check has refused a folder hub without a folder.
-            (HubKind::Folder, None) | (HubKind::HuggingFace, _) => {
-                let variables = models::hub::HubSettings::from_variables(cache.join("hub"));
-                let settings = models::hub::HubSettings { limits: limits.clone(), ..variables };
-                ModelHub::HuggingFace(HuggingFaceHub::new(settings)?)
-            }
+        let variables = Variables::of_process();
+        let connection = HuggingFaceSettings {
+            endpoint: variables.hub_endpoint.unwrap_or_else(|| ENDPOINT.to_owned()),
+            token: variables.hub_token,
+            root: cache.join("hub"),
+            limits: limits.clone(),
+            retries: Retries::default(),
         };
-        Ok(Self(hub))
+        ModelHub::new(settings, connection).map(Self)
     }
 
     /// The files of a model.

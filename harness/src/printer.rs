@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::exit_status::ExitStatus;
 use crate::problem::Problem;
+use crate::settings::Variables;
 
 /// In which form a command's data is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -59,10 +60,10 @@ impl Printer {
 
 /// Whether a person watches standard error: progress bars there, one line an event elsewhere.
 pub(crate) fn is_watched() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+    std::io::stderr().is_terminal() && !Variables::of_process().is_unattended
 }
 
-/// Whether standard output may carry colour: a terminal, and `NO_COLOR` not set (<https://no-color.org>).
-pub(crate) fn may_colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Whether standard output may carry color: a terminal, and `NO_COLOR` not set (<https://no-color.org>).
+pub(crate) fn may_color() -> bool {
+    std::io::stdout().is_terminal() && !Variables::of_process().is_colorless
 }

@@ -39,7 +39,7 @@ impl Succession {
             (None, Some(earliest)) => (*earliest, 0),
             (None, None) => return Ok(None),
         };
-        Self::new(champion, terms.settings.alpha, tested).map(Some)
+        Self::new(champion, terms.settings.deciding.alpha, tested).map(Some)
     }
 
     /// Applies a decision: a dethroned champion's reign ends and the winner's begins with all of alpha.
@@ -81,7 +81,7 @@ pub fn shares(terms: &WindowTerms, playing: &[usize], succession: &Succession) -
     let former = former.iter().filter_map(|hotkey| playing.iter().find(|entry| entries[**entry].hotkey == *hotkey));
     let uids: Vec<u16> =
         std::iter::once(&succession.champion).chain(former).map(|entry| entries[*entry].uid.0).collect();
-    let weights = winner_takes_all(&uids, &terms.settings.weights)?;
+    let weights = winner_takes_all(&uids, &terms.settings.deciding.weights)?;
     let share = |uid: u16| weights.iter().find(|(other, _)| *other == uid).map_or(0.0, |(_, share)| *share);
     let burned = if entries.iter().any(|entry| entry.uid.0 == 0) { 0.0 } else { share(0) };
     Ok(Shares { entries: entries.iter().map(|entry| share(entry.uid.0)).collect(), burned })
@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
     use crate::registry::{Entry, Registry, Uid};
-    use crate::settings::Settings;
+    use crate::settings::{Deciding, Settings};
 
     fn unit(environment: usize, task: u32, score: f64) -> UnitScore {
         UnitScore { environment, task, score: Some(score) }
@@ -156,7 +156,7 @@ mod tests {
             tested: 0,
             entries: entries.collect(),
         };
-        let settings = Settings { weights, ..Settings::default() };
+        let settings = Settings { deciding: Deciding { weights, ..Deciding::default() }, ..Settings::default() };
         let terms = WindowTerms::new(&registry, &settings, Vec::new(), String::new());
         let champion = if dethroned.is_none() { 2 } else { 3 };
         let succession = Succession { dethroned, ..Succession::new(champion, 0.01, 0).unwrap() };

@@ -40,13 +40,7 @@ fn main() {
     drop(gguf);
 
     let pages = sequences * (PROMPT + NEW).div_ceil(32);
-    let settings = EngineSettings {
-        rows: sequences,
-        pages,
-        threads,
-        prefix_cache: false,
-        ..EngineSettings::default()
-    };
+    let settings = EngineSettings { rows: sequences, pages, threads, prefix_cache: false, ..EngineSettings::default() };
     let vocabulary = config.vocabulary;
     let model = EngineModel { config: config.clone(), decoder, stop_tokens: Vec::new(), detokenizer: None };
     let engine = Engine::start(model, &settings).expect("the engine starts");

@@ -8,9 +8,7 @@ use std::sync::Mutex;
 
 use models::config::ModelConfig;
 use models::decoder::{Arithmetic, Decoder};
-use models::engine::{
-    Completion, Detokenizer, Engine, EngineModel, EngineSettings, Finish, Request, Sampling,
-};
+use models::engine::{Completion, Detokenizer, Engine, EngineModel, EngineSettings, Finish, Request, Sampling};
 use models::snapshot::Snapshot;
 use models::{
     error::LoadError,

@@ -245,8 +245,9 @@ async fn main() -> ExitCode {
     };
     let artifact = Artifact::ensure(&cache_folder().expect("a home folder"), &|step| eprintln!("{step:?}"))
         .expect("the guest can be built");
-    let sandbox = Sandbox::open(SandboxSettings { slots: 1, deadline_seconds: 120, ..SandboxSettings::default() }, &artifact)
-        .expect("the sandbox opens");
+    let sandbox =
+        Sandbox::open(SandboxSettings { slots: 1, deadline_seconds: 120, ..SandboxSettings::default() }, &artifact)
+            .expect("the sandbox opens");
     let harmless = probe(&sandbox).await.expect("the host is well");
     let started = now();
     let mut endings = BTreeMap::<String, u64>::new();

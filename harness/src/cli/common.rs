@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use models::local::LocalModel;
 use models::source::{ModelSource, ModelSourceError};
@@ -80,13 +79,7 @@ pub(super) fn cache_folder() -> Result<PathBuf, Problem> {
 pub(super) fn open_sandbox(settings: &Settings, reporter: &dyn Reporter) -> Result<(Sandbox, String), Problem> {
     let progress = |progress: sandboxes::Progress| reporter.report(Event::from(progress));
     let artifact = Artifact::ensure(&cache_folder()?, &progress).map_err(|error| sandbox_problem(&error))?;
-    let defaults = sandboxes::SandboxSettings::default();
-    let settings = sandboxes::SandboxSettings {
-        slots: if settings.sandbox.slots == 0 { defaults.slots } else { settings.sandbox.slots },
-        deadline: Duration::from_secs(settings.sandbox.deadline_seconds),
-        ..defaults
-    };
-    let sandbox = Sandbox::open(settings, &artifact).map_err(|error| sandbox_problem(&error))?;
+    let sandbox = Sandbox::open(settings.sandbox.clone(), &artifact).map_err(|error| sandbox_problem(&error))?;
     Ok((sandbox, artifact.digest().to_string()))
 }
 
@@ -113,7 +106,7 @@ pub(super) fn parse_model(model: &str) -> Result<ModelSource, Problem> {
 /// Fetches a model, checks it and brings it to the table of this machine.
 pub(super) async fn bring_model(source: &ModelSource, settings: &Settings) -> Result<LocalModel, Problem> {
     let trouble = |error| Problem::from(WindowError::Load { model: source.to_string(), source: error });
-    let hub = Hub::new(&settings.hub, &cache_folder()?, &settings.admission).map_err(WindowError::HubSetup)?;
+    let hub = Hub::new(&settings.hub, &cache_folder()?, &settings.deciding.admission).map_err(WindowError::HubSetup)?;
     let reporter = for_this_terminal();
     let snapshot = hub.fetch(source, &*reporter).await.map_err(|error| match error {
         FetchError::Miner(reason) => {
@@ -121,8 +114,8 @@ pub(super) async fn bring_model(source: &ModelSource, settings: &Settings) -> Re
         }
         FetchError::Host(error) => WindowError::Hub { model: source.to_string(), source: error }.into(),
     })?;
-    let admitted = check(snapshot, &settings.admission).await.map_err(|error| trouble(error.into()))?;
-    seat(admitted, &settings.engine, settings.sampling.context).await.map_err(trouble)
+    let admitted = check(snapshot, &settings.deciding.admission).await.map_err(|error| trouble(error.into()))?;
+    seat(admitted, &settings.engine, settings.deciding.sampling.context).await.map_err(trouble)
 }
 
 /// The problem that settings which cannot be used are.

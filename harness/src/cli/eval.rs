@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 
+use models::hub::HubKind;
 use models::source::ModelSource;
 use pareto::duel::Forecast;
 use pareto::{Duel, DuelSettings};
@@ -20,7 +21,7 @@ use crate::record::{AdmissionOutcome, Conclusion, DuelRecord, Standing, paired, 
 use crate::registry::{Entry, Hotkey, Registry, Uid};
 use crate::report::{Summary, doubt};
 use crate::reporter::for_this_terminal;
-use crate::settings::{HubKind, Settings, Sources};
+use crate::settings::{Deciding, Settings, Sources};
 
 /// The block that stands for "known before any commitment" in a window of one's own.
 const SEED_BLOCK: u64 = 1;
@@ -97,12 +98,13 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let model = parse_model(&arguments.model)?;
     let against = arguments.against.as_deref().map(parse_model).transpose()?;
     let settings = settings(arguments)?;
-    let validator_budget = settings.duel.budget;
-    let settings = Settings { duel: budgeted(&settings, arguments.tasks), ..settings };
+    let validator_budget = settings.deciding.duel.budget;
+    let deciding = Deciding { duel: budgeted(&settings, arguments.tasks), ..settings.deciding };
+    let settings = Settings { deciding, ..settings };
     let registry = registry(&model, against.as_ref(), arguments.seed);
     let output = settings.output.clone();
     let database = output.join("eval.sqlite");
-    let duel_settings = settings.duel.clone();
+    let duel_settings = settings.deciding.duel.clone();
     let (conclusion, summary) = block_on(decide(settings, registry, &database, &output, reporter, watch))?;
     let subject = conclusion.entries.len() - 1;
     for concluded in &conclusion.entries {
@@ -131,7 +133,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, Problem> {
 }
 
 fn budgeted(settings: &Settings, tasks: usize) -> DuelSettings {
-    let duel = settings.duel.clone();
+    let duel = settings.deciding.duel.clone();
     DuelSettings { budget: tasks, minimum_tasks: duel.minimum_tasks.min(tasks), ..duel }
 }
 

@@ -13,7 +13,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use serde::Serialize;
 
 use crate::exit_status::ExitStatus;
-use crate::printer::may_colour;
+use crate::printer::may_color;
 use crate::problem::Problem;
 
 const TEMPLATE: &str = include_str!("pictures.html");
@@ -81,7 +81,7 @@ pub(super) struct Axes<'a> {
 pub(super) fn text(table: &Table) -> String {
     let mut drawn = comfy_table::Table::new();
     drawn.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if !may_colour() {
+    if !may_color() {
         drawn.force_no_tty().set_width(140);
     }
     drawn.set_header(&table.header);

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use sandboxes::{Artifact, Ending, Limits, Outcome, Program, Sandbox, SandboxSettings};
@@ -15,6 +14,8 @@ use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::reporter::for_this_terminal;
 
+/// Seconds that a program has at least.
+const SHORTEST_DEADLINE: u64 = 120;
 /// Units of fuel a second on a machine far slower than any.
 const SLOWEST: u64 = 20_000_000;
 
@@ -72,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let reporter = for_this_terminal();
     let progress = |progress: sandboxes::Progress| reporter.report(Event::from(progress));
     let artifact = Artifact::ensure(&cache_folder()?, &progress).map_err(|error| sandbox_problem(&error))?;
-    let settings = SandboxSettings { slots: 1, limits, deadline: deadline(fuel) };
+    let settings = SandboxSettings { slots: 1, limits, deadline_seconds: deadline(fuel) };
     let sandbox = Sandbox::open(settings, &artifact).map_err(|error| sandbox_problem(&error))?;
     let program = Program { source, stdin, seed: run.seed, limits: None };
     let outcome = block_on(async { sandbox.run(program).await.map_err(|error| sandbox_problem(&error)) })?;
@@ -80,9 +81,9 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     printer.data(&Report { outcome, stdout, stderr, fuel, memory_bytes }, text)
 }
 
-/// Long enough for the fuel on any machine: the net must not catch what the fuel bounds.
-fn deadline(fuel: u64) -> Duration {
-    SandboxSettings::default().deadline.max(Duration::from_secs(fuel / SLOWEST))
+/// Seconds that suffice for the fuel on any machine: the net must not catch what the fuel bounds.
+fn deadline(fuel: u64) -> u64 {
+    SHORTEST_DEADLINE.max(fuel / SLOWEST)
 }
 
 /// Reads a file as the interpreter would if it were lenient: what is not UTF-8 becomes the replacement character.

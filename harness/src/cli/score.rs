@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use models::engine::{Engine, EngineError, Request, Sampling};
+use models::engine::{Engine, EngineError, EngineSettings, Request, Sampling};
 use serde::Serialize;
 
 use super::common::{block_on, bring_model, parse_model};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
-use crate::settings::{EngineSettings, Settings};
+use crate::settings::Settings;
 
 /// What to score.
 #[derive(Debug, Args)]

@@ -4,9 +4,11 @@ mod layout;
 
 pub(crate) use layout::{DemoError, lay_out};
 
-use crate::settings::{EnvironmentChoice, HubKind, HubSettings, Settings};
-
 use std::path::Path;
+
+use models::hub::{HubKind, HubSettings};
+
+use crate::settings::{Deciding, EnvironmentChoice, Settings};
 
 /// Tasks that each environment may spend on one duel: enough to see large differences, small enough for a coffee.
 const BUDGET: usize = 144;
@@ -14,6 +16,7 @@ const BUDGET: usize = 144;
 /// The demonstration's settings: the defaults, a hub on this disk and a budget for minutes instead of days.
 pub(crate) fn settings(hub: &Path, output: &Path) -> Settings {
     let defaults = Settings::default();
+    let duel = pareto::DuelSettings { budget: BUDGET, ..defaults.deciding.duel.clone() };
     Settings {
         registry: hub.join("registry.json"),
         output: output.to_owned(),
@@ -21,7 +24,7 @@ pub(crate) fn settings(hub: &Path, output: &Path) -> Settings {
         environments: ["sat", "abduction", "deduction"]
             .map(|name| EnvironmentChoice { name: name.to_owned(), tier: 0 })
             .to_vec(),
-        duel: pareto::DuelSettings { budget: BUDGET, ..defaults.duel.clone() },
+        deciding: Deciding { duel, ..defaults.deciding },
         ..defaults
     }
 }

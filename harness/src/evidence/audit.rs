@@ -269,7 +269,7 @@ fn check_decisions(terms: &WindowTerms, facts: &Facts, playing: &[usize]) -> Res
         let decision = recorded.next().ok_or_else(differs)?;
         let alpha = succession.reign.begin();
         let scores = |entry| scores_of(&facts.rollouts, entry);
-        let settings = &terms.settings.duel;
+        let settings = &terms.settings.deciding.duel;
         let again =
             decide_duel(terms.environments.len(), &scores(succession.champion), &scores(challenger), settings, alpha)
                 .map_err(|_| differs())?;
@@ -315,7 +315,8 @@ fn check_weights(
 mod tests {
     use super::*;
     use crate::registry::{Entry, Hotkey, Registry, Uid};
-    use crate::settings::{ServedModel, Settings};
+    use crate::settings::Settings;
+    use models::remote::ServedModel;
 
     const SERVER: &str = "openai:m@http://127.0.0.1:8000/v1";
 

@@ -1,11 +1,12 @@
 //! Terms of a window: everything that decides its result.
 
 use environments::EnvironmentId;
-use pareto::weights::WeightSettings;
+use models::decoder::Arithmetic;
+use models::remote::{Interface, ServedModel};
 use serde::{Deserialize, Serialize};
 
 use crate::registry::{Hotkey, Registry, Uid};
-use crate::settings::{EngineMode, RemoteInterface, SamplingSettings, ScreenSettings, ServedModel, Settings};
+use crate::settings::{Deciding, Settings};
 
 /// Version of the evidence's schema; it is part of the terms, so that a window is not resumed under another one.
 pub const EVIDENCE_VERSION: u32 = 2;
@@ -58,24 +59,13 @@ pub struct EntryTerms {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecidingSettings {
-    /// Tasks between two looks at a duel.
-    pub round: u32,
-    /// The reign's alpha.
-    pub alpha: f64,
-    /// The duel.
-    pub duel: pareto::DuelSettings,
-    /// The screens.
-    pub screens: ScreenSettings,
-    /// Shares of emission.
-    pub weights: WeightSettings,
-    /// Sampling of tokens.
-    pub sampling: SamplingSettings,
-    /// Limits of admission.
-    pub admission: models::admission::Limits,
+    /// Those that are tables of their own in the settings file, too.
+    #[serde(flatten)]
+    pub deciding: Deciding,
     /// Arithmetic of the linear layers.
-    pub mode: EngineMode,
-    /// The function of a server that replies.
-    pub interface: RemoteInterface,
+    pub mode: Arithmetic,
+    /// The endpoint of a server that replies.
+    pub interface: Interface,
     /// Models that servers run in place of this machine.
     pub served: Vec<ServedModel>,
 }
@@ -102,13 +92,7 @@ impl WindowTerms {
             environments,
             runtime,
             settings: DecidingSettings {
-                round: settings.round,
-                alpha: settings.alpha,
-                duel: settings.duel.clone(),
-                screens: settings.screens.clone(),
-                weights: settings.weights.clone(),
-                sampling: settings.sampling.clone(),
-                admission: settings.admission.clone(),
+                deciding: settings.deciding.clone(),
                 mode: settings.engine.mode,
                 interface: settings.remote.interface,
                 served: settings.remote.served.clone(),
@@ -126,5 +110,82 @@ impl WindowTerms {
     /// The terms as JSON: the bytes of the evidence's first record.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("terms are plain data")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms() -> WindowTerms {
+        let registry = Registry {
+            netuid: 1,
+            seed_block: 9,
+            seed_hash: [7; 32],
+            champion: None,
+            former: Vec::new(),
+            tested: 0,
+            entries: Vec::new(),
+        };
+        WindowTerms::new(&registry, &Settings::default(), Vec::new(), "c0de".to_owned())
+    }
+
+    #[test]
+    fn the_deciding_settings_are_one_flat_table_in_a_fixed_order() {
+        let json = terms().to_json();
+        let settings = json.split_once("\"settings\":").unwrap().1;
+        let places: Vec<Option<usize>> = [
+            "{\"round\":16",
+            ",\"alpha\":0.01",
+            ",\"duel\":{\"tolerance\":0.02",
+            ",\"screens\":{\"base\":null",
+            ",\"weights\":{",
+            ",\"sampling\":{\"context\":16384,\"temperature\":0.0,\"top_k\":null,\"top_p\":null}",
+            ",\"admission\":{",
+            ",\"mode\":\"exact\"",
+            ",\"interface\":\"chat\"",
+            ",\"served\":[]}}",
+        ]
+        .map(|part| settings.find(part))
+        .to_vec();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {settings}");
+        assert_eq!((places[0], json.contains("engine")), (Some(0), false));
+    }
+
+    #[test]
+    fn terms_are_read_back_as_written_and_unknown_keys_are_refused() {
+        let json = terms().to_json();
+        assert_eq!(serde_json::from_str::<WindowTerms>(&json).unwrap(), terms());
+        for (known, unknown) in [
+            ("\"round\":16", "\"round\":16,\"rounds\":16"),
+            ("\"mode\":\"exact\"", "\"mode\":\"exact\",\"modes\":1"),
+            ("\"tolerance\":", "\"tolerances\":1,\"tolerance\":"),
+            ("\"netuid\":", "\"netuids\":1,\"netuid\":"),
+        ] {
+            let odd = json.replacen(known, unknown, 1);
+            assert_ne!(odd, json);
+            let error = serde_json::from_str::<WindowTerms>(&odd).unwrap_err().to_string();
+            assert!(error.contains("unknown field"), "{unknown}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_another_one_if_anything_that_decides_is_another() {
+        let other = |change: fn(&mut WindowTerms)| {
+            let mut terms = terms();
+            change(&mut terms);
+            terms.identity()
+        };
+        assert_eq!(terms().identity(), other(|_| {}));
+        let changed = [
+            other(|terms| terms.settings.deciding.alpha = 0.02),
+            other(|terms| terms.settings.deciding.duel.budget += 1),
+            other(|terms| terms.settings.mode = Arithmetic::EightBit),
+            other(|terms| terms.settings.interface = Interface::Completions),
+            other(|terms| terms.runtime.push('0')),
+            other(|terms| terms.tested = 1),
+        ];
+        let distinct: std::collections::BTreeSet<&String> = changed.iter().collect();
+        assert_eq!((distinct.len(), distinct.contains(&terms().identity())), (changed.len(), false));
     }
 }

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::summary::{EntrySummary, EnvironmentSummary, Summary};
-use crate::printer::may_colour;
+use crate::printer::may_color;
 use crate::record::Standing;
 
 /// The width assumed where standard output is no terminal.
@@ -57,7 +57,7 @@ pub fn doubt(count: usize) -> String {
 fn entries_table(summary: &Summary) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if !may_colour() {
+    if !may_color() {
         table.force_no_tty().set_width(WIDTH);
     }
     let mut header = vec!["uid".to_owned(), "entry".to_owned(), "standing".to_owned()];

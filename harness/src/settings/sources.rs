@@ -1,16 +1,20 @@
-//! Where each setting's value came from: defaults < file < variables < flags.
+//! Sources of settings, each overriding the one before: defaults, file, environment variables, flags.
 
 use std::path::{Path, PathBuf};
 
-use figment::Figment;
+use figment::error::Kind;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
-use pareto::weights::WeightError;
+use figment::{Figment, Metadata};
 use serde::Serialize;
 
-use super::{EngineSettings, HubKind, Settings};
+use super::deciding::Deciding;
+use super::error::SettingsError;
+use super::ranges::check;
+use super::schema::Settings;
+use super::suggestion::nearest;
 
-/// The variables that are not settings although they begin like one.
+/// Variables with the prefix of settings that are none.
 const NOT_SETTINGS: [&str; 1] = ["cache"];
 
 /// Reads the settings from their sources.
@@ -20,7 +24,7 @@ pub struct Sources {
     file: Option<PathBuf>,
 }
 
-/// One setting, its value, and who gave it.
+/// One setting, its value, and its source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ShownSetting {
     /// The dotted key.
@@ -29,35 +33,6 @@ pub struct ShownSetting {
     pub value: serde_json::Value,
     /// `default`, the file, the variable or the flag.
     pub source: String,
-}
-
-/// Why the settings are not usable.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The settings file is not there or not readable.
-    #[error("cannot read the settings file {}: {cause}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// A key is unknown or a value has the wrong type.
-    #[error("{0}")]
-    Invalid(String),
-    /// A value is outside its range.
-    #[error("setting `{key}` is {value}; it must be {expected}")]
-    OutOfRange {
-        /// The dotted key.
-        key: &'static str,
-        /// What it is.
-        value: String,
-        /// What it may be.
-        expected: &'static str,
-    },
-    /// A `--set` flag is not `key=value`.
-    #[error("`--set {0}` is not of the form key=value")]
-    BadFlag(String),
 }
 
 impl Sources {
@@ -86,7 +61,11 @@ impl Sources {
     /// # Errors
     /// If a key is unknown, a value has the wrong type or lies outside its range.
     pub fn settings(&self) -> Result<Settings, SettingsError> {
-        let mut settings: Settings = self.figment.extract().map_err(|error| SettingsError::Invalid(explain(&error)))?;
+        self.check_keys()?;
+        let invalid = |error| SettingsError::Invalid(explain(&error));
+        // Read by themselves first: an error inside of what is flattened tells neither key nor source.
+        let deciding: Deciding = self.figment.extract().map_err(invalid)?;
+        let mut settings = Settings { deciding, ..self.figment.extract().map_err(invalid)? };
         self.anchor("registry", &mut settings.registry);
         self.anchor("output", &mut settings.output);
         if let Some(folder) = settings.hub.folder.as_mut() {
@@ -117,6 +96,21 @@ impl Sources {
             ShownSetting { key, value, source }
         });
         Ok(shown.collect())
+    }
+
+    /// Refuses tables and values at the top that are no settings; what is inside a table, its own type refuses.
+    fn check_keys(&self) -> Result<(), SettingsError> {
+        let dict = |figment: &Figment| -> Result<Dict, SettingsError> {
+            figment.extract().map_err(|error| SettingsError::Invalid(explain(&error)))
+        };
+        let (known, found) = (dict(&Figment::from(Serialized::defaults(Settings::default())))?, dict(&self.figment)?);
+        match found.keys().find(|key| !known.contains_key(*key)) {
+            None => Ok(()),
+            Some(key) => {
+                let origin = origin(self.figment.find_metadata(key));
+                Err(SettingsError::Invalid(unknown(key, key, &origin, known.keys().map(String::as_str))))
+            }
+        }
     }
 
     fn anchor(&self, key: &str, path: &mut PathBuf) {
@@ -150,8 +144,8 @@ struct Flag {
 }
 
 impl figment::Provider for Flag {
-    fn metadata(&self) -> figment::Metadata {
-        figment::Metadata::named(format!("flag --set {}", self.key))
+    fn metadata(&self) -> Metadata {
+        Metadata::named(format!("flag --set {}", self.key))
     }
 
     fn data(&self) -> Result<figment::value::Map<figment::Profile, Dict>, figment::Error> {
@@ -175,92 +169,27 @@ fn flatten(prefix: &str, value: serde_json::Value, leaves: &mut Vec<(String, ser
 
 /// figment's first complaint, with the key, the file and the nearest known key.
 fn explain(error: &figment::Error) -> String {
-    use figment::error::Kind;
     let key = error.path.join(".");
-    let origin = error.metadata.as_ref().map(|metadata| match &metadata.source {
-        Some(source) => format!(" in {source}"),
-        None => format!(" in {}", metadata.name),
-    });
-    let origin = origin.unwrap_or_default();
+    let origin = origin(error.metadata.as_ref());
     match &error.kind {
         Kind::UnknownField(field, expected) => {
-            let near = nearest(field, expected).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            let place = if key.is_empty() || key == *field { field.clone() } else { key };
-            format!("unknown setting `{place}`{origin}{near}")
+            let place = if key.is_empty() || key == *field { field } else { &key };
+            unknown(place, field, &origin, expected.iter().copied())
         }
         kind => format!("setting `{key}`{origin}: {kind}"),
     }
 }
 
-/// The known name closest to a misspelt one, if any is close.
-pub(crate) fn nearest<'a>(misspelt: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(misspelt, name), *name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
-        .min()
-        .map(|(_, name)| name)
+fn unknown<'a>(place: &str, field: &str, origin: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let near = nearest(field, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    format!("unknown setting `{place}`{origin}{near}")
 }
 
-fn check(settings: &Settings) -> Result<(), SettingsError> {
-    let out_of_range = |key, value: String, expected| Err(SettingsError::OutOfRange { key, value, expected });
-    if settings.environments.is_empty() {
-        return out_of_range("environments", "empty".to_owned(), "a list of at least one environment");
+/// The source of a value, as a part of a sentence.
+fn origin(metadata: Option<&Metadata>) -> String {
+    match metadata {
+        None => String::new(),
+        Some(Metadata { source: Some(source), .. }) => format!(" in {source}"),
+        Some(metadata) => format!(" in {}", metadata.name),
     }
-    if settings.round == 0 {
-        return out_of_range("round", "0".to_owned(), "at least 1");
-    }
-    if !(settings.alpha > 0.0 && settings.alpha < 1.0) {
-        return out_of_range("alpha", settings.alpha.to_string(), "between 0 and 1");
-    }
-    if !(settings.sampling.temperature.is_finite() && settings.sampling.temperature >= 0.0) {
-        return out_of_range("sampling.temperature", settings.sampling.temperature.to_string(), "0 or more");
-    }
-    if let Some(top_p) = settings.sampling.top_p.filter(|top_p| !(*top_p > 0.0 && *top_p <= 1.0)) {
-        return out_of_range("sampling.top_p", top_p.to_string(), "above 0 and at most 1");
-    }
-    if settings.sampling.top_k == Some(0) {
-        return out_of_range("sampling.top_k", "0".to_owned(), "at least 1");
-    }
-    if settings.engine.rows == 0 {
-        return out_of_range("engine.rows", "0".to_owned(), "at least 1");
-    }
-    if settings.sampling.context == 0 {
-        return out_of_range("sampling.context", "0".to_owned(), "at least 1");
-    }
-    let EngineSettings { pages, page_tokens, .. } = settings.engine;
-    if page_tokens == 0 || !page_tokens.is_multiple_of(models::kernel::PAGE_STEP) {
-        return out_of_range("engine.page_tokens", page_tokens.to_string(), "a multiple of 32");
-    }
-    if pages > 0 && pages.saturating_mul(page_tokens) < settings.sampling.context {
-        return out_of_range(
-            "engine.pages",
-            pages.to_string(),
-            "0, or enough pages for a text of sampling.context tokens",
-        );
-    }
-    if settings.engine.chunk == 0 {
-        return out_of_range("engine.chunk", "0".to_owned(), "at least 1");
-    }
-    let at_least_one = [
-        ("remote.in_flight", settings.remote.in_flight == 0),
-        ("remote.per_minute", settings.remote.per_minute == Some(0)),
-        ("remote.timeout_seconds", settings.remote.timeout_seconds == 0),
-        ("remote.attempts", settings.remote.attempts == 0),
-    ];
-    if let Some((key, _)) = at_least_one.into_iter().find(|(_, wrong)| *wrong) {
-        return out_of_range(key, "0".to_owned(), "at least 1");
-    }
-    if let Err(WeightError::Setting { name, value, allowed }) = settings.weights.check() {
-        let key = match name {
-            "burn" => "weights.burn",
-            "decay" => "weights.decay",
-            _ => "weights.champions",
-        };
-        return out_of_range(key, value.to_string(), allowed);
-    }
-    if settings.hub.kind == HubKind::Folder && settings.hub.folder.is_none() {
-        return out_of_range("hub.folder", "missing".to_owned(), "a folder, since hub.kind is \"folder\"");
-    }
-    Ok(())
 }

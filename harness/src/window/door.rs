@@ -72,7 +72,7 @@ impl Window {
     /// Fetches a model and checks it. Trouble of the miner's making is a refusal, trouble of this machine an error.
     pub(super) async fn arrive(&self, source: &ModelSource) -> Result<Arrival, WindowError> {
         let model = || source.to_string();
-        let limits = &self.settings.admission;
+        let limits = &self.settings.deciding.admission;
         let snapshot = match self.fetch(source).await {
             Ok(snapshot) => snapshot,
             Err(FetchError::Miner(reason)) => return Ok(Arrival::Refused { reason, files: Vec::new() }),
@@ -119,7 +119,7 @@ impl Window {
         let arrival = self.arrive(&entry.model).await?;
         let model: Result<Box<dyn Responder>, WindowError> = match arrival {
             Arrival::Admitted(admitted) => {
-                match seat(admitted, &self.settings.engine, self.settings.sampling.context).await {
+                match seat(admitted, &self.settings.engine, self.settings.deciding.sampling.context).await {
                     Ok(local) => Ok(Box::new(local)),
                     Err(source) => Err(WindowError::Load { model, source }),
                 }

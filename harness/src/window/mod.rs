@@ -60,7 +60,7 @@ impl Window {
         for choice in &settings.environments {
             environments.push(open_environment(&choice.name, choice.tier, sandbox).await?);
         }
-        let hub = Hub::new(&settings.hub, cache, &settings.admission).map_err(WindowError::HubSetup)?;
+        let hub = Hub::new(&settings.hub, cache, &settings.deciding.admission).map_err(WindowError::HubSetup)?;
         // What this validator decided in an earlier window is better known to it than to the registry.
         if let Some(Outcome { champion, former, tested }) =
             store.outcome_before(registry.netuid, registry.seed_block).await?
@@ -78,7 +78,7 @@ impl Window {
             store.open_run(&terms.identity(), registry.netuid, registry.seed_block, &terms.to_json()).await?;
         reporter.report(Event::Opened { entries: registry.entries.len(), resumed });
         let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
-        let court = Court { environments, seed, sampling: settings.sampling.clone() };
+        let court = Court { environments, seed, sampling: settings.deciding.sampling.clone() };
         Ok(Self {
             settings,
             registry,

@@ -91,13 +91,14 @@ impl Window {
         let environments = self.court.environments.len();
         let mut player = Player::new(self, challenger);
         let mut wanted: Vec<usize> = (0..environments).collect();
-        for tasks in rounds(self.budget(), self.settings.round) {
+        for tasks in rounds(self.budget(), self.settings.deciding.round) {
             let end = tasks.end;
             player.play(tasks, &wanted).await?;
             // A process that died in a later round left some of it behind; a look sees no further than its own round, so
             // that it asks for what an uninterrupted run would ask for.
             let answered = up_to(end, unit_scores(&self.store.rollouts(self.run, challenger).await?));
-            let duel = Duel::held(&paired(environments, &champion_scores, &answered), &self.settings.duel, alpha)?;
+            let duel =
+                Duel::held(&paired(environments, &champion_scores, &answered), &self.settings.deciding.duel, alpha)?;
             wanted = duel.wants();
             if wanted.is_empty() {
                 player.leave();
@@ -117,7 +118,7 @@ impl Window {
     }
 
     fn budget(&self) -> u32 {
-        u32::try_from(self.settings.duel.budget).unwrap_or(u32::MAX)
+        u32::try_from(self.settings.deciding.duel.budget).unwrap_or(u32::MAX)
     }
 
     /// Answers the units, storing each as it ends.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use environments::{Environment, EnvironmentId};
 use futures::StreamExt;
+use models::decoder::Arithmetic;
+use models::engine::EngineSettings;
 use models::error::LoadError;
 use models::local::LocalModel;
 use sandboxes::Sandbox;
@@ -18,7 +20,7 @@ use crate::evidence::{EvidenceError, Log, RolloutBody};
 use crate::hub::{FetchError, Hub};
 use crate::record::WindowTerms;
 use crate::rollout::Court;
-use crate::settings::{EngineMode, EngineSettings, Settings};
+use crate::settings::Settings;
 use crate::units::Unit;
 
 /// Why recorded rollouts could not be made again, or what came out differently.
@@ -69,14 +71,14 @@ impl Replay<'_> {
             let (recorded, here) = (format!("sandbox {}", terms.runtime), self.runtime.to_owned());
             return Err(ReplayError::Another { recorded, here });
         }
-        if terms.settings.mode == EngineMode::Cuda {
+        if terms.settings.mode == Arithmetic::Brain {
             let recorded = "a graphics processor, whose results are those of one make of card".to_owned();
             return Err(ReplayError::Another { recorded, here: "no way to know which one it was".to_owned() });
         }
         let court = Court {
             environments: self.environments(&terms.environments).await?,
             seed: log.seed()?,
-            sampling: terms.settings.sampling.clone(),
+            sampling: terms.settings.deciding.sampling.clone(),
         };
         let chosen = sample(log.rollouts.iter().filter(|rollout| rollout.reproducible).collect(), count, draw()?);
         let mut by_entry: BTreeMap<usize, Vec<&RolloutBody>> = BTreeMap::new();
@@ -141,7 +143,7 @@ impl Replay<'_> {
         let changed = |reason: String| WindowError::Changed { model: model.clone(), reason };
         let source = model.parse().map_err(|_| EvidenceError::Incomplete("an entry names no model"))?;
         // What may be fetched and loaded here is for whoever audits to say, and not for the log.
-        let limits = &self.settings.admission;
+        let limits = &self.settings.deciding.admission;
         let hub = Hub::new(&self.settings.hub, self.cache, limits).map_err(WindowError::HubSetup)?;
         let snapshot = hub.fetch(&source, self.reporter).await.map_err(|error| match error {
             FetchError::Miner(reason) => changed(reason),
@@ -157,7 +159,7 @@ impl Replay<'_> {
             error => trouble(error.into()),
         })?;
         let engine = EngineSettings { mode: settings.mode, ..self.settings.engine.clone() };
-        Ok(seat(admitted, &engine, settings.sampling.context).await.map_err(trouble)?)
+        Ok(seat(admitted, &engine, settings.deciding.sampling.context).await.map_err(trouble)?)
     }
 }
 

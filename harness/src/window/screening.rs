@@ -64,7 +64,7 @@ impl Window {
         }
         let base = self.base().await?;
         let mut findings = BTreeMap::new();
-        for finding in copies(&prints, base.as_deref(), &self.settings.screens.copy) {
+        for finding in copies(&prints, base.as_deref(), &self.settings.deciding.screens.copy) {
             let finding =
                 Finding { entry: places[finding.entry], of: finding.of.map(|other| places[other]), ..finding };
             let record = FindingRecord { sentence: self.sentence(&finding), finding };
@@ -79,7 +79,7 @@ impl Window {
 
     /// The prints of the public model that the settings name as base, if they name one.
     async fn base(&self) -> Result<Option<Vec<TensorPrint>>, WindowError> {
-        let Some(reference) = &self.settings.screens.base else { return Ok(None) };
+        let Some(reference) = &self.settings.deciding.screens.base else { return Ok(None) };
         let model = ModelSource::Hub(reference.clone());
         self.reporter.report(Event::Checking { entry: format!("the base ({model})") });
         let refused = |reason| WindowError::Base { model: reference.to_string(), reason };

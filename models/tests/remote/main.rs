@@ -17,11 +17,7 @@ use server::{Answer, Server};
 const KEY: &str = "sk-never-to-be-seen";
 
 fn settings() -> RemoteSettings {
-    RemoteSettings {
-        interface: Interface::Chat,
-        in_flight: 4,
-        ..RemoteSettings::default()
-    }
+    RemoteSettings { interface: Interface::Chat, in_flight: 4, ..RemoteSettings::default() }
 }
 
 fn retries() -> Retries {
@@ -34,13 +30,13 @@ fn retries() -> Retries {
     }
 }
 
-fn key() -> Option<Secret> {
-    Some(Secret::new(KEY))
+fn with_key(server: &Server, settings: RemoteSettings, key: Option<Secret>) -> RemoteModel {
+    let reference = format!("openai:some/model@{}/v1", server.address).parse().unwrap();
+    RemoteModel::new(reference, settings, key, retries()).unwrap()
 }
 
 fn model(server: &Server, settings: RemoteSettings) -> RemoteModel {
-    let reference = format!("openai:some/model@{}/v1", server.address).parse().unwrap();
-    RemoteModel::new(reference, settings, key(), retries()).unwrap()
+    with_key(server, settings, Some(Secret::new(KEY)))
 }
 
 fn conversation() -> Vec<Message> {
@@ -115,8 +111,8 @@ async fn a_chat_is_asked_for_with_the_rule_and_the_key_and_comes_without_token_i
 async fn a_completion_is_asked_for_as_plain_text() {
     let body = r#"{"choices":[{"text":"hi","finish_reason":"length","logprobs":{"token_logprobs":[-1.5]}}]}"#;
     let server = Server::start(&[Answer::Whole(200, "", body.to_owned())]);
-    let settings = RemoteSettings { interface: Interface::Completions, key: None, ..settings() };
-    let reply = model(&server, settings).reply(&conversation(), rule()).await.unwrap();
+    let settings = RemoteSettings { interface: Interface::Completions, ..settings() };
+    let reply = with_key(&server, settings, None).reply(&conversation(), rule()).await.unwrap();
     let expected = Reply { prompt_tokens: 0, logprobs: vec![-1.5], finish: Finish::Length, ..hi() };
     assert_eq!(reply, expected);
     let asked = server.asked().remove(0);
@@ -200,7 +196,7 @@ async fn no_more_requests_are_open_than_the_settings_allow() {
 #[tokio::test]
 async fn a_key_does_not_leave_this_machine_in_the_clear() {
     let reference = "openai:m@http://192.0.2.1/v1".parse().unwrap();
-    let error = RemoteModel::new(reference, settings(), key(), retries()).unwrap_err().to_string();
+    let error = RemoteModel::new(reference, settings(), Some(Secret::new(KEY)), retries()).unwrap_err().to_string();
     assert!(error.contains("could be read on its way") && !error.contains(KEY), "{error}");
 }
 
@@ -210,6 +206,10 @@ async fn a_server_that_is_not_there_is_named() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let reference = format!("openai:m@http://{address}").parse().unwrap();
-    let error = RemoteModel::new(reference, settings(), key(), retries()).unwrap().reply(&conversation(), rule()).await.unwrap_err();
+    let error = RemoteModel::new(reference, settings(), Some(Secret::new(KEY)), retries())
+        .unwrap()
+        .reply(&conversation(), rule())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains(&format!("{address} cannot be reached")), "{error}");
 }

@@ -90,7 +90,9 @@ async fn first_uses_at_the_same_time_compile_once() {
     });
     assert_eq!(steps.lock().unwrap().iter().filter(|step| **step == Step::Compiling).count(), 1);
     for artifact in artifacts {
-        let sandbox = Sandbox::open(SandboxSettings { slots: 1, deadline_seconds: 120, ..SandboxSettings::default() }, &artifact).unwrap();
+        let sandbox =
+            Sandbox::open(SandboxSettings { slots: 1, deadline_seconds: 120, ..SandboxSettings::default() }, &artifact)
+                .unwrap();
         assert_eq!(sandbox.run(program("print(6 * 7)", "")).await.unwrap().stdout, "42\n");
         assert_eq!(sandbox.run(program("", "")).await.unwrap().ending, Ending::Finished);
     }

@@ -62,7 +62,11 @@ async fn a_guest_that_may_have_less_memory_than_it_takes_is_out_of_memory() {
     let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
     for sandbox in [
         sandbox(),
-        &Sandbox::open(SandboxSettings { slots: 1, limits, deadline_seconds: 120, ..SandboxSettings::default() }, &artifact()).unwrap(),
+        &Sandbox::open(
+            SandboxSettings { slots: 1, limits, deadline_seconds: 120, ..SandboxSettings::default() },
+            &artifact(),
+        )
+        .unwrap(),
     ] {
         let outcome = sandbox.run(Program { limits: Some(limits), ..program("", "") }).await.unwrap();
         assert_eq!((outcome.ending, outcome.memory_bytes), (Ending::OutOfMemory, 0));

@@ -44,7 +44,7 @@ pub(super) struct LegendRow {
 
 /// A duel.
 pub(super) fn duel_view(conclusion: &Conclusion, duel: &DuelRecord) -> DuelView {
-    let settings = &conclusion.terms.settings.duel;
+    let settings = &conclusion.terms.settings.deciding.duel;
     let names = environment_names(conclusion);
     let progress = Progress::of(conclusion, duel);
     let tests = progress.tests(settings);

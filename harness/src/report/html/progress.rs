@@ -62,7 +62,7 @@ impl Progress {
         let scores = |entry: usize| unit_scores(&conclusion.entries[entry].rollouts);
         let environments = conclusion.terms.environments.len();
         let pairs = paired(environments, &scores(duel.champion), &scores(duel.challenger));
-        let settings = &conclusion.terms.settings.duel;
+        let settings = &conclusion.terms.settings.deciding.duel;
         let mut held = Duel::new(environments, settings, duel.decision.alpha).expect("it was held with these settings");
         let every = duel.decision.rounds.div_ceil(STANDINGS).max(1);
         let mut standings = Vec::new();

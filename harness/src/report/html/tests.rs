@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use environments::EnvironmentId;
 use models::admission::Limits;
+use models::decoder::Arithmetic;
+use models::remote::Interface;
 use models::source::ModelSource;
 use pareto::screens::{Finding, FindingKind, Yardstick};
-use pareto::weights::WeightSettings;
 use pareto::{DuelMode, DuelSettings, Verdict};
 
 use super::page;
@@ -18,7 +19,7 @@ use crate::record::{
 };
 use crate::registry::{Entry, Hotkey, Uid};
 use crate::report::summary::{Files, Summary, Timing};
-use crate::settings::{EngineMode, RemoteInterface, SamplingSettings, ScreenSettings};
+use crate::settings::Deciding;
 
 const HOSTILE: &str = "5Eve<script>alert('1')</script>\"onload=\"x";
 const BUDGET: u32 = 120;
@@ -61,15 +62,13 @@ fn terms(mode: DuelMode) -> WindowTerms {
         environments: ["sat", "deduction"].map(|name| EnvironmentId::built_in(name, "1.2.3", 0)).to_vec(),
         runtime: "c0de".repeat(16),
         settings: DecidingSettings {
-            round: 16,
-            alpha: 0.01,
-            duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, mode, ..DuelSettings::default() },
-            screens: ScreenSettings::default(),
-            weights: WeightSettings::default(),
-            sampling: SamplingSettings { context: 16_384, temperature: 0.0, top_k: None, top_p: None },
-            admission: Limits { bytes: u64::MAX, ..Limits::default() },
-            mode: EngineMode::Exact,
-            interface: RemoteInterface::Chat,
+            deciding: Deciding {
+                duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, mode, ..DuelSettings::default() },
+                admission: Limits { bytes: u64::MAX, ..Limits::default() },
+                ..Deciding::default()
+            },
+            mode: Arithmetic::Exact,
+            interface: Interface::Chat,
             served: Vec::new(),
         },
     }
@@ -140,7 +139,7 @@ fn window(mode: DuelMode) -> Conclusion {
     for challenger in [1, 2] {
         let scores = |entry: usize| unit_scores(&entries[entry].rollouts);
         let pairs = paired(2, &scores(0), &scores(challenger));
-        let decision = pareto::duel(&pairs, &terms.settings.duel, 0.001).unwrap();
+        let decision = pareto::duel(&pairs, &terms.settings.deciding.duel, 0.001).unwrap();
         let sentence = format!("{} meets 5Ada & it ends.", entries[challenger].entry.hotkey);
         let (duel, number) = (duels.len(), challenger as u64 + 3);
         duels.push(DuelRecord { duel, champion: 0, challenger, number, decision, sentence });
@@ -274,7 +273,7 @@ fn a_duel_held_again_ends_as_it_did() {
         for duel in &conclusion.duels {
             let progress = Progress::of(&conclusion, duel);
             assert_eq!(progress.last(), &duel.decision);
-            let tests = progress.tests(&conclusion.terms.settings.duel);
+            let tests = progress.tests(&conclusion.terms.settings.deciding.duel);
             let settled = |side| tests.iter().filter(move |test| test.side == side).map(|test| test.trace.settled);
             let dethroned = duel.decision.verdict == Verdict::Dethroned;
             assert_eq!(settled(Side::Challenger).all(|settled| settled), dethroned, "{mode:?} {tests:?}");

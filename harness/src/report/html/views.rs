@@ -138,7 +138,7 @@ impl PageView {
         let terms = &conclusion.terms;
         let rollouts = || conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts);
         let (champion_mark, challenger_mark) = plots::party_marks();
-        let settings = &terms.settings.duel;
+        let settings = &terms.settings.deciding.duel;
         Self {
             netuid: terms.netuid,
             seed_block: terms.seed_block,
@@ -232,7 +232,7 @@ fn facts(conclusion: &Conclusion, rollouts: usize) -> Vec<(&'static str, String)
         ("duels", conclusion.duels.len().to_string()),
         ("rollouts", rollouts.to_string()),
         ("challengers tested in this reign", conclusion.tested.to_string()),
-        ("alpha of a reign", conclusion.terms.settings.alpha.to_string()),
+        ("alpha of a reign", conclusion.terms.settings.deciding.alpha.to_string()),
     ];
     let served = conclusion.not_reproducible();
     if served > 0 {
@@ -247,7 +247,7 @@ pub(super) fn environment_names(conclusion: &Conclusion) -> Vec<String> {
 }
 
 fn entries(conclusion: &Conclusion, summary: &Summary) -> Vec<EntryView> {
-    let tolerance = conclusion.terms.settings.duel.tolerance;
+    let tolerance = conclusion.terms.settings.deciding.duel.tolerance;
     let names = environment_names(conclusion);
     let scores = || summary.entries.iter().flat_map(|entry| &entry.scores);
     let limit = scale(scores().filter_map(|score| score.interval));

@@ -1,0 +1,69 @@
+//! Settings that decide a window's result besides the environments, and are therefore part of its terms.
+
+use models::model_ref::ModelRef;
+use pareto::DuelSettings;
+use pareto::screens::copy::CopySettings;
+use pareto::weights::WeightSettings;
+use serde::{Deserialize, Serialize};
+
+/// Settings that decide a window's result: they are the same in the settings file and in the evidence.
+///
+/// Neither this nor what it is flattened into refuses unknown keys by itself: the readers do, since only they know all
+/// keys of the table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deciding {
+    /// Tasks answered between two looks at a duel.
+    pub round: u32,
+    /// The chance that any model which is not better ever dethrones a champion, for the whole reign; in (0, 1).
+    pub alpha: f64,
+    /// The duel: tolerance, margin, budget of tasks per environment.
+    pub duel: DuelSettings,
+    /// Screens of the entries, before any of them answers a task.
+    pub screens: ScreenSettings,
+    /// Shares of emission: the part that is burned, and the part that former champions keep.
+    pub weights: WeightSettings,
+    /// Sampling of a model's tokens.
+    pub sampling: SamplingSettings,
+    /// Limits of admission, checked before a model is loaded.
+    pub admission: models::admission::Limits,
+}
+
+/// Settings of the screens.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScreenSettings {
+    /// The public model that the entries are tunings of, as `owner/name@` and 40 digits: the task vectors are then
+    /// compared instead of the whole tensors.
+    pub base: Option<ModelRef>,
+    /// The distances up to which an entry is found to be a copy.
+    pub copy: CopySettings,
+}
+
+/// Sampling of a model's tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingSettings {
+    /// The longest conversation in tokens, replies included, where the model has room for more; a longer one is the
+    /// model's failure.
+    pub context: usize,
+    /// Softmax temperature; 0 takes the likeliest token.
+    pub temperature: f32,
+    /// Only the `top_k` likeliest tokens are drawn from; all where it is not given.
+    pub top_k: Option<u32>,
+    /// Only the likeliest tokens that together reach this probability are drawn from; in (0, 1]. All where not given.
+    pub top_p: Option<f32>,
+}
+
+impl Default for Deciding {
+    fn default() -> Self {
+        Self {
+            round: 16,
+            alpha: 0.01,
+            duel: DuelSettings::default(),
+            screens: ScreenSettings::default(),
+            weights: WeightSettings::default(),
+            sampling: SamplingSettings { context: 16_384, temperature: 0.0, top_k: None, top_p: None },
+            admission: models::admission::Limits::default(),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Ranges of the settings' values.
+
+use models::engine::EngineSettings;
+use models::hub::{HubKind, HubSettings};
+use models::remote::RemoteSettings;
+use pareto::weights::{WeightError, WeightSettings};
+
+use super::deciding::{Deciding, SamplingSettings};
+use super::error::SettingsError;
+use super::schema::Settings;
+
+/// Checks the values that a type alone does not.
+///
+/// # Errors
+/// If a value is outside its range, with its key and the range.
+pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
+    let Settings { environments, deciding, engine, remote, hub, .. } = settings;
+    require(!environments.is_empty(), "environments", "empty", "a list of at least one environment")?;
+    check_deciding(deciding)?;
+    check_engine(engine, deciding.sampling.context)?;
+    check_remote(remote)?;
+    check_hub(hub)
+}
+
+fn check_deciding(deciding: &Deciding) -> Result<(), SettingsError> {
+    let Deciding { round, alpha, sampling, weights, .. } = deciding;
+    require(*round > 0, "round", round, "at least 1")?;
+    require(*alpha > 0.0 && *alpha < 1.0, "alpha", alpha, "between 0 and 1")?;
+    check_sampling(sampling)?;
+    check_weights(weights)
+}
+
+fn check_sampling(sampling: &SamplingSettings) -> Result<(), SettingsError> {
+    let SamplingSettings { context, temperature, top_k, top_p } = *sampling;
+    require(temperature.is_finite() && temperature >= 0.0, "sampling.temperature", temperature, "0 or more")?;
+    if let Some(top_p) = top_p {
+        require(top_p > 0.0 && top_p <= 1.0, "sampling.top_p", top_p, "above 0 and at most 1")?;
+    }
+    require(top_k != Some(0), "sampling.top_k", 0, "at least 1")?;
+    require(context > 0, "sampling.context", context, "at least 1")
+}
+
+fn check_weights(weights: &WeightSettings) -> Result<(), SettingsError> {
+    let Err(WeightError::Setting { name, value, allowed }) = weights.check() else { return Ok(()) };
+    let key = match name {
+        "burn" => "weights.burn",
+        "decay" => "weights.decay",
+        _ => "weights.champions",
+    };
+    require(false, key, value, allowed)
+}
+
+fn check_engine(engine: &EngineSettings, context: usize) -> Result<(), SettingsError> {
+    let EngineSettings { rows, chunk, pages, page_tokens, .. } = *engine;
+    require(rows > 0, "engine.rows", rows, "at least 1")?;
+    require(chunk > 0, "engine.chunk", chunk, "at least 1")?;
+    let is_paged = page_tokens > 0 && page_tokens.is_multiple_of(models::kernel::PAGE_STEP);
+    require(is_paged, "engine.page_tokens", page_tokens, "a multiple of 32")?;
+    let has_room = pages == 0 || pages.saturating_mul(page_tokens) >= context;
+    require(has_room, "engine.pages", pages, "0, or enough pages for a text of sampling.context tokens")
+}
+
+fn check_remote(remote: &RemoteSettings) -> Result<(), SettingsError> {
+    let at_least_one = [
+        ("remote.in_flight", remote.in_flight > 0),
+        ("remote.per_minute", remote.per_minute != Some(0)),
+        ("remote.timeout_seconds", remote.timeout_seconds > 0),
+        ("remote.attempts", remote.attempts > 0),
+    ];
+    at_least_one.into_iter().try_for_each(|(key, holds)| require(holds, key, 0, "at least 1"))
+}
+
+fn check_hub(hub: &HubSettings) -> Result<(), SettingsError> {
+    let is_rooted = hub.kind != HubKind::Folder || hub.folder.is_some();
+    require(is_rooted, "hub.folder", "missing", "a folder, since hub.kind is \"folder\"")
+}
+
+fn require(
+    holds: bool,
+    key: &'static str,
+    value: impl std::fmt::Display,
+    expected: &'static str,
+) -> Result<(), SettingsError> {
+    if holds { Ok(()) } else { Err(SettingsError::OutOfRange { key, value: value.to_string(), expected }) }
+}

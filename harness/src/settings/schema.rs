@@ -1,0 +1,65 @@
+//! The settings of a run: one plain structure, every field with a default.
+
+use std::path::PathBuf;
+
+use models::engine::EngineSettings;
+use models::hub::HubSettings;
+use models::remote::RemoteSettings;
+use sandboxes::SandboxSettings;
+use serde::{Deserialize, Serialize};
+
+use super::deciding::Deciding;
+
+/// The settings of a run. [`super::Sources`] refuses keys that are not here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The registry file: each entry's miner, model and block of commitment.
+    pub registry: PathBuf,
+    /// The folder for the database, the evidence, the weights and the report.
+    pub output: PathBuf,
+    /// The file with the validator's ed25519 secret key (32 bytes as hex); made on first use when it does not exist.
+    /// Inside the output folder unless given.
+    pub key: Option<PathBuf>,
+    /// The hub that models come from.
+    pub hub: HubSettings,
+    /// The environments whose tasks every model answers, in this order.
+    pub environments: Vec<EnvironmentChoice>,
+    /// The settings that decide a result.
+    #[serde(flatten)]
+    pub deciding: Deciding,
+    /// The inference engine.
+    pub engine: EngineSettings,
+    /// Models that a server runs.
+    pub remote: RemoteSettings,
+    /// The sandbox in which programs run.
+    pub sandbox: SandboxSettings,
+}
+
+/// One environment and its difficulty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentChoice {
+    /// A name of the catalog, or the path of an environment's Python file.
+    pub name: String,
+    /// Difficulty, from 0.
+    #[serde(default)]
+    pub tier: u8,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            registry: PathBuf::from("registry.json"),
+            output: PathBuf::from("dethrone-output"),
+            key: None,
+            hub: HubSettings::default(),
+            environments: ["sat", "abduction", "deduction"]
+                .map(|name| EnvironmentChoice { name: name.to_owned(), tier: 0 })
+                .to_vec(),
+            deciding: Deciding::default(),
+            engine: EngineSettings::default(),
+            remote: RemoteSettings::default(),
+            sandbox: SandboxSettings::default(),
+        }
+    }
+}

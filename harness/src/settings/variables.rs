@@ -1,0 +1,77 @@
+//! Environment variables that are not settings, all read here: where files are kept, access to the hub, and how to print.
+
+use std::ffi::OsString;
+
+use models::secret::Secret;
+
+/// The environment variables of the process that are not settings.
+#[derive(Debug, Clone, Default)]
+pub struct Variables {
+    /// `HF_ENDPOINT`: a server with the interface of Hugging Face in place of Hugging Face.
+    pub hub_endpoint: Option<String>,
+    /// `HF_TOKEN`: sent with every request to the hub.
+    pub hub_token: Option<Secret>,
+    /// `CI` is set: nobody watches, so that progress is printed as lines.
+    pub is_unattended: bool,
+    /// `NO_COLOR` is set and not empty (<https://no-color.org>).
+    pub is_colorless: bool,
+    /// `RUST_LOG`: the events that are logged, as `target=level` separated by commas.
+    pub log: Option<String>,
+}
+
+impl Variables {
+    /// The variables of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::from(|name| std::env::var_os(name))
+    }
+
+    /// The value of the variable with this name as a secret; none where it is not set or blank.
+    #[must_use]
+    pub fn secret(name: &str) -> Option<Secret> {
+        written(std::env::var_os(name)).map(|value| Secret::new(value.trim()))
+    }
+
+    fn from(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        Self {
+            hub_endpoint: written(variable("HF_ENDPOINT")),
+            hub_token: written(variable("HF_TOKEN")).map(|token| Secret::new(token.trim())),
+            is_unattended: variable("CI").is_some(),
+            is_colorless: variable("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            log: written(variable("RUST_LOG")),
+        }
+    }
+}
+
+/// The text of a variable, unless it is blank or not Unicode.
+fn written(value: Option<OsString>) -> Option<String> {
+    value.and_then(|value| value.into_string().ok()).filter(|value| !value.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(set: &[(&str, &str)], expected: impl Fn(&Variables) -> bool) {
+        let variables = Variables::from(|name| set.iter().find(|row| row.0 == name).map(|row| OsString::from(row.1)));
+        assert!(expected(&variables), "{set:?}: {variables:?}");
+    }
+
+    #[test]
+    fn blank_variables_count_as_not_set_unless_only_their_presence_counts() {
+        check(&[], |it| it.hub_endpoint.is_none() && it.hub_token.is_none() && !it.is_unattended && !it.is_colorless);
+        check(&[("HF_ENDPOINT", " "), ("HF_TOKEN", "")], |it| it.hub_endpoint.is_none() && it.hub_token.is_none());
+        check(&[("HF_ENDPOINT", "http://127.0.0.1:1")], |it| it.hub_endpoint.as_deref() == Some("http://127.0.0.1:1"));
+        check(&[("HF_TOKEN", " hf_x\n")], |it| it.hub_token == Some(Secret::new("hf_x")));
+        check(&[("CI", "")], |it| it.is_unattended);
+        check(&[("NO_COLOR", "")], |it| !it.is_colorless);
+        check(&[("NO_COLOR", "1")], |it| it.is_colorless);
+        check(&[("RUST_LOG", "models=debug")], |it| it.log.as_deref() == Some("models=debug"));
+    }
+
+    #[test]
+    fn a_token_is_never_shown_with_the_other_variables() {
+        check(&[("HF_TOKEN", "hf_secret")], |it| !format!("{it:?}").contains("hf_secret"));
+    }
+}
