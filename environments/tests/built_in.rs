@@ -6,7 +6,8 @@ use environments::{
     Environment, Seed, catalog,
     check::{CheckSettings, check},
 };
-use sandboxes::{Artifact, Sandbox, SandboxSettings, cache_folder};
+use sandbox_builder::{cache_folder, ensure_artifact};
+use sandboxes::{Sandbox, SandboxSettings};
 
 /// Judged in the host alone.
 const MANY: CheckSettings = CheckSettings { tasks: 400, distinct: 280, judged: 120, first_seed: 1 };
@@ -39,7 +40,7 @@ const TASKS: [&str; 20] = [
 
 static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
     let cache = cache_folder().unwrap_or_else(std::env::temp_dir);
-    let artifact = Artifact::ensure(&cache, &|_| ()).expect("the guest can be built");
+    let artifact = ensure_artifact(&cache, &|_| ()).expect("the guest can be built");
     Sandbox::open(SandboxSettings { deadline_seconds: 120, ..SandboxSettings::default() }, &artifact)
         .expect("the sandbox opens")
 });

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use sandboxes::{Package, PackageError, Progress};
+use sandbox_builder::{Package, PackageError, Progress};
 use sha2::{Digest, Sha256};
 
 /// A model that is a file in one package, or cut into the files of several.

@@ -74,10 +74,10 @@ pub enum Event {
     },
 }
 
-impl From<sandboxes::Progress> for Event {
-    fn from(progress: sandboxes::Progress) -> Self {
-        use sandboxes::Step;
-        let sandboxes::Progress { step, subject, done, total } = progress;
+impl From<sandbox_builder::Progress> for Event {
+    fn from(progress: sandbox_builder::Progress) -> Self {
+        use sandbox_builder::Step;
+        let sandbox_builder::Progress { step, subject } = progress;
         let doing = match step {
             Step::Waiting => "waiting for another process",
             Step::Downloading => "fetching",
@@ -86,7 +86,7 @@ impl From<sandboxes::Progress> for Event {
             Step::Compiling => "compiling",
             Step::Done => return Self::AssetReady { subject },
         };
-        Self::Asset { subject, doing, done, total }
+        Self::Asset { subject, doing, done: 0, total: None }
     }
 }
 

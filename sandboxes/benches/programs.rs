@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, SamplingMode, Throughput};
-use sandboxes::{Artifact, Ending, Limits, Program, Sandbox, SandboxSettings, Trial, cache_folder};
+use sandbox_builder::{cache_folder, ensure_artifact};
+use sandboxes::{Artifact, Ending, Limits, Program, Sandbox, SandboxSettings, Trial};
 use tokio::runtime::Runtime;
 
 #[path = "../tests/suite/human_eval.rs"]
@@ -52,7 +53,7 @@ fn main() {
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(10));
     let runtime = Runtime::new().expect("threads can be started");
-    let artifact = Artifact::ensure(&cache_folder().expect("a home folder"), &|step| eprintln!("{step:?}"))
+    let artifact = ensure_artifact(&cache_folder().expect("a home folder"), &|step| eprintln!("{step:?}"))
         .expect("the guest can be built");
     let open = |slots| {
         let limits = Limits { fuel: 1 << 40, ..Limits::default() };

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use sandboxes::{Artifact, Call, Limits, Outcome, Program, Sandbox, SandboxSettings, Trial, cache_folder};
+use sandbox_builder::{cache_folder, ensure_artifact};
+use sandboxes::{Call, Limits, Outcome, Program, Sandbox, SandboxSettings, Trial};
 use serde_json::{Value, json};
 
 /// Pieces that hostile programs are made of; arbitrary bytes go between them.
@@ -243,7 +244,7 @@ async fn main() -> ExitCode {
         eprintln!("usage: fuzz-sandbox SECONDS [SEED]");
         return ExitCode::from(2);
     };
-    let artifact = Artifact::ensure(&cache_folder().expect("a home folder"), &|step| eprintln!("{step:?}"))
+    let artifact = ensure_artifact(&cache_folder().expect("a home folder"), &|step| eprintln!("{step:?}"))
         .expect("the guest can be built");
     let sandbox =
         Sandbox::open(SandboxSettings { slots: 1, deadline_seconds: 120, ..SandboxSettings::default() }, &artifact)

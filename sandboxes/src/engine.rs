@@ -1,17 +1,17 @@
-//! The one configuration that guests are compiled for and run under.
+//! The one wasmtime configuration that guests are compiled for and run under.
 
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, RegallocAlgorithm};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, RegallocAlgorithm};
 
 use crate::limits::Limits;
 
-/// The version of the runtime; a part of the guest's identity. Held to the manifest by a test.
+/// Version of wasmtime; a part of the runtime's identity. Held to the manifest by a test.
 pub(crate) const WASMTIME: &str = "48.0.8";
 
-/// The native stack of a guest, address space of which only what is used is ever there. How much a call takes of it
-/// differs between processors, so this limit must never be the one that is met. CPython bounds its recursion by a stack
+/// Native stack size of a guest in bytes; address space, of which only the touched pages are resident. How much a call
+/// takes of it differs between processors, so no program may reach this limit. CPython bounds its recursion by a stack
 /// inside its memory, but some C functions that call one another (the iterators `filter`, `chain`, `islice` and others)
-/// use none of that: each level then is an object of at least 32 bytes of memory for some 160 bytes of native stack, so
-/// that eight times the memory is more than a program reaches.
+/// use none of that: each level is an object of at least 32 bytes of memory for some 160 bytes of native stack, so that
+/// eight times the memory is more than a program reaches.
 pub(crate) fn native_stack(limits: &Limits) -> usize {
     let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
     memory.saturating_mul(NATIVE_PER_BYTE).clamp(LEAST_NATIVE_STACK, MOST_NATIVE_STACK)
@@ -19,19 +19,29 @@ pub(crate) fn native_stack(limits: &Limits) -> usize {
 
 const NATIVE_PER_BYTE: usize = 8;
 const LEAST_NATIVE_STACK: usize = 64 << 20;
-/// More is not to be had everywhere, nor reached within any sensible fuel: a level costs thousands of units.
+/// More cannot be reserved everywhere, nor reached within any sensible fuel: a level costs thousands of units.
 const MOST_NATIVE_STACK: usize = 4 << 30;
 
-/// Linear memory that stays with a slot between two programs: enough for the pages that a typical program touches.
+/// Bytes of linear memory that stay resident in a slot between two programs: enough for the pages that a typical program
+/// touches.
 const KEPT_RESIDENT: usize = 16 << 20;
 
-/// Room for the guest itself, so that a program which may have less than the guest takes is out of memory and no trouble.
+/// Least memory of a slot: room for the guest itself, so that a program limited to less than that ends with
+/// [`OutOfMemory`](crate::Ending::OutOfMemory) and not with an error of the host.
 const LEAST_MEMORY: u64 = 64 << 20;
-/// A guest's addresses have 32 bits, whatever it may have.
+/// Largest memory of a slot: addresses of a guest have 32 bits.
 const MOST_MEMORY: u64 = 4 << 30;
 
-/// What decides the meaning of a compiled guest, and nothing that merely decides its speed.
-pub(crate) fn semantics(limits: &Limits) -> Config {
+/// An engine for one guest at a time, with the semantics of every other; for building and compiling guests.
+///
+/// # Errors
+/// If this machine cannot run WebAssembly as configured.
+pub fn guest_engine(limits: &Limits) -> wasmtime::Result<Engine> {
+    Engine::new(&semantics(limits))
+}
+
+/// The part of the configuration that decides the meaning of a compiled guest, and nothing that merely decides its speed.
+fn semantics(limits: &Limits) -> Config {
     let native_stack = native_stack(limits);
     let mut config = Config::new();
     config.wasm_component_model(true);
@@ -46,7 +56,7 @@ pub(crate) fn semantics(limits: &Limits) -> Config {
     config
 }
 
-/// The configuration of a pool with room for `instances` guests.
+/// Configuration of a pool with room for `instances` guests.
 pub(crate) fn pooled(instances: u32, limits: &Limits) -> Config {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)

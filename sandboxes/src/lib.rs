@@ -32,29 +32,22 @@
 //! Types are compared exactly: an instance of a subclass (a `bool` aside) is not plain, nor is a string with a lone
 //! surrogate, nor anything nested deeper than [`plain::DEEPEST`]. A function that returns such a value has raised.
 
-pub mod artifact;
-mod build;
-mod cache;
-mod component;
+mod artifact;
 mod engine;
 mod error;
+pub mod host;
 mod instance;
 mod judge;
 mod limits;
 mod outcome;
-pub mod package;
 pub mod plain;
 mod pool;
-mod progress;
 mod sandbox;
-mod world;
 
-pub use artifact::Artifact;
-pub use cache::cache_folder;
+pub use artifact::{Artifact, GuestCompiler};
+pub use engine::guest_engine;
 pub use error::SandboxError;
 pub use judge::{Judgement, Trial};
 pub use limits::Limits;
 pub use outcome::{Ending, Outcome};
-pub use package::{Package, PackageError};
-pub use progress::{Progress, Step};
 pub use sandbox::{Call, Program, Sandbox, SandboxSettings};

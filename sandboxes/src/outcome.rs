@@ -1,8 +1,8 @@
-//! How a program ended and what it used.
+//! Outcome of a program: its ending, its output and the resources it used.
 
 use serde::{Deserialize, Serialize};
 
-/// How a program ended.
+/// Ending of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -10,7 +10,7 @@ pub enum Ending {
     Finished,
     /// An exception was not caught, it exited with a failure, or it was refused before it ran.
     Raised,
-    /// It used up its fuel.
+    /// It used all its fuel.
     OutOfFuel,
     /// It asked for more memory than it may have.
     OutOfMemory,
@@ -22,19 +22,19 @@ pub enum Ending {
     Trapped,
 }
 
-/// What is known of a program that has ended.
+/// Outcome of a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// How it ended.
+    /// Its ending.
     pub ending: Ending,
-    /// What it wrote to standard output; what is not UTF-8 is replaced.
+    /// Standard output; bytes that are not UTF-8 are replaced.
     pub stdout: String,
-    /// What it wrote to standard error; what is not UTF-8 is replaced.
+    /// Standard error; bytes that are not UTF-8 are replaced.
     pub stderr: String,
-    /// What the called function returned (see [plain data](crate#plain-data)); always `None` for a program.
+    /// Return value of the called function (see [plain data](crate#plain-data)); always `None` for a program.
     pub value: Option<serde_json::Value>,
     /// Units of work used.
     pub fuel: u64,
-    /// The most linear memory it ever had, in bytes.
+    /// Largest size of its linear memory, in bytes.
     pub memory_bytes: u64,
 }

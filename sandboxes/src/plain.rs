@@ -1,13 +1,13 @@
-//! Plain data on its way out of a guest: hostile text until it is read here.
+//! Validation of plain data that comes out of a guest as JSON text.
 
 use serde_json::Value;
 
-/// How deeply plain data may be nested.
+/// Largest nesting depth of plain data.
 pub const DEEPEST: usize = 96;
 
-/// Why a text is not plain data.
+/// Reason for which a text is not plain data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlainError {
+pub(crate) enum PlainError {
     /// Not JSON, or nested beyond what the reader accepts.
     #[error("not JSON: {0}")]
     Json(String),
@@ -16,8 +16,11 @@ pub enum PlainError {
     Form(String),
 }
 
-/// Reads what a guest claims to be plain data; the caller has bounded its length.
-pub fn read(bytes: &[u8]) -> Result<Value, PlainError> {
+/// Parses and validates plain data; the caller has bounded the length.
+///
+/// # Errors
+/// If the text is not JSON or has a form that no guest writes.
+pub(crate) fn read(bytes: &[u8]) -> Result<Value, PlainError> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| PlainError::Json(error.to_string()))?;
     check(&value)?;
     Ok(value)

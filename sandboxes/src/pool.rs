@@ -1,4 +1,4 @@
-//! The threads that guests run on, and the queue before them: fair between callers, free again once nobody waits.
+//! Worker threads that guests run on, and the queue before them: round-robin between callers, with cancellation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,50 +11,45 @@ use tokio::sync::oneshot;
 use wasmtime::Engine;
 
 use crate::error::SandboxError;
-use crate::judge::Judgement;
 use crate::outcome::Outcome;
 
-/// How often a running guest is asked whether its deadline has passed.
+/// Interval at which running guests check for their deadline and for cancellation.
 const TICK: Duration = Duration::from_millis(10);
-/// Stack of a worker beyond what the guest may use: host functions, and a second guest that the first one asks.
+/// Native stack of a worker for host functions, in bytes, beyond the stacks of its guests.
 const HOST_STACK: usize = 8 << 20;
 
-/// A place in the rotation between callers.
+/// Number of a caller in the rotation.
 pub(crate) type CallerId = u64;
 
-/// A job; true if its worker is worn: it may hold much memory in its stack, and is replaced.
+/// A job. Returns whether its worker thread should be replaced.
 type Task = Box<dyn FnOnce() -> bool + Send>;
 
-/// What a result tells of the worker that made it.
-pub(crate) trait Wear {
-    /// Whether the guest may have used much of the native stack. What has no stack inside the guest's memory takes
-    /// objects for each level, so that a guest whose memory stayed small has not.
-    fn is_worn(&self) -> bool;
+/// Estimate, from the result of a job, of the native stack that its thread has grown to.
+pub(crate) trait StackUse {
+    /// Whether to replace the worker thread after this job. Deep native recursion needs guest objects at every level, so
+    /// a guest below [`SMALL_MEMORY`] cannot have grown the stack.
+    fn needs_fresh_thread(&self) -> bool;
 }
 
-/// A guest takes some 30 MiB; up to here it has nested nothing deeply.
+/// Memory of a guest without deep recursion, in bytes; the interpreter itself takes some 30 MiB.
 const SMALL_MEMORY: u64 = 40 << 20;
 
-impl Wear for Outcome {
-    fn is_worn(&self) -> bool {
+impl StackUse for Outcome {
+    fn needs_fresh_thread(&self) -> bool {
         self.memory_bytes > SMALL_MEMORY
     }
 }
 
-impl Wear for Judgement {
-    fn is_worn(&self) -> bool {
-        self.tests.is_worn() || self.candidate.is_worn()
-    }
-}
-
-/// Worker threads with a queue; dropping it lets running jobs end and forgets the waiting ones.
+/// Worker threads with a queue. On drop, running jobs continue to their end and waiting ones are discarded.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
 }
 
 struct Shared {
     state: Mutex<State>,
+    /// Signals workers that a task is queued.
     work: Condvar,
+    /// Signals the clock thread that a task runs.
     activity: Condvar,
     engine: Engine,
     native_stack: usize,
@@ -62,10 +57,12 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    /// Queued tasks with their cancellation flags; a caller without tasks has no entry.
     waiting: BTreeMap<CallerId, VecDeque<(Task, Arc<AtomicBool>)>>,
+    /// Callers with queued tasks, in the order of their turns.
     rotation: VecDeque<CallerId>,
     running: usize,
-    next_caller: CallerId,
+    last_caller: CallerId,
     closed: bool,
 }
 
@@ -78,7 +75,7 @@ impl State {
         queue.push_back((task, cancelled));
     }
 
-    /// The next task that somebody still waits for, callers taking turns.
+    /// The next task that was not cancelled, callers taking turns.
     fn pop(&mut self) -> Option<Task> {
         while let Some(caller) = self.rotation.pop_front() {
             let queue = self.waiting.get_mut(&caller).expect("a caller in the rotation has a queue");
@@ -104,6 +101,7 @@ impl Shared {
 }
 
 impl Pool {
+    /// Starts `threads` workers whose guests may use `native_stack` bytes of native stack each.
     pub(crate) fn start(engine: &Engine, threads: usize, native_stack: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
@@ -114,22 +112,22 @@ impl Pool {
         });
         let pool = Self { shared };
         for _ in 0..threads {
-            employ(&pool.shared)?;
+            spawn_worker(&pool.shared)?;
         }
         let shared = Arc::clone(&pool.shared);
-        thread::Builder::new().name("sandbox-tick".to_owned()).spawn(move || tick(&shared))?;
+        thread::Builder::new().name("sandbox-tick".to_owned()).spawn(move || advance_epoch(&shared))?;
         Ok(pool)
     }
 
-    /// A new place in the rotation.
-    pub(crate) fn caller(&self) -> CallerId {
+    /// The number of a new caller.
+    pub(crate) fn new_caller(&self) -> CallerId {
         let mut state = self.shared.state();
-        state.next_caller += 1;
-        state.next_caller
+        state.last_caller += 1;
+        state.last_caller
     }
 
-    /// Runs the job on a worker. Dropping the future takes the job out of the queue, or ends the guest that runs for it.
-    pub(crate) async fn submit<T: Wear + Send + 'static>(
+    /// Runs the job on a worker. Dropping the future removes the job from the queue, or ends the guest that it runs.
+    pub(crate) async fn submit<T: StackUse + Send + 'static>(
         &self,
         caller: CallerId,
         job: impl FnOnce(&Arc<AtomicBool>) -> Result<T, SandboxError> + Send + 'static,
@@ -140,10 +138,10 @@ impl Pool {
         let task: Task = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(|| job(&flag)))
                 .unwrap_or_else(|_| Err(SandboxError::Runtime("a worker panicked; this is a defect".to_owned())));
-            let worn = result.as_ref().map_or(true, Wear::is_worn);
-            // Nobody may be waiting any more.
+            let replace = result.as_ref().map_or(true, StackUse::needs_fresh_thread);
+            // Sending fails if the future was dropped meanwhile; its result is of no use then.
             drop(answer.send(result));
-            worn
+            replace
         });
         {
             let mut state = self.shared.state();
@@ -153,57 +151,53 @@ impl Pool {
             state.push(caller, task, Arc::clone(&cancelled));
         }
         self.shared.work.notify_one();
-        let waiting = Waiting { cancelled, engine: &self.shared.engine, answered: false };
+        let mut cancellation = CancelOnDrop { cancelled, engine: &self.shared.engine, armed: true };
         let result = result.await.unwrap_or(Err(SandboxError::Closed));
-        waiting.answered();
+        cancellation.armed = false;
         result
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        let forgotten = {
+        // Dropped outside the lock: dropping a task wakes whoever awaits it.
+        let discarded = {
             let mut state = self.shared.state();
             state.closed = true;
             state.rotation.clear();
             std::mem::take(&mut state.waiting)
         };
-        drop(forgotten);
+        drop(discarded);
         self.shared.work.notify_all();
         self.shared.activity.notify_all();
     }
 }
 
-/// Tells the guest, when dropped before the answer came, that nobody waits for it.
-struct Waiting<'a> {
+/// Cancels a job whose future is dropped before it was answered.
+struct CancelOnDrop<'a> {
     cancelled: Arc<AtomicBool>,
     engine: &'a Engine,
-    answered: bool,
+    armed: bool,
 }
 
-impl Waiting<'_> {
-    fn answered(mut self) {
-        self.answered = true;
-    }
-}
-
-impl Drop for Waiting<'_> {
+impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
-        if !self.answered {
+        if self.armed {
             self.cancelled.store(true, Ordering::Relaxed);
+            // The guest looks at the flag when the epoch changes.
             self.engine.increment_epoch();
         }
     }
 }
 
-/// Starts a worker. Its stack holds two guests, one of which asks the other.
-fn employ(shared: &Arc<Shared>) -> std::io::Result<()> {
+/// Starts a worker thread. Its stack holds two guests, since a test program calls its candidate.
+fn spawn_worker(shared: &Arc<Shared>) -> std::io::Result<()> {
     let worker = Arc::clone(shared);
     let stack = shared.native_stack.saturating_mul(2).saturating_add(HOST_STACK);
-    thread::Builder::new().name("sandbox".to_owned()).stack_size(stack).spawn(move || work(&worker)).map(drop)
+    thread::Builder::new().name("sandbox".to_owned()).stack_size(stack).spawn(move || run_tasks(&worker)).map(drop)
 }
 
-fn work(shared: &Arc<Shared>) {
+fn run_tasks(shared: &Arc<Shared>) {
     loop {
         let task = {
             let mut state = shared.state();
@@ -219,17 +213,17 @@ fn work(shared: &Arc<Shared>) {
             }
         };
         shared.activity.notify_one();
-        let worn = task();
+        let replace = task();
         shared.state().running -= 1;
-        // What a stack has grown to is given back with its thread.
-        if worn && employ(shared).is_ok() {
+        // The memory of a grown stack is freed only with its thread.
+        if replace && spawn_worker(shared).is_ok() {
             return;
         }
     }
 }
 
-/// Advances the epoch while anything runs, and sleeps while nothing does.
-fn tick(shared: &Shared) {
+/// Increments the engine's epoch at every tick while a task runs, and sleeps while none does.
+fn advance_epoch(shared: &Shared) {
     loop {
         {
             let mut state = shared.state();

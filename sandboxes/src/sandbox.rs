@@ -1,4 +1,4 @@
-//! The contract: hostile programs in, outcomes out.
+//! The sandbox: runs hostile programs and returns their outcomes.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,11 +12,11 @@ use wasmtime::Engine;
 use crate::artifact::Artifact;
 use crate::engine;
 use crate::error::SandboxError;
+use crate::host::World;
 use crate::instance::{Answer, Guest, Loaded, Template};
 use crate::limits::Limits;
 use crate::outcome::{Ending, Outcome};
-use crate::pool::{CallerId, Pool, Wear};
-use crate::world::World;
+use crate::pool::{CallerId, Pool, StackUse};
 
 /// Settings of the sandbox in which programs run. None of them changes a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,11 +44,11 @@ impl Default for SandboxSettings {
 pub struct Program {
     /// Python source.
     pub source: String,
-    /// What it reads from standard input.
+    /// Standard input.
     pub stdin: String,
-    /// What its clock and its entropy are functions of.
+    /// Seed of its clock and its entropy.
     pub seed: u64,
-    /// Other limits than the sandbox's.
+    /// Limits; `None` for the sandbox's own.
     pub limits: Option<Limits>,
 }
 
@@ -57,17 +57,17 @@ pub struct Program {
 pub struct Call {
     /// Python source; executed first.
     pub source: String,
-    /// The name of a function it defines.
+    /// Name of a function that the source defines.
     pub function: String,
     /// An array of [plain data](crate#plain-data).
     pub arguments: Value,
-    /// What its clock and its entropy are functions of.
+    /// Seed of its clock and its entropy.
     pub seed: u64,
-    /// Other limits than the sandbox's.
+    /// Limits; `None` for the sandbox's own.
     pub limits: Option<Limits>,
 }
 
-/// Runs hostile programs. Cheap to clone; clones share the threads and one place in the queue.
+/// Runs hostile programs. Cheap to clone; clones share the threads and one turn in the queue.
 #[derive(Clone)]
 pub struct Sandbox {
     runtime: Arc<Runtime>,
@@ -75,53 +75,59 @@ pub struct Sandbox {
     caller: CallerId,
 }
 
-/// What a worker needs to run a guest.
+/// Shared state from which a worker makes guests.
 pub(crate) struct Runtime {
     template: Arc<Template>,
     settings: SandboxSettings,
 }
 
 impl Sandbox {
-    /// Starts the threads and reserves the memory for as many programs at a time as the settings have slots.
+    /// Starts the threads and reserves the address space for as many programs at a time as the settings have slots.
+    ///
+    /// # Errors
+    /// If the artifact is of another runtime, or if this machine has too little address space or too few threads.
     pub fn open(settings: SandboxSettings, artifact: &Artifact) -> Result<Self, SandboxError> {
         let slots = match settings.slots {
             0 => thread::available_parallelism().map_or(1, usize::from),
             slots => slots,
         };
-        // A judge uses two instances at once: the tests and the candidate.
+        // `judge` uses two instances at once: the tests and the candidate.
         let instances = u32::try_from(slots.saturating_mul(2))
             .map_err(|_| SandboxError::Settings(format!("{slots} slots are too many")))?;
         let runtime = |error: wasmtime::Error| SandboxError::Runtime(format!("{error:#}"));
         let engine = Engine::new(&engine::pooled(instances, &settings.limits)).map_err(runtime)?;
-        let component = artifact.compiled().load(&engine).map_err(runtime)?;
+        let component = artifact.load(&engine).map_err(runtime)?;
         let template = Arc::new(Template::new(&engine, &component).map_err(runtime)?);
         let pool = Pool::start(&engine, slots, engine::native_stack(&settings.limits))
             .map_err(|error| SandboxError::Runtime(format!("no threads could be started: {error}")))?;
-        let caller = pool.caller();
+        let caller = pool.new_caller();
         Ok(Self { runtime: Arc::new(Runtime { template, settings }), pool: Arc::new(pool), caller })
     }
 
-    /// A handle with a place of its own in the queue: callers take turns, so that one of them cannot starve the others.
+    /// A handle with its own turn in the queue: callers take turns, so that none can starve the others.
     pub fn for_another_caller(&self) -> Self {
-        Self { caller: self.pool.caller(), ..self.clone() }
+        Self { caller: self.pool.new_caller(), ..self.clone() }
     }
 
-    /// How many instances exist at this moment.
+    /// Number of instances that exist at this moment.
     pub fn occupied(&self) -> u64 {
         self.runtime.template.instances()
     }
 
     /// Runs a program. Dropping the future ends it.
+    ///
+    /// # Errors
+    /// On trouble of the host; every ending of the program is an outcome.
     pub async fn run(&self, job: Program) -> Result<Outcome, SandboxError> {
         let limits = self.limits(job.limits)?;
-        if let Some(refused) = refused(&job.source, &limits) {
+        if let Some(refused) = limits.refuse(&job.source) {
             return Ok(refused);
         }
         self.submit(move |runtime, cancelled| {
             let mut guest = runtime.guest(limits, job.seed, job.stdin, cancelled)?;
             let ending = match guest.load(&job.source)? {
                 Loaded::Ready | Loaded::Exited => Ending::Finished,
-                Loaded::Over(ending) => ending,
+                Loaded::Ended(ending) => ending,
             };
             guest.finish(ending)
         })
@@ -129,20 +135,19 @@ impl Sandbox {
     }
 
     /// Executes a program and calls one of its functions. Dropping the future ends it.
+    ///
+    /// # Errors
+    /// On trouble of the host; every ending of the program is an outcome.
     pub async fn call(&self, job: Call) -> Result<Outcome, SandboxError> {
         let limits = self.limits(job.limits)?;
-        if let Some(refused) = refused(&job.source, &limits) {
+        if let Some(refused) = limits.refuse(&job.source) {
             return Ok(refused);
         }
         self.submit(move |runtime, cancelled| {
             let mut guest = runtime.guest(limits, job.seed, String::new(), cancelled)?;
             let (ending, answer) = match guest.load(&job.source)? {
                 Loaded::Ready => guest.call(&job.function, &job.arguments.to_string())?,
-                // A program that left before its function was called has no function.
-                Loaded::Exited => (Ending::Raised, Answer::Over),
-                Loaded::Over(ending) => {
-                    (if ending == Ending::Finished { Ending::Raised } else { ending }, Answer::Over)
-                }
+                ended => (ended.expecting_ready(), Answer::Ended),
             };
             let mut outcome = guest.finish(ending)?;
             if let (Ending::Finished, Answer::Value(bytes)) = (outcome.ending, answer) {
@@ -155,8 +160,8 @@ impl Sandbox {
         .await
     }
 
-    /// Runs a job on a worker, with what a worker needs.
-    pub(crate) async fn submit<T: Wear + Send + 'static>(
+    /// Runs a job on a worker thread.
+    pub(crate) async fn submit<T: StackUse + Send + 'static>(
         &self,
         job: impl FnOnce(&Runtime, &Arc<AtomicBool>) -> Result<T, SandboxError> + Send + 'static,
     ) -> Result<T, SandboxError> {
@@ -164,6 +169,7 @@ impl Sandbox {
         self.pool.submit(self.caller, move |cancelled| job(&runtime, cancelled)).await
     }
 
+    /// The limits of a job that asks for these.
     pub(crate) fn limits(&self, asked: Option<Limits>) -> Result<Limits, SandboxError> {
         let most = self.runtime.settings.limits;
         match asked {
@@ -175,6 +181,7 @@ impl Sandbox {
 }
 
 impl Runtime {
+    /// A new guest.
     pub(crate) fn guest(
         &self,
         limits: Limits,
@@ -186,17 +193,4 @@ impl Runtime {
         let world = World::new(limits, seed, stdin, Arc::clone(cancelled), deadline);
         Guest::new(&self.template, world)
     }
-}
-
-/// A program that is too long is refused unseen.
-pub(crate) fn refused(source: &str, limits: &Limits) -> Option<Outcome> {
-    let length = source.len() as u64;
-    (length > limits.source_bytes).then(|| Outcome {
-        ending: Ending::Raised,
-        stdout: String::new(),
-        stderr: format!("the program is {length} bytes long; at most {} are read\n", limits.source_bytes),
-        value: None,
-        fuel: 0,
-        memory_bytes: 0,
-    })
 }

@@ -13,7 +13,7 @@ use models::{
 use serde_json::Value;
 
 fn check(asset: &ModelAsset, golden: &str) {
-    let cache = sandboxes::cache_folder().expect("there is a cache folder");
+    let cache = sandbox_builder::cache_folder().expect("there is a cache folder");
     let file = asset.fetch(&cache, &|_| {}).unwrap();
     let admitted = admit(&Snapshot::of_gguf(&file).unwrap(), &Limits::default()).unwrap();
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden")).join(golden);
@@ -47,7 +47,7 @@ fn gemma_3_reads_and_writes_as_the_reference_does() {
 
 /// The command's log-probabilities and greedy continuations of the reference's prompts.
 fn check_scores(asset: &ModelAsset, golden: &str) {
-    let cache = sandboxes::cache_folder().expect("there is a cache folder");
+    let cache = sandbox_builder::cache_folder().expect("there is a cache folder");
     let file = asset.fetch(&cache, &|_| {}).unwrap();
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden")).join(golden);
     let golden: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();

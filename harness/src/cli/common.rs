@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use models::local::LocalModel;
 use models::source::{ModelSource, ModelSourceError};
-use sandboxes::{Artifact, Sandbox};
+use sandbox_builder::{BuildError, ensure_artifact};
+use sandboxes::Sandbox;
 
 use crate::clock::Stopwatch;
 use crate::contestant::{check, seat};
@@ -66,7 +67,7 @@ pub(super) async fn decide(
 
 /// The folder in which what was fetched or made once is kept.
 pub(super) fn cache_folder() -> Result<PathBuf, Problem> {
-    sandboxes::cache_folder().ok_or_else(|| {
+    sandbox_builder::cache_folder().ok_or_else(|| {
         Problem::new(
             ExitStatus::Assets,
             "there is no folder to keep models and the sandbox guest in: no home folder is known",
@@ -77,10 +78,16 @@ pub(super) fn cache_folder() -> Result<PathBuf, Problem> {
 
 /// The sandbox, and the digest of its runtime.
 pub(super) fn open_sandbox(settings: &Settings, reporter: &dyn Reporter) -> Result<(Sandbox, String), Problem> {
-    let progress = |progress: sandboxes::Progress| reporter.report(Event::from(progress));
-    let artifact = Artifact::ensure(&cache_folder()?, &progress).map_err(|error| sandbox_problem(&error))?;
+    let progress = |progress: sandbox_builder::Progress| reporter.report(Event::from(progress));
+    let artifact = ensure_artifact(&cache_folder()?, &progress).map_err(|error| guest_problem(&error))?;
     let sandbox = Sandbox::open(settings.sandbox.clone(), &artifact).map_err(|error| sandbox_problem(&error))?;
     Ok((sandbox, artifact.digest().to_string()))
+}
+
+/// The problem that a guest which cannot be built is.
+pub(super) fn guest_problem(error: &BuildError) -> Problem {
+    Problem::from_error(ExitStatus::Assets, error)
+        .hint("Python 3 with pip has to be on the PATH; the cache folder may be deleted and is made again")
 }
 
 pub(super) fn sandbox_problem(error: &sandboxes::SandboxError) -> Problem {

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use sandboxes::{Artifact, Ending, Limits, Outcome, Program, Sandbox, SandboxSettings};
+use sandbox_builder::ensure_artifact;
+use sandboxes::{Ending, Limits, Outcome, Program, Sandbox, SandboxSettings};
 use serde::Serialize;
 
-use super::common::{block_on, cache_folder, sandbox_problem};
+use super::common::{block_on, cache_folder, guest_problem, sandbox_problem};
 use crate::events::Event;
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
@@ -71,8 +72,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let (fuel, memory_bytes, output_bytes) = (run.fuel, run.memory, run.output);
     let limits = Limits { fuel, memory_bytes, output_bytes, ..Limits::default() };
     let reporter = for_this_terminal();
-    let progress = |progress: sandboxes::Progress| reporter.report(Event::from(progress));
-    let artifact = Artifact::ensure(&cache_folder()?, &progress).map_err(|error| sandbox_problem(&error))?;
+    let progress = |progress: sandbox_builder::Progress| reporter.report(Event::from(progress));
+    let artifact = ensure_artifact(&cache_folder()?, &progress).map_err(|error| guest_problem(&error))?;
     let settings = SandboxSettings { slots: 1, limits, deadline_seconds: deadline(fuel) };
     let sandbox = Sandbox::open(settings, &artifact).map_err(|error| sandbox_problem(&error))?;
     let program = Program { source, stdin, seed: run.seed, limits: None };

@@ -130,7 +130,7 @@ pub(crate) fn lay_out(cache: &Path, reporter: &dyn Reporter) -> Result<PathBuf, 
     if registry.is_file() {
         return Ok(hub);
     }
-    let progress = |progress: sandboxes::Progress| reporter.report(Event::from(progress));
+    let progress = |progress: sandbox_builder::Progress| reporter.report(Event::from(progress));
     let smollm2 = SMOLLM2.fetch(cache, &progress)?;
     let gemma3 = GEMMA3.fetch(cache, &progress)?;
     let mut entries = Vec::new();

@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use sandboxes::{Artifact, Program, Sandbox, SandboxSettings, cache_folder};
+use sandbox_builder::{cache_folder, ensure_artifact};
+use sandboxes::{Artifact, Program, Sandbox, SandboxSettings};
 
 /// The sandbox of this test binary.
 pub(crate) fn sandbox() -> &'static Sandbox {
@@ -16,7 +17,7 @@ pub(crate) fn sandbox() -> &'static Sandbox {
 /// The guest.
 pub(crate) fn artifact() -> Artifact {
     let cache = cache_folder().expect("a home folder");
-    Artifact::ensure(&cache, &|progress| eprintln!("{progress:?}")).expect("the guest can be built")
+    ensure_artifact(&cache, &|progress| eprintln!("{progress:?}")).expect("the guest can be built")
 }
 
 /// A program with its input.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::common::{artifact, program};
-use sandboxes::{Artifact, Ending, Progress, Sandbox, SandboxError, SandboxSettings, Step, cache_folder};
+use sandbox_builder::{BuildError, Progress, Step, cache_folder, ensure_artifact};
+use sandboxes::{Artifact, Ending, Sandbox, SandboxError, SandboxSettings};
 use tempfile::TempDir;
 
 /// A cache with the guest in it that a test may damage.
@@ -44,8 +45,8 @@ fn the_identity_of_the_runtime_is_a_constant() {
 fn a_compiled_guest_that_was_changed_is_refused() {
     let cache = copied_cache();
     files(cache.path(), ".cwasm").iter().for_each(|path| flip_a_byte(path));
-    let refused = Artifact::ensure(cache.path(), &quiet).err().unwrap();
-    assert!(matches!(refused, SandboxError::Tampered { .. }), "{refused}");
+    let refused = ensure_artifact(cache.path(), &quiet).err().unwrap();
+    assert!(matches!(refused, BuildError::Tampered { .. }), "{refused}");
 }
 
 #[test]
@@ -59,8 +60,8 @@ fn a_component_that_was_changed_is_refused_even_with_a_digest_that_fits() {
         let digest = blake3::hash(&fs::read(&path).unwrap()).to_hex().to_string();
         fs::write(path.with_extension("wasm.blake3"), digest).unwrap();
     }
-    let refused = Artifact::ensure(cache.path(), &quiet).err().unwrap();
-    assert!(matches!(refused, SandboxError::Tampered { .. }), "{refused}");
+    let refused = ensure_artifact(cache.path(), &quiet).err().unwrap();
+    assert!(matches!(refused, BuildError::Tampered { .. }), "{refused}");
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn a_foreign_artifact_is_not_loaded() {
         fs::write(path.with_extension("cwasm.blake3"), blake3::hash(b"made by somebody else").to_hex().to_string())
             .unwrap();
     }
-    let foreign = Artifact::ensure(cache.path(), &quiet).unwrap();
+    let foreign = ensure_artifact(cache.path(), &quiet).unwrap();
     let refused = Sandbox::open(SandboxSettings::default(), &foreign).err().unwrap();
     assert!(matches!(refused, SandboxError::Runtime(_)), "{refused}");
 }
@@ -84,7 +85,7 @@ async fn first_uses_at_the_same_time_compile_once() {
     }
     let steps = Mutex::new(Vec::new());
     let artifacts: Vec<Artifact> = std::thread::scope(|scope| {
-        let ensure = || Artifact::ensure(cache.path(), &|progress| steps.lock().unwrap().push(progress.step)).unwrap();
+        let ensure = || ensure_artifact(cache.path(), &|progress| steps.lock().unwrap().push(progress.step)).unwrap();
         let running: Vec<_> = (0..3).map(|_| scope.spawn(ensure)).collect();
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
     });

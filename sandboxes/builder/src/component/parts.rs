@@ -1,5 +1,5 @@
-//! The parts of CPython for WebAssembly that the componentize-py wheel carries inside its shared library: each a zstd
-//! frame. The wheel is pinned by its hash, so that the frames are where they are; each is checked by its own digest.
+//! The parts of CPython for WebAssembly that the componentize-py wheel carries inside its shared library, each as a zstd
+//! frame. The wheel is pinned by its hash, so that the offsets of the frames are known; each part has a pinned digest.
 
 use std::fs;
 use std::io::Read;
@@ -7,11 +7,11 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::SandboxError;
+use crate::error::BuildError;
 use crate::package::Package;
 
-/// The wheel that the parts are taken from: on every platform the one for Linux on x86-64, because nothing of it is run
-/// and the wheels of other platforms carry other builds of the same parts.
+/// The wheel with the parts: on every platform the one for Linux on x86-64, because nothing of it is run and the wheels of
+/// other platforms carry other builds of the same parts.
 pub(crate) const COMPONENTIZE_PY: Package<'static> = Package {
     name: "componentize-py",
     version: "0.25.1",
@@ -20,11 +20,12 @@ pub(crate) const COMPONENTIZE_PY: Package<'static> = Package {
 /// The platform of that wheel.
 pub(crate) const PLATFORM: &str = "manylinux_2_28_x86_64";
 
+/// The file in the wheel that holds the parts.
 const CARRIER: &str = "componentize_py/componentize_py.abi3.so";
-/// No part is larger when unpacked.
+/// Largest unpacked size of a part, in bytes.
 const LARGEST: u64 = 32 << 20;
 
-/// Where a part is in the carrier, and what it has to be.
+/// Position of a part in the carrier, and its digest.
 struct Part {
     name: &'static str,
     offset: usize,
@@ -122,17 +123,17 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Takes the parts out of an unpacked wheel.
-    pub(crate) fn read(wheel: &Path) -> Result<Self, SandboxError> {
+    pub(crate) fn read(wheel: &Path) -> Result<Self, BuildError> {
         let path = wheel.join(CARRIER);
-        let carrier = fs::read(&path).map_err(SandboxError::file("read", &path))?;
+        let carrier = fs::read(&path).map_err(BuildError::file("read", &path))?;
         let unpack = |part: &Part| {
-            part.unpack(&carrier).ok_or_else(|| SandboxError::Tampered { path: path.clone(), what: part.name })
+            part.unpack(&carrier).ok_or_else(|| BuildError::Tampered { path: path.clone(), what: part.name })
         };
         Ok(Self {
             libraries: LIBRARIES
                 .iter()
                 .map(|part| Ok((part.name, unpack(part)?)))
-                .collect::<Result<_, SandboxError>>()?,
+                .collect::<Result<_, BuildError>>()?,
             adapter: (ADAPTER.name, unpack(&ADAPTER)?),
             helpers: unpack(&HELPERS)?,
             standard_library: unpack(&STANDARD_LIBRARY)?,

@@ -1,31 +1,32 @@
-//! Makes the objects of a captured heap immortal: their counts of references are never written again, and neither are the
-//! pages they lie in.
+//! Makes the objects of a captured heap immortal: their reference counts are never written again, so that the pages they
+//! lie in stay shared between instances (copy-on-write).
 //!
-//! The heap is that of dlmalloc, as wasi-libc has it: a block begins at a multiple of 16, the word before it holds its
-//! size and two bits, and the block behind it repeats whether it is in use. An object begins with its count and the
-//! address of its type, at the start of a block or behind what the collector (8 bytes) and a managed dictionary (8 more)
-//! keep before it.
+//! The heap is that of dlmalloc, as in wasi-libc: a block begins at a multiple of 16, the word before it holds its size and
+//! two bits, and the block behind it repeats whether it is in use. An object begins with its reference count and the address
+//! of its type, at the start of a block or after the header of the garbage collector (8 bytes) and of a managed dictionary
+//! (8 more).
 
 use std::collections::BTreeSet;
 
-/// The count of references that CPython 3.14 gives an immortal object where pointers have 32 bits (`Include/refcount.h`).
+/// Reference count of an immortal object in CPython 3.14 where pointers have 32 bits (`Include/refcount.h`).
 const IMMORTAL: u32 = 5 << 28;
-/// No object lies below this address. The first word of an object that was freed and kept for reuse is the address of
-/// another or nothing, so that a count from one up to here tells a living one.
+/// No object lies below this address. The first word of an object on a free list is the address of the next one or null, so
+/// that a reference count from one up to here marks a living object.
 const FIRST_ADDRESS: u32 = 1 << 16;
-/// What may lie between the start of a block and its object, in bytes.
+/// Possible sizes in bytes of the headers between the start of a block and its object.
 const BEFORE: [usize; 3] = [0, 8, 16];
-/// The bits of dlmalloc's size word: this block is in use, and so is the one before it.
+/// Bit of dlmalloc's size word: this block is in use.
 const IN_USE: u32 = 2;
+/// Bit of dlmalloc's size word: the block before this one is in use.
 const PREVIOUS_IN_USE: u32 = 1;
 
 /// Makes every object immortal whose type is one of `kinds`.
-pub(super) fn make(memory: &mut [u8], kinds: &BTreeSet<u32>) {
+pub(super) fn make_immortal(memory: &mut [u8], kinds: &BTreeSet<u32>) {
     for block in (FIRST_ADDRESS as usize..memory.len()).step_by(16) {
         if !is_block(memory, block) {
             continue;
         }
-        // The first that fits is the object: what lies behind it may look like one, as a tuple's length and first item do.
+        // The first match is the object: words inside an object may look like another, as a tuple's length and first item.
         let mut places = BEFORE.iter().map(|before| block + before);
         let is_object = |at: &usize| word(memory, at + 4).is_some_and(|kind| kinds.contains(&kind));
         if let Some(at) = places.find(is_object)
@@ -66,7 +67,7 @@ mod tests {
     #[track_caller]
     fn check(head: u32, words: [u32; 7], next: u32, immortal: Option<usize>) {
         let mut memory = heap(head, words, next);
-        make(&mut memory, &BTreeSet::from([KIND]));
+        make_immortal(&mut memory, &BTreeSet::from([KIND]));
         let mut expected = words;
         if let Some(at) = immortal {
             expected[at] = IMMORTAL;

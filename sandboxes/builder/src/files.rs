@@ -1,12 +1,14 @@
-//! The cache folder: where it is, how one process at a time fills an entry, and how an entry appears all at once.
+//! The cache folder, a lock between processes, and files that appear whole or not at all.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// The folder that downloads and builds are kept in: `$DETHRONE_CACHE`, else `$XDG_CACHE_HOME/dethrone`, else
-/// `~/.cache/dethrone`; `None` where none of the three is set.
+use tempfile::NamedTempFile;
+
+/// The folder for downloads and builds: `$DETHRONE_CACHE`, else `$XDG_CACHE_HOME/dethrone`, else `~/.cache/dethrone`;
+/// `None` where none of the three variables is set.
 pub fn cache_folder() -> Option<PathBuf> {
     folder_from(|name| std::env::var_os(name))
 }
@@ -18,7 +20,8 @@ fn folder_from(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
         .or_else(|| set("HOME").map(|home| home.join(".cache").join("dethrone")))
 }
 
-/// Holds the entry `name` of `folder` against other processes until dropped; `waiting` is called if there is one already.
+/// Locks the entry `name` of `folder` against other threads and processes until the file is dropped; `waiting` is called
+/// if another holds it.
 pub(crate) fn lock(folder: &Path, name: &str, waiting: impl FnOnce()) -> io::Result<File> {
     fs::create_dir_all(folder)?;
     let file = File::options().create(true).truncate(false).write(true).open(folder.join(format!("{name}.lock")))?;
@@ -29,17 +32,18 @@ pub(crate) fn lock(folder: &Path, name: &str, waiting: impl FnOnce()) -> io::Res
     Ok(file)
 }
 
-/// Writes a file that is either absent or complete.
+/// Writes a file that is either absent or complete, even after a crash.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    let file = File::create(&unfinished)?;
-    io::Write::write_all(&mut &file, bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
-/// Removes a folder that an earlier, interrupted attempt may have left.
-pub(crate) fn clear(path: &Path) -> io::Result<()> {
+/// Removes a folder, such as an interrupted attempt may have left, if it exists.
+pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -68,7 +72,7 @@ mod tests {
     #[test]
     fn a_lock_is_exclusive_and_freed_on_drop() {
         let folder = tempfile::tempdir().unwrap();
-        let held = lock(folder.path(), "entry", || panic!("nobody else holds it")).unwrap();
+        let held = lock(folder.path(), "entry", || panic!("no other holds it")).unwrap();
         let other = File::options().write(true).open(folder.path().join("entry.lock")).unwrap();
         assert!(other.try_lock().is_err());
         drop(held);

@@ -1,0 +1,91 @@
+//! The guest artifact: built from our own sources, compiled for this machine, and cached by digest.
+
+use std::path::Path;
+
+use sandboxes::{Artifact, GuestCompiler};
+
+use crate::cached_file::CachedFile;
+use crate::component::{self, COMPONENTIZE_PY, PLATFORM};
+use crate::error::BuildError;
+use crate::files;
+use crate::progress::{Progress, Step};
+use crate::sources::{self, COMPONENT_BLAKE3};
+
+/// Subject of the progress messages.
+const SUBJECT: &str = "python guest";
+
+/// Returns the guest, from the cache if it is there, else built and compiled now. One process builds while others wait.
+///
+/// # Errors
+/// If the interpreter's package cannot be fetched, the build does not give the pinned component, or a file of the cache
+/// was changed.
+pub fn ensure_artifact(cache: &Path, progress: &dyn Fn(Progress)) -> Result<Artifact, BuildError> {
+    let guests = GuestCache { folder: &cache.join("sandbox"), compiler: GuestCompiler::new()? };
+    let component = guests.component();
+    if let Some(digest) = component.digest()? {
+        check_pinned(&component, &digest)?;
+        if let Some(artifact) = guests.read_compiled(&digest)? {
+            return Ok(artifact);
+        }
+    }
+    let waiting = || progress(Progress::at(Step::Waiting, SUBJECT));
+    let _held = files::lock(guests.folder, "guest", waiting).map_err(BuildError::file("lock", guests.folder))?;
+    let wasm = match component.read()? {
+        Some(wasm) => wasm,
+        None => {
+            let wheel = COMPONENTIZE_PY.fetch_for(PLATFORM, cache, progress)?;
+            progress(Progress::at(Step::Building, SUBJECT));
+            let wasm = component::build(&wheel)?;
+            let built = blake3::hash(&wasm).to_hex();
+            if built.as_str() != COMPONENT_BLAKE3 {
+                return Err(BuildError::Build(format!("the component is {built} and not {COMPONENT_BLAKE3}")));
+            }
+            component.write(&wasm)?;
+            wasm
+        }
+    };
+    let digest = blake3::hash(&wasm);
+    check_pinned(&component, &digest)?;
+    if let Some(artifact) = guests.read_compiled(&digest)? {
+        return Ok(artifact);
+    }
+    progress(Progress::at(Step::Compiling, SUBJECT));
+    let artifact = guests.compiler.compile(&wasm)?;
+    guests.compiled(&digest).write(artifact.compiled())?;
+    progress(Progress::at(Step::Done, SUBJECT));
+    Ok(artifact)
+}
+
+/// Cached guests, named by short digests of everything they depend on.
+struct GuestCache<'a> {
+    folder: &'a Path,
+    compiler: GuestCompiler,
+}
+
+impl GuestCache<'_> {
+    fn component(&self) -> CachedFile {
+        CachedFile::new(self.folder, &format!("guest-{}.wasm", short(&sources::digest())))
+    }
+
+    fn compiled(&self, component: &blake3::Hash) -> CachedFile {
+        CachedFile::new(self.folder, &format!("guest-{}.cwasm", short(&self.compiler.cache_key(component))))
+    }
+
+    #[expect(unsafe_code, reason = "compiled code is trusted: its digest was checked")]
+    fn read_compiled(&self, component: &blake3::Hash) -> Result<Option<Artifact>, BuildError> {
+        let Some(bytes) = self.compiled(component).read()? else { return Ok(None) };
+        // SAFETY: the bytes, in the memory they are loaded from, have the digest that was written beside them when this
+        // program compiled them. Whoever may write to the cache folder can forge both, and is trusted like whoever may
+        // write to this program's own file.
+        Ok(Some(unsafe { self.compiler.trust(bytes, component) }))
+    }
+}
+
+/// Refuses a component in the cache that is not the pinned one.
+fn check_pinned(component: &CachedFile, digest: &blake3::Hash) -> Result<(), BuildError> {
+    if digest.to_hex().as_str() == COMPONENT_BLAKE3 { Ok(()) } else { Err(component.tampered()) }
+}
+
+fn short(digest: &blake3::Hash) -> String {
+    digest.to_hex()[..24].to_owned()
+}
