@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::Builder;
 
 /// The folder for downloads and builds: `$DETHRONE_CACHE`, else `$XDG_CACHE_HOME/dethrone`, else `~/.cache/dethrone`;
 /// `None` where none of the three variables is set.
@@ -35,10 +35,20 @@ pub(crate) fn lock(folder: &Path, name: &str, waiting: impl FnOnce()) -> io::Res
 /// Writes a file that is either absent or complete, even after a crash.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder)?;
+    let mut builder = Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Temporary files are for one user; the cache is as readable as the umask says.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
+    // The new name is an entry of the folder, which a power failure may otherwise take back.
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
     Ok(())
 }
 
