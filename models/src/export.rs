@@ -1,12 +1,12 @@
-//! Writing a model as a folder in the Hugging Face layout.
+//! Exports a model as a folder in the Hugging Face layout.
 //!
 //! One tensor is in memory at a time, and the same model gives the same bytes.
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
+    fs,
+    io::{self, Write},
+    path::Path,
 };
 
 use half::{bf16, f16};
@@ -14,28 +14,29 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     admission::Admitted,
+    atomic_file::AtomicFile,
     error::LoadError,
     tensors::{Encoding, TensorSource},
     text::Prompter,
 };
 
-/// How tensors are stored.
+/// Data type of exported tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportType {
-    /// Single precision.
+    /// float32.
     F32,
-    /// Half precision.
+    /// float16.
     F16,
-    /// The upper half of single precision.
+    /// bfloat16.
     Bf16,
 }
 
-/// How a folder is written.
+/// Settings of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportSettings {
-    /// How tensors are stored.
+    /// Data type of the tensors.
     pub data_type: ExportType,
-    /// Over how many files they are spread, at least one.
+    /// Number of safetensors files, at least one.
     pub shards: usize,
 }
 
@@ -73,9 +74,13 @@ impl ExportType {
     }
 }
 
-/// Writes a model, each tensor as `change` leaves it: its name and its values in row-major order.
+/// Writes a model to a folder. `change` is called with the name and the row-major values of each tensor before it is
+/// written.
 ///
 /// The folder must not exist yet or be empty; it is complete when this returns.
+///
+/// # Errors
+/// If a tensor cannot be read or a file cannot be written.
 pub fn write_folder(
     model: &Admitted,
     to: &Path,
@@ -127,7 +132,7 @@ fn write_prompter(to: &Path, prompter: &Prompter) -> Result<(), LoadError> {
     write_json(to, "tokenizer_config.json", &Value::Object(config))
 }
 
-/// Spreads the tensors, in the order of their names, over files of about the same size.
+/// Distributes the tensors, in the order of their names, over files of about the same size.
 fn divide(source: &dyn TensorSource, settings: ExportSettings) -> Vec<Vec<String>> {
     let names = source.names();
     let shards = settings.shards.clamp(1, names.len().max(1));
@@ -148,7 +153,7 @@ fn elements(source: &dyn TensorSource, name: &str) -> usize {
     source.shape(name).unwrap_or_default().iter().product()
 }
 
-/// Writes one safetensors file under another name and renames it; gives the bytes of its tensors.
+/// Writes one safetensors file and returns the bytes of its tensors.
 fn write_shard(
     source: &dyn TensorSource,
     names: &[String],
@@ -168,9 +173,8 @@ fn write_shard(
     }
     let mut header = serde_json::to_vec(&header).expect("names and numbers are JSON");
     header.resize(header.len().next_multiple_of(8), b' ');
-    let part = path.with_extension("part");
     let failed = |source| LoadError::Write { path: path.to_owned(), source };
-    let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
+    let mut file = AtomicFile::create(path).map_err(failed)?;
     file.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
     file.write_all(&header).map_err(failed)?;
     for name in names {
@@ -179,8 +183,7 @@ fn write_shard(
         change(name, &mut values);
         data_type.write(&values, &mut file).map_err(failed)?;
     }
-    file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
-    fs::rename(&part, path).map_err(failed)?;
+    file.finish().map_err(failed)?;
     Ok(offset)
 }
 
@@ -191,6 +194,6 @@ fn write_json(to: &Path, name: &str, value: &Value) -> Result<(), LoadError> {
 }
 
 fn write_bytes(to: &Path, name: &str, bytes: &[u8]) -> Result<(), LoadError> {
-    let path: PathBuf = to.join(name);
-    fs::write(&path, bytes).map_err(|source| LoadError::Write { path, source })
+    let path = to.join(name);
+    AtomicFile::write(&path, bytes).map_err(|source| LoadError::Write { path, source })
 }

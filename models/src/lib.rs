@@ -8,9 +8,11 @@
 //! batch and number of threads. candle is the base of the graphics path (feature `cuda`: device, memory, cuBLAS), and in
 //! tests the implementation that results are compared with; the default build does not contain it.
 
+mod atomic_file;
 pub mod error;
 pub mod refusal;
 pub mod snapshot;
+mod splitmix;
 
 pub mod tensors;
 

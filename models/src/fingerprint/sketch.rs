@@ -5,6 +5,8 @@
 
 use rayon::prelude::*;
 
+use crate::splitmix::splitmix;
+
 /// Length of a sketch.
 const SUMS: usize = 64;
 /// Values of one piece of work; fixed, because sums of `f32` depend on their order.
@@ -35,8 +37,8 @@ fn piece(first_block: usize, values: &[f32]) -> ([f64; SUMS], f64) {
         let mut open = [0.0f32; 2 * SUMS];
         let mut squares = [0.0f32; 8];
         for (index, block) in values.chunks(SUMS).enumerate() {
-            let random = mix(SEED ^ (first_block + group * BLOCKS + index) as u64);
-            let start = (mix(random) >> 58) as usize;
+            let random = splitmix(SEED ^ (first_block + group * BLOCKS + index) as u64);
+            let start = (splitmix(random) >> 58) as usize;
             add_block(&mut open[start..start + SUMS], block, random, &mut squares);
         }
         for (index, sum) in sums.iter_mut().enumerate() {
@@ -72,20 +74,12 @@ static SIGNS: [[u32; 8]; 256] = {
     table
 };
 
-/// A number that looks random, of a number that counts (SplitMix64).
-fn mix(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn noise(count: usize, key: u64) -> Vec<f32> {
-        (0..count as u64).map(|index| (mix(mix(key) ^ index) >> 40) as f32 / (1 << 24) as f32 - 0.5).collect()
+        (0..count as u64).map(|index| (splitmix(splitmix(key) ^ index) >> 40) as f32 / (1 << 24) as f32 - 0.5).collect()
     }
 
     fn square_distance(a: &[f32], b: &[f32]) -> f64 {
