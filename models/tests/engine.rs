@@ -312,15 +312,18 @@ async fn a_recorded_rollout_is_verified_and_the_first_foreign_token_is_named() {
     for request in mixed_requests() {
         let completion = engine.generate(request.clone()).await.unwrap();
         let verification = engine.verify_rollout(&request.prompt, &completion.tokens, request.sampling).await.unwrap();
-        assert_eq!(verification.misfit, None);
+        assert_eq!(verification.mismatch, None);
         assert_eq!(verification.logprobs, completion.logprobs);
         let mut forged = completion.tokens.clone();
         let index = forged.len() / 2;
         forged[index] = (forged[index] + 1) % 320;
         let verification = engine.verify_rollout(&request.prompt, &forged, request.sampling).await.unwrap();
-        let misfit = verification.misfit.unwrap();
-        assert_eq!((misfit.index, misfit.recorded, misfit.chosen), (index, forged[index], completion.tokens[index]));
-        assert!(misfit.shortfall > 0.0);
+        let mismatch = verification.mismatch.unwrap();
+        assert_eq!(
+            (mismatch.index, mismatch.recorded, mismatch.chosen),
+            (index, forged[index], completion.tokens[index])
+        );
+        assert!(mismatch.shortfall > 0.0);
     }
 }
 
@@ -370,17 +373,6 @@ async fn a_stop_token_ends_a_continuation_and_is_part_of_it() {
     let end = 16 + expected[16..].iter().position(|token| *token == stop).unwrap();
     assert_eq!(completion.tokens, expected[16..=end]);
     assert_eq!(completion.finish, Finish::StopToken);
-}
-
-#[tokio::test]
-async fn a_watcher_sees_every_token_before_the_end() {
-    let engine = engine("qwen2", &small());
-    let (seen, tokens) = std::sync::mpsc::channel();
-    let request = greedy(&[5, 6, 7], 9);
-    let completion = engine.generate_watched(request, move |token, logprob| seen.send((token, logprob)).unwrap()).await;
-    let completion = completion.unwrap();
-    let expected: Vec<(u32, f32)> = completion.tokens.iter().copied().zip(completion.logprobs).collect();
-    assert_eq!(tokens.try_iter().collect::<Vec<_>>(), expected);
 }
 
 /// Letters for the first tokens, so that texts can be read.

@@ -1,115 +1,115 @@
-//! What the engine is asked and what it answers.
+//! Requests to the engine and their results.
 
 use super::Sampling;
 
-/// A text to continue.
+/// A request for a completion.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The text so far, at least one token.
+    /// Prompt token ids, at least one.
     pub prompt: Vec<u32>,
-    /// How tokens are chosen.
+    /// Sampling parameters.
     pub sampling: Sampling,
-    /// No more than this many tokens are generated.
+    /// Limit of generated tokens.
     pub max_new_tokens: usize,
-    /// Generation ends as soon as one of these appears in the new text.
+    /// Generation ends when one of these appears in the generated text.
     pub stop_strings: Vec<String>,
 }
 
-/// A finished continuation. The token ids are what counts; the text is derived from them.
+/// A finished completion. The token ids are authoritative; the text is decoded from them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Completion {
-    /// The new tokens, a stop token included.
+    /// Generated token ids, including a stop token.
     pub tokens: Vec<u32>,
-    /// Each new token's log-probability under the model itself: temperature 1, nothing cut off.
+    /// Log-probability of each generated token at temperature 1, without top-k and top-p.
     pub logprobs: Vec<f32>,
-    /// The new text up to a stop token or stop string; empty if the model has no tokenizer.
+    /// Generated text up to a stop token or stop string; empty if the model has no tokenizer.
     pub text: String,
-    /// Why it ended.
+    /// The reason why generation ended.
     pub finish: Finish,
 }
 
-/// Why a continuation ended.
+/// Reasons why generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// The model chose a stop token.
+    /// A stop token was sampled.
     StopToken,
-    /// A stop string appeared.
+    /// A stop string appeared in the text.
     StopString,
-    /// The limit of new tokens, or of the model's own context, was reached.
+    /// The token limit or the end of the context was reached.
     Length,
-    /// The model's logits were not numbers; the tokens so far are what there is.
+    /// The logits were not finite; the tokens before are kept.
     NotFinite,
 }
 
-/// How a given token fares under the model.
+/// The score of a given token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenScore {
-    /// Its log-probability: temperature 1, nothing cut off.
+    /// Log-probability at temperature 1, without top-k and top-p.
     pub logprob: f32,
-    /// How many tokens are more likely; equals with a lower id count.
+    /// Number of tokens that are more likely, or as likely with a lower id.
     pub rank: u32,
-    /// The most likely tokens with their log-probabilities, most likely first.
+    /// The most likely tokens with their log-probabilities, in descending order.
     pub top: Vec<(u32, f32)>,
 }
 
-/// Whether a recorded continuation is the one that the sampling rule gives.
+/// Result of checking a recorded completion against the sampling rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verification {
-    /// Each recorded token's log-probability, to be held against the recorded ones.
+    /// Log-probability of each recorded token, for comparison with recorded log-probabilities.
     pub logprobs: Vec<f32>,
-    /// The first token that does not fit; `None` if all do.
-    pub misfit: Option<Misfit>,
+    /// The first token that differs; `None` if all agree.
+    pub mismatch: Option<Mismatch>,
 }
 
-/// A recorded token that the sampling rule would not have chosen.
+/// A recorded token that the sampling rule does not choose.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Misfit {
-    /// Its index in the continuation.
+pub struct Mismatch {
+    /// Index in the completion.
     pub index: usize,
-    /// What was recorded.
+    /// The recorded token.
     pub recorded: u32,
-    /// What the rule chooses.
+    /// The token that the rule chooses.
     pub chosen: u32,
-    /// By how much the recorded token falls short of the chosen one, in units of logit / temperature plus noise. Tiny
-    /// where the record comes from a device that rounds differently.
+    /// Difference of the two tokens in logit / temperature plus noise. Tiny if the record comes from a device that rounds
+    /// differently.
     pub shortfall: f64,
 }
 
-/// Why the engine could not answer; none of it is a verdict on a model.
+/// The error of a request that gave no result. It says nothing about the model.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The request cannot be run as it is.
+    /// The request is invalid.
     #[error("the request cannot be run: {reason}")]
     Request {
-        /// What to change.
+        /// The reason.
         reason: String,
     },
     /// The engine has shut down.
     #[error("the engine has stopped{}", detail.as_ref().map(|d| format!(": {d}")).unwrap_or_default())]
     Stopped {
-        /// What brought it down, if anything did.
+        /// The device's error, if one stopped it.
         detail: Option<String>,
     },
-    /// The engine could not be set up.
+    /// The engine could not be started.
     #[error("the engine cannot start: {reason}")]
     Start {
-        /// What to change.
+        /// The reason.
         reason: String,
     },
 }
 
-/// What the engine has done so far.
+/// Counters of an engine since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Prompt tokens computed.
     pub prefilled: u64,
     /// Tokens generated.
     pub decoded: u64,
-    /// Prompt tokens that did not have to be computed.
+    /// Prompt tokens found in the prefix cache.
     pub from_prefix_cache: u64,
     /// Steps run.
     pub steps: u64,
-    /// Time spent in the forward pass, choosing tokens included.
+    /// Total time of forward passes, including sampling.
     pub forward: std::time::Duration,
 }

@@ -1,33 +1,34 @@
-//! Choosing the next token: a pure function of the logits, the key, the position and nothing else.
+//! Sampling of the next token as a pure function of logits, key and position (Gumbel-max).
 //!
-//! `argmax(logit / temperature + gumbel(key, position, token))` draws from the softmax; no draw depends on another, so
-//! anybody who has the logits can tell whether a token is the one that had to be chosen.
+//! `argmax(logit / temperature + gumbel(key, position, token))` is a sample of the softmax. No draw depends on another, so
+//! the logits alone suffice to check whether a recorded token is the one that the rule chooses.
 
 use std::cmp::Ordering;
 
 use crate::kernel::{Processor, argmax, exp, logarithm};
+use crate::splitmix::{INCREMENT, mix};
 
-/// How the next token is chosen.
+/// Sampling parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// Logits are divided by this; 0 means the largest logit wins.
+    /// Divisor of the logits; 0 is greedy decoding.
     pub temperature: f32,
-    /// Only this many of the largest logits take part.
+    /// Top-k: only this many of the largest logits are candidates; all if `None`.
     pub top_k: Option<u32>,
-    /// Only the largest probabilities that together reach this share take part, in (0, 1].
+    /// Top-p: only the largest probabilities that together reach this share are candidates, in (0, 1]; all if `None`.
     pub top_p: Option<f32>,
-    /// What the noise is a function of, besides position and token.
+    /// Seed of the noise, beside position and token.
     pub key: u64,
 }
 
 impl Sampling {
-    /// Always the largest logit, the lowest id among equals.
+    /// Greedy decoding: the largest logit, the lowest id among equals.
     #[must_use]
     pub fn greedy() -> Self {
         Self { temperature: 0.0, top_k: None, top_p: None, key: 0 }
     }
 
-    /// Whether every setting is within its range.
+    /// True if every parameter is within its range.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.temperature.is_finite()
@@ -36,7 +37,7 @@ impl Sampling {
             && self.top_p.is_none_or(|share| share > 0.0 && share <= 1.0)
     }
 
-    /// The token at `position` of the sequence (counted from 0, prompt included), given its logits.
+    /// Chooses the token at `position` of the sequence (counted from 0, prompt included) by its logits.
     #[must_use]
     pub(crate) fn choose(&self, processor: &Processor, logits: &[f32], position: usize) -> u32 {
         let largest = argmax(processor, logits);
@@ -56,7 +57,8 @@ impl Sampling {
         }
     }
 
-    /// How much `token` falls short of the token that the rule chooses; 0 if it is the one.
+    /// The difference in noisy logits between `chosen`, the token that the rule chooses, and `token`; 0 if they are the
+    /// same.
     #[must_use]
     pub(crate) fn shortfall(&self, logits: &[f32], position: usize, token: u32, chosen: u32) -> f64 {
         if self.temperature == 0.0 {
@@ -74,7 +76,7 @@ impl Sampling {
         f64::from(logit) / f64::from(self.temperature)
     }
 
-    /// The tokens that take part, ascending; `None` for all of them.
+    /// Candidates after top-k and top-p, ascending; `None` for the whole vocabulary.
     fn candidates(&self, logits: &[f32], largest: f32) -> Option<Vec<u32>> {
         let count = self.top_k.map_or(logits.len(), |k| (k as usize).min(logits.len()));
         let share = self.top_p.unwrap_or(1.0);
@@ -99,8 +101,8 @@ impl Sampling {
         Some(tokens)
     }
 
-    /// The winner among all tokens. Most cannot win whatever their noise: a whole block is passed over where even its
-    /// largest logit would need more noise than a token got.
+    /// The best of the whole vocabulary. Most tokens cannot win: a block is skipped where even its largest logit would need
+    /// more noise than any of its tokens got.
     fn choose_among_all(&self, logits: &[f32], largest: usize, noise: &Noise) -> u32 {
         const BLOCK: usize = 64;
         let mut best = Best::none();
@@ -118,17 +120,17 @@ impl Sampling {
     }
 }
 
-/// The larger logit first, then the lower id; what is not a number comes last.
+/// Orders by logit, largest first, then by id; NaN comes last.
 fn by_logit(logits: &[f32], a: u32, b: u32) -> Ordering {
     let key = |token: u32| match logits[token as usize] {
         logit if logit.is_nan() => f32::NEG_INFINITY,
-        // so that both zeros count as equal
+        // Adding zero makes both zeros equal.
         logit => logit + 0.0,
     };
     key(b).total_cmp(&key(a)).then(a.cmp(&b))
 }
 
-/// Keeps the largest logits until their odds reach `wanted`, the one that reaches it included.
+/// Keeps the largest logits until their odds reach `wanted`, including the one that reaches it.
 fn keep_share(tokens: &mut Vec<u32>, logits: &[f32], odds: impl Fn(u32) -> f64, wanted: f64) {
     let mut sorted = 256;
     loop {
@@ -154,7 +156,7 @@ fn keep_share(tokens: &mut Vec<u32>, logits: &[f32], odds: impl Fn(u32) -> f64, 
     }
 }
 
-/// The best offer so far; the lowest token among equals.
+/// The best token so far, the lowest id among equals.
 struct Best {
     token: u32,
     value: f64,
@@ -173,44 +175,37 @@ impl Best {
     }
 }
 
-/// The noise at one position.
+/// Gumbel noise at one position.
 struct Noise {
     base: u64,
 }
 
 impl Noise {
-    /// Noise has this many bits.
+    /// Random bits per draw.
     const BITS: u32 = 53;
 
     fn new(key: u64, position: usize) -> Self {
         Self { base: mix(mix(key) ^ (position as u64).wrapping_mul(0xD134_2543_DE82_EF95)) }
     }
 
-    /// A number below 2^53 with even odds.
+    /// A uniform number below 2^53.
     fn bits(&self, token: u32) -> u64 {
-        mix(self.base.wrapping_add(u64::from(token).wrapping_mul(0x9E37_79B9_7F4A_7C15))) >> (64 - Self::BITS)
+        mix(self.base.wrapping_add(u64::from(token).wrapping_mul(INCREMENT))) >> (64 - Self::BITS)
     }
 
-    /// A draw of the standard Gumbel distribution.
+    /// A sample of the standard Gumbel distribution.
     fn gumbel(&self, token: u32) -> f64 {
         let uniform = (self.bits(token) as f64 + 0.5) / (1_u64 << Self::BITS) as f64;
         -logarithm(-logarithm(uniform))
     }
 
-    /// Every token with fewer bits than this draws less than `gumbel`. The margin covers rounding: where the bound is
-    /// capped, one unit of the last bit is a thousandth of the distance to one.
+    /// A bound: tokens with fewer bits than this draw less than `gumbel`. The margin covers rounding, since at the cap one
+    /// unit of the last bit is a thousandth of the distance to one.
     fn bits_below(gumbel: f64) -> u64 {
         let safe = (gumbel - 0.05).min(30.0);
         let uniform = libm::exp(-libm::exp(-safe));
         (uniform * (1_u64 << Self::BITS) as f64) as u64
     }
-}
-
-/// A bijection on 64 bits that scatters neighbours (Steele, Lea and Flood 2014, with Stafford's constants).
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Which texts are computed together, step after step.
+//! Continuous batching: composes and runs one step after the other.
 //!
-//! A text is let in when a row and enough pages for all it may become are free, so that nothing that runs ever has to
-//! make room. A step holds the newest token of every text that is being continued and, up to the chunk, prompt tokens
-//! of those that came first.
+//! A sequence is admitted when a row and enough pages for its full length are free, so that no running sequence is ever
+//! preempted. A step contains the newest token of every decoding sequence and, up to the chunk size, prompt tokens in
+//! order of arrival.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -11,9 +11,10 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::request::{EngineError, Statistics};
-use super::score::{Answer, Question};
+use super::score::{LogitsResult, LogitsTask};
 use super::sequence::{Job, Sequence};
-use super::{EngineSettings, Vocabulary};
+use super::settings::EngineSettings;
+use super::vocabulary::Vocabulary;
 use crate::cache::{Access, Pages, extend_hashes};
 use crate::kernel::Processor;
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     error::DeviceError,
 };
 
-/// What a scheduler is made of.
+/// Parts of a scheduler.
 pub(super) struct Parts {
     pub(super) decoder: Decoder,
     pub(super) pool: Arc<ThreadPool>,
@@ -40,7 +41,7 @@ pub(super) struct Scheduler {
     processor: Processor,
     pages: Pages,
     waiting: VecDeque<Job>,
-    /// Running texts, first come first.
+    /// Running sequences in order of arrival.
     running: Vec<Sequence>,
     free_slots: Vec<u32>,
     next_id: u64,
@@ -48,12 +49,12 @@ pub(super) struct Scheduler {
     statistics: Statistics,
 }
 
-/// One text's share of a step.
+/// The share of one sequence in a step.
 struct Share {
-    /// Index into the running texts.
+    /// Index into the running sequences.
     index: usize,
     tokens: usize,
-    answers: usize,
+    results: usize,
 }
 
 impl Scheduler {
@@ -71,7 +72,7 @@ impl Scheduler {
         }
     }
 
-    /// Works until the other side hangs up or the device fails.
+    /// Runs until the handle is dropped or the device fails.
     pub(super) fn run(mut self, queue: &mpsc::Receiver<Job>) {
         loop {
             if self.waiting.is_empty() && self.running.is_empty() {
@@ -94,7 +95,7 @@ impl Scheduler {
                 continue;
             }
             match self.compute(&shares) {
-                Ok(answers) => self.apply(&shares, answers),
+                Ok(results) => self.apply(&shares, results),
                 Err(error) => return self.fail(queue, &error),
             }
         }
@@ -107,7 +108,7 @@ impl Scheduler {
         }
     }
 
-    /// Lets waiting texts in, first come first, as long as there is room.
+    /// Admits waiting jobs in order of arrival while rows and pages are free.
     fn admit(&mut self) {
         let page_tokens = self.parts.settings.page_tokens;
         while let (Some(job), Some(slot)) = (self.waiting.front(), self.free_slots.last().copied()) {
@@ -118,14 +119,14 @@ impl Scheduler {
             let count = job.positions(self.parts.context).div_ceil(page_tokens);
             let id = self.next_id;
             let Some(pages) = self.pages.claim(id, &hashes, count) else { return };
-            let job = self.waiting.pop_front().expect("there is a first one");
+            let job = self.waiting.pop_front().expect("a waiting job was found");
             self.free_slots.pop();
             self.next_id += 1;
             self.running.push(Sequence::new(id, job, pages, hashes, slot, self.parts.context));
         }
     }
 
-    /// Composes the next step.
+    /// Composes the next step: decodes first, then prompt chunks.
     fn plan(&mut self) -> Vec<Share> {
         self.step.clear();
         let mut shares = Vec::with_capacity(self.running.len());
@@ -145,8 +146,8 @@ impl Scheduler {
         shares
     }
 
-    /// How many prompt tokens of a text can be computed now, at most `budget`; beginnings that others have computed are
-    /// skipped, those that others are computing are waited for.
+    /// Number of prompt tokens of a sequence to compute now, at most `budget`. Pages found in the prefix cache are skipped,
+    /// pages that another sequence is filling are waited for.
     fn prefill(&mut self, index: usize, budget: usize) -> usize {
         let page_tokens = self.parts.settings.page_tokens;
         let sequence = &mut self.running[index];
@@ -166,8 +167,8 @@ impl Scheduler {
         let mut end = sequence.computed;
         while end < limit {
             let page = end / page_tokens;
-            let others = page < shared && self.pages.access(sequence.pages[page], sequence.id) != Access::Write;
-            if others {
+            let foreign = page < shared && self.pages.access(sequence.pages[page], sequence.id) != Access::Write;
+            if foreign {
                 break;
             }
             end = limit.min((page + 1) * page_tokens);
@@ -175,43 +176,43 @@ impl Scheduler {
         end - sequence.computed
     }
 
-    /// Adds a text's next tokens to the step.
+    /// Adds the next tokens of a sequence to the step.
     fn add(&mut self, index: usize, tokens: usize) -> Share {
         let sequence = &self.running[index];
         let (start, end) = (sequence.computed, sequence.computed + tokens);
         let pages = sequence.pages[..end.div_ceil(self.parts.settings.page_tokens)].to_vec();
         let wanted = sequence.job.first_wanted().clamp(start, end) - start..tokens;
-        let answers = wanted.len();
+        let results = wanted.len();
         self.step.push(&sequence.tokens[start..end], start, pages, sequence.slot, wanted);
-        Share { index, tokens, answers }
+        Share { index, tokens, results }
     }
 
-    /// Runs the step and reads off what is wanted.
-    fn compute(&mut self, shares: &[Share]) -> Result<Vec<Answer>, DeviceError> {
-        let questions: Vec<Question> = shares
+    /// Runs the step and samples or scores the wanted rows.
+    fn compute(&mut self, shares: &[Share]) -> Result<Vec<LogitsResult>, DeviceError> {
+        let tasks: Vec<LogitsTask> = shares
             .iter()
             .flat_map(|share| {
                 let sequence = &self.running[share.index];
                 let end = sequence.computed + share.tokens;
-                (end - share.answers..end).map(|position| sequence.question(position))
+                (end - share.results..end).map(|position| sequence.task(position))
             })
             .collect();
-        let mut answers: Vec<Answer> = Vec::with_capacity(questions.len());
+        let mut results: Vec<LogitsResult> = Vec::with_capacity(tasks.len());
         let (processor, vocabulary) = (&self.processor, self.parts.vocabulary_size);
         let started = now();
         self.parts.decoder.forward(&self.step, &mut |first, logits| {
-            let rows = logits.par_chunks(vocabulary).zip(&questions[first..]);
-            answers.par_extend(rows.map(|(logits, question)| question.answer(processor, logits)));
+            let rows = logits.par_chunks(vocabulary).zip(&tasks[first..]);
+            results.par_extend(rows.map(|(logits, task)| task.run(processor, logits)));
         })?;
         self.statistics.forward += started.elapsed();
         self.statistics.steps += 1;
-        Ok(answers)
+        Ok(results)
     }
 
-    /// Hands out the answers and lets go of what is done.
-    fn apply(&mut self, shares: &[Share], answers: Vec<Answer>) {
+    /// Distributes the results and removes finished sequences.
+    fn apply(&mut self, shares: &[Share], results: Vec<LogitsResult>) {
         let page_tokens = self.parts.settings.page_tokens;
-        let mut answers = answers.into_iter();
+        let mut results = results.into_iter();
         for share in shares {
             let sequence = &mut self.running[share.index];
             if !sequence.is_decoding() {
@@ -225,11 +226,11 @@ impl Scheduler {
                 self.pages.fill(sequence.pages[sequence.filled], sequence.hashes.get(sequence.filled).copied());
                 sequence.filled += 1;
             }
-            for answer in answers.by_ref().take(share.answers) {
-                if matches!(answer, Answer::Chosen { .. }) {
+            for result in results.by_ref().take(share.results) {
+                if matches!(result, LogitsResult::Sampled { .. }) {
                     self.statistics.decoded += 1;
                 }
-                sequence.take(answer, &self.parts.vocabulary, self.parts.context);
+                sequence.accept(result, &self.parts.vocabulary, self.parts.context);
             }
         }
         *self.parts.statistics.lock().unwrap_or_else(PoisonError::into_inner) = self.statistics;
@@ -238,7 +239,7 @@ impl Scheduler {
         }
     }
 
-    /// Takes a text out and gives back what it held.
+    /// Removes a sequence and releases its pages and its row.
     fn remove(&mut self, index: usize) -> Sequence {
         let sequence = self.running.remove(index);
         self.pages.release(sequence.id, &sequence.pages);
@@ -246,7 +247,7 @@ impl Scheduler {
         sequence
     }
 
-    /// Tells everybody that the device has failed.
+    /// Fails all jobs with the device's error.
     fn fail(self, queue: &mpsc::Receiver<Job>, error: &DeviceError) {
         let error = EngineError::Stopped { detail: Some(error.to_string()) };
         let running = self.running.into_iter().map(|sequence| sequence.job);

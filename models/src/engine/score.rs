@@ -1,40 +1,40 @@
-//! What is read off a row of logits: a chosen token, or how a given token fares.
+//! Sampling and scoring of one row of logits.
 
 use super::Sampling;
 use super::request::TokenScore;
 use crate::kernel::{Processor, log_sum_exp};
 
-/// What is wanted of a row of logits.
+/// A task on one row of logits.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Question {
-    /// The token at this position.
-    Choose { sampling: Sampling, position: usize },
-    /// How this token fares, with this many of the most likely ones.
+pub(super) enum LogitsTask {
+    /// Sample the token at this position.
+    Sample { sampling: Sampling, position: usize },
+    /// Score this token, with this many of the most likely ones.
     Score { token: u32, top: usize },
-    /// Whether this token is the one to be chosen at this position.
+    /// Check this token against the sampling rule at this position.
     Verify { sampling: Sampling, position: usize, token: u32 },
 }
 
-/// What was read off a row of logits.
+/// The result of a task.
 #[derive(Debug, Clone)]
-pub(super) enum Answer {
-    Chosen { token: u32, logprob: f32 },
+pub(super) enum LogitsResult {
+    Sampled { token: u32, logprob: f32 },
     Scored(TokenScore),
     Verified { logprob: f32, chosen: u32, shortfall: f64 },
 }
 
-impl Question {
-    pub(super) fn answer(&self, processor: &Processor, logits: &[f32]) -> Answer {
+impl LogitsTask {
+    pub(super) fn run(&self, processor: &Processor, logits: &[f32]) -> LogitsResult {
         let whole = log_sum_exp(processor, logits);
         let logprob = |token: u32| logits[token as usize] - whole;
         match self {
-            Self::Choose { sampling, position } => {
+            Self::Sample { sampling, position } => {
                 let token = sampling.choose(processor, logits, *position);
-                Answer::Chosen { token, logprob: logprob(token) }
+                LogitsResult::Sampled { token, logprob: logprob(token) }
             }
             Self::Score { token, top } => {
                 let top = most_likely(logits, *top);
-                Answer::Scored(TokenScore {
+                LogitsResult::Scored(TokenScore {
                     logprob: logprob(*token),
                     rank: rank(logits, *token),
                     top: top.into_iter().map(|token| (token, logprob(token))).collect(),
@@ -43,13 +43,13 @@ impl Question {
             Self::Verify { sampling, position, token } => {
                 let chosen = sampling.choose(processor, logits, *position);
                 let shortfall = sampling.shortfall(logits, *position, *token, chosen);
-                Answer::Verified { logprob: logprob(*token), chosen, shortfall }
+                LogitsResult::Verified { logprob: logprob(*token), chosen, shortfall }
             }
         }
     }
 }
 
-/// How many tokens are more likely than `token`; equals with a lower id count.
+/// Number of tokens that are more likely than `token`, or as likely with a lower id.
 fn rank(logits: &[f32], token: u32) -> u32 {
     let own = logits[token as usize];
     let above =
@@ -57,7 +57,7 @@ fn rank(logits: &[f32], token: u32) -> u32 {
     above.count() as u32
 }
 
-/// The `count` most likely tokens, most likely first, the lowest id among equals.
+/// The `count` most likely tokens in descending order, the lowest id first among equals.
 fn most_likely(logits: &[f32], count: usize) -> Vec<u32> {
     let mut top: Vec<u32> = Vec::with_capacity(count + 1);
     for (token, logit) in logits.iter().enumerate() {

@@ -1,31 +1,29 @@
-//! One text on its way through the engine.
+//! A sequence in the engine: its tokens, pages and partial results.
 
 use tokio::sync::oneshot;
 
-use super::request::{Completion, EngineError, Finish, Misfit, Request, TokenScore, Verification};
-use super::score::{Answer, Question};
+use super::Sampling;
+use super::request::{Completion, EngineError, Finish, Mismatch, Request, TokenScore, Verification};
+use super::score::{LogitsResult, LogitsTask};
 use super::text::TextSoFar;
-use super::{Sampling, Vocabulary};
+use super::vocabulary::Vocabulary;
 use crate::cache::PageHash;
 
-/// Where an answer is sent; the other side hangs up to cancel.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
+/// The channel of a result; the receiver is dropped to cancel the job.
+pub(super) type ReplySender<T> = oneshot::Sender<Result<T, EngineError>>;
 
-/// Called with each new token and its log-probability.
-pub(super) type Watch = Box<dyn FnMut(u32, f32) + Send>;
-
-/// What is wanted of a text.
+/// A job of the engine.
 pub(super) enum Job {
-    /// To be continued.
-    Generate { request: Request, watch: Option<Watch>, reply: Reply<Completion> },
-    /// Each token from index `from` on to be scored.
-    Score { tokens: Vec<u32>, from: usize, top: usize, reply: Reply<Vec<TokenScore>> },
-    /// Each token from index `from` on to be held against the sampling rule.
-    Verify { tokens: Vec<u32>, from: usize, sampling: Sampling, reply: Reply<Verification> },
+    /// Continue a prompt.
+    Generate { request: Request, reply: ReplySender<Completion> },
+    /// Score each token from index `from` on.
+    Score { tokens: Vec<u32>, from: usize, top: usize, reply: ReplySender<Vec<TokenScore>> },
+    /// Check each token from index `from` on against the sampling rule.
+    Verify { tokens: Vec<u32>, from: usize, sampling: Sampling, reply: ReplySender<Verification> },
 }
 
 impl Job {
-    /// Whether nobody waits for the answer any more.
+    /// True if the receiver of the result is gone.
     pub(super) fn is_cancelled(&self) -> bool {
         match self {
             Self::Generate { reply, .. } => reply.is_closed(),
@@ -35,7 +33,7 @@ impl Job {
     }
 
     pub(super) fn fail(self, error: EngineError) {
-        // whoever hung up does not want to know
+        // A cancelled job has no receiver.
         let _ = match self {
             Self::Generate { reply, .. } => reply.send(Err(error)).is_ok(),
             Self::Score { reply, .. } => reply.send(Err(error)).is_ok(),
@@ -43,7 +41,7 @@ impl Job {
         };
     }
 
-    /// The tokens known at the start.
+    /// Tokens known at the start.
     pub(super) fn tokens(&self) -> &[u32] {
         match self {
             Self::Generate { request, .. } => &request.prompt,
@@ -51,7 +49,7 @@ impl Job {
         }
     }
 
-    /// The first position whose logits are wanted.
+    /// The first position whose logits are needed.
     pub(super) fn first_wanted(&self) -> usize {
         match self {
             Self::Generate { request, .. } => request.prompt.len() - 1,
@@ -59,37 +57,39 @@ impl Job {
         }
     }
 
-    /// The most positions that will be computed, in a context of `context` positions.
+    /// Most positions that will be computed, in a context of `context` positions.
     pub(super) fn positions(&self, context: usize) -> usize {
         match self {
-            Self::Generate { request, .. } => (request.prompt.len() + request.max_new_tokens - 1).min(context),
-            // the last token's own logits are of no interest
+            Self::Generate { request, .. } => {
+                request.prompt.len().saturating_add(request.max_new_tokens - 1).min(context)
+            }
+            // The logits of the last token are not needed.
             Self::Score { tokens, .. } | Self::Verify { tokens, .. } => tokens.len() - 1,
         }
     }
 }
 
-/// A text that is being computed.
+/// A running sequence.
 pub(super) struct Sequence {
     pub(super) id: u64,
     pub(super) job: Job,
-    /// The text so far.
+    /// Tokens so far.
     pub(super) tokens: Vec<u32>,
-    /// How many of its positions have keys and values.
+    /// Positions with keys and values in the cache.
     pub(super) computed: usize,
-    /// No more positions than this are computed.
+    /// Limit of computed positions.
     pub(super) positions: usize,
     pub(super) pages: Vec<u32>,
-    /// Hashes of its full pages, as far as they were needed.
+    /// Hashes of its full pages, as far as they are known.
     pub(super) hashes: Vec<PageHash>,
-    /// How many of its pages were noted as full.
+    /// Number of its pages that were marked as full.
     pub(super) filled: usize,
-    /// Its place among the running ones, and that of its recurrent state.
+    /// Index of its row and of its recurrent state.
     pub(super) slot: u32,
     logprobs: Vec<f32>,
     text: TextSoFar,
     scores: Vec<TokenScore>,
-    misfit: Option<Misfit>,
+    mismatch: Option<Mismatch>,
     finish: Option<Finish>,
 }
 
@@ -110,61 +110,56 @@ impl Sequence {
             logprobs: Vec::new(),
             text: TextSoFar::default(),
             scores: Vec::new(),
-            misfit: None,
+            mismatch: None,
             finish: None,
         }
     }
 
-    /// Positions that can be computed now.
+    /// Number of positions that can be computed now.
     pub(super) fn ready(&self) -> usize {
         self.tokens.len().min(self.positions) - self.computed
     }
 
-    /// Whether only its newest token is to be computed.
+    /// True if only the newest token is to be computed.
     pub(super) fn is_decoding(&self) -> bool {
         matches!(self.job, Job::Generate { .. }) && self.ready() == 1 && !self.logprobs.is_empty()
     }
 
-    /// What is wanted of the logits at `position`.
-    pub(super) fn question(&self, position: usize) -> Question {
+    /// The task on the logits at `position`.
+    pub(super) fn task(&self, position: usize) -> LogitsTask {
         match &self.job {
-            Job::Generate { request, .. } => Question::Choose { sampling: request.sampling, position: position + 1 },
-            Job::Score { top, .. } => Question::Score { token: self.tokens[position + 1], top: *top },
+            Job::Generate { request, .. } => LogitsTask::Sample { sampling: request.sampling, position: position + 1 },
+            Job::Score { top, .. } => LogitsTask::Score { token: self.tokens[position + 1], top: *top },
             Job::Verify { sampling, .. } => {
-                Question::Verify { sampling: *sampling, position: position + 1, token: self.tokens[position + 1] }
+                LogitsTask::Verify { sampling: *sampling, position: position + 1, token: self.tokens[position + 1] }
             }
         }
     }
 
-    /// Takes in what was read off the logits at the next wanted position.
-    pub(super) fn take(&mut self, answer: Answer, vocabulary: &Vocabulary, context: usize) {
-        match answer {
-            Answer::Chosen { token, logprob } => self.take_token(token, logprob, vocabulary, context),
-            Answer::Scored(score) => self.scores.push(score),
-            Answer::Verified { logprob, chosen, shortfall } => {
+    /// Takes the result of the next wanted position.
+    pub(super) fn accept(&mut self, result: LogitsResult, vocabulary: &Vocabulary, context: usize) {
+        match result {
+            LogitsResult::Sampled { token, logprob } => self.push_token(token, logprob, vocabulary, context),
+            LogitsResult::Scored(score) => self.scores.push(score),
+            LogitsResult::Verified { logprob, chosen, shortfall } => {
                 let index = self.logprobs.len();
                 let recorded = self.tokens[self.job.first_wanted() + 1 + index];
                 self.logprobs.push(logprob);
-                if chosen != recorded && self.misfit.is_none() {
-                    self.misfit = Some(Misfit { index, recorded, chosen, shortfall });
+                if chosen != recorded && self.mismatch.is_none() {
+                    self.mismatch = Some(Mismatch { index, recorded, chosen, shortfall });
                 }
             }
         }
     }
 
-    fn take_token(&mut self, token: u32, logprob: f32, vocabulary: &Vocabulary, context: usize) {
-        let Job::Generate { request, watch, .. } = &mut self.job else {
-            unreachable!("only generation chooses tokens")
-        };
+    fn push_token(&mut self, token: u32, logprob: f32, vocabulary: &Vocabulary, context: usize) {
+        let Job::Generate { request, .. } = &self.job else { unreachable!("only generation samples tokens") };
         if !logprob.is_finite() {
             self.finish = Some(Finish::NotFinite);
             return;
         }
         self.tokens.push(token);
         self.logprobs.push(logprob);
-        if let Some(watch) = watch {
-            watch(token, logprob);
-        }
         if vocabulary.stop_tokens.contains(&token) {
             self.finish = Some(Finish::StopToken);
             return;
@@ -177,14 +172,14 @@ impl Sequence {
         }
     }
 
-    /// Whether there is nothing left to compute.
+    /// True if there is nothing left to compute.
     pub(super) fn is_done(&self) -> bool {
         self.finish.is_some() || (!matches!(self.job, Job::Generate { .. }) && self.computed == self.positions)
     }
 
-    /// Sends the answer.
+    /// Sends the result.
     pub(super) fn finish(self, vocabulary: &Vocabulary) {
-        // whoever hung up does not want to know
+        // A cancelled job has no receiver.
         match self.job {
             Job::Generate { request, reply, .. } => {
                 let finish = self.finish.expect("a sequence is finished when it is done");
@@ -196,7 +191,7 @@ impl Sequence {
                 let _ = reply.send(Ok(self.scores));
             }
             Job::Verify { reply, .. } => {
-                let _ = reply.send(Ok(Verification { logprobs: self.logprobs, misfit: self.misfit }));
+                let _ = reply.send(Ok(Verification { logprobs: self.logprobs, mismatch: self.mismatch }));
             }
         }
     }

@@ -1,23 +1,22 @@
-//! The text of a continuation as it grows, watched for stop strings.
+//! Incremental detokenization and search for stop strings.
 
-use super::Vocabulary;
 use super::request::Finish;
+use super::vocabulary::Vocabulary;
 
-/// The text of the tokens so far. Tokens may end in the middle of a character, so that text is taken over only once
-/// it is whole.
+/// The text of the tokens so far. Tokens may end inside a UTF-8 character, so text is appended only once it is complete.
 #[derive(Debug, Default)]
 pub(super) struct TextSoFar {
     text: String,
-    /// Tokens before this one have their text in `text` and serve as context no more.
+    /// Tokens before this one have their text in `text` and are no longer needed as context.
     start: usize,
     /// Tokens before this one have their text in `text`.
     end: usize,
-    /// Where a stop string begins.
+    /// Start of a stop string in `text`.
     stop: Option<usize>,
 }
 
 impl TextSoFar {
-    /// Takes in all of `tokens`, of which those up to the last call are known; whether a stop string has appeared.
+    /// Extends the text to all of `tokens`, which begin with those of the last call. True if a stop string has appeared.
     pub(super) fn extend(&mut self, vocabulary: &Vocabulary, tokens: &[u32], stop_strings: &[String]) -> bool {
         let known = vocabulary.decode(&tokens[self.start..self.end]);
         let all = vocabulary.decode(&tokens[self.start..]);
@@ -41,7 +40,7 @@ impl TextSoFar {
         self.stop.is_some()
     }
 
-    /// The text of a finished continuation, without what ended it.
+    /// The final text, without the stop token or stop string.
     pub(super) fn finish(mut self, vocabulary: &Vocabulary, tokens: &[u32], finish: Finish) -> String {
         match (finish, self.stop, tokens) {
             (Finish::StopString, Some(stop), _) => {
