@@ -1,25 +1,26 @@
-//! Who owns which page of keys and values, and which pages already hold a given beginning of a text.
+//! Reference counts of KV-cache pages, and prefix lookup by token hash.
 //!
-//! Only the bookkeeping: the keys and values themselves lie with the decoder's backend. A page is found again by the
-//! hash of its tokens and all tokens before them. A page may be found while the sequence that fills it is still at
-//! work; whoever else wants it waits, or takes over if that sequence is cancelled.
+//! The keys and values themselves are kept by the decoder's backend. A page is found by the hash of its tokens and all
+//! tokens before them, also while another sequence is still filling it. The sequence that finds it waits, or fills it
+//! itself if the other one is cancelled.
 
 use std::collections::BTreeMap;
 
-/// The hash of a page's tokens and of all tokens before them.
+/// Hash of a page's tokens and of all tokens before them.
 pub(crate) type PageHash = blake3::Hash;
 
-/// A running sequence.
+/// Identifier of a running sequence.
 pub(crate) type SequenceId = u64;
 
-/// All pages.
+/// The state of all pages.
 #[derive(Debug)]
 pub(crate) struct Pages {
     pages: Vec<Page>,
-    /// Never used or without anything worth keeping; the last one is taken first.
+    /// Pages without content to keep; the last one is taken first.
     free: Vec<u32>,
-    /// Unreferenced pages that hold a known beginning, by when they were let go.
+    /// Unreferenced pages that hold a known prefix, by the time of their release (LRU).
     idle: BTreeMap<u64, u32>,
+    /// Pages by the hash of the prefix that they hold.
     known: BTreeMap<[u8; 32], u32>,
     ticks: u64,
 }
@@ -29,15 +30,15 @@ struct Page {
     references: u32,
     hash: Option<PageHash>,
     filled: bool,
-    /// Who is filling it.
+    /// The sequence that is filling it.
     writer: Option<SequenceId>,
     idle_since: u64,
 }
 
-/// What a sequence may do with one of its pages.
+/// Access of a sequence to one of its pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// It already holds the right keys and values.
+    /// The page already holds the right keys and values.
     Filled,
     /// The sequence has to fill it.
     Write,
@@ -56,13 +57,13 @@ impl Pages {
         }
     }
 
-    /// How many pages can be claimed.
+    /// Number of pages that can be claimed.
     pub(crate) fn available(&self) -> usize {
         self.free.len() + self.idle.len()
     }
 
-    /// Pages for a sequence: the longest known beginning of `hashes`, then fresh ones up to `count`. The fresh ones
-    /// become known under the remaining hashes. `None` if there are too few; then nothing changes.
+    /// Claims `count` pages for a sequence: those of the longest known prefix of `hashes`, then new ones, which become known
+    /// under the remaining hashes. `None` if there are too few; then nothing changes.
     pub(crate) fn claim(&mut self, sequence: SequenceId, hashes: &[PageHash], count: usize) -> Option<Vec<u32>> {
         let found: Vec<u32> =
             hashes.iter().map_while(|hash| self.known.get(hash.as_bytes()).copied()).take(count).collect();
@@ -91,7 +92,7 @@ impl Pages {
         Some(claimed)
     }
 
-    /// What `sequence` may do with `page`; if nobody fills it, the sequence becomes the one who does.
+    /// Access of `sequence` to `page`. If no sequence is filling the page, this one becomes its writer.
     pub(crate) fn access(&mut self, page: u32, sequence: SequenceId) -> Access {
         let page = &mut self.pages[page as usize];
         if page.filled {
@@ -106,7 +107,7 @@ impl Pages {
         }
     }
 
-    /// Notes that a page is complete, and under which hash it can be found again unless another page already is.
+    /// Marks a page as complete. It becomes known under `hash` unless it or another page already is.
     pub(crate) fn fill(&mut self, page: u32, hash: Option<PageHash>) {
         let entry = &mut self.pages[page as usize];
         entry.filled = true;
@@ -119,9 +120,9 @@ impl Pages {
         }
     }
 
-    /// Gives a sequence's pages back; what is known and complete is kept until its room is needed.
+    /// Releases a sequence's pages. Pages that are complete and known keep their content until they are needed.
     pub(crate) fn release(&mut self, sequence: SequenceId, pages: &[u32]) {
-        // the end of a text goes first when room is needed, since it is of no use without its beginning
+        // The end of a text is evicted first, since its pages cannot be found without those before them.
         for index in pages.iter().rev() {
             let page = &mut self.pages[*index as usize];
             if page.writer == Some(sequence) {
@@ -136,28 +137,34 @@ impl Pages {
                 page.idle_since = self.ticks;
                 self.idle.insert(self.ticks, *index);
             } else {
-                if let Some(hash) = page.hash.take() {
-                    self.known.remove(hash.as_bytes());
-                }
+                self.forget(*index);
                 self.free.push(*index);
             }
         }
     }
 
-    /// A page without content: a free one, else the one that was let go first.
+    /// Takes a free page, or else evicts the idle one that was released first.
     fn take(&mut self) -> u32 {
         if let Some(page) = self.free.pop() {
             return page;
         }
         let (_, page) = self.idle.pop_first().expect("a claim is checked against what is available");
-        if let Some(hash) = self.pages[page as usize].hash.take() {
+        self.forget(page);
+        page
+    }
+
+    /// Removes a page from the lookup, unless another page took over its hash. That happens where an earlier page of the
+    /// same prefix was evicted, so that the whole prefix is computed anew.
+    fn forget(&mut self, page: u32) {
+        if let Some(hash) = self.pages[page as usize].hash.take()
+            && self.known.get(hash.as_bytes()) == Some(&page)
+        {
             self.known.remove(hash.as_bytes());
         }
-        page
     }
 }
 
-/// Hashes of the first `count` full pages of a text, given those already known.
+/// Extends `hashes` to those of the first `count` full pages of a text.
 pub(crate) fn extend_hashes(hashes: &mut Vec<PageHash>, tokens: &[u32], page_tokens: usize, count: usize) {
     while hashes.len() < count {
         let start = hashes.len() * page_tokens;

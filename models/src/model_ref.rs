@@ -1,4 +1,4 @@
-//! Which model, pinned to one state of its repository.
+//! Model references: a repository pinned to one commit.
 
 use std::{fmt, str::FromStr};
 
@@ -15,7 +15,7 @@ pub struct ModelRef {
     commit: String,
 }
 
-/// A text is not a model reference.
+/// The error of a text that is not a model reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelRefError {
     /// There is no `@`.
@@ -23,25 +23,25 @@ pub enum ModelRefError {
         "{text:?} names no commit: write owner/name@ and the 40 digits of a commit hash, so that everybody runs the same files"
     )]
     NoCommit {
-        /// What was given.
+        /// The text.
         text: String,
     },
-    /// What follows the `@` can be moved to other files later.
+    /// The part after the `@` is not a full commit hash, so it could point to other files later.
     #[error(
         "{commit:?} in {text:?} is not a full commit hash: a branch or a tag may change, so write all 40 digits (the hub shows them in the repository's history)"
     )]
     NotACommit {
-        /// What was given.
+        /// The text.
         text: String,
         /// The part after the `@`.
         commit: String,
     },
-    /// What precedes the `@` is not `owner/name`.
+    /// The part before the `@` is not `owner/name`.
     #[error(
         "{text:?} does not begin with owner/name: use letters, digits, dots, dashes and underscores on both sides of one slash"
     )]
     NotARepository {
-        /// What was given.
+        /// The text.
         text: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Who replies to a conversation: a model on this machine, or a server that runs one elsewhere.
+//! The `Responder` trait: replies to a conversation, by a model on this machine or by a server.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -7,67 +7,67 @@ use crate::{
     text::Message,
 };
 
-/// What a responder is asked to await.
+/// A boxed future, for traits that are used as objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// How a reply comes about.
+/// Sampling parameters and length limit of a reply.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReplyRule {
-    /// How tokens are chosen.
+    /// Sampling parameters.
     pub sampling: Sampling,
-    /// No more than this many tokens are generated.
+    /// Limit of generated tokens.
     pub max_new_tokens: usize,
 }
 
-/// A reply.
+/// A reply of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
-    /// What the model says.
+    /// The text.
     pub text: String,
-    /// Tokens of the conversation before it; 0 where a server does not say.
+    /// Tokens of the rendered conversation; 0 if a server does not report them.
     pub prompt_tokens: usize,
-    /// The reply's token ids, from which the text is derived; a server tells none.
+    /// Token ids, from which the text is decoded; a server reports none.
     pub tokens: Option<Vec<u32>>,
-    /// Each token's natural log-probability; empty where a server does not say.
+    /// Natural log-probability of each token; empty if a server does not report them.
     pub logprobs: Vec<f32>,
-    /// Why it ended.
+    /// The reason why it ended.
     pub finish: Finish,
 }
 
-/// Why there is no reply.
+/// The error of a responder that gave no reply.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ReplyError {
-    /// The model's own doing: its template does not work, or the conversation is longer than it can read.
+    /// The model is at fault: its template fails, or the conversation is longer than its context.
     #[error("{0}")]
     Model(String),
-    /// This machine's; the same conversation may well be answered a little later.
+    /// This machine is at fault; the same conversation may be answered later.
     #[error("{0}")]
     Host(String),
-    /// The engine's.
+    /// The engine is at fault.
     #[error(transparent)]
     Engine(EngineError),
-    /// The server's, the network's or the key's.
+    /// The server, the network or the key is at fault.
     #[error("{0}")]
     Remote(String),
 }
 
-/// Whether somebody else can find out by themselves that a reply is the model's.
+/// Reproducibility of replies: whether another validator can compute a reply from the model's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reproducibility {
     /// The same files and the same seed give the same tokens.
     Exact,
-    /// The server's word has to be taken for it.
+    /// A server's answer, which only the server can give.
     None,
 }
 
-/// Whoever replies.
+/// A model that replies to conversations.
 pub trait Responder: Send + Sync {
-    /// The next reply to a conversation.
+    /// Generates the next reply to a conversation.
     fn reply<'a>(&'a self, messages: &'a [Message], rule: ReplyRule) -> BoxFuture<'a, Result<Reply, ReplyError>>;
 
-    /// Whether its replies can be had again.
+    /// Reproducibility of its replies.
     fn reproducibility(&self) -> Reproducibility;
 
-    /// Time that this machine has spent in forward passes.
+    /// Total time of forward passes on this machine.
     fn forward_time(&self) -> Duration;
 }

@@ -1,21 +1,22 @@
-//! Trying again, later each time.
+//! Retries with exponential backoff, and the wait that a server asks for.
 
 use std::{error::Error, future::Future, time::Duration};
 
+use httpdate::parse_http_date;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
-/// How often and how long to try again.
+/// Limits of retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
-    /// Attempts without any progress before giving up.
+    /// Attempts in a row without progress before giving up.
     pub attempts: u32,
-    /// The first wait; every next one is twice as long.
+    /// Wait after the first failure; it doubles with each further one.
     pub first_wait: Duration,
-    /// The longest wait, also where a server asks for more.
+    /// The longest wait, even if a server asks for more.
     pub longest_wait: Duration,
-    /// The longest time in which a request has to get on: a file by [`Retries::least_bytes`], any other answer to its end.
-    pub patience: Duration,
-    /// What has to arrive in that time.
+    /// Stall timeout: a download must gain [`Retries::least_bytes`] within it, any other response must be complete.
+    pub stall_timeout: Duration,
+    /// Bytes that a download must gain within the stall timeout.
     pub least_bytes: u64,
 }
 
@@ -25,38 +26,38 @@ impl Default for Retries {
             attempts: 6,
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(120),
-            patience: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(30),
             least_bytes: 64 << 10,
         }
     }
 }
 
-/// An error that trying again may mend.
-pub(crate) trait Mendable: std::fmt::Display {
-    /// Whether the same request may well succeed a little later.
+/// An error after which a request may be retried.
+pub(crate) trait Retryable: std::fmt::Display {
+    /// True if the same request may succeed later.
     fn is_transient(&self) -> bool;
-    /// How long the server asked to wait.
+    /// The wait that the server asked for.
     fn retry_after(&self) -> Option<Duration>;
 }
 
-/// Whether a server that answers this status may well answer better a little later.
+/// True for a status after which the same request may succeed later.
 pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
 impl Retries {
-    /// Runs `attempt` until it succeeds, fails for good, or has failed too often in a row without getting on.
+    /// Runs `attempt` until it succeeds, fails for good, or has failed too often in a row without progress.
     ///
-    /// `attempt` gives the error along with a measure of how far it has come.
-    pub(crate) async fn run<T, E: Mendable, F>(&self, attempt: impl FnMut() -> F) -> Result<T, E>
+    /// `attempt` returns an error together with its progress in bytes.
+    pub(crate) async fn run<T, E: Retryable, F>(&self, attempt: impl FnMut() -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, (E, u64)>>,
     {
         self.run_with(attempt, tokio::time::sleep).await
     }
 
-    /// Likewise, waiting as told.
-    async fn run_with<T, E: Mendable, F, S>(
+    /// Like [`Retries::run`], with a replaceable sleep.
+    async fn run_with<T, E: Retryable, F, S>(
         &self,
         mut attempt: impl FnMut() -> F,
         mut sleep: impl FnMut(Duration) -> S,
@@ -72,7 +73,7 @@ impl Retries {
                 Ok(result) => return Ok(result),
                 Err(failure) => failure,
             };
-            // Getting on is worth another try, but not for ever: a byte at a time is no progress.
+            // A server that sends a byte per attempt could otherwise be retried without end.
             failed = if reached >= farthest + self.least_bytes { 1 } else { failed + 1 };
             farthest = farthest.max(reached);
             if !error.is_transient() || failed >= self.attempts {
@@ -86,34 +87,24 @@ impl Retries {
     }
 }
 
-/// How long to wait: the header says so in seconds, or names a moment, which is seen from when the server says it is.
+/// The wait in the `Retry-After` header: seconds, or an HTTP date, which is compared with the `Date` header, since the
+/// server's clock may differ from this machine's.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
     let asked = text(RETRY_AFTER)?;
     if let Ok(seconds) = asked.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    Some(Duration::from_secs(seconds_of(asked)?.saturating_sub(seconds_of(text(DATE)?)?)))
+    let (until, now) = (parse_http_date(asked).ok()?, parse_http_date(text(DATE)?).ok()?);
+    Some(until.duration_since(now).unwrap_or_default())
 }
 
-/// The seconds from the year 0 to a moment such as `Sun, 06 Nov 1994 08:49:37 GMT`, the form that servers have to use
-/// (RFC 9110, 5.6.7).
-fn seconds_of(moment: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let words: Vec<&str> = moment.split_once(", ")?.1.split(' ').collect();
-    let [day, month, year, time, "GMT"] = words[..] else { return None };
-    let number = |text: &str, most: u64| text.parse().ok().filter(|number: &u64| *number <= most);
-    let month = MONTHS.iter().position(|name| *name == month)? as u64;
-    let (day, year) = (number(day, 31)?, number(year, 9999)?);
-    let times: Vec<u64> = time.split(':').map(|part| number(part, 60)).collect::<Option<_>>()?;
-    let [hours, minutes, seconds] = times[..] else { return None };
-    // Years begin in March here, so that the day that comes every four years is the last of one.
-    let (year, month) = if month < 2 { (year.checked_sub(1)?, month + 10) } else { (year, month - 2) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
-    Some(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+/// The wait as a part of an error message; empty without one.
+pub(crate) fn wait_hint(retry_after: Option<Duration>) -> String {
+    retry_after.map(|wait| format!(" (it asks to wait {} s)", wait.as_secs())).unwrap_or_default()
 }
 
-/// What lies at the bottom of a failed request; the layers above it name the address, which may carry a signature.
+/// The innermost cause of a failed request. Outer causes print the URL, which may contain a signed token.
 pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut reason = String::new();
     let mut source = error.source();
@@ -136,7 +127,7 @@ mod tests {
     #[error("trouble")]
     struct Trouble(Option<u64>);
 
-    impl Mendable for Trouble {
+    impl Retryable for Trouble {
         fn is_transient(&self) -> bool {
             true
         }

@@ -1,16 +1,16 @@
-//! What must never be shown: a token, a key.
+//! Secrets, such as access tokens and API keys, that are never printed.
 
 use std::fmt;
 
-/// What stands where a secret would.
+/// The replacement of a secret in texts.
 const HIDDEN: &str = "(hidden)";
 
-/// A secret that is never shown.
+/// A secret that `Debug` does not print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// A secret as somebody gave it out.
+    /// Wraps a secret.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(secret.into())
     }
@@ -20,12 +20,12 @@ impl Secret {
         &self.0
     }
 
-    /// Whether a text gives it away.
+    /// True if a text contains the secret.
     pub(crate) fn is_in(&self, text: &str) -> bool {
         !self.0.is_empty() && text.contains(&self.0)
     }
 
-    /// The text with the secret taken out.
+    /// The text with the secret replaced.
     pub(crate) fn hide(&self, text: &str) -> String {
         if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, HIDDEN) }
     }

@@ -1,4 +1,4 @@
-//! The files of a model on disk, each with its digest.
+//! Snapshots: the files of a model on disk, each with its SHA-256.
 
 use std::{
     fs::File,
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 /// Longest acceptable file name in bytes.
 const LONGEST_NAME: usize = 200;
 
-/// A model as it lies in one folder; subfolders are no part of it.
+/// The files of a model in one folder, without subfolders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// The folder.
@@ -34,29 +34,32 @@ pub struct SnapshotFile {
     pub sha256: [u8; 32],
 }
 
-/// The sizes of a snapshot's files and when each was last written.
+/// Sizes and modification times of a snapshot's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp(Vec<(u64, SystemTime)>);
 
-/// A file could not be read.
+/// The error of a file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}", path.display())]
 pub struct SnapshotError {
     /// The file or folder.
     pub path: PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
 impl Snapshot {
-    /// All plainly named files directly in a folder; hidden ones and subfolders are passed over.
+    /// Reads and hashes the files directly in a folder. Hidden files, subfolders and files without a plain name are skipped.
+    ///
+    /// # Errors
+    /// If the folder or a file cannot be read.
     pub fn of_folder(root: &Path) -> Result<Self, SnapshotError> {
         let failed = |source| SnapshotError { path: root.to_owned(), source };
         let mut names = Vec::new();
         for entry in root.read_dir().map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            // A link is followed: the cache layout of Hugging Face consists of links.
+            // Links are followed: the cache layout of Hugging Face consists of links.
             if is_plain_name(&name) && entry.path().metadata().is_ok_and(|metadata| metadata.is_file()) {
                 names.push(name);
             }
@@ -64,7 +67,10 @@ impl Snapshot {
         Self::of_names(root, names)
     }
 
-    /// A single GGUF file.
+    /// Reads and hashes a single GGUF file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or its name is not UTF-8.
     pub fn of_gguf(path: &Path) -> Result<Self, SnapshotError> {
         let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| SnapshotError {
             path: path.to_owned(),
@@ -74,7 +80,7 @@ impl Snapshot {
         Self::of_names(root, vec![name.to_owned()])
     }
 
-    /// The named files of a folder.
+    /// Reads and hashes the named files of a folder.
     pub(crate) fn of_names(root: &Path, mut names: Vec<String>) -> Result<Self, SnapshotError> {
         names.sort();
         names.dedup();
@@ -82,12 +88,15 @@ impl Snapshot {
         Ok(Self { root: root.to_owned(), files })
     }
 
-    /// The file of that name.
+    /// The file with this name.
     pub fn file(&self, name: &str) -> Option<&SnapshotFile> {
         self.files.binary_search_by(|file| file.name.as_str().cmp(name)).ok().map(|index| &self.files[index])
     }
 
-    /// When its files were last written, as the system says. Equal stamps spare hashing files that were hashed before.
+    /// Sizes and modification times of its files now. While they stay equal the files need not be hashed again.
+    ///
+    /// # Errors
+    /// If a file is no longer there.
     pub fn stamp(&self) -> Result<Stamp, SnapshotError> {
         let stamp = |file: &SnapshotFile| {
             let path = self.root.join(&file.name);
@@ -128,7 +137,7 @@ fn sha256_of(path: &Path) -> io::Result<(u64, [u8; 32])> {
     }
 }
 
-/// Whether a name means the same file everywhere and cannot leave its folder.
+/// True for names that mean the same file on every system and cannot leave their folder.
 pub fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= LONGEST_NAME

@@ -1,4 +1,4 @@
-//! Where a model comes from, as somebody writes it on a command line.
+//! Model sources as written on a command line: a model of a hub, a path, or a model of a server.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
 use crate::model_ref::{ModelRef, ModelRefError};
 use crate::remote::{RemoteRef, RemoteRefError, SCHEME};
 
-/// A model on a hub, on this machine, or behind a server.
+/// The source of a model: a hub, this machine, or a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
     /// A repository of a hub.
@@ -18,22 +18,22 @@ pub enum ModelSource {
     Folder(PathBuf),
     /// A GGUF file.
     Gguf(PathBuf),
-    /// A model that a server runs; its files are not to be had.
+    /// A model that a server runs, without access to its files.
     Server(RemoteRef),
 }
 
-/// A text names no model.
+/// The error of a text that names no model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelSourceError {
-    /// It is no path and no model of a hub.
+    /// Neither a path nor a model of a hub.
     #[error("{text:?} is neither a GGUF file nor a folder here, and as a model of a hub: {source}")]
     NotAModel {
-        /// What was given.
+        /// The text.
         text: String,
-        /// Why it is no reference either.
+        /// The reason why it is not a model reference.
         source: ModelRefError,
     },
-    /// It begins like a server's model and does not go on like one.
+    /// It begins with the scheme of a server's model, and the rest is malformed.
     #[error(transparent)]
     NotAServer(#[from] RemoteRefError),
 }

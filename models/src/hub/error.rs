@@ -1,4 +1,4 @@
-//! What can go wrong between a hub and this machine.
+//! Errors of fetching from a hub.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -6,17 +6,17 @@ use crate::{
     error::LoadError,
     model_ref::ModelRef,
     refusal::Refusal,
-    retry::{Mendable, is_transient},
+    retry::{Retryable, is_transient, wait_hint},
     snapshot::SnapshotError,
 };
 
-/// Why a model's files are not here.
+/// The error of a fetch that gave no files.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// What the hub holds is at fault; trying again cannot help.
+    /// The model itself is at fault, so that retrying cannot help.
     #[error("the model is refused: {0}")]
     Refused(#[from] Refusal),
-    /// The hub has no such repository or commit, or hides it.
+    /// The repository or commit does not exist, or is private.
     #[error("{hub} has no {what}: check the spelling and the commit; a private repository needs HF_TOKEN")]
     NotFound {
         /// The hub.
@@ -24,7 +24,7 @@ pub enum HubError {
         /// Model or file.
         what: String,
     },
-    /// The hub has it and does not hand it out.
+    /// The repository exists and access to it is denied.
     #[error(
         "{hub} does not hand out {what} (status {status}): set HF_TOKEN to a token of an account that has accepted the repository's terms"
     )]
@@ -36,25 +36,25 @@ pub enum HubError {
         /// 401 or 403.
         status: u16,
     },
-    /// The hub answers another commit than the one asked for.
+    /// The hub answered with another commit than was requested.
     #[error("{hub} answers commit {found} for {model}")]
     OtherCommit {
         /// The hub.
         hub: String,
-        /// The model asked for.
+        /// The requested model.
         model: ModelRef,
-        /// What it answered.
+        /// The commit in the answer.
         found: String,
     },
-    /// The hub was asked too often.
-    #[error("the hub limits requests while fetching {what}{}: wait, or set HF_TOKEN", wait(*retry_after))]
+    /// The hub limits the rate of requests.
+    #[error("the hub limits requests while fetching {what}{}: wait, or set HF_TOKEN", wait_hint(*retry_after))]
     RateLimited {
         /// Model or file.
         what: String,
-        /// How long it asked to wait.
+        /// The wait that it asked for.
         retry_after: Option<Duration>,
     },
-    /// The hub has trouble of its own.
+    /// An unexpected status.
     #[error("the hub answered status {status} for {what}")]
     Status {
         /// Model or file.
@@ -67,36 +67,36 @@ pub enum HubError {
     Connection {
         /// Model or file.
         what: String,
-        /// What the network said.
+        /// The innermost cause.
         reason: String,
     },
-    /// Nothing, or next to nothing, arrived for too long.
+    /// The download stalled: too few bytes arrived within the stall timeout.
     #[error("{what} arrives too slowly: {bytes} bytes in {} s", period.as_secs_f32())]
     TooSlow {
         /// The file.
         what: String,
-        /// What arrived.
+        /// Bytes that arrived.
         bytes: u64,
-        /// Within this time.
+        /// The stall timeout.
         period: Duration,
     },
-    /// The hub sends from one address to another without end.
+    /// Too many redirects.
     #[error("the hub redirects {what} again and again: {reason}")]
     Redirects {
         /// Model or file.
         what: String,
-        /// What the network said.
+        /// The innermost cause.
         reason: String,
     },
-    /// The answer is not what such an answer looks like.
+    /// A response that is malformed.
     #[error("the hub's answer for {what} cannot be understood: {reason}")]
     Answer {
         /// Model or file.
         what: String,
-        /// What is wrong with it.
+        /// The defect.
         reason: String,
     },
-    /// More bytes arrive than the commit says the file has.
+    /// More bytes arrived than the commit lists.
     #[error("{file} has more than the {expected} bytes that the commit names")]
     Grew {
         /// The file.
@@ -104,22 +104,22 @@ pub enum HubError {
         /// Its size in the commit.
         expected: u64,
     },
-    /// All bytes arrived, and they are not those of the commit.
+    /// The complete download does not have the hash that the commit lists.
     #[error("{file} does not have the hash {expected} that the commit names but {found}")]
     Hash {
         /// The file.
         file: String,
-        /// As the commit names it.
+        /// The hash in the commit.
         expected: String,
-        /// Of what arrived.
+        /// The hash of the download.
         found: String,
     },
-    /// This machine could not write, or read what it wrote.
+    /// A file could not be written or read back on this machine.
     #[error("cannot write {}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The hub's client cannot be set up.
@@ -127,7 +127,7 @@ pub enum HubError {
     Setup {
         /// Its address.
         endpoint: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// The files could not be read back.
@@ -146,7 +146,7 @@ impl From<LoadError> for HubError {
 }
 
 impl HubError {
-    /// Whether the same request may well succeed a little later.
+    /// True if the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::RateLimited { .. } | Self::Connection { .. } | Self::TooSlow { .. } | Self::Hash { .. } => true,
@@ -156,7 +156,7 @@ impl HubError {
     }
 }
 
-impl Mendable for HubError {
+impl Retryable for HubError {
     fn is_transient(&self) -> bool {
         Self::is_transient(self)
     }
@@ -167,8 +167,4 @@ impl Mendable for HubError {
             _ => None,
         }
     }
-}
-
-fn wait(retry_after: Option<Duration>) -> String {
-    retry_after.map(|wait| format!(" (it asks to wait {} s)", wait.as_secs())).unwrap_or_default()
 }

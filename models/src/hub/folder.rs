@@ -1,11 +1,11 @@
-//! A hub that is a folder: for demonstrations, tests, and machines without a network.
+//! A folder as a hub, for demonstrations, tests, and machines without a network.
 
 use std::path::{Path, PathBuf};
 
 use super::{HubError, Listener, Progress, layout::Layout};
 use crate::{admission::tensor_files, model_ref::ModelRef, snapshot::Snapshot};
 
-/// A folder with `<owner>/<name>/<commit>/files` below it.
+/// A hub in a folder with the layout `<owner>/<name>/<commit>/files`.
 #[derive(Clone, Debug)]
 pub struct FolderHub {
     root: PathBuf,
@@ -17,12 +17,15 @@ impl FolderHub {
         Self { root: root.into() }
     }
 
-    /// Where the files of a model belong.
+    /// The folder of a model's files.
     pub fn files(&self, model: &ModelRef) -> PathBuf {
         Layout::new(&self.root, model).files()
     }
 
-    /// The files of a model.
+    /// Reads and hashes the files of a model.
+    ///
+    /// # Errors
+    /// If the model is not there, cannot be read, or has no tensor file that is supported.
     pub async fn fetch(&self, model: &ModelRef, listener: &Listener<'_>) -> Result<Snapshot, HubError> {
         let files = self.files(model);
         if !files.is_dir() {
@@ -37,7 +40,7 @@ impl FolderHub {
     }
 }
 
-/// Reads and hashes a folder without holding up other tasks.
+/// Reads and hashes a folder on a blocking thread.
 async fn read(files: PathBuf) -> Result<Snapshot, HubError> {
     let reading = tokio::task::spawn_blocking(move || Snapshot::of_folder(Path::new(&files)));
     Ok(reading.await.expect("reading a folder does not panic")?)

@@ -1,10 +1,9 @@
-//! Models from a server with the interface of Hugging Face.
+//! Client of the Hugging Face hub, or of a server with its interface.
 
 use std::{
     fs::TryLockError,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use hf_hub::{HFClient, HFError};
@@ -20,6 +19,7 @@ use super::{
 };
 use crate::{
     admission::{Limits, check_configuration},
+    atomic_file::AtomicFile,
     model_ref::ModelRef,
     retry::Retries,
     secret::Secret,
@@ -29,14 +29,14 @@ use crate::{
 
 /// The address of Hugging Face.
 pub const ENDPOINT: &str = "https://huggingface.co";
-/// Most bytes of one page of a listing, and most pages.
+/// Size limit of one page of a listing in bytes, and limit of pages.
 const LARGEST_PAGE: usize = 8 << 20;
 const MOST_PAGES: usize = 20;
-/// Redirects from the hub to where files really lie.
+/// Limit of redirects, from the hub to the storage of files.
 const MOST_REDIRECTS: usize = 5;
-/// How often somebody waiting for another process looks again.
+/// Interval of attempts to lock a model that another process is fetching.
 const LOCK_POLL: Duration = Duration::from_millis(250);
-/// A token that no header can hold: it keeps the client from looking for one on disk.
+/// A token that is invalid in a header. It keeps the client from looking for a token on disk, and is never sent.
 const NO_TOKEN: &str = "\n";
 
 /// Connection of a client to a server with the interface of Hugging Face, and what it may fetch.
@@ -44,37 +44,37 @@ const NO_TOKEN: &str = "\n";
 pub struct HuggingFaceSettings {
     /// The address of the hub.
     pub endpoint: String,
-    /// Sent with every request to the hub itself.
+    /// Access token, sent with every request to the hub itself.
     pub token: Option<Secret>,
-    /// The folder below which files are kept.
+    /// Root folder of fetched files.
     pub root: PathBuf,
-    /// What is refused before it is fetched.
+    /// Limits that are checked before anything large is fetched.
     pub limits: Limits,
-    /// How often and how long to try again.
+    /// Limits of retries.
     pub retries: Retries,
 }
 
-/// A server with the interface of Hugging Face, and a folder of what was fetched from it; cheap to clone.
+/// A client of a server with the interface of Hugging Face, and the folder of fetched files.
 #[derive(Clone, Debug)]
-pub struct HuggingFaceHub(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
+pub struct HuggingFaceHub {
     settings: HuggingFaceSettings,
     information: HFClient,
     requests: Requests,
 }
 
 impl HuggingFaceHub {
-    /// Sets the clients up; nothing is sent yet.
+    /// Sets up the HTTP clients; nothing is sent yet.
+    ///
+    /// # Errors
+    /// If a client cannot be set up with these settings.
     pub fn new(mut settings: HuggingFaceSettings) -> Result<Self, HubError> {
         settings.endpoint.truncate(settings.endpoint.trim_end_matches('/').len());
         let setup = |reason: String| HubError::Setup { endpoint: settings.endpoint.clone(), reason };
         let client = Client::builder()
             .redirect(Policy::limited(MOST_REDIRECTS))
-            .connect_timeout(settings.retries.patience)
-            // Longer than our own, which knows what it was waiting for.
-            .read_timeout(settings.retries.patience * 2)
+            .connect_timeout(settings.retries.stall_timeout)
+            // Longer than the stall timeout, whose error names the file.
+            .read_timeout(settings.retries.stall_timeout * 2)
             .user_agent(concat!("dethrone/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| setup(error.to_string()))?;
@@ -92,21 +92,24 @@ impl HuggingFaceHub {
             retries: settings.retries,
             hub: settings.endpoint.clone(),
         };
-        Ok(Self(Arc::new(Parts { settings, information, requests })))
+        Ok(Self { settings, information, requests })
     }
 
-    /// The files of a model: what is here already is checked again, what is missing is fetched.
+    /// Fetches the files of a model. Files on disk are verified again, only missing ones are downloaded.
+    ///
+    /// # Errors
+    /// If the model is refused, or its files cannot be fetched or verified.
     pub async fn fetch(&self, model: &ModelRef, listener: &Listener<'_>) -> Result<Snapshot, HubError> {
-        let layout = Layout::new(&self.0.settings.root, model);
+        let layout = Layout::new(&self.settings.root, model);
         for folder in [layout.files(), layout.partial()] {
             fs::create_dir_all(&folder).await.map_err(|source| write_error(&folder, source))?;
         }
         let _lock = lock(&layout.lock()).await?;
         let listing = self.listing(model, &layout).await?;
-        let work = Work { hub: self, model, layout: &layout, listener };
+        let download = ModelDownload { hub: self, model, layout: &layout, listener };
         let small = listing.small()?;
-        check_size(&small, &self.0.settings.limits)?;
-        let mut files = work.fetch_all(&small).await?;
+        check_size(&small, &self.settings.limits)?;
+        let mut files = download.fetch_all(&small).await?;
         let shards = match listing.file(INDEX) {
             None => None,
             Some(_) => {
@@ -118,52 +121,50 @@ impl HuggingFaceHub {
         let large = listing.large(shards)?;
         if large.iter().any(|file| file.name.ends_with(".safetensors")) {
             files.sort();
-            check_configuration(&Snapshot { root: layout.files(), files: files.clone() }, &self.0.settings.limits)?;
+            check_configuration(&Snapshot { root: layout.files(), files: files.clone() }, &self.settings.limits)?;
         }
-        check_size(&small.iter().chain(&large).copied().collect::<Vec<_>>(), &self.0.settings.limits)?;
-        files.extend(work.fetch_all(&large).await?);
+        check_size(&small.iter().chain(&large).copied().collect::<Vec<_>>(), &self.settings.limits)?;
+        files.extend(download.fetch_all(&large).await?);
         files.sort();
         files.dedup();
         Ok(Snapshot { root: layout.files(), files })
     }
 
-    /// What the commit holds; a commit never changes, so it is asked for once.
+    /// The listing of a commit. It is stored, since a commit never changes.
     async fn listing(&self, model: &ModelRef, layout: &Layout) -> Result<Listing, HubError> {
         let path = layout.listing();
         if let Some(kept) = fs::read(&path).await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
             return Ok(kept);
         }
-        let retries = self.0.settings.retries;
+        let retries = self.settings.retries;
         retries.run(|| async { self.check_commit(model).await.map_err(|error| (error, 0)) }).await?;
         let entries = retries.run(|| async { self.entries(model).await.map_err(|error| (error, 0)) }).await?;
         let listing = Listing::of(entries, &model.to_string())?;
-        let part = layout.home().join("listing.part");
         let bytes = serde_json::to_vec(&listing).expect("a listing is JSON");
-        fs::write(&part, bytes).await.map_err(|source| write_error(&part, source))?;
-        fs::rename(&part, &path).await.map_err(|source| write_error(&path, source))?;
+        AtomicFile::write(&path, &bytes).map_err(|source| write_error(&path, source))?;
         Ok(listing)
     }
 
-    /// Asks for the commit itself, so that nothing else is taken for it.
+    /// Requests the commit itself, so that no branch or tag is taken for it.
     async fn check_commit(&self, model: &ModelRef) -> Result<(), HubError> {
         let what = model.to_string();
-        let repository = self.0.information.model(model.owner(), model.name());
+        let repository = self.information.model(model.owner(), model.name());
         let asking = repository.info().revision(model.commit()).expand(vec!["sha".to_owned()]).send();
-        let patience = self.0.settings.retries.patience;
-        let slow = |_| HubError::TooSlow { what: what.clone(), bytes: 0, period: patience };
-        let information = tokio::time::timeout(patience, asking).await.map_err(slow)?;
+        let stall_timeout = self.settings.retries.stall_timeout;
+        let slow = |_| HubError::TooSlow { what: what.clone(), bytes: 0, period: stall_timeout };
+        let information = tokio::time::timeout(stall_timeout, asking).await.map_err(slow)?;
         let information = information.map_err(|error| self.translate(error, &what))?;
         match information.sha {
             Some(found) if found.eq_ignore_ascii_case(model.commit()) => Ok(()),
             found => {
-                let (hub, found) = (self.0.settings.endpoint.clone(), found.unwrap_or_default());
+                let (hub, found) = (self.settings.endpoint.clone(), found.unwrap_or_default());
                 Err(HubError::OtherCommit { hub, model: model.clone(), found: found.chars().take(100).collect() })
             }
         }
     }
 
     fn translate(&self, error: HFError, what: &str) -> HubError {
-        let (hub, owned) = (self.0.settings.endpoint.clone(), what.to_owned());
+        let (hub, owned) = (self.settings.endpoint.clone(), what.to_owned());
         match error {
             HFError::AuthRequired { .. } => HubError::Denied { hub, what: owned, status: 401 },
             HFError::Forbidden { .. } => HubError::Denied { hub, what: owned, status: 403 },
@@ -182,18 +183,18 @@ impl HuggingFaceHub {
 
     async fn entries(&self, model: &ModelRef) -> Result<Vec<Entry>, HubError> {
         let what = model.to_string();
-        let endpoint = &self.0.settings.endpoint;
+        let endpoint = &self.settings.endpoint;
         let mut url = Some(format!("{endpoint}/api/models/{}/{}/tree/{}", model.owner(), model.name(), model.commit()));
         let mut entries = Vec::new();
         for _ in 0..MOST_PAGES {
             let Some(page) = url.take() else { return Ok(entries) };
-            let mut request = self.0.requests.client.get(page);
-            if let Some(token) = &self.0.settings.token {
+            let mut request = self.requests.client.get(page);
+            if let Some(token) = &self.settings.token {
                 request = request.bearer_auth(token.reveal());
             }
-            let response = self.0.requests.send(request, &what).await?;
+            let response = self.requests.send(request, &what).await?;
             url = next_page(&response);
-            // Whoever sends elsewhere would be given the token, and a listing cut short would pass for a whole one.
+            // Following it would send the token to another host, and stopping would take a part for the whole listing.
             if let Some(next) = url.as_ref().filter(|next| !next.starts_with(&format!("{endpoint}/"))) {
                 let next: String = next.chars().take(100).collect();
                 return Err(HubError::Answer {
@@ -209,9 +210,9 @@ impl HuggingFaceHub {
         Err(HubError::Answer { what, reason: format!("its listing has more than {MOST_PAGES} pages") })
     }
 
-    /// The body of one page, bounded in size and time.
+    /// Reads the body of one page, bounded in size and time.
     async fn page(&self, mut response: Response, what: &str) -> Result<Vec<u8>, HubError> {
-        let patience = self.0.settings.retries.patience;
+        let stall_timeout = self.settings.retries.stall_timeout;
         let reading = async {
             let mut bytes = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error, what))? {
@@ -223,20 +224,20 @@ impl HuggingFaceHub {
             }
             Ok(bytes)
         };
-        let slow = |_| HubError::TooSlow { what: what.to_owned(), bytes: 0, period: patience };
-        tokio::time::timeout(patience, reading).await.map_err(slow)?
+        let slow = |_| HubError::TooSlow { what: what.to_owned(), bytes: 0, period: stall_timeout };
+        tokio::time::timeout(stall_timeout, reading).await.map_err(slow)?
     }
 }
 
-/// One model being fetched.
-struct Work<'a> {
+/// The download of one model.
+struct ModelDownload<'a> {
     hub: &'a HuggingFaceHub,
     model: &'a ModelRef,
     layout: &'a Layout,
     listener: &'a Listener<'a>,
 }
 
-impl Work<'_> {
+impl ModelDownload<'_> {
     async fn fetch_all(&self, files: &[&ListedFile]) -> Result<Vec<SnapshotFile>, HubError> {
         let mut fetched = Vec::new();
         for file in files {
@@ -252,10 +253,10 @@ impl Work<'_> {
             (self.listener)(Progress { file: &file.name, done: file.size, total: file.size });
             return Ok(sha256);
         }
-        let (endpoint, model) = (&self.hub.0.settings.endpoint, self.model);
+        let (endpoint, model) = (&self.hub.settings.endpoint, self.model);
         let (owner, name, commit) = (model.owner(), model.name(), model.commit());
         let transfer = Transfer {
-            requests: &self.hub.0.requests,
+            requests: &self.hub.requests,
             url: format!("{endpoint}/{owner}/{name}/resolve/{commit}/{}", file.name),
             file,
             part: self.layout.partial().join(&file.name),
@@ -264,7 +265,7 @@ impl Work<'_> {
         transfer.run(&to).await
     }
 
-    /// The SHA-256 of a file that is here and still the right one.
+    /// SHA-256 of a file that is on disk and still verifies.
     async fn kept(&self, path: &Path, file: &ListedFile) -> Result<Option<[u8; 32]>, HubError> {
         let (to, listed) = (path.to_owned(), file.clone());
         let verifying = tokio::task::spawn_blocking(move || verify(&to, &listed));
@@ -277,7 +278,8 @@ impl Work<'_> {
     }
 }
 
-/// Waits until no other process is fetching the same model.
+/// Waits until no other process is fetching the same model. It polls, since a thread blocked in `File::lock` could not be
+/// cancelled.
 async fn lock(path: &Path) -> Result<std::fs::File, HubError> {
     let file = std::fs::File::create(path).map_err(|source| write_error(path, source))?;
     loop {
@@ -289,7 +291,7 @@ async fn lock(path: &Path) -> Result<std::fs::File, HubError> {
     }
 }
 
-/// The address of the next page of a listing.
+/// URL of the next page of a listing.
 fn next_page(response: &Response) -> Option<String> {
     let links = response.headers().get("link")?.to_str().ok()?;
     let next = links.split(',').find(|link| link.contains("rel=\"next\""))?;

@@ -1,10 +1,10 @@
-//! Where a model's files lie below a hub's folder: `<owner>/<name>/<commit>/files`.
+//! Paths of a model below a hub's folder: `<owner>/<name>/<commit>/files`.
 
 use std::path::{Path, PathBuf};
 
 use crate::model_ref::ModelRef;
 
-/// The folders of one model.
+/// Paths of one model.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     home: PathBuf,
@@ -15,27 +15,22 @@ impl Layout {
         Self { home: root.join(model.owner()).join(model.name()).join(model.commit()) }
     }
 
-    /// The folder of the model.
-    pub(super) fn home(&self) -> &Path {
-        &self.home
-    }
-
-    /// Verified files.
+    /// Folder of verified files.
     pub(super) fn files(&self) -> PathBuf {
         self.home.join("files")
     }
 
-    /// Files that are still arriving.
+    /// Folder of incomplete downloads.
     pub(super) fn partial(&self) -> PathBuf {
         self.home.join("partial")
     }
 
-    /// What the commit holds, as the hub listed it.
+    /// The hub's listing of the commit.
     pub(super) fn listing(&self) -> PathBuf {
         self.home.join("listing.json")
     }
 
-    /// Locked by whoever is fetching.
+    /// Locked by the process that is fetching the model.
     pub(super) fn lock(&self) -> PathBuf {
         self.home.join("lock")
     }

@@ -1,4 +1,4 @@
-//! What a commit holds, as the hub lists it.
+//! The hub's listing of a commit: names, sizes and hashes of its files.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::{
     snapshot::is_plain_name,
 };
 
-/// Small files that are fetched where they exist.
+/// Small files that are fetched if they exist.
 const SMALL: [&str; 8] = [
     "config.json",
     "generation_config.json",
@@ -20,10 +20,10 @@ const SMALL: [&str; 8] = [
     "chat_template.json",
     INDEX,
 ];
-/// Lists the shards.
+/// The index of the shards.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 const SINGLE: &str = "model.safetensors";
-/// Largest of the small files in bytes.
+/// Size limit of a small file in bytes.
 const LARGEST_SMALL: u64 = 64 << 20;
 
 /// The files at the top of a commit.
@@ -37,20 +37,21 @@ pub(super) struct Listing {
 pub(super) struct ListedFile {
     pub(super) name: String,
     pub(super) size: u64,
-    pub(super) named: Named,
+    #[serde(rename = "named")]
+    pub(super) hash: ListedHash,
 }
 
-/// How a commit names the content of a file.
+/// Hash that a commit lists for a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Named {
-    /// A large file, by SHA-256.
+pub(super) enum ListedHash {
+    /// SHA-256, for files in large-file storage.
     Sha256(String),
-    /// A small file, by git's hash of a blob.
+    /// Git's SHA-1 of the blob, for all others.
     Git(String),
 }
 
-/// An entry of the hub's answer.
+/// An entry of the hub's response.
 #[derive(Deserialize)]
 pub(super) struct Entry {
     #[serde(rename = "type")]
@@ -71,21 +72,21 @@ struct Lfs {
 }
 
 impl Listing {
-    /// Makes sense of the hub's entries; folders and oddly named files are no part of a model.
+    /// Converts the hub's entries. Folders and files without a plain name are skipped.
     pub(super) fn of(entries: Vec<Entry>, what: &str) -> Result<Self, HubError> {
         let mut files = Vec::new();
         for entry in entries.into_iter().filter(|entry| entry.kind == "file" && is_plain_name(&entry.path)) {
             let answer =
                 |reason: &str| HubError::Answer { what: format!("{what}: {}", entry.path), reason: reason.to_owned() };
-            let named = match &entry.lfs {
+            let hash = match &entry.lfs {
                 Some(lfs) if lfs.size.is_some_and(|size| size != entry.size) => {
                     return Err(answer("two different sizes"));
                 }
-                Some(lfs) if is_hash(&lfs.oid, 64) => Named::Sha256(lfs.oid.to_ascii_lowercase()),
-                None if is_hash(&entry.oid, 40) => Named::Git(entry.oid.to_ascii_lowercase()),
+                Some(lfs) if is_hash(&lfs.oid, 64) => ListedHash::Sha256(lfs.oid.to_ascii_lowercase()),
+                None if is_hash(&entry.oid, 40) => ListedHash::Git(entry.oid.to_ascii_lowercase()),
                 _ => return Err(answer("no hash")),
             };
-            files.push(ListedFile { name: entry.path.clone(), size: entry.size, named });
+            files.push(ListedFile { name: entry.path.clone(), size: entry.size, hash });
         }
         files.sort_by(|a, b| a.name.cmp(&b.name));
         if files.windows(2).any(|pair| pair[0].name == pair[1].name) {
@@ -98,7 +99,7 @@ impl Listing {
         self.files.iter().find(|file| file.name == name)
     }
 
-    /// The small files of the model, which say what the large ones are.
+    /// The small files of the model: configuration, tokenizer and index.
     pub(super) fn small(&self) -> Result<Vec<&ListedFile>, Refusal> {
         let _: Option<String> = tensor_files(self.files.iter().map(|file| file.name.as_str()))?;
         let small: Vec<&ListedFile> = SMALL.iter().filter_map(|name| self.file(name)).collect();
@@ -108,7 +109,7 @@ impl Listing {
         }
     }
 
-    /// The tensor files: `shards` if an index lists them, else the only one.
+    /// The tensor files: `shards` if there is an index, else the single file.
     pub(super) fn large(&self, shards: Option<Vec<String>>) -> Result<Vec<&ListedFile>, Refusal> {
         let names = match (shards, tensor_files(self.files.iter().map(|file| file.name.as_str()))?) {
             (Some(shards), None) => shards,
@@ -123,7 +124,7 @@ impl Listing {
     }
 }
 
-/// Compares what would be fetched with what the validator allows.
+/// Compares the sizes and the number of files with the limits.
 pub(super) fn check_size(files: &[&ListedFile], limits: &Limits) -> Result<(), Refusal> {
     let bytes = files.iter().fold(0u64, |sum, file| sum.saturating_add(file.size));
     if bytes > limits.bytes {

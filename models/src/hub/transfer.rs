@@ -1,4 +1,4 @@
-//! Fetching one file: resumed, bounded, and compared with the commit.
+//! Download of one file: resumed, bounded in size and time, and verified.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     HubError, Listener, Progress,
-    listing::ListedFile,
+    listing::{ListedFile, ListedHash},
     verify::{Verified, verify},
 };
 use crate::{
@@ -25,10 +25,10 @@ use crate::{
     secret::Secret,
 };
 
-/// Whole files that may turn out to be other ones before it is said.
-const DAMAGED: usize = 2;
+/// Complete downloads that may fail the hash check before giving up.
+const MAX_DOWNLOADS: usize = 2;
 
-/// The client and the manners of all requests.
+/// The HTTP client, token and retry limits of all requests to a hub.
 #[derive(Clone, Debug)]
 pub(super) struct Requests {
     pub(super) client: Client,
@@ -37,21 +37,21 @@ pub(super) struct Requests {
     pub(super) hub: String,
 }
 
-/// One file on its way.
+/// The download of one file.
 pub(super) struct Transfer<'a> {
     pub(super) requests: &'a Requests,
     pub(super) url: String,
     pub(super) file: &'a ListedFile,
-    /// Where it is put together.
+    /// The incomplete download, renamed once it is verified.
     pub(super) part: PathBuf,
     pub(super) listener: &'a Listener<'a>,
 }
 
 impl Transfer<'_> {
-    /// Fetches the file to `to` and gives its SHA-256.
+    /// Downloads the file to `to` and returns its SHA-256.
     pub(super) async fn run(&self, to: &Path) -> Result<[u8; 32], HubError> {
         let mut found = String::new();
-        for _ in 0..DAMAGED {
+        for _ in 0..MAX_DOWNLOADS {
             self.requests.retries.run(|| self.attempt()).await?;
             match self.verify().await? {
                 Verified::Same(sha256) => {
@@ -62,8 +62,8 @@ impl Transfer<'_> {
             }
             self.discard().await?;
         }
-        let expected = match &self.file.named {
-            super::listing::Named::Sha256(hash) | super::listing::Named::Git(hash) => hash.clone(),
+        let expected = match &self.file.hash {
+            ListedHash::Sha256(hash) | ListedHash::Git(hash) => hash.clone(),
         };
         Err(HubError::Hash { file: self.file.name.clone(), expected, found })
     }
@@ -85,7 +85,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Fetches what is missing; the error says how many bytes are here all the same.
+    /// Downloads the missing bytes. An error comes with the number of bytes on disk.
     async fn attempt(&self) -> Result<(), (HubError, u64)> {
         let mut here = fs::metadata(&self.part).await.map_or(0, |metadata| metadata.len());
         if here > self.file.size {
@@ -133,7 +133,7 @@ impl Transfer<'_> {
         self.requests.send(request, &self.file.name).await
     }
 
-    /// Whether the answer goes on where we stopped; otherwise it begins at the beginning.
+    /// True if the response continues at `here`, false if it starts from the beginning.
     fn resumes(&self, response: &Response, here: u64) -> Result<bool, HubError> {
         if response.status() != StatusCode::PARTIAL_CONTENT {
             return Ok(false);
@@ -147,12 +147,12 @@ impl Transfer<'_> {
     }
 
     async fn receive(&self, response: &mut Response, part: &mut File, here: &mut u64) -> Result<(), HubError> {
-        let Retries { patience, least_bytes, .. } = self.requests.retries;
+        let Retries { stall_timeout, least_bytes, .. } = self.requests.retries;
         let mut since = Instant::now();
         let mut arrived = 0;
         loop {
-            let slow = |bytes| HubError::TooSlow { what: self.file.name.clone(), bytes, period: patience };
-            let chunk = timeout(patience, response.chunk()).await.map_err(|_| slow(arrived))?;
+            let slow = |bytes| HubError::TooSlow { what: self.file.name.clone(), bytes, period: stall_timeout };
+            let chunk = timeout(stall_timeout, response.chunk()).await.map_err(|_| slow(arrived))?;
             let Some(chunk) = chunk.map_err(|error| transport(&error, &self.file.name))? else { return Ok(()) };
             if *here + chunk.len() as u64 > self.file.size {
                 return Err(self.grew().await);
@@ -161,7 +161,7 @@ impl Transfer<'_> {
             *here += chunk.len() as u64;
             arrived += chunk.len() as u64;
             (self.listener)(Progress { file: &self.file.name, done: *here, total: self.file.size });
-            if since.elapsed() >= patience {
+            if since.elapsed() >= stall_timeout {
                 if arrived < least_bytes && *here < self.file.size {
                     return Err(slow(arrived));
                 }
@@ -179,11 +179,11 @@ impl Transfer<'_> {
 }
 
 impl Requests {
-    /// Sends a request and turns every answer but success into an error.
+    /// Sends a request; every status but success is an error.
     pub(super) async fn send(&self, request: reqwest::RequestBuilder, what: &str) -> Result<Response, HubError> {
-        let patience = self.retries.patience;
-        let slow = |_| HubError::TooSlow { what: what.to_owned(), bytes: 0, period: patience };
-        let response = timeout(patience, request.send()).await.map_err(slow)?;
+        let stall_timeout = self.retries.stall_timeout;
+        let slow = |_| HubError::TooSlow { what: what.to_owned(), bytes: 0, period: stall_timeout };
+        let response = timeout(stall_timeout, request.send()).await.map_err(slow)?;
         let response = response.map_err(|error| transport(&error, what))?;
         let status = response.status();
         if status.is_success() { Ok(response) } else { Err(self.refused(status.as_u16(), response.headers(), what)) }
@@ -200,7 +200,7 @@ impl Requests {
     }
 }
 
-/// What the network says, without the address: it may carry a signature.
+/// Converts a transport error, without the URL, which may contain a signed token.
 pub(super) fn transport(error: &reqwest::Error, what: &str) -> HubError {
     let (what, reason) = (what.to_owned(), innermost(error));
     if error.is_redirect() { HubError::Redirects { what, reason } } else { HubError::Connection { what, reason } }

@@ -1,13 +1,13 @@
-//! What servers answer, as far as it is read.
+//! Parsing of responses in OpenAI's format: completions and errors.
 
 use serde::Deserialize;
 
 use super::Interface;
 use crate::{engine::Finish, responder::Reply};
 
-/// An answer of either interface.
+/// The response body of both endpoints.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct Body {
     choices: Vec<Choice>,
     #[serde(default)]
     usage: Option<Usage>,
@@ -39,10 +39,10 @@ struct ChatMessage {
 
 #[derive(Debug, Deserialize)]
 struct Logprobs {
-    /// Of a chat.
+    /// Log-probabilities of a chat completion.
     #[serde(default)]
     content: Option<Vec<TokenLogprob>>,
-    /// Of a completion.
+    /// Log-probabilities of a text completion.
     #[serde(default)]
     token_logprobs: Option<Vec<f32>>,
 }
@@ -52,25 +52,28 @@ struct TokenLogprob {
     logprob: f32,
 }
 
-/// What an error says by itself, wherever servers put it.
+/// The error message, in one of the two places where servers put it.
 #[derive(Debug, Deserialize)]
-struct Complaint {
+struct ErrorBody {
     #[serde(default)]
     error: serde_json::Value,
     #[serde(default)]
     message: String,
 }
 
-/// What servers say of a conversation that is too long for the model: OpenAI, llama.cpp, vLLM and SGLang.
+/// Parts of the errors of OpenAI, llama.cpp, vLLM and SGLang for a prompt longer than the context.
 const TOO_LONG: [&str; 4] =
     ["context_length_exceeded", "exceed_context_size", "maximum context length", "longer than the model's context"];
 
-/// The reply that an answer holds, or what is wrong with the answer.
+/// Parses the reply in a response body.
+///
+/// # Errors
+/// The defect of the body.
 pub(super) fn parse(interface: Interface, bytes: &[u8]) -> Result<Reply, String> {
-    let answer: Answer = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let choice = answer.choices.into_iter().next().ok_or("it holds no choice")?;
+    let body: Body = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let choice = body.choices.into_iter().next().ok_or("it holds no choice")?;
     let text = match interface {
-        // A model that says nothing has no content.
+        // The content of an empty reply is null.
         Interface::Chat => choice.message.ok_or("its choice holds no message")?.content.unwrap_or_default(),
         Interface::Completions => choice.text.ok_or("its choice holds no text")?,
     };
@@ -86,24 +89,24 @@ pub(super) fn parse(interface: Interface, bytes: &[u8]) -> Result<Reply, String>
         (Some(Logprobs { token_logprobs: Some(logprobs), .. }), Interface::Completions) => logprobs,
         _ => Vec::new(),
     };
-    let prompt_tokens = answer.usage.map_or(0, |usage| usage.prompt_tokens);
+    let prompt_tokens = body.usage.map_or(0, |usage| usage.prompt_tokens);
     Ok(Reply { text, prompt_tokens, tokens: None, logprobs, finish })
 }
 
-/// Whether an error says that the conversation is longer than the model can read.
+/// True if an error message says that the prompt is longer than the context.
 pub(super) fn is_too_long(said: &str) -> bool {
     TOO_LONG.iter().any(|mark| said.contains(mark))
 }
 
-/// The sentence in an error's body, or the body itself where there is none.
-pub(super) fn complaint(body: &str) -> String {
-    let Ok(complaint) = serde_json::from_str::<Complaint>(body) else { return body.to_owned() };
-    match &complaint.error {
+/// The message in an error's body, or the whole body without one.
+pub(super) fn error_message(body: &str) -> String {
+    let Ok(parsed) = serde_json::from_str::<ErrorBody>(body) else { return body.to_owned() };
+    match &parsed.error {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Object(fields) => {
             fields.get("message").and_then(serde_json::Value::as_str).unwrap_or(body).to_owned()
         }
-        _ if !complaint.message.is_empty() => complaint.message,
+        _ if !parsed.message.is_empty() => parsed.message,
         _ => body.to_owned(),
     }
 }
@@ -153,9 +156,9 @@ mod tests {
 
     #[test]
     fn an_error_is_quoted_from_wherever_it_stands() {
-        assert_eq!(complaint(r#"{"error":{"message":"no such model"}}"#), "no such model");
-        assert_eq!(complaint(r#"{"error":"no such model"}"#), "no such model");
-        assert_eq!(complaint(r#"{"object":"error","message":"no such model"}"#), "no such model");
-        assert_eq!(complaint("gateway"), "gateway");
+        assert_eq!(error_message(r#"{"error":{"message":"no such model"}}"#), "no such model");
+        assert_eq!(error_message(r#"{"error":"no such model"}"#), "no such model");
+        assert_eq!(error_message(r#"{"object":"error","message":"no such model"}"#), "no such model");
+        assert_eq!(error_message("gateway"), "gateway");
     }
 }

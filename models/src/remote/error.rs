@@ -1,73 +1,73 @@
-//! What can go wrong between a server and this machine.
+//! Errors of requests to a model server.
 
 use std::time::Duration;
 
-use crate::retry::{Mendable, is_transient};
+use crate::retry::{Retryable, is_transient, wait_hint};
 
-/// Why a server gave no reply; none of it is a verdict on a model.
+/// The error of a server that gave no reply. It says nothing about the model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the server {server} {kind}")]
 pub struct RemoteError {
     /// The server.
     pub server: String,
-    /// What happened.
+    /// The kind of error.
     pub kind: RemoteErrorKind,
 }
 
-/// What went wrong.
+/// Kinds of errors.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteErrorKind {
-    /// Nothing can be asked of it as the settings are.
+    /// The settings do not allow any request.
     #[error("cannot be asked: {reason}")]
     Setup {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// It does not know the key.
+    /// The key was refused.
     #[error("refuses the key (status {status}): the setting `remote.key_variable` names the variable that holds it")]
     Denied {
         /// 401 or 403.
         status: u16,
     },
-    /// It was asked too often.
-    #[error("limits requests{}", wait(*retry_after))]
+    /// The server limits the rate of requests.
+    #[error("limits requests{}", wait_hint(*retry_after))]
     RateLimited {
-        /// How long it asked to wait.
+        /// The wait that it asked for.
         retry_after: Option<Duration>,
     },
-    /// It has trouble of its own, or does not understand the request.
+    /// An error status, of the server or of the request.
     #[error("answered status {status}: {said}")]
     Status {
         /// The status.
         status: u16,
-        /// The beginning of what it said, without the key.
+        /// The beginning of the error message, without the key.
         said: String,
     },
     /// The connection failed or broke off.
     #[error("cannot be reached, or broke off: {reason}")]
     Connection {
-        /// What the network said.
+        /// The innermost cause.
         reason: String,
     },
-    /// The answer did not arrive in time.
+    /// No complete response within the timeout.
     #[error("did not answer in {} s: the setting `remote.timeout_seconds` gives it longer", period.as_secs_f32())]
     TooSlow {
-        /// The time it had.
+        /// The timeout.
         period: Duration,
     },
-    /// The answer is not what such an answer looks like.
+    /// A response that is malformed.
     #[error("gave an answer that cannot be understood: {reason}")]
     Answer {
-        /// What is wrong with it.
+        /// The defect.
         reason: String,
     },
-    /// The answer holds the key.
+    /// The response contains the key.
     #[error("repeats the key that it was sent: the answer is not kept, and the key should be changed")]
     Leak,
 }
 
-impl Mendable for RemoteError {
+impl Retryable for RemoteError {
     fn is_transient(&self) -> bool {
         match &self.kind {
             RemoteErrorKind::RateLimited { .. }
@@ -84,8 +84,4 @@ impl Mendable for RemoteError {
             _ => None,
         }
     }
-}
-
-fn wait(retry_after: Option<Duration>) -> String {
-    retry_after.map(|wait| format!(" (it asks to wait {} s)", wait.as_secs())).unwrap_or_default()
 }

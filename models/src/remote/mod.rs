@@ -1,7 +1,7 @@
-//! Models that a server runs: anything that speaks OpenAI's interface (vLLM, SGLang, llama.cpp, a marketplace).
+//! Models behind a server with OpenAI's interface (vLLM, SGLang, llama.cpp, a marketplace).
 //!
-//! What a server says has to be believed: nobody else can compute it again, since neither the files, nor the arithmetic,
-//! nor the draws are known. Its replies therefore come without token ids and are marked wherever they are kept.
+//! Replies of a server cannot be reproduced, since its files, arithmetic and random numbers are unknown. They come without
+//! token ids and are marked wherever they are stored.
 
 mod answer;
 mod error;

@@ -1,4 +1,4 @@
-//! One model of one server.
+//! Client for one model of one server.
 
 use std::fmt;
 
@@ -16,21 +16,21 @@ use tokio::{
 
 use super::{
     RemoteError, RemoteErrorKind, RemoteRef,
-    answer::{complaint, is_too_long, parse},
+    answer::{error_message, is_too_long, parse},
     pace::Pace,
 };
 use crate::{
     model_ref::ModelRef,
     responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder},
-    retry::{Mendable, Retries, innermost, retry_after},
+    retry::{Retries, Retryable, innermost, retry_after},
     secret::Secret,
     text::{Message, Prompter, Role},
 };
 
-/// No answer is larger than this.
-const LARGEST_ANSWER: usize = 16 << 20;
-/// So much of a server's complaint is shown.
-const LONGEST_COMPLAINT: usize = 200;
+/// Size limit of a response in bytes.
+const LARGEST_BODY: usize = 16 << 20;
+/// Length limit of a quoted error message in characters.
+const LONGEST_MESSAGE: usize = 200;
 /// Servers take seeds of 31 bits; some take no more.
 const SEED_MASK: u64 = 0x7FFF_FFFF;
 
@@ -96,12 +96,12 @@ impl RemoteSettings {
     /// Attempts and stall timeout of these settings; the waits between attempts are the usual ones.
     #[must_use]
     pub fn retries(&self) -> Retries {
-        let patience = Duration::from_secs(self.timeout_seconds);
-        Retries { attempts: self.attempts, patience, ..Retries::default() }
+        let stall_timeout = Duration::from_secs(self.timeout_seconds);
+        Retries { attempts: self.attempts, stall_timeout, ..Retries::default() }
     }
 }
 
-/// A model that a server runs.
+/// A client for a model that a server runs.
 pub struct RemoteModel {
     reference: RemoteRef,
     settings: RemoteSettings,
@@ -113,7 +113,10 @@ pub struct RemoteModel {
 }
 
 impl RemoteModel {
-    /// Sets a client up that sends `key` with every request; nothing is sent yet.
+    /// Sets up a client that sends `key` with every request; nothing is sent yet.
+    ///
+    /// # Errors
+    /// If the settings allow no request, or the key would be sent unencrypted.
     pub fn new(
         reference: RemoteRef,
         settings: RemoteSettings,
@@ -132,9 +135,9 @@ impl RemoteModel {
             return Err(setup("the key could be read on its way there: use an https:// address, or none of a key"));
         }
         let client = Client::builder()
-            // A server that sends elsewhere would send the key elsewhere.
+            // A redirect would send the key to another server.
             .redirect(Policy::none())
-            .connect_timeout(retries.patience)
+            .connect_timeout(retries.stall_timeout)
             .user_agent(concat!("dethrone/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| setup(&error.to_string()))?;
@@ -153,7 +156,7 @@ impl RemoteModel {
         })
     }
 
-    /// What is asked.
+    /// The body of a request.
     fn body(&self, messages: &[Message], rule: ReplyRule) -> Result<Value, ReplyError> {
         let sampling = rule.sampling;
         let mut body = json!({
@@ -182,7 +185,7 @@ impl RemoteModel {
                 let text = Prompter::default().render_text(messages, 0);
                 body["prompt"] = json!(text.map_err(|error| ReplyError::Model(error.to_string()))?);
                 if wanted {
-                    // How many runners-up are named besides each token.
+                    // The number of alternatives beside each token.
                     body["logprobs"] = json!(0);
                 }
             }
@@ -193,10 +196,10 @@ impl RemoteModel {
     async fn attempt(&self, body: &Value) -> Result<Reply, RemoteError> {
         let _permit = self.gate.acquire().await.expect("the gate is never closed");
         self.pace.wait().await;
-        let period = self.retries.patience;
+        let period = self.retries.stall_timeout;
         let exchanged = timeout(period, self.exchange(body)).await;
         let exchanged = exchanged.unwrap_or_else(|_| Err(self.error(RemoteErrorKind::TooSlow { period })));
-        if let Some(wait) = exchanged.as_ref().err().and_then(Mendable::retry_after) {
+        if let Some(wait) = exchanged.as_ref().err().and_then(Retryable::retry_after) {
             self.pace.postpone(wait.min(self.retries.longest_wait));
         }
         let bytes = exchanged?;
@@ -208,7 +211,7 @@ impl RemoteModel {
         Ok(reply)
     }
 
-    /// Sends the request and gives the body of a successful answer.
+    /// Sends a request and returns the body of a successful response.
     async fn exchange(&self, body: &Value) -> Result<Vec<u8>, RemoteError> {
         let function = match self.settings.interface {
             Interface::Chat => "chat/completions",
@@ -235,8 +238,8 @@ impl RemoteModel {
             let chunk = response.chunk().await;
             let chunk = chunk.map_err(|error| self.error(RemoteErrorKind::Connection { reason: innermost(&error) }))?;
             let Some(chunk) = chunk else { return Ok(bytes) };
-            if bytes.len() + chunk.len() > LARGEST_ANSWER {
-                let reason = format!("it has more than {LARGEST_ANSWER} bytes");
+            if bytes.len() + chunk.len() > LARGEST_BODY {
+                let reason = format!("it has more than {LARGEST_BODY} bytes");
                 return Err(self.error(RemoteErrorKind::Answer { reason }));
             }
             bytes.extend_from_slice(&chunk);
@@ -249,7 +252,7 @@ impl RemoteModel {
         self.error(match (status, retry_after) {
             (401 | 403, _) => RemoteErrorKind::Denied { status },
             (429, _) | (503, Some(_)) => RemoteErrorKind::RateLimited { retry_after },
-            _ => RemoteErrorKind::Status { status, said: self.quote(&complaint(&String::from_utf8_lossy(body))) },
+            _ => RemoteErrorKind::Status { status, said: self.quote(&error_message(&String::from_utf8_lossy(body))) },
         })
     }
 
@@ -257,10 +260,10 @@ impl RemoteModel {
         RemoteError { server: self.reference.server(), kind }
     }
 
-    /// The beginning of what a server said, without the key and without what moves a terminal's cursor.
+    /// The beginning of a server's message, without the key and without control characters.
     fn quote(&self, said: &str) -> String {
         let hidden = self.key.as_ref().map_or_else(|| said.to_owned(), |key| key.hide(said));
-        hidden.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_COMPLAINT).collect()
+        hidden.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_MESSAGE).collect()
     }
 }
 
@@ -284,7 +287,7 @@ impl fmt::Debug for RemoteModel {
     }
 }
 
-/// The interface's name for a speaker.
+/// The role's name in the interface.
 fn role(role: Role) -> &'static str {
     match role {
         Role::System => "system",

@@ -1,10 +1,10 @@
-//! How often a server is asked.
+//! Rate limiting of requests to a server.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::time::{Duration, Instant, sleep_until};
 
-/// Spaces requests evenly, and all of them away from a server that asked to be left alone.
+/// Spaces requests evenly, and postpones all of them while a server asks to wait.
 #[derive(Debug)]
 pub(super) struct Pace {
     gap: Duration,
@@ -12,23 +12,23 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// So many requests a minute; any number if none is given.
+    /// A limit in requests per minute; unlimited if `None`.
     pub(super) fn new(per_minute: Option<u32>) -> Self {
         let gap = per_minute.map_or(Duration::ZERO, |count| Duration::from_secs(60) / count.max(1));
         Self { gap, next: Mutex::default() }
     }
 
-    /// Waits until the next request may be made.
+    /// Waits until the next request may begin.
     pub(super) async fn wait(&self) {
         sleep_until(self.reserve(Instant::now())).await;
     }
 
-    /// No request begins before this time from now on is over.
+    /// Postpones all requests by at least this time from now.
     pub(super) fn postpone(&self, time: Duration) {
         self.postpone_until(Instant::now() + time);
     }
 
-    /// When a request that arrives at `now` may begin.
+    /// Reserves the time at which a request that arrives at `now` may begin.
     fn reserve(&self, now: Instant) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = next.map_or(now, |next| next.max(now));
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nobody_waits() {
+    fn without_a_limit_no_request_waits() {
         let (pace, now) = (Pace::new(None), Instant::now());
         assert_eq!([pace.reserve(now), pace.reserve(now)], [now, now]);
     }

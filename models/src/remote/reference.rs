@@ -1,16 +1,16 @@
-//! Which model of which server, as somebody writes it: `openai:MODEL@URL`.
+//! References to a server's model: `openai:MODEL@URL`.
 
 use std::{fmt, str::FromStr};
 
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-/// What a reference to a server's model begins with.
+/// Scheme of a reference to a server's model.
 pub(crate) const SCHEME: &str = "openai:";
-/// No server's name for a model is longer.
+/// Longest name of a model in bytes.
 const LONGEST_NAME: usize = 200;
 
-/// A model under the name that a server knows it by.
+/// A model of a server, by the server's name for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RemoteRef {
@@ -18,15 +18,15 @@ pub struct RemoteRef {
     base: Url,
 }
 
-/// A text names no model of a server.
+/// The error of a text that names no model of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} names no model of a server: {reason}; write openai:MODEL@URL, such as openai:qwen3@http://127.0.0.1:8000/v1"
 )]
 pub struct RemoteRefError {
-    /// What was given, without what may be secret.
+    /// The text without its possibly secret parts.
     pub text: String,
-    /// What is wrong with it.
+    /// The defect.
     pub reason: &'static str,
 }
 
@@ -37,18 +37,18 @@ impl RemoteRef {
         &self.model
     }
 
-    /// The server, without path: what may be shown of it.
+    /// The server's origin: scheme, host and port, without anything secret.
     #[must_use]
     pub fn server(&self) -> String {
         self.base.origin().ascii_serialization()
     }
 
-    /// The address of one of the server's functions.
+    /// The URL of an endpoint.
     pub(super) fn endpoint(&self, function: &str) -> String {
         format!("{}/{function}", self.base.as_str().trim_end_matches('/'))
     }
 
-    /// Whether what is sent can be read on the way: it is neither encrypted nor stays on this machine.
+    /// True for a connection that is neither encrypted nor within this machine.
     pub(super) fn is_open(&self) -> bool {
         let host = self.base.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -63,7 +63,7 @@ impl FromStr for RemoteRef {
         let Some(rest) = text.strip_prefix(SCHEME) else {
             return Err(RemoteRefError { text: shown(text), reason: "it does not begin with openai:" });
         };
-        // A model's name may hold an @; an address begins with its scheme.
+        // A model's name may contain an @, so the address is found by its scheme.
         let split = ["@http://", "@https://"].iter().filter_map(|mark| rest.find(mark)).min();
         let Some(at) = split else {
             return Err(RemoteRefError { text: shown(text), reason: "no @http:// or @https:// follows the model" });
@@ -107,7 +107,7 @@ impl fmt::Display for RemoteRef {
     }
 }
 
-/// Enough of a wrong text to recognise it, and nothing that follows an address's user name.
+/// The beginning of a malformed text, up to where an address may contain a password.
 fn shown(text: &str) -> String {
     text.split("://").next().unwrap_or_default().chars().take(LONGEST_NAME).collect()
 }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_address_that_others_can_listen_to_is_open() {
+    fn only_an_unencrypted_address_of_another_machine_is_open() {
         let open = |address: &str| format!("openai:m@{address}").parse::<RemoteRef>().unwrap().is_open();
         assert!(open("http://192.168.0.7/v1") && open("http://example.org"));
         assert!(!open("https://example.org") && !open("http://127.0.0.1:1") && !open("http://localhost:1"));

@@ -43,7 +43,7 @@ fn settings(server: &Server, root: &Path) -> HuggingFaceSettings {
             attempts: 3,
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(20),
-            patience: Duration::from_millis(500),
+            stall_timeout: Duration::from_millis(500),
             least_bytes: 1000,
         },
     }

@@ -25,7 +25,7 @@ fn retries() -> Retries {
         attempts: 3,
         first_wait: Duration::from_millis(1),
         longest_wait: Duration::from_millis(20),
-        patience: Duration::from_millis(700),
+        stall_timeout: Duration::from_millis(700),
         least_bytes: 1,
     }
 }
