@@ -1,16 +1,16 @@
-//! What an environment's conversation needs of a model.
+//! The interface through which an environment's conversation reaches a model.
 
 use std::future::Future;
 
 use crate::{Conversation, Message};
 
-/// Whoever answers: a model behind an engine, a remote server, a script in a test.
+/// Source of replies: a model behind an engine, a remote server, or a script in a test.
 ///
-/// An agent may keep notes of its own (token ids, timings); they are none of the environment's business.
+/// An agent may record data of its own (token ids, timings); environments never see it.
 pub trait Agent: Send {
-    /// Why a reply could not be given.
+    /// Cause of a missing reply.
     type Error: Send;
 
-    /// The next reply to this conversation; its role must be `Assistant`.
+    /// Returns the next reply to this conversation; its role must be `Assistant`.
     fn reply(&mut self, conversation: &Conversation) -> impl Future<Output = Result<Message, Self::Error>> + Send;
 }

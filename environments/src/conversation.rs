@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Who speaks.
+/// Author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Standing instructions.
+    /// Instructions that hold for the whole conversation.
     System,
     /// The environment.
     User,
@@ -15,7 +15,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The name that chat templates use.
+    /// Name in chat templates.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -28,24 +28,24 @@ impl Role {
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who speaks.
+    /// Author.
     pub role: Role,
-    /// What is said.
+    /// Text.
     pub content: String,
 }
 
 impl Message {
-    /// A message of the environment.
+    /// Creates a message of the environment.
     pub fn user(content: impl Into<String>) -> Self {
         Self { role: Role::User, content: content.into() }
     }
 
-    /// A reply of the model.
+    /// Creates a reply of the model.
     pub fn assistant(content: impl Into<String>) -> Self {
         Self { role: Role::Assistant, content: content.into() }
     }
 
-    /// A standing instruction.
+    /// Creates an instruction that holds for the whole conversation.
     pub fn system(content: impl Into<String>) -> Self {
         Self { role: Role::System, content: content.into() }
     }
@@ -59,12 +59,12 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// A conversation that holds these messages.
+    /// Creates a conversation from messages, the oldest first.
     pub fn new(messages: Vec<Message>) -> Self {
         Self { messages }
     }
 
-    /// A conversation opened by one message of the environment.
+    /// Creates a conversation of one message of the environment.
     pub fn ask(content: impl Into<String>) -> Self {
         Self::new(vec![Message::user(content)])
     }
@@ -79,14 +79,7 @@ impl Conversation {
         self.messages.push(message);
     }
 
-    /// The same conversation with a reply at its end.
-    #[must_use]
-    pub fn with_reply(mut self, reply: impl Into<String>) -> Self {
-        self.push(Message::assistant(reply));
-        self
-    }
-
-    /// The model's latest message, where the conversation ends with one.
+    /// The last message, if it is a reply.
     pub fn reply(&self) -> Option<&str> {
         self.messages.last().filter(|message| message.role == Role::Assistant).map(|message| message.content.as_str())
     }

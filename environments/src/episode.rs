@@ -1,21 +1,21 @@
-//! Driving one conversation from its opening to its verdict.
+//! Plays one conversation from its opening to its verdict.
 
 use thiserror::Error;
 
-use crate::{Agent, Conversation, Environment, EnvironmentError, Message, Reason, Task, Turn, Verdict};
+use crate::{Agent, Conversation, Environment, EnvironmentError, Message, Task, Turn, Verdict, VerdictReason};
 
 /// A finished conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
-    /// All of it, the opening included.
+    /// All messages, the opening included.
     pub conversation: Conversation,
-    /// How many replies it holds.
+    /// Number of replies.
     pub turns: u32,
-    /// How it was judged.
+    /// Score and reason.
     pub verdict: Verdict,
 }
 
-/// Why a conversation did not come to a verdict.
+/// Cause of a conversation without a verdict.
 #[derive(Debug, Error)]
 pub enum EpisodeError<E> {
     /// The agent gave no reply.
@@ -27,6 +27,9 @@ pub enum EpisodeError<E> {
 }
 
 /// Plays one task: the agent replies, the environment judges or continues, until a verdict or the turn cap.
+///
+/// # Errors
+/// If the agent gives no reply or the environment no verdict.
 pub async fn episode<A: Agent>(
     environment: &dyn Environment,
     task: &Task,
@@ -35,6 +38,7 @@ pub async fn episode<A: Agent>(
     let cap = environment.turn_cap().max(1);
     let mut conversation = environment.opening(task);
     for turns in 1..=cap {
+        // The agent's role is not trusted: a reply is always recorded as the assistant's.
         let Message { content, .. } = agent.reply(&conversation).await.map_err(EpisodeError::Agent)?;
         conversation.push(Message::assistant(content));
         match environment.turn(task, &conversation).await? {
@@ -42,5 +46,8 @@ pub async fn episode<A: Agent>(
             Turn::Continue(message) => conversation.push(message),
         }
     }
-    Ok(Episode { conversation, turns: cap, verdict: Verdict::zero(Reason::TurnCap) })
+    Ok(Episode { conversation, turns: cap, verdict: Verdict::zero(VerdictReason::TurnCap) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,43 +1,43 @@
-//! What can go wrong on the environment's side of the boundary, and whose fault it was.
+//! Errors of environments, with the side that caused them.
 
 use sandboxes::SandboxError;
 use thiserror::Error;
 
 use crate::EnvironmentId;
 
-/// Whose fault an error is; decides what follows.
+/// Side that caused an error, which decides how the caller proceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The environment's: it is suspended for the window, for both sides alike.
+pub enum ErrorOrigin {
+    /// The environment: it is suspended for the window, for both models alike.
     Environment,
-    /// This machine's: try again.
+    /// This machine: try again.
     Host,
-    /// The caller's: a name, a tier or a file that does not exist.
+    /// The caller: a name, tier, file or task that does not exist.
     Caller,
 }
 
-/// Why there is no task or no verdict.
+/// Cause of a missing task or verdict.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
     /// No environment has this name.
     #[error("there is no environment named '{name}'{hint}; the names are: {known}")]
     Unknown {
-        /// What was asked for.
+        /// Requested name.
         name: String,
         /// "; did you mean 'sat'?" or nothing.
         hint: String,
-        /// All names, separated by commas.
+        /// Known names, separated by commas.
         known: String,
     },
     /// The environment has no such tier.
     #[error("environment '{name}' has no tier {tier}; its tiers are 0 to {highest}")]
     Tier {
-        /// Which environment.
+        /// Name of the environment.
         name: String,
-        /// What was asked for.
+        /// Requested tier.
         tier: u8,
-        /// The hardest there is.
+        /// Hardest tier.
         highest: u8,
     },
     /// A researcher's file cannot be used.
@@ -45,59 +45,59 @@ pub enum EnvironmentError {
     File {
         /// The file's name.
         file: String,
-        /// What is wrong with it.
+        /// Defect of the file.
         problem: String,
-        /// What to change.
+        /// Suggested change.
         hint: String,
     },
     /// The generator gave no usable task.
     #[error("{environment} could not make the task of seed {seed}: {problem}")]
     Generator {
-        /// Which environment.
+        /// Affected environment.
         environment: EnvironmentId,
-        /// Of which seed.
+        /// Seed of the task.
         seed: u64,
-        /// What it did instead.
+        /// Observed behavior.
         problem: String,
     },
     /// The verifier gave no usable verdict.
     #[error("{environment} could not judge a reply to the task of seed {seed}: {problem}")]
     Verifier {
-        /// Which environment.
+        /// Affected environment.
         environment: EnvironmentId,
-        /// Of which seed.
+        /// Seed of the task.
         seed: u64,
-        /// What it did instead.
+        /// Observed behavior.
         problem: String,
     },
     /// The task was not made by this environment, or was changed.
     #[error("{environment} does not recognise the task of seed {seed}: {problem}")]
     Task {
-        /// Which environment.
+        /// Affected environment.
         environment: EnvironmentId,
-        /// Of which seed.
+        /// Seed of the task.
         seed: u64,
-        /// What is wrong with it.
+        /// Mismatch.
         problem: String,
     },
     /// The sandbox is in trouble.
     #[error("{environment} could not use the sandbox")]
     Sandbox {
-        /// Which environment.
+        /// Affected environment.
         environment: EnvironmentId,
-        /// What the sandbox says.
+        /// The sandbox's error.
         #[source]
         source: SandboxError,
     },
 }
 
 impl EnvironmentError {
-    /// Whose fault it was.
-    pub fn fault(&self) -> Fault {
+    /// Side that caused the error.
+    pub fn origin(&self) -> ErrorOrigin {
         match self {
-            Self::Sandbox { .. } => Fault::Host,
-            Self::Generator { .. } | Self::Verifier { .. } => Fault::Environment,
-            Self::Unknown { .. } | Self::Tier { .. } | Self::File { .. } | Self::Task { .. } => Fault::Caller,
+            Self::Sandbox { .. } => ErrorOrigin::Host,
+            Self::Generator { .. } | Self::Verifier { .. } => ErrorOrigin::Environment,
+            Self::Unknown { .. } | Self::Tier { .. } | Self::File { .. } | Self::Task { .. } => ErrorOrigin::Caller,
         }
     }
 }

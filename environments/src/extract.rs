@@ -1,18 +1,18 @@
-//! Finding the answer in a reply: strict enough that one reply is one answer, patient with how models decorate it.
+//! Answer extraction: strict enough that a reply holds one answer, tolerant of the ways in which models decorate it.
 
-/// What is left of a reply after its thinking; `None` while a thought is still open.
-pub fn after_thinking(reply: &str) -> Option<&str> {
+/// The reply after its `<think>` section; `None` if that section is not closed.
+fn after_thinking(reply: &str) -> Option<&str> {
     let rest = reply.rsplit_once("</think>").map_or(reply, |(_, rest)| rest);
     (!rest.contains("<think>")).then_some(rest)
 }
 
-/// The one-line answer of a reply.
+/// Extracts the one-line answer of a reply.
 ///
 /// The last line that begins with `Answer:` counts, wherever it stands; its value may follow on the next line or in a
 /// fenced block. Without such a line the last fenced block counts if it holds one line, and without a block the reply
 /// itself if it is one line. Everything else is no answer: nothing is guessed from the middle of a text. Asterisks,
 /// backquotes and blanks around the value are decoration.
-pub fn answer(reply: &str) -> Option<&str> {
+pub(crate) fn answer(reply: &str) -> Option<&str> {
     let body = after_thinking(reply)?;
     let lines: Vec<&str> = body.lines().collect();
     for (index, line) in lines.iter().enumerate().rev() {
@@ -24,23 +24,19 @@ pub fn answer(reply: &str) -> Option<&str> {
         let mut following = lines[index + 1..].iter().map(|line| undecorated(line));
         return following.find(|value| !value.is_empty());
     }
-    let text = match last_block(body) {
-        Some(block) => block,
-        None if body.contains("```") => return None,
-        None => body,
-    };
-    only_line(text).map(undecorated).filter(|value| !value.is_empty())
+    only_line(block_or_whole(body)?).map(undecorated).filter(|value| !value.is_empty())
 }
 
-/// The program of a reply: its last fenced block, or the whole reply where there is no fence at all.
-pub fn code(reply: &str) -> Option<&str> {
+/// Extracts the program of a reply: its last fenced block, or the whole reply if there is no fence.
+pub(crate) fn code(reply: &str) -> Option<&str> {
     let body = after_thinking(reply)?;
-    let text = match last_block(body) {
-        Some(block) => block,
-        None if body.contains("```") => return None,
-        None => body,
-    };
+    let text = block_or_whole(body)?;
     (!text.trim().is_empty()).then_some(text)
+}
+
+/// The last fenced block, or the whole text if it holds no fence; `None` if a fence is not closed.
+fn block_or_whole(text: &str) -> Option<&str> {
+    if text.contains("```") { last_block(text) } else { Some(text) }
 }
 
 fn after_label(line: &str) -> Option<&str> {
@@ -65,7 +61,7 @@ fn only_line(text: &str) -> Option<&str> {
     filled.next().is_none().then_some(line)
 }
 
-/// What stands between the last two fences, provided that every fence is closed.
+/// Content of the last fenced block, provided that every fence is closed.
 fn last_block(text: &str) -> Option<&str> {
     let mut open: Option<usize> = None;
     let mut block = None;

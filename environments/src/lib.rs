@@ -1,28 +1,33 @@
-//! Tasks as pure functions of a seed, and how a reply to one is judged.
+//! Tasks as pure functions of a seed, and verifiers that score a model's replies.
 //!
-//! Reading order: the contract (`environment`, `task`, `conversation`, `verdict`, `error`), what drives it (`agent`,
-//! `episode`), what variants are made of (`seed`, `extract`, `program`), the variants (`catalog`, `python_file`) and
-//! the attack that each must survive before it is admitted (`check`).
+//! Reading order: the contract (`environment_id`, `environment`, `task`, `conversation`, `verdict`, `error`), its driver
+//! (`agent`, `episode`), the tools of built-in environments (`seed`, `extract`, `program`), the environments themselves
+//! (`catalog`, `python_file`), and the attack suite that an environment must pass before it is admitted (`check`).
 
-pub mod agent;
+mod agent;
 pub mod catalog;
 pub mod check;
-pub mod conversation;
-pub mod environment;
-pub mod episode;
-pub mod error;
-pub mod extract;
+mod conversation;
+mod environment;
+mod environment_id;
+mod episode;
+mod error;
+mod extract;
 mod program;
 pub mod python_file;
-pub mod seed;
-pub mod task;
-pub mod verdict;
+mod seed;
+mod task;
+mod verdict;
+
+#[cfg(test)]
+mod test_sandbox;
 
 pub use agent::Agent;
 pub use conversation::{Conversation, Message, Role};
-pub use environment::{BoxFuture, Environment, EnvironmentId, ReplyKind};
+pub use environment::{BoxFuture, Environment, ReplyKind};
+pub use environment_id::EnvironmentId;
 pub use episode::{Episode, EpisodeError, episode};
-pub use error::{EnvironmentError, Fault};
+pub use error::{EnvironmentError, ErrorOrigin};
 pub use seed::Seed;
 pub use task::Task;
-pub use verdict::{Reason, Turn, Verdict};
+pub use verdict::{Turn, Verdict, VerdictReason};

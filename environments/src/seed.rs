@@ -1,22 +1,22 @@
-//! The number a task is a function of, and the integers drawn from it.
+//! Task seeds, and the deterministic random integers drawn from them.
 
 use serde::{Deserialize, Serialize};
 
-/// The number that a task is a pure function of.
+/// Number that a task is a pure function of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seed(pub u64);
 
-/// An endless stream of integers: BLAKE3 in its extendable-output mode over a label and the seed.
+/// Deterministic random number generator: BLAKE3 in extendable-output mode over a label and a seed.
 ///
 /// The same label and seed give the same integers on every machine and in every version; there are no floats in it.
-pub struct Draws {
+pub(crate) struct Draws {
     stream: blake3::OutputReader,
 }
 
 impl Draws {
-    /// The stream of a seed for one purpose; different labels or attempts give unrelated streams.
-    pub fn new(label: &str, seed: Seed, attempt: u32) -> Self {
+    /// Creates the stream of a seed for one purpose; different labels or attempts give unrelated streams.
+    pub(crate) fn new(label: &str, seed: Seed, attempt: u32) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("dethrone environments 1 draws");
         hasher.update(&(label.len() as u64).to_le_bytes());
         hasher.update(label.as_bytes());
@@ -25,17 +25,17 @@ impl Draws {
         Self { stream: hasher.finalize_xof() }
     }
 
-    /// A whole 64-bit word.
-    pub fn word(&mut self) -> u64 {
+    /// Uniform 64-bit word.
+    fn word(&mut self) -> u64 {
         let mut bytes = [0; 8];
         self.stream.fill(&mut bytes);
         u64::from_le_bytes(bytes)
     }
 
     /// Uniform in `0..bound`; `bound` must not be zero.
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "invariant: a range to draw from is not empty");
-        // Words above the largest multiple of the bound are thrown away, so that no value is favoured.
+        // Rejection sampling: words above the largest multiple of the bound would favor small values.
         let limit = u64::MAX - (u64::MAX % bound + 1) % bound;
         loop {
             let word = self.word();
@@ -46,28 +46,28 @@ impl Draws {
     }
 
     /// Uniform in `low..=high`.
-    pub fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = high.checked_sub(low).and_then(|span| u64::try_from(span).ok()).expect("invariant: low <= high");
         low + i64::try_from(self.below(span + 1)).expect("invariant: the span fits")
     }
 
-    /// Uniform index into something of this length.
-    pub fn index(&mut self, length: usize) -> usize {
+    /// Uniform in `0..length`, for indexing.
+    pub(crate) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).expect("invariant: an index fits")
     }
 
-    /// One of the items, each as likely as the others.
-    pub fn choose<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    /// Uniformly drawn item.
+    pub(crate) fn choose<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.index(items.len())]
     }
 
-    /// True once in `times` on average.
-    pub fn one_in(&mut self, times: u64) -> bool {
+    /// True with probability `1 / times`.
+    pub(crate) fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
-    /// Puts the items in a uniformly drawn order.
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+    /// Fisher-Yates shuffle.
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.index(last + 1));
         }

@@ -1,4 +1,4 @@
-//! One problem, and the canonical bytes that two validators compare.
+//! A problem, and its canonical bytes, which two validators compare.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -8,16 +8,16 @@ use crate::{Conversation, EnvironmentError, EnvironmentId, Seed};
 /// A problem drawn from an environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// The number that the task is a function of.
+    /// Seed of which the task is a function.
     pub seed: Seed,
-    /// What the model is told first.
+    /// First messages to the model.
     pub public: Conversation,
-    /// What only the judge knows.
+    /// Data for the verifier only.
     pub private: Value,
 }
 
 impl Task {
-    /// The task as canonical JSON: no spaces, members sorted by name, so that equal tasks are equal bytes.
+    /// Canonical JSON: no spaces, members sorted by name, so that equal tasks are equal bytes.
     pub fn canonical(&self) -> String {
         let mut text = String::from("{\"private\":");
         write_canonical(&self.private, &mut text);
@@ -33,13 +33,16 @@ impl Task {
         blake3::hash(self.canonical().as_bytes()).to_hex().to_string()
     }
 
-    /// A task whose private part is one of an environment's own structs.
+    /// Creates a task whose private part is an environment's own struct.
     pub(crate) fn sealed(seed: Seed, public: Conversation, private: &impl Serialize) -> Self {
         let private = serde_json::to_value(private).expect("invariant: private parts are plain data");
         Self { seed, public, private }
     }
 
-    /// The private part as the struct that the environment sealed.
+    /// Reads the private part back as the struct that [`Task::sealed`] stored.
+    ///
+    /// # Errors
+    /// If the private part has another shape.
     pub(crate) fn unseal<T: DeserializeOwned>(&self, environment: &EnvironmentId) -> Result<T, EnvironmentError> {
         T::deserialize(&self.private).map_err(|error| EnvironmentError::Task {
             environment: environment.clone(),
@@ -47,13 +50,6 @@ impl Task {
             problem: error.to_string(),
         })
     }
-}
-
-/// A value as canonical JSON, whatever order its members were inserted in.
-pub fn canonical_json(value: &Value) -> String {
-    let mut text = String::new();
-    write_canonical(value, &mut text);
-    text
 }
 
 fn write_canonical(value: &Value, text: &mut String) {
@@ -100,7 +96,8 @@ mod tests {
             (json!([]), "[]"),
         ];
         for (value, expected) in cases {
-            assert_eq!(canonical_json(&value), expected);
+            let task = Task { seed: Seed(7), public: Conversation::default(), private: value };
+            assert_eq!(task.canonical(), format!(r#"{{"private":{expected},"public":[],"seed":7}}"#));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The score of a rollout, and the reason for it.
+//! Scores of rollouts and the reasons for them.
 
 use std::fmt;
 
@@ -6,53 +6,53 @@ use serde::{Deserialize, Serialize};
 
 use crate::Message;
 
-/// What an environment says after a reply.
+/// Response of an environment to a reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
-    /// The conversation is over.
+    /// Ends the conversation.
     Done(Verdict),
-    /// The conversation goes on with this message.
+    /// Continues the conversation with a message.
     Continue(Message),
 }
 
-/// A rollout's score and the reason for it.
+/// Score of a rollout and the reason for it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// In [0, 1].
     pub score: f64,
-    /// Why.
-    pub reason: Reason,
+    /// Reason for the score.
+    pub reason: VerdictReason,
 }
 
 impl Verdict {
-    /// Full marks.
-    pub const RIGHT: Self = Self { score: 1.0, reason: Reason::Right };
+    /// Score 1.
+    pub const RIGHT: Self = Self { score: 1.0, reason: VerdictReason::Right };
 
-    /// No marks, and why.
-    pub const fn zero(reason: Reason) -> Self {
+    /// Score 0 for a reason.
+    pub const fn zero(reason: VerdictReason) -> Self {
         Self { score: 0.0, reason }
     }
 
-    /// A score that an environment computed; `None` unless it is a number in [0, 1].
+    /// Verdict of a score that an environment computed; `None` unless it is a number in [0, 1].
     pub fn scored(score: f64) -> Option<Self> {
         if !(0.0..=1.0).contains(&score) {
             return None;
         }
         let reason = match score {
-            1.0 => Reason::Right,
-            0.0 => Reason::Wrong,
-            _ => Reason::Partial,
+            1.0 => VerdictReason::Right,
+            0.0 => VerdictReason::Wrong,
+            _ => VerdictReason::Partial,
         };
         // Adding zero turns -0.0 into 0.0, so that equal scores are equal bytes.
         Some(Self { score: score + 0.0, reason })
     }
 }
 
-/// Why a rollout got its score.
+/// Reason for a rollout's score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum VerdictReason {
     /// The answer is right.
     Right,
     /// The answer is partly right.
@@ -77,7 +77,26 @@ pub enum Reason {
     TurnCap,
 }
 
-impl fmt::Display for Reason {
+impl VerdictReason {
+    /// Short code, stable across versions; the form in which the reason is serialized.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Partial => "partial",
+            Self::Wrong => "wrong",
+            Self::NoAnswer => "no_answer",
+            Self::Malformed => "malformed",
+            Self::TooLong => "too_long",
+            Self::Raised => "raised",
+            Self::OutOfFuel => "out_of_fuel",
+            Self::OutOfMemory => "out_of_memory",
+            Self::OutputTooLong => "output_too_long",
+            Self::TurnCap => "turn_cap",
+        }
+    }
+}
+
+impl fmt::Display for VerdictReason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Right => "right",
@@ -102,10 +121,10 @@ mod tests {
     #[test]
     fn only_numbers_from_zero_to_one_are_scores() {
         let cases = [
-            (0.0, Some(Reason::Wrong)),
-            (-0.0, Some(Reason::Wrong)),
-            (0.5, Some(Reason::Partial)),
-            (1.0, Some(Reason::Right)),
+            (0.0, Some(VerdictReason::Wrong)),
+            (-0.0, Some(VerdictReason::Wrong)),
+            (0.5, Some(VerdictReason::Partial)),
+            (1.0, Some(VerdictReason::Right)),
             (1.0 + f64::EPSILON, None),
             (-f64::MIN_POSITIVE, None),
             (f64::NAN, None),

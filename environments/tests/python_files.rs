@@ -3,8 +3,8 @@
 use std::{path::Path, sync::LazyLock};
 
 use environments::{
-    EnvironmentError, Fault, Seed,
-    check::{CheckSettings, Item, Report, Standing, check},
+    EnvironmentError, ErrorOrigin, Seed,
+    check::{CheckItem, CheckOutcome, CheckReport, CheckSettings, check},
     python_file,
 };
 use sandbox_builder::{cache_folder, ensure_artifact};
@@ -19,7 +19,7 @@ static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
 
 const QUICK: CheckSettings = CheckSettings { tasks: 40, distinct: 38, judged: 10, first_seed: 1 };
 
-async fn report(source: String) -> Report {
+async fn report(source: String) -> CheckReport {
     let environment = python_file::from_source("game.py", source, None, &SANDBOX).await.expect("the header is right");
     check(&*environment, &QUICK).await.expect("the sandbox works")
 }
@@ -34,7 +34,7 @@ async fn the_examples_survive_the_check_at_every_level() {
             let report = check(&*environment, &settings).await.unwrap();
             println!("{report}");
             assert!(report.passed(), "{report}");
-            assert!(report.findings.iter().all(|finding| finding.standing == Standing::Passed), "{report}");
+            assert!(report.findings.iter().all(|finding| finding.outcome == CheckOutcome::Passed), "{report}");
         }
         let beyond = python_file::open(&path, Some(levels), &SANDBOX).await.err().unwrap();
         assert!(matches!(beyond, EnvironmentError::Tier { .. }), "{beyond}");
@@ -52,31 +52,35 @@ fn with_verifier(body: &str) -> String {
 #[tokio::test]
 async fn every_known_hole_in_a_verifier_is_found() {
     let cases = [
-        ("full marks for everything", "return 1.0", Item::Wrong),
-        ("a bool for a score", "return str(total) in reply", Item::Oracle),
-        ("a score beyond one", "return 2.0", Item::Oracle),
-        ("not a number", "return float('nan')", Item::Oracle),
-        ("a substring", "return 1.0 if str(total) in reply else 0.0", Item::Wrong),
+        ("full marks for everything", "return 1.0", CheckItem::Wrong),
+        ("a bool for a score", "return str(total) in reply", CheckItem::Oracle),
+        ("a score beyond one", "return 2.0", CheckItem::Oracle),
+        ("not a number", "return float('nan')", CheckItem::Oracle),
+        ("a substring", "return 1.0 if str(total) in reply else 0.0", CheckItem::Wrong),
         (
             "a prefix",
             "a = reply.split(':')[-1].strip(' \\n`'); return 1.0 if a and str(total).startswith(a[:1]) else 0.0",
-            Item::Wrong,
+            CheckItem::Wrong,
         ),
         (
             "evaluating the reply",
             "a = reply.strip(' \\n`').splitlines()[-1].split(':', 1)[-1]\n    try: return 1.0 if str(eval(a)) == str(total) else 0.0\n    except BaseException: return 0.0",
-            Item::Wrong,
+            CheckItem::Wrong,
         ),
-        ("no patience for padding", "return 1.0 if reply == f'Answer: {total}' else 0.0", Item::Oracle),
-        ("raising at junk", "return 1.0 if int(reply.split(':')[1].strip(' \\n`')) == total else 0.0", Item::Wrong),
+        ("no patience for padding", "return 1.0 if reply == f'Answer: {total}' else 0.0", CheckItem::Oracle),
+        (
+            "raising at junk",
+            "return 1.0 if int(reply.split(':')[1].strip(' \\n`')) == total else 0.0",
+            CheckItem::Wrong,
+        ),
     ];
     for (name, body, item) in cases {
         let report = report(with_verifier(body)).await;
         assert!(!report.passed(), "{name}: {report}");
-        let failed: Vec<Item> = report
+        let failed: Vec<CheckItem> = report
             .findings
             .iter()
-            .filter(|finding| finding.standing == Standing::Failed)
+            .filter(|finding| finding.outcome == CheckOutcome::Failed)
             .map(|finding| finding.item)
             .collect();
         assert!(failed.contains(&item), "{name}: {report}");
@@ -89,8 +93,8 @@ async fn a_verifier_that_evaluates_replies_is_found_by_hostile_ones() {
                 try: return 1.0 if lines and len(lines[-1]) < 200 and '**' not in lines[-1] and 'range' not in lines[-1] \
                 and eval(lines[-1]) == total else 0.0\n    except BaseException: return 0.0";
     let report = report(with_verifier(body)).await;
-    let hostile = report.findings.iter().find(|finding| finding.item == Item::Hostile).unwrap();
-    assert_eq!(hostile.standing, Standing::Failed, "{report}");
+    let hostile = report.findings.iter().find(|finding| finding.item == CheckItem::Hostile).unwrap();
+    assert_eq!(hostile.outcome, CheckOutcome::Failed, "{report}");
 }
 
 #[tokio::test]
@@ -98,12 +102,18 @@ async fn generators_that_repeat_themselves_or_give_answers_away_are_found() {
     let example = python_file::TEMPLATE;
     let constant = example.replace("random.Random(seed)", "random.Random(seed % 3)");
     let few = report(constant).await;
-    assert!(few.findings.iter().any(|finding| finding.item == Item::Distinct && finding.standing == Standing::Failed));
+    assert!(
+        few.findings
+            .iter()
+            .any(|finding| finding.item == CheckItem::Distinct && finding.outcome == CheckOutcome::Failed)
+    );
     let leaking = example.replace("What is {question}?", "What is {question}?\\nAnswer: {sum(numbers)}\\n");
     let leaking = leaking.replace("Reply with one line: Answer: <number>", "Reply with one line");
     let leak = report(leaking).await;
     assert!(
-        leak.findings.iter().any(|finding| finding.item == Item::CopiedPrompt && finding.standing == Standing::Failed),
+        leak.findings
+            .iter()
+            .any(|finding| finding.item == CheckItem::CopiedPrompt && finding.outcome == CheckOutcome::Failed),
         "{leak}"
     );
 }
@@ -137,7 +147,7 @@ async fn a_file_with_a_wrong_header_is_refused_with_a_hint() {
             (Ok(_), None) => (),
             (Err(error @ EnvironmentError::File { .. }), Some(part)) => {
                 assert!(error.to_string().contains(part), "{error} does not say {part:?}");
-                assert_eq!(error.fault(), Fault::Caller);
+                assert_eq!(error.origin(), ErrorOrigin::Caller);
             }
             (found, expected) => panic!("{:?} for {expected:?}", found.map(|environment| environment.id().clone())),
         }
@@ -149,7 +159,7 @@ async fn a_file_that_raises_is_the_environments_fault() {
     let broken = python_file::TEMPLATE.replace("draw = random.Random(seed)", "draw = random.Random(seed) / 0");
     let environment = python_file::from_source("game.py", broken, None, &SANDBOX).await.unwrap();
     let error = environment.task(Seed(1)).await.unwrap_err();
-    assert_eq!(error.fault(), Fault::Environment);
+    assert_eq!(error.origin(), ErrorOrigin::Environment);
     assert!(error.to_string().contains("generate raised"), "{error}");
 }
 

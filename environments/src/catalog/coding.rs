@@ -1,7 +1,7 @@
-//! Coding: write a program that does what the description says.
+//! Coding: write a program that fits a description.
 //!
-//! A candidate runs on hidden inputs, a fresh instance each; what it prints is compared here, so that expected outputs
-//! never enter a guest in which a candidate runs. All cases must be right: there are no marks for some.
+//! A candidate runs on hidden inputs, each in a fresh instance; its output is compared in the host, so that expected
+//! outputs never enter a guest in which a candidate runs. All cases must be right: there is no partial score.
 
 use std::collections::BTreeSet;
 
@@ -9,27 +9,26 @@ use sandboxes::{Sandbox, SandboxError};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Tier;
-use super::one_turn::{Drawn, Question, printed};
+use super::one_turn::{Drawn, Question, Tier, printed};
 use crate::{
-    Conversation, Reason, ReplyKind, Seed, Verdict, extract,
-    program::{Probe, Program, Purpose, draw_input, is_plain_line},
+    Conversation, ReplyKind, Seed, Verdict, VerdictReason, extract,
+    program::{GeneratedProgram, Probe, Purpose, draw_input, is_plain_line},
     seed::Draws,
 };
 
 const HIDDEN_CASES: usize = 8;
 const SHOWN_CASES: usize = 2;
-const LONGEST_LINE: usize = 160;
-const LONGEST_PROGRAM: usize = 16 << 10;
+const MAX_LINE: usize = 160;
+const MAX_PROGRAM: usize = 16 << 10;
 
-/// The question.
+/// Asks for a program.
 pub(super) struct Coding {
     tier: u8,
     sandbox: Sandbox,
     probe: Probe,
 }
 
-/// What the judge knows.
+/// Data for the verifier only.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Private {
     program: String,
@@ -43,7 +42,7 @@ struct Case {
     output: String,
 }
 
-/// At least one case: by none, everything would be right.
+/// Refuses an empty list, by which every program would be right.
 fn some_cases<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Case>, D::Error> {
     let cases = Vec::deserialize(deserializer)?;
     if cases.is_empty() { Err(D::Error::custom("it holds no case to judge by")) } else { Ok(cases) }
@@ -52,7 +51,7 @@ fn some_cases<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Case>, D
 impl Question for Coding {
     const NAME: &'static str = "coding";
     const VERSION: &'static str = "1.0.0";
-    // At tier 0 one program that reverses a list is right for two kinds of input.
+    // At tier 0 a program that reverses a list is right for two kinds of input, hence the high floor.
     const TIERS: &'static [Tier] = &[
         Tier { floor: 0.18, max_new_tokens: 96 },
         Tier { floor: 0.05, max_new_tokens: 160 },
@@ -71,7 +70,7 @@ impl Question for Coding {
     }
 
     async fn draw(&self, draws: &mut Draws) -> Result<Drawn<Self>, SandboxError> {
-        let program = Program::draw(draws, self.tier, Purpose::Specify);
+        let program = GeneratedProgram::draw(draws, self.tier, Purpose::Specify);
         let inputs: Vec<String> =
             (0..SHOWN_CASES + HIDDEN_CASES).map(|_| draw_input(draws, program.reads, self.tier)).collect();
         let outputs = self.probe.outputs(&program.source, &inputs).await?;
@@ -82,18 +81,18 @@ impl Question for Coding {
             return Ok(None);
         }
         let hidden = cases.split_off(SHOWN_CASES);
-        Ok(Some((opening(&program.says, &cases), Private { program: program.source, cases: hidden })))
+        Ok(Some((opening(&program.description, &cases), Private { program: program.source, cases: hidden })))
     }
 
     async fn judge(&self, private: &Private, seed: Seed, reply: &str) -> Result<Verdict, SandboxError> {
-        let Some(source) = extract::code(reply) else { return Ok(Verdict::zero(Reason::NoAnswer)) };
-        if source.len() > LONGEST_PROGRAM {
-            return Ok(Verdict::zero(Reason::TooLong));
+        let Some(source) = extract::code(reply) else { return Ok(Verdict::zero(VerdictReason::NoAnswer)) };
+        if source.len() > MAX_PROGRAM {
+            return Ok(Verdict::zero(VerdictReason::TooLong));
         }
         for case in &private.cases {
             match printed(&self.sandbox, source, &case.input, seed).await? {
                 Ok(printed) if printed.trim_ascii_end() == case.output => {}
-                Ok(_) => return Ok(Verdict::zero(Reason::Wrong)),
+                Ok(_) => return Ok(Verdict::zero(VerdictReason::Wrong)),
                 Err(reason) => return Ok(Verdict::zero(reason)),
             }
         }
@@ -124,15 +123,15 @@ impl Question for Coding {
 
 /// Whether a program that prints one constant or its input would fail.
 fn tells_programs_apart(cases: &[Case]) -> bool {
-    let lines_are_plain = cases.iter().all(|case| is_plain_line(&case.output, LONGEST_LINE));
+    let lines_are_plain = cases.iter().all(|case| is_plain_line(&case.output, MAX_LINE));
     let distinct: BTreeSet<&str> = cases[SHOWN_CASES..].iter().map(|case| case.output.as_str()).collect();
     let changed = cases[SHOWN_CASES..].iter().filter(|case| case.input != case.output).count();
     lines_are_plain && distinct.len() * 2 >= HIDDEN_CASES && changed * 2 >= HIDDEN_CASES
 }
 
-fn opening(says: &str, shown: &[Case]) -> Conversation {
+fn opening(description: &str, shown: &[Case]) -> Conversation {
     let mut text =
-        format!("Write a Python program. Reply with one fenced block of Python and nothing else.\n\n{says}\n");
+        format!("Write a Python program. Reply with one fenced block of Python and nothing else.\n\n{description}\n");
     for Case { input, output } in shown {
         text.push_str(&format!("\nInput: {input}\nPrints: {output}\n"));
     }

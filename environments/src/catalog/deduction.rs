@@ -1,35 +1,35 @@
-//! Program deduction: what does this program print for this input?
+//! Program deduction: find the output of a program for a given input.
 
 use sandboxes::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 
-use super::one_turn::{Drawn, Question};
-use super::{Tier, question};
+use super::one_turn::{Drawn, Question, Tier};
+use super::prompt::{self, Phrasing};
 use crate::{
-    Reason, ReplyKind, Seed, Verdict, extract,
-    program::{Probe, Program, Purpose, draw_input, is_plain_line},
+    ReplyKind, Seed, Verdict, VerdictReason, extract,
+    program::{GeneratedProgram, Probe, Purpose, draw_input, is_plain_line},
     seed::Draws,
 };
 
-const LONGEST_OUTPUT: usize = 120;
+const MAX_OUTPUT: usize = 120;
 
-const WORDS: question::Words = question::Words {
+const PHRASING: Phrasing = Phrasing {
     easy: "What does the program print? Reply with one line: Answer: <output>",
     hard: "What does the program print? Work it out, then end your reply with one line: Answer: <output>",
     given: "Input",
 };
 
-/// The question.
+/// Asks for a program's output.
 pub(super) struct Deduction {
     tier: u8,
     probe: Probe,
 }
 
-/// What the judge knows.
+/// Data for the verifier only.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Private {
     output: String,
-    /// Outputs of the worked examples and the input itself: right for something else.
+    /// Outputs of the worked examples and the input itself: wrong answers that a careless model gives.
     wrong: Vec<String>,
 }
 
@@ -54,14 +54,14 @@ impl Question for Deduction {
     }
 
     async fn draw(&self, draws: &mut Draws) -> Result<Drawn<Self>, SandboxError> {
-        let program = Program::draw(draws, self.tier, Purpose::Deduce);
+        let program = GeneratedProgram::draw(draws, self.tier, Purpose::Deduce);
         let inputs: Vec<String> =
-            (0..=question::examples(self.tier)).map(|_| draw_input(draws, program.reads, self.tier)).collect();
+            (0..=prompt::examples(self.tier)).map(|_| draw_input(draws, program.reads, self.tier)).collect();
         let outputs = self.probe.outputs(&program.source, &inputs).await?;
         let Some(outputs) = outputs.into_iter().collect::<Option<Vec<String>>>() else { return Ok(None) };
         Ok(asks_something(&inputs, &outputs).map(|(output, wrong)| {
             let pairs: Vec<(String, String)> = inputs.into_iter().zip(outputs).collect();
-            (question::ask(&WORDS, &program.source, &pairs), Private { output, wrong })
+            (prompt::ask(&PHRASING, &program.source, &pairs), Private { output, wrong })
         }))
     }
 
@@ -87,23 +87,23 @@ impl Question for Deduction {
     }
 }
 
-/// The output to ask for and outputs that are wrong, unless a copy of something in the prompt would be right.
+/// The output to ask for and some wrong ones; `None` if a copy of a part of the prompt would be right.
 fn asks_something(inputs: &[String], outputs: &[String]) -> Option<(String, Vec<String>)> {
     let (input, shown) = inputs.split_last()?;
     let (output, shown_outputs) = outputs.split_last()?;
     let mut wrong: Vec<String> = shown_outputs.to_vec();
     wrong.push(input.clone());
     let fresh = !wrong.contains(output) && !shown.contains(input);
-    (fresh && outputs.iter().all(|output| is_plain_line(output, LONGEST_OUTPUT))).then(|| (output.clone(), wrong))
+    (fresh && outputs.iter().all(|output| is_plain_line(output, MAX_OUTPUT))).then(|| (output.clone(), wrong))
 }
 
-/// Exactly the expected line; one pair of quotes around all of it is forgiven.
+/// Accepts exactly the expected line; one pair of quotes around all of it is forgiven.
 fn judge(expected: &str, reply: &str) -> Verdict {
-    let Some(answer) = extract::answer(reply) else { return Verdict::zero(Reason::NoAnswer) };
+    let Some(answer) = extract::answer(reply) else { return Verdict::zero(VerdictReason::NoAnswer) };
     let unquoted = [('"', '"'), ('\'', '\'')]
         .iter()
         .find_map(|&(open, close)| answer.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)));
-    if answer == expected || unquoted == Some(expected) { Verdict::RIGHT } else { Verdict::zero(Reason::Wrong) }
+    if answer == expected || unquoted == Some(expected) { Verdict::RIGHT } else { Verdict::zero(VerdictReason::Wrong) }
 }
 
 #[cfg(test)]
@@ -113,19 +113,19 @@ mod tests {
     #[test]
     fn only_the_whole_line_is_right() {
         let cases = [
-            ("12", "Answer: 12", Reason::Right),
-            ("12", "Answer: \"12\"", Reason::Right),
-            ("12", "12", Reason::Right),
-            ("12", "Answer: 1", Reason::Wrong),
-            ("12", "Answer: 123", Reason::Wrong),
-            ("12", "Answer: 12.0", Reason::Wrong),
-            ("12", "Answer: 012", Reason::Wrong),
-            ("12", "Answer: １２", Reason::Wrong),
-            ("12", "Answer: 10+2", Reason::Wrong),
-            ("12", "Answer: \"12", Reason::Wrong),
-            ("12", "Answer:", Reason::NoAnswer),
-            ("12", "", Reason::NoAnswer),
-            ("a b", "Answer: a  b", Reason::Wrong),
+            ("12", "Answer: 12", VerdictReason::Right),
+            ("12", "Answer: \"12\"", VerdictReason::Right),
+            ("12", "12", VerdictReason::Right),
+            ("12", "Answer: 1", VerdictReason::Wrong),
+            ("12", "Answer: 123", VerdictReason::Wrong),
+            ("12", "Answer: 12.0", VerdictReason::Wrong),
+            ("12", "Answer: 012", VerdictReason::Wrong),
+            ("12", "Answer: １２", VerdictReason::Wrong),
+            ("12", "Answer: 10+2", VerdictReason::Wrong),
+            ("12", "Answer: \"12", VerdictReason::Wrong),
+            ("12", "Answer:", VerdictReason::NoAnswer),
+            ("12", "", VerdictReason::NoAnswer),
+            ("a b", "Answer: a  b", VerdictReason::Wrong),
         ];
         for (expected, reply, reason) in cases {
             assert_eq!(judge(expected, reply).reason, reason, "{reply:?}");

@@ -1,38 +1,44 @@
-//! What the built-in environments have in common: one question, one reply, one verdict.
+//! Environments of one question, one reply and one verdict: the shared part of all built-in ones.
 
 use std::future::Future;
 
 use sandboxes::{Ending, Outcome, Program as Job, Sandbox, SandboxError};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::Tier;
 use crate::{
-    BoxFuture, Conversation, Environment, EnvironmentError, EnvironmentId, Reason, ReplyKind, Seed, Task, Turn,
-    Verdict, program::limits, seed::Draws,
+    BoxFuture, Conversation, Environment, EnvironmentError, EnvironmentId, ReplyKind, Seed, Task, Turn, Verdict,
+    VerdictReason, program::limits, seed::Draws,
 };
 
-/// A kind of question with one right reply or several.
+/// Parameters of a tier that are not part of its tasks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tier {
+    pub(super) floor: f64,
+    pub(super) max_new_tokens: u32,
+}
+
+/// A kind of question: draws tasks and judges replies.
 pub(super) trait Question: Send + Sync + 'static {
-    /// The name people type; also the label of its draws.
+    /// Name as used in settings; also the label of its draws.
     const NAME: &'static str;
     /// Changes whenever a task's bytes or a verdict may change.
     const VERSION: &'static str;
-    /// The tiers, the easiest first.
+    /// Tiers, the easiest first.
     const TIERS: &'static [Tier];
-    /// What a reply is to the judge.
+    /// Whether replies are data or programs.
     const REPLIES: ReplyKind;
-    /// How often a task is drawn before its seed is given up.
+    /// Number of draws before a seed is given up.
     const ATTEMPTS: u32;
-    /// What is wrong with draws that are thrown away.
+    /// Defect of rejected draws, for the error message.
     const UNUSABLE: &'static str;
 
-    /// What only the judge knows.
+    /// Data for the verifier only.
     type Private: Serialize + DeserializeOwned + Send + Sync;
 
-    /// The question at a tier.
+    /// Creates the question at a tier.
     fn new(tier: u8, sandbox: &Sandbox) -> Self;
 
-    /// Draws a task; none if it is to be drawn again, since something that nobody has to work out would be right.
+    /// Draws a task; `None` to reject the draw because a trivial reply, such as an echo of the prompt, would be right.
     fn draw(&self, draws: &mut Draws) -> impl Future<Output = Result<Drawn<Self>, SandboxError>> + Send;
 
     /// Judges a reply.
@@ -43,17 +49,17 @@ pub(super) trait Question: Send + Sync + 'static {
         reply: &str,
     ) -> impl Future<Output = Result<Verdict, SandboxError>> + Send;
 
-    /// A reply that is right.
+    /// Returns a right reply.
     fn oracle(private: &Self::Private) -> String;
 
-    /// Replies that are wrong.
+    /// Returns wrong replies.
     fn wrong(private: Self::Private) -> Vec<String>;
 }
 
-/// What the model is told and what the judge knows.
+/// Opening and private data of a task, unless the draw was rejected.
 pub(super) type Drawn<Q> = Option<(Conversation, <Q as Question>::Private)>;
 
-/// The environment that a question makes.
+/// Environment of a [`Question`] at a tier.
 pub(super) struct OneTurn<Q> {
     id: EnvironmentId,
     tier: Tier,
@@ -72,7 +78,7 @@ impl<Q: Question> OneTurn<Q> {
     async fn make(&self, seed: Seed) -> Result<Task, EnvironmentError> {
         for attempt in 0..Q::ATTEMPTS {
             let drawn = self.question.draw(&mut Draws::new(Q::NAME, seed, attempt)).await;
-            if let Some((public, private)) = drawn.map_err(|source| self.host_trouble(source))? {
+            if let Some((public, private)) = drawn.map_err(|source| self.sandbox_error(source))? {
                 return Ok(Task::sealed(seed, public, &private));
             }
         }
@@ -83,7 +89,7 @@ impl<Q: Question> OneTurn<Q> {
         })
     }
 
-    fn host_trouble(&self, source: SandboxError) -> EnvironmentError {
+    fn sandbox_error(&self, source: SandboxError) -> EnvironmentError {
         EnvironmentError::Sandbox { environment: self.id.clone(), source }
     }
 }
@@ -117,7 +123,7 @@ impl<Q: Question> Environment for OneTurn<Q> {
         Box::pin(async move {
             let private = task.unseal(&self.id)?;
             let verdict = self.question.judge(&private, task.seed, conversation.reply().unwrap_or_default()).await;
-            verdict.map(Turn::Done).map_err(|source| self.host_trouble(source))
+            verdict.map(Turn::Done).map_err(|source| self.sandbox_error(source))
         })
     }
 
@@ -130,21 +136,21 @@ impl<Q: Question> Environment for OneTurn<Q> {
     }
 }
 
-/// What a program prints for one line of input within the limits of a small program, or why it printed nothing that
-/// counts.
+/// Runs a program on one line of input within the limits of a small program; returns its output, or the reason why that
+/// output does not count.
 pub(super) async fn printed(
     sandbox: &Sandbox,
     source: &str,
     input: &str,
     seed: Seed,
-) -> Result<Result<String, Reason>, SandboxError> {
+) -> Result<Result<String, VerdictReason>, SandboxError> {
     let job = Job { source: source.to_owned(), stdin: format!("{input}\n"), seed: seed.0, limits: Some(limits(1)) };
     let Outcome { ending, stdout, .. } = sandbox.run(job).await?;
     Ok(match ending {
         Ending::Finished => Ok(stdout),
-        Ending::Raised | Ending::Trapped => Err(Reason::Raised),
-        Ending::OutOfFuel => Err(Reason::OutOfFuel),
-        Ending::OutOfMemory | Ending::StackOverflow => Err(Reason::OutOfMemory),
-        Ending::OutputTooLong => Err(Reason::OutputTooLong),
+        Ending::Raised | Ending::Trapped => Err(VerdictReason::Raised),
+        Ending::OutOfFuel => Err(VerdictReason::OutOfFuel),
+        Ending::OutOfMemory | Ending::StackOverflow => Err(VerdictReason::OutOfMemory),
+        Ending::OutputTooLong => Err(VerdictReason::OutputTooLong),
     })
 }

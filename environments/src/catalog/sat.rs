@@ -1,7 +1,7 @@
-//! Boolean satisfiability: choose values so that every clause holds.
+//! Boolean satisfiability: find an assignment under which every clause holds.
 //!
-//! A random assignment is planted and clauses are drawn that it satisfies; instances that a constant assignment
-//! satisfies too are drawn again. In the harder tiers a clause with `t` true literals is as likely as the golden ratio
+//! A random assignment is planted and clauses are drawn that it satisfies; an instance that a constant assignment also
+//! satisfies is rejected. In the harder tiers a clause with `t` true literals is as likely as the golden ratio
 //! to the power of `-t`, so that no variable's majority sign points to its planted value.
 
 use std::collections::BTreeSet;
@@ -9,11 +9,10 @@ use std::collections::BTreeSet;
 use sandboxes::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 
-use super::Tier;
-use super::one_turn::{Drawn, Question};
-use crate::{Conversation, Message, Reason, ReplyKind, Seed, Verdict, extract, seed::Draws};
+use super::one_turn::{Drawn, Question, Tier};
+use crate::{Conversation, Message, ReplyKind, Seed, Verdict, VerdictReason, extract, seed::Draws};
 
-/// The question.
+/// Asks for a satisfying assignment.
 pub(super) struct Sat {
     tier: u8,
 }
@@ -70,19 +69,19 @@ impl Question for Sat {
     }
 }
 
-/// In what order a clause that forces a value names its literals.
+/// Order of the literals in a clause that forces a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OrderWithin {
-    /// The forced one first, which is all that the smallest models can follow.
+    /// The forced literal first: the only form that the smallest models solve.
     ForcedFirst,
-    /// Either way.
+    /// Random order.
     Drawn,
 }
 
-/// A variable's index and the value that makes the literal true.
+/// Index of a variable and the value that makes the literal true.
 type Literal = (usize, u8);
 
-/// An instance with the assignment that was planted in it.
+/// An instance with its planted assignment.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Problem {
     names: Vec<String>,
@@ -107,7 +106,7 @@ impl Problem {
         problem
     }
 
-    /// One clause a variable, in the variables' order: some name its value, the others force it by one that is known.
+    /// One clause for each variable, in the variables' order: unit clauses, and clauses that force a value by a known one.
     fn forced_clauses(&self, draws: &mut Draws, named: usize, order_within: OrderWithin) -> Vec<Vec<Literal>> {
         let mut order: Vec<usize> = (0..self.planted.len()).collect();
         draws.shuffle(&mut order);
@@ -126,7 +125,7 @@ impl Problem {
         clauses
     }
 
-    /// Distinct clauses of three literals, balanced as the module says.
+    /// Distinct clauses of three literals, with signs balanced as described in the module's documentation.
     fn random_clauses(&self, draws: &mut Draws, count: usize) -> Vec<Vec<Literal>> {
         let mut seen = BTreeSet::new();
         let mut clauses = Vec::with_capacity(count);
@@ -134,7 +133,7 @@ impl Problem {
             let mut variables: Vec<usize> = (0..self.planted.len()).collect();
             draws.shuffle(&mut variables);
             variables.truncate(3);
-            // 3 * 0.618, 3 * 0.618^2 and 0.618^3: with these the expected sum of signs that agree is zero.
+            // Weights 3 * 0.618, 3 * 0.618^2 and 0.618^3, at which the expected sum of agreeing signs is zero.
             let holding = match draws.below(3_236) {
                 0..1_854 => 1,
                 1_854..3_000 => 2,
@@ -159,7 +158,7 @@ impl Problem {
         self.clauses.iter().all(|clause| clause.iter().any(|&(variable, value)| values[variable] == value))
     }
 
-    /// The assignments that somebody would try unseen.
+    /// Assignments that a policy would try without reading the task.
     fn constants(&self) -> [Vec<u8>; 4] {
         let count = self.planted.len();
         [vec![0; count], vec![1; count], alternating(count, 0), alternating(count, 1)]
@@ -195,7 +194,7 @@ fn opening(draws: &mut Draws, problem: &Problem, tier: u8) -> Conversation {
     let mut text = format!("{}\n\n", if examples == 0 { HARD } else { EASY });
     while messages.len() < 2 * examples {
         let example = Problem::draw(draws, tier);
-        // An example whose answer is right for the task too would reward a copy.
+        // An example whose answer also solves the task would reward copying it.
         if example.planted_is_trivial() || problem.holds(&example.planted) {
             continue;
         }
@@ -209,19 +208,19 @@ fn opening(draws: &mut Draws, problem: &Problem, tier: u8) -> Conversation {
 }
 
 fn judge(problem: &Problem, reply: &str) -> Verdict {
-    let Some(answer) = extract::answer(reply) else { return Verdict::zero(Reason::NoAnswer) };
+    let Some(answer) = extract::answer(reply) else { return Verdict::zero(VerdictReason::NoAnswer) };
     if answer.len() > 16 * problem.names.len() + 64 {
-        return Verdict::zero(Reason::TooLong);
+        return Verdict::zero(VerdictReason::TooLong);
     }
-    match read(&problem.names, answer) {
-        None => Verdict::zero(Reason::Malformed),
+    match parse(&problem.names, answer) {
+        None => Verdict::zero(VerdictReason::Malformed),
         Some(values) if problem.holds(&values) => Verdict::RIGHT,
-        Some(_) => Verdict::zero(Reason::Wrong),
+        Some(_) => Verdict::zero(VerdictReason::Wrong),
     }
 }
 
-/// Every variable exactly once, as `name=value` with blanks or commas between; nothing else.
-fn read(names: &[String], answer: &str) -> Option<Vec<u8>> {
+/// Parses an assignment: every variable exactly once, as `name=value`, separated by blanks or commas.
+fn parse(names: &[String], answer: &str) -> Option<Vec<u8>> {
     let mut values = vec![None; names.len()];
     let compact = answer.replace(" =", "=").replace("= ", "=");
     for pair in compact.split([' ', ',', ';', '\t']).filter(|pair| !pair.is_empty()) {
@@ -251,24 +250,24 @@ mod tests {
     #[test]
     fn every_variable_is_given_once_and_every_clause_holds() {
         let cases = [
-            ("Answer: a=1 b=0 c=1", Reason::Right),
-            ("Answer: c=1, b = 0, a=True", Reason::Right),
-            ("a=1 b=false c=1", Reason::Right),
-            ("Answer: a=1 b=1 c=1", Reason::Wrong),
-            ("Answer: a=1 b=0", Reason::Malformed),
-            ("Answer: a=1 b=0 c=1 c=1", Reason::Malformed),
-            ("Answer: a=1 b=0 c=1 d=1", Reason::Malformed),
-            ("Answer: a=1 b='False' c=1", Reason::Malformed),
-            ("Answer: a=1 b=0 c=２", Reason::Malformed),
-            ("Answer: a=1 b=0 c=nan", Reason::Malformed),
-            ("Answer: all true", Reason::Malformed),
-            ("Answer:", Reason::NoAnswer),
+            ("Answer: a=1 b=0 c=1", VerdictReason::Right),
+            ("Answer: c=1, b = 0, a=True", VerdictReason::Right),
+            ("a=1 b=false c=1", VerdictReason::Right),
+            ("Answer: a=1 b=1 c=1", VerdictReason::Wrong),
+            ("Answer: a=1 b=0", VerdictReason::Malformed),
+            ("Answer: a=1 b=0 c=1 c=1", VerdictReason::Malformed),
+            ("Answer: a=1 b=0 c=1 d=1", VerdictReason::Malformed),
+            ("Answer: a=1 b='False' c=1", VerdictReason::Malformed),
+            ("Answer: a=1 b=0 c=２", VerdictReason::Malformed),
+            ("Answer: a=1 b=0 c=nan", VerdictReason::Malformed),
+            ("Answer: all true", VerdictReason::Malformed),
+            ("Answer:", VerdictReason::NoAnswer),
         ];
         for (reply, reason) in cases {
             assert_eq!(judge(&problem(), reply).reason, reason, "{reply:?}");
         }
         let long = format!("Answer: {}", "a=1 ".repeat(1_000));
-        assert_eq!(judge(&problem(), &long).reason, Reason::TooLong);
+        assert_eq!(judge(&problem(), &long).reason, VerdictReason::TooLong);
     }
 
     /// The first usable problem of a seed.

@@ -1,11 +1,12 @@
-//! Playing replies that are known beforehand.
+//! Plays scripted replies.
 
 use std::convert::Infallible;
 
 use crate::{
-    Agent, Conversation, Environment, EnvironmentError, EpisodeError, Message, Task, Verdict, episode::episode,
+    Agent, Conversation, Environment, EnvironmentError, EpisodeError, Message, ReplyKind, Task, Verdict, episode,
 };
 
+/// An agent that gives scripted replies.
 struct Script<'a> {
     replies: &'a [String],
     next: usize,
@@ -21,7 +22,7 @@ impl Agent for Script<'_> {
     }
 }
 
-/// The verdict on these replies, one a turn; the last one is repeated for as long as the conversation goes on.
+/// Plays one reply in each turn and returns the verdict; the last reply is repeated as long as the conversation goes on.
 pub(super) async fn play(
     environment: &dyn Environment,
     task: &Task,
@@ -31,5 +32,13 @@ pub(super) async fn play(
         Ok(episode) => Ok(episode.verdict),
         Err(EpisodeError::Environment(error)) => Err(error),
         Err(EpisodeError::Agent(never)) => match never {},
+    }
+}
+
+/// Number of tasks to judge; a fifth where replies are programs, since one that uses up its fuel takes long.
+pub(super) fn fewer(environment: &dyn Environment, tasks: usize) -> usize {
+    match environment.replies() {
+        ReplyKind::Data => tasks,
+        ReplyKind::Program => tasks / 5,
     }
 }

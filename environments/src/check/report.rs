@@ -1,4 +1,4 @@
-//! What a check found.
+//! Results of a check.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::EnvironmentId;
 
-/// What was checked.
+/// Property that a check tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Item {
+pub enum CheckItem {
     /// Every seed gives a task.
     Generates,
     /// The same seed gives the same bytes.
@@ -22,96 +22,95 @@ pub enum Item {
     Wrong,
     /// No constant reply scores above the floor.
     Constants,
-    /// Nor does another task's answer.
+    /// Another task's answer does not score above the floor.
     AnotherAnswer,
-    /// Nor does the prompt or a part of it.
+    /// The prompt, or a part of it, does not score above the floor.
     CopiedPrompt,
-    /// Nor do random bytes.
+    /// Random bytes do not score above the floor.
     RandomBytes,
-    /// Nonsense is judged, and alike twice.
+    /// Nonsensical replies get a verdict, the same one twice.
     Junk,
-    /// Hostile replies run nothing and score 0.
+    /// Hostile replies are not executed and score 0.
     Hostile,
 }
 
-/// How an item came out.
+/// Outcome of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// As it should be.
+pub enum CheckOutcome {
+    /// The property holds.
     Passed,
-    /// Not as it should be; the environment is not admitted.
+    /// The property does not hold; the environment is not admitted.
     Failed,
-    /// Not checked, because the environment gives nothing to check it with.
+    /// Not checked, because the environment lacks the optional function for it.
     Skipped,
 }
 
-/// One item of a report.
+/// Result for one item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// What was checked.
-    pub item: Item,
-    /// How it came out.
-    pub standing: Standing,
+pub struct CheckFinding {
+    /// Tested property.
+    pub item: CheckItem,
+    /// Outcome, recorded as `standing`.
+    #[serde(rename = "standing")]
+    pub outcome: CheckOutcome,
     /// A mean score in [0, 1], where one was measured.
     pub measured: Option<f64>,
-    /// What happened, as a sentence.
+    /// Description of the observation.
     pub sentence: String,
 }
 
-/// What a check found, in the order in which it looked.
+/// Results of a check, in the order of the attacks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// What was checked.
+pub struct CheckReport {
+    /// Identity of the environment.
     pub environment: EnvironmentId,
-    /// The floor that the environment states.
+    /// Floor as stated by the environment.
     pub floor: f64,
-    /// One finding an item.
-    pub findings: Vec<Finding>,
+    /// Results, one for each tested property.
+    pub findings: Vec<CheckFinding>,
 }
 
-impl Report {
+impl CheckReport {
     pub(super) fn new(environment: EnvironmentId, floor: f64) -> Self {
         Self { environment, floor, findings: Vec::new() }
     }
 
     /// Whether the environment may be admitted.
     pub fn passed(&self) -> bool {
-        self.findings.iter().all(|finding| finding.standing != Standing::Failed)
+        self.findings.iter().all(|finding| finding.outcome != CheckOutcome::Failed)
     }
 
-    /// The highest mean score of any policy that does not read the task.
-    pub fn measured_floor(&self) -> f64 {
-        self.findings.iter().filter_map(|finding| finding.measured).fold(0.0, f64::max)
+    /// Adds a passed or failed item.
+    pub(super) fn note(&mut self, item: CheckItem, good: bool, sentence: String) {
+        let outcome = if good { CheckOutcome::Passed } else { CheckOutcome::Failed };
+        self.findings.push(CheckFinding { item, outcome, measured: None, sentence });
     }
 
-    pub(super) fn note(&mut self, item: Item, good: bool, sentence: String) {
-        let standing = if good { Standing::Passed } else { Standing::Failed };
-        self.findings.push(Finding { item, standing, measured: None, sentence });
+    /// Adds a failed item.
+    pub(super) fn fail(&mut self, item: CheckItem, sentence: String) {
+        self.findings.push(CheckFinding { item, outcome: CheckOutcome::Failed, measured: None, sentence });
     }
 
-    pub(super) fn fail(&mut self, item: Item, sentence: String) {
-        self.findings.push(Finding { item, standing: Standing::Failed, measured: None, sentence });
+    /// Adds a skipped item.
+    pub(super) fn skip(&mut self, item: CheckItem, sentence: String) {
+        self.findings.push(CheckFinding { item, outcome: CheckOutcome::Skipped, measured: None, sentence });
     }
 
-    pub(super) fn skip(&mut self, item: Item, sentence: String) {
-        self.findings.push(Finding { item, standing: Standing::Skipped, measured: None, sentence });
-    }
-
-    /// Holds a mean score over some tasks against the stated floor; an excess that chance explains is no failure.
-    pub(super) fn measure(&mut self, item: Item, mean: f64, tasks: usize, sentence: String) {
+    /// Compares a mean score over some tasks with the stated floor; an excess within chance passes.
+    pub(super) fn measure(&mut self, item: CheckItem, mean: f64, tasks: usize, sentence: String) {
         let failed = mean > self.floor && chance_of(mean * tasks as f64, tasks, self.floor) < SIGNIFICANCE;
-        let standing = if failed { Standing::Failed } else { Standing::Passed };
+        let outcome = if failed { CheckOutcome::Failed } else { CheckOutcome::Passed };
         let sentence =
             format!("{sentence} {mean:.3} on average over {tasks} tasks; the stated floor is {}", self.floor);
-        self.findings.push(Finding { item, standing, measured: Some(mean), sentence });
+        self.findings.push(CheckFinding { item, outcome, measured: Some(mean), sentence });
     }
 }
 
-/// Below this chance an excess over the floor is taken for real.
+/// Significance level of an excess over the floor.
 const SIGNIFICANCE: f64 = 0.02;
 
-/// The chance that at least this many of so many tasks are right when each is with the given probability.
+/// Upper tail of the binomial distribution: probability that at least `right` of `tasks` tasks are right.
 fn chance_of(right: f64, tasks: usize, probability: f64) -> f64 {
     let mut chance = (1.0 - probability).powf(tasks as f64);
     let mut tail = 0.0;
@@ -124,14 +123,20 @@ fn chance_of(right: f64, tasks: usize, probability: f64) -> f64 {
     tail
 }
 
-impl fmt::Display for Report {
+/// The beginning of a reply, in quotes.
+pub(super) fn quoted(reply: &str) -> String {
+    let text: String = reply.chars().take(60).collect();
+    if text.len() < reply.len() { format!("{text:?}...") } else { format!("{text:?}") }
+}
+
+impl fmt::Display for CheckReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "{}: {}", self.environment, if self.passed() { "passed" } else { "failed" })?;
-        for Finding { standing, sentence, .. } in &self.findings {
-            let mark = match standing {
-                Standing::Passed => "ok  ",
-                Standing::Failed => "FAIL",
-                Standing::Skipped => "skip",
+        for CheckFinding { outcome, sentence, .. } in &self.findings {
+            let mark = match outcome {
+                CheckOutcome::Passed => "ok  ",
+                CheckOutcome::Failed => "FAIL",
+                CheckOutcome::Skipped => "skip",
             };
             writeln!(out, "  {mark} {sentence}")?;
         }
@@ -146,18 +151,18 @@ mod tests {
     #[test]
     fn an_excess_over_the_floor_fails_unless_chance_explains_it() {
         let cases = [
-            (0.05, 0.0, 16, Standing::Passed),
-            (0.05, 1.0 / 16.0, 16, Standing::Passed),
-            (0.05, 4.0 / 16.0, 16, Standing::Failed),
-            (0.05, 0.055, 200, Standing::Passed),
-            (0.05, 0.1, 200, Standing::Failed),
-            (0.0, 1.0 / 200.0, 200, Standing::Failed),
-            (0.5, 1.0, 200, Standing::Failed),
+            (0.05, 0.0, 16, CheckOutcome::Passed),
+            (0.05, 1.0 / 16.0, 16, CheckOutcome::Passed),
+            (0.05, 4.0 / 16.0, 16, CheckOutcome::Failed),
+            (0.05, 0.055, 200, CheckOutcome::Passed),
+            (0.05, 0.1, 200, CheckOutcome::Failed),
+            (0.0, 1.0 / 200.0, 200, CheckOutcome::Failed),
+            (0.5, 1.0, 200, CheckOutcome::Failed),
         ];
-        for (floor, mean, tasks, standing) in cases {
-            let mut report = Report::new(EnvironmentId::built_in("x", "1.0.0", 0), floor);
-            report.measure(Item::Constants, mean, tasks, String::new());
-            assert_eq!(report.findings[0].standing, standing, "{mean} of {tasks} against {floor}");
+        for (floor, mean, tasks, outcome) in cases {
+            let mut report = CheckReport::new(EnvironmentId::built_in("x", "1.0.0", 0), floor);
+            report.measure(CheckItem::Constants, mean, tasks, String::new());
+            assert_eq!(report.findings[0].outcome, outcome, "{mean} of {tasks} against {floor}");
         }
     }
 

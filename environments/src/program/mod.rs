@@ -1,28 +1,15 @@
-//! Small Python programs from a seed: one line in, one line out, composed of steps that work on a single value.
+//! Small Python programs from a seed: one line in, one line out, composed of steps that transform a single value.
+//!
+//! Reading order: `value_kind`, `steps` (the tables), `writer` (source and description), `generator`, `inputs`, `probe`.
 
 mod generator;
 mod inputs;
 mod probe;
-mod step;
-mod steps_numbers;
-mod steps_sequences;
-mod steps_words;
+mod steps;
+mod value_kind;
+mod writer;
 
-pub(crate) use generator::{Program, Purpose, draw_input};
+pub(crate) use generator::{GeneratedProgram, Purpose};
+pub(crate) use inputs::draw_input;
 pub(crate) use probe::{Probe, is_plain_line, limits};
-
-use serde::{Deserialize, Serialize};
-
-/// What kind of value a line of input or a step's value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    /// An integer.
-    Number,
-    /// A string without blanks.
-    Text,
-    /// A list of integers, separated by blanks.
-    Numbers,
-    /// A list of strings without blanks, separated by blanks.
-    Words,
-}
+pub(crate) use value_kind::ValueKind;

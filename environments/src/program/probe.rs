@@ -1,15 +1,15 @@
-//! Running our own programs on many inputs in one instance.
+//! Runs generated programs on many inputs in one instance of the sandbox.
 //!
-//! Nothing that a model wrote enters this guest: programs and inputs come from the generator, so what it prints may be
-//! trusted as the expected output. What a model wrote runs elsewhere, one instance a program.
+//! Nothing that a model wrote enters this guest: programs and inputs come from the generator, so what it prints is
+//! trusted as the expected output. Programs of models run elsewhere, each in an instance of its own.
 
 use sandboxes::{Call, Ending, Limits, Sandbox, SandboxError};
 use serde_json::{Value, json};
 
-/// Python that defines `probe(program, inputs)`: what the program prints for each line of input, `None` where it raises.
+/// Python that defines `probe(program, inputs)`: the output for each line of input, `None` where the program raises.
 const DRIVER: &str = include_str!("probe.py");
 
-/// Runs programs that we wrote.
+/// Runs generated programs.
 #[derive(Clone)]
 pub(crate) struct Probe {
     sandbox: Sandbox,
@@ -20,7 +20,10 @@ impl Probe {
         Self { sandbox }
     }
 
-    /// What the program prints for each line of input, without the last line break; `None` where it raises.
+    /// Output for each line of input, without the last line break; `None` where the program raises.
+    ///
+    /// # Errors
+    /// If the sandbox is in trouble.
     pub(crate) async fn outputs(&self, program: &str, inputs: &[String]) -> Result<Vec<Option<String>>, SandboxError> {
         let call = Call {
             source: DRIVER.to_owned(),
@@ -32,26 +35,26 @@ impl Probe {
         let outcome = self.sandbox.call(call).await?;
         let printed = match (outcome.ending, outcome.value) {
             (Ending::Finished, Some(Value::Array(printed))) if printed.len() == inputs.len() => printed,
-            // A program of ours that runs away is a draw to throw away, like one that raises.
+            // The generator draws again after a program that exceeds its limits, as after one that raises.
             _ => return Ok(vec![None; inputs.len()]),
         };
         Ok(printed.into_iter().map(|text| text.as_str().map(str::to_owned)).collect())
     }
 }
 
-/// What one run of a small program may use, times a factor.
-pub(crate) fn limits(times: u64) -> Limits {
-    Limits { fuel: FUEL_OF_ONE_RUN * times, memory_bytes: 64 << 20, output_bytes: 64 << 10, source_bytes: 64 << 10 }
+/// Limits of `runs` runs of a small program.
+pub(crate) fn limits(runs: u64) -> Limits {
+    Limits { fuel: FUEL_OF_ONE_RUN * runs, memory_bytes: 64 << 20, output_bytes: 64 << 10, source_bytes: 64 << 10 }
 }
 
-/// Some forty times what the longest of our programs needs, six hundred times what a tiny one does.
+/// About forty times what the longest generated program needs, six hundred times what a tiny one does.
 const FUEL_OF_ONE_RUN: u64 = 400_000_000;
 
 /// Whether a text can be asked for on one line: printable ASCII, single inner spaces, nothing that extraction strips.
-pub(crate) fn is_plain_line(text: &str, longest: usize) -> bool {
+pub(crate) fn is_plain_line(text: &str, max_bytes: usize) -> bool {
     let plain = |byte: u8| byte == b' ' || (byte.is_ascii_graphic() && byte != b'*' && byte != b'`');
     !text.is_empty()
-        && text.len() <= longest
+        && text.len() <= max_bytes
         && text.bytes().all(plain)
         && !text.starts_with(' ')
         && !text.ends_with(' ')

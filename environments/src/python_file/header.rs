@@ -1,4 +1,4 @@
-//! What a researcher's file says about itself, read without running any of it.
+//! The header of a file: its `ENV` literal and its functions' parameters, parsed without executing the file.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use sandboxes::{Call, Ending, Sandbox};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::limits;
+use super::environment::limits;
 use crate::{EnvironmentError, EnvironmentId};
 
-/// Python that defines `header(source)`: parses, evaluates one literal, runs nothing.
+/// Python that defines `header(source)`, which parses the file and evaluates one literal.
 const DRIVER: &str = include_str!("header.py");
 
-/// The `ENV` of a file; the file's text comes from whoever wrote it, so everything is checked here.
+/// The `ENV` literal as written, not yet checked.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Declared {
@@ -41,7 +41,7 @@ fn one() -> u32 {
     1
 }
 
-/// How a file judges replies.
+/// Function that judges replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     /// `verify(task, reply)`: one turn.
@@ -51,7 +51,7 @@ pub(super) enum Style {
 }
 
 /// A checked header.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Header {
     pub(super) name: String,
     pub(super) version: String,
@@ -60,27 +60,16 @@ pub(super) struct Header {
     pub(super) turns: u32,
     pub(super) levels: u8,
     pub(super) style: Style,
-    /// Whether `generate` takes a level.
-    pub(super) takes_level: TakesLevel,
-    pub(super) has_oracle: Has,
-    pub(super) has_wrong: Has,
-}
-
-/// Whether an optional function is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Has {
-    Yes,
-    No,
-}
-
-/// Whether `generate` takes a level besides the seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TakesLevel {
-    Yes,
-    No,
+    /// Whether `generate` takes a level besides the seed.
+    pub(super) takes_level: bool,
+    pub(super) has_oracle: bool,
+    pub(super) has_wrong: bool,
 }
 
 /// Reads and checks the header of a file.
+///
+/// # Errors
+/// If the file is not Python, its `ENV` or its functions are not of the documented form, or the sandbox is in trouble.
 pub(super) async fn read(file: &str, source: &str, sandbox: &Sandbox) -> Result<Header, EnvironmentError> {
     let call = Call {
         source: DRIVER.to_owned(),
@@ -160,12 +149,11 @@ fn checked(declared: Declared, functions: &BTreeMap<String, u64>) -> Result<Head
         return Err((format!("verify ends the conversation, but ENV allows {turns} turns"), "define step instead"));
     }
     let takes_level = match takes("generate") {
-        Some(1) if levels == 1 => TakesLevel::No,
-        Some(2) => TakesLevel::Yes,
+        Some(1) if levels == 1 => false,
+        Some(2) => true,
         _ => return Err(("generate is missing or has other parameters".to_owned(), "define generate(seed, level=1)")),
     };
-    let has = |name| if takes(name).is_some() { Has::Yes } else { Has::No };
-    let (has_oracle, has_wrong) = (has("oracle"), has("wrong"));
+    let (has_oracle, has_wrong) = (takes("oracle").is_some(), takes("wrong").is_some());
     let levels = u8::try_from(levels).expect("invariant: at most 16");
     Ok(Header { name, version, floor, max_new_tokens, turns, levels, style, takes_level, has_oracle, has_wrong })
 }

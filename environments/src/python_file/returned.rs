@@ -1,12 +1,12 @@
-//! Reading what a researcher's functions returned; anything unexpected is named, nothing is coerced.
+//! Checks of the values that a file's functions return; nothing is coerced, and errors name the unexpected value.
 
 use serde_json::{Map, Value};
 
 use crate::{Conversation, Message, Turn, Verdict};
 
-const LONGEST_PROMPT: usize = 256 << 10;
+const MAX_PROMPT: usize = 256 << 10;
 
-/// The opening in what `generate` returned.
+/// Reads the opening from the value of `generate`.
 pub(super) fn opening(value: &Value) -> Result<Conversation, String> {
     let members = value.as_object().ok_or_else(|| format!("generate returned {}, not a dict", kind(value)))?;
     only(members, &["prompt", "private", "state"])
@@ -23,13 +23,13 @@ pub(super) fn opening(value: &Value) -> Result<Conversation, String> {
     };
     let length: usize = conversation.messages().iter().map(|message| message.content.len()).sum();
     let asks = conversation.messages().last().is_some_and(|message| message.role == crate::Role::User);
-    if length == 0 || length > LONGEST_PROMPT || !asks {
+    if length == 0 || length > MAX_PROMPT || !asks {
         return Err(format!("generate returned a prompt of {length} bytes; it must end with a user's message"));
     }
     Ok(conversation)
 }
 
-/// A score: an int or a float in [0, 1], and nothing that merely looks like one.
+/// Reads a score: an int or a float in [0, 1], never a bool or a string.
 pub(super) fn score(value: &Value) -> Result<Verdict, String> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
@@ -41,7 +41,7 @@ pub(super) fn score(value: &Value) -> Result<Verdict, String> {
     })
 }
 
-/// The next state and what is said, in what `step` returned.
+/// Reads the next state and the environment's response from the value of `step`.
 pub(super) fn step(value: Value) -> Result<(Value, Turn), String> {
     let Value::Object(mut members) = value else { return Err(format!("step returned {}, not a dict", kind(&value))) };
     only(&members, &["state", "message", "score"]).map_err(|name| format!("step returned an unknown key {name:?}"))?;
@@ -56,7 +56,7 @@ pub(super) fn step(value: Value) -> Result<(Value, Turn), String> {
     }
 }
 
-/// One reply or a list of them.
+/// Reads one reply or a list of replies.
 pub(super) fn replies(value: &Value) -> Result<Vec<String>, String> {
     match value {
         Value::String(text) => Ok(vec![text.clone()]),

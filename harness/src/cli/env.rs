@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use environments::Environment;
-use environments::check::{CheckSettings, Report, check};
+use environments::check::{CheckReport, CheckSettings, check};
 
 use super::common::{block_on, open_sandbox};
 use crate::exit_status::ExitStatus;
@@ -62,7 +62,7 @@ fn run_check(arguments: &Check, printer: &Printer) -> Result<(), Problem> {
             Problem::from_error(ExitStatus::CheckFailed, &error).hint("mend the environment and check it again")
         })
     })?;
-    printer.data(&report, Report::to_string)?;
+    printer.data(&report, CheckReport::to_string)?;
     if report.passed() {
         return Ok(());
     }

@@ -4,7 +4,7 @@ mod agent;
 
 use std::sync::Arc;
 
-use environments::{Environment, EnvironmentError, EpisodeError, Fault as EnvironmentFault, episode};
+use environments::{Environment, EnvironmentError, EpisodeError, ErrorOrigin, episode};
 use models::engine::Sampling;
 use models::responder::{ReplyError, ReplyRule, Reproducibility, Responder};
 
@@ -120,7 +120,7 @@ impl Court {
                 Ok(record(agent.into_replies(), 0.0, reason, Some(Fault::Model)))
             }
             // A verifier that a reply breaks must not be a way to get rid of a task: the reply scores 0.
-            Err(EpisodeError::Environment(error)) if error.fault() == EnvironmentFault::Environment => {
+            Err(EpisodeError::Environment(error)) if error.origin() == ErrorOrigin::Environment => {
                 Ok(record(agent.into_replies(), 0.0, error.to_string(), Some(Fault::Model)))
             }
             Err(error) => Err(error),
@@ -130,8 +130,8 @@ impl Court {
 
 /// A task that cannot be made is missing for both sides alike: it depends on the seed alone.
 fn no_task(error: EnvironmentError) -> Result<String, EpisodeError<ReplyError>> {
-    match error.fault() {
-        EnvironmentFault::Environment => Ok(error.to_string()),
-        EnvironmentFault::Host | EnvironmentFault::Caller => Err(error.into()),
+    match error.origin() {
+        ErrorOrigin::Environment => Ok(error.to_string()),
+        ErrorOrigin::Host | ErrorOrigin::Caller => Err(error.into()),
     }
 }

@@ -1,11 +1,11 @@
-//! The replies that a check plays.
+//! Replies that a check plays.
 
 use crate::{Seed, seed::Draws};
 
-/// A name, and what it does to a reply.
+/// Name of a decoration, and the function that applies it to a reply.
 type Decoration = (&'static str, fn(&str) -> String);
 
-/// Ways in which models decorate a right answer; each must stay right.
+/// Ways in which models decorate a right answer; each must still score 1.
 pub(super) const DECORATIONS: &[Decoration] = &[
     ("plain", str::to_owned),
     ("padded", |reply| format!("\n\n  {reply}  \n\n")),
@@ -17,7 +17,7 @@ pub(super) const DECORATIONS: &[Decoration] = &[
     ("thought-out", |reply| format!("<think>\nMaybe 0? No.\n</think>\n{reply}")),
 ];
 
-/// Replies that somebody would try unseen.
+/// Replies that a policy would try without reading the task.
 pub(super) const CONSTANTS: &[&str] = &[
     "",
     "Answer: 0",
@@ -38,7 +38,7 @@ pub(super) const CONSTANTS: &[&str] = &[
     "```python\nprint(1)\n```",
 ];
 
-/// Letters that a random text is drawn from: all of ASCII and some that take several bytes.
+/// Random text of 1 to 200 characters: those below U+0100 (some of two bytes in UTF-8), with additional `é`.
 pub(super) fn random_text(seed: Seed) -> String {
     let mut draws = Draws::new("check random", seed, 0);
     let length = draws.between(1, 200);
@@ -50,7 +50,7 @@ pub(super) fn random_text(seed: Seed) -> String {
         .collect()
 }
 
-/// Nonsense of many kinds.
+/// Nonsensical replies: empty, unbalanced, odd numbers, odd scripts, very long.
 pub(super) fn junk() -> Vec<String> {
     let mut replies: Vec<String> = [
         "",
@@ -124,7 +124,7 @@ pub(super) fn junk() -> Vec<String> {
     replies
 }
 
-/// Replies that are right, or costly, only to a judge that evaluates them; made from a right reply where one is known.
+/// Replies that score, or use up a limit, only if the verifier evaluates them; some are made from a right reply.
 pub(super) fn hostile(right: Option<&str>) -> Vec<String> {
     let mut expressions: Vec<String> = [
         "9**9**9",
