@@ -35,14 +35,14 @@ pub(super) struct Abduction {
 /// Data for the verifier only.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Private {
-    program: String,
-    output: String,
+    pub(super) program: String,
+    pub(super) output: String,
     /// One input that prints the output; there may be others.
-    input: String,
+    pub(super) input: String,
     /// Kind of input; an answer must be of the same kind.
-    reads: ValueKind,
+    pub(super) reads: ValueKind,
     /// Inputs for which the program printed something else.
-    wrong: Vec<String>,
+    pub(super) wrong: Vec<String>,
 }
 
 impl Question for Abduction {

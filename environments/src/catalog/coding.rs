@@ -31,15 +31,15 @@ pub(super) struct Coding {
 /// Data for the verifier only.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Private {
-    program: String,
+    pub(super) program: String,
     #[serde(deserialize_with = "some_cases")]
-    cases: Vec<Case>,
+    pub(super) cases: Vec<Case>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-struct Case {
-    input: String,
-    output: String,
+pub(super) struct Case {
+    pub(super) input: String,
+    pub(super) output: String,
 }
 
 /// Refuses an empty list, by which every program would be right.

@@ -11,4 +11,7 @@ mod one_turn;
 mod prompt;
 mod sat;
 
+#[cfg(test)]
+mod judging_tests;
+
 pub use entries::{names, open, tiers};

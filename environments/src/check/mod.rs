@@ -14,6 +14,9 @@ mod robustness;
 mod run;
 mod settings;
 
+#[cfg(test)]
+mod tests;
+
 pub use report::{CheckFinding, CheckItem, CheckOutcome, CheckReport};
 pub use run::check;
 pub use settings::CheckSettings;

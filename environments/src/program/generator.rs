@@ -69,3 +69,6 @@ fn fits(step: &Step, kind: ValueKind, tier: u8, purpose: Purpose, last: bool) ->
     };
     step.takes == kind && in_reach && keeps_enough
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,7 +159,9 @@ const NUMBERS: &[(&str, Reference)] = &[
     ("if it is even halve it and add #, otherwise multiply it by # and add #", |v, k, _| {
         N(if v.n() % 2 == 0 { v.n() / 2 + k[0] } else { v.n() * k[1] + k[2] })
     }),
-    ("for i from # to # in turn: multiply it by # and add i", |v, k, _| N((k[0]..=k[1]).fold(v.n(), |n, i| n * k[2] + i))),
+    ("for i from # to # in turn: multiply it by # and add i", |v, k, _| {
+        N((k[0]..=k[1]).fold(v.n(), |n, i| n * k[2] + i))
+    }),
     ("multiply it by # and take the remainder, from # to #, after division by #", |v, k, _| {
         assert_eq!((k[1], k[2]), (0, k[3] - 1));
         N((v.n() * k[0]).rem_euclid(k[3]))
@@ -202,9 +204,8 @@ const NUMBERS: &[(&str, Reference)] = &[
         "for i from # to # in turn: if it and i leave the same remainder modulo # multiply it by # and add #, otherwise \
          halve it, rounding down, and subtract i",
         |v, k, _| {
-            N((k[0]..=k[1]).fold(v.n(), |n, i| {
-                if n.rem_euclid(k[2]) == i % k[2] { n * k[3] + k[4] } else { n.div_euclid(2) - i }
-            }))
+            N((k[0]..=k[1])
+                .fold(v.n(), |n, i| if n.rem_euclid(k[2]) == i % k[2] { n * k[3] + k[4] } else { n.div_euclid(2) - i }))
         },
     ),
 ];
@@ -259,9 +260,10 @@ const TEXTS: &[(&str, Reference)] = &[
     ("replace each run of equal characters by that character followed by the length of the run", |v, _, _| {
         T(v.t().chunk_by(|a, b| a == b).map(|run| format!("{}{}", run[0], run.len())).collect())
     }),
-    ("start from #; for each character multiply by #, add its code point and take the remainder modulo #", |v, k, _| {
-        N(v.t().into_iter().fold(k[0], |sum, c| (sum * k[1] + ord(c)) % k[2]))
-    }),
+    (
+        "start from #; for each character multiply by #, add its code point and take the remainder modulo #",
+        |v, k, _| N(v.t().into_iter().fold(k[0], |sum, c| (sum * k[1] + ord(c)) % k[2])),
+    ),
     (
         "start with k = #; replace each character c in turn by chr((ord(c) - # + k) % # + #), after which k becomes \
          (k + ord(c)) % #",
@@ -289,7 +291,9 @@ const WORDS: &[(&str, Reference)] = &[
     ("reverse each word, keeping their order", |v, _, _| {
         Ws(v.ws().iter().map(|word| word.chars().rev().collect()).collect())
     }),
-    ("append to each word its length", |v, _, _| Ws(v.ws().iter().map(|word| format!("{word}{}", word.len())).collect())),
+    ("append to each word its length", |v, _, _| {
+        Ws(v.ws().iter().map(|word| format!("{word}{}", word.len())).collect())
+    }),
     ("sort the words by their last character, and words with the same one by code points", |v, _, _| {
         let mut words = v.ws();
         words.sort_by_key(|word| (word.chars().last(), word.clone()));
@@ -298,10 +302,9 @@ const WORDS: &[(&str, Reference)] = &[
     ("join the first two characters of each word without a gap", |v, _, _| {
         T(v.ws().iter().flat_map(|word| word.chars().take(2)).collect())
     }),
-    (
-        "make the list that holds, for each word, the sum of its characters' code points, each less #",
-        |v, k, _| Ns(v.ws().iter().map(|word| word.chars().map(|c| ord(c) - k[0]).sum()).collect()),
-    ),
+    ("make the list that holds, for each word, the sum of its characters' code points, each less #", |v, k, _| {
+        Ns(v.ws().iter().map(|word| word.chars().map(|c| ord(c) - k[0]).sum()).collect())
+    }),
 ];
 
 const SEQUENCES: &[(&str, Reference)] = &[
@@ -372,10 +375,9 @@ const SEQUENCES: &[(&str, Reference)] = &[
     ("start from #; for each number multiply by #, add the number and take the remainder modulo #", |v, k, _| {
         N(v.ns().into_iter().fold(k[0], |sum, n| (sum * k[1] + n).rem_euclid(k[2])))
     }),
-    (
-        "multiply each number by the one at the mirrored place (the first by the last and so on), modulo #",
-        |v, k, _| Ns(v.ns().iter().zip(reversed(&v.ns())).map(|(a, b)| (a * b).rem_euclid(k[0])).collect()),
-    ),
+    ("multiply each number by the one at the mirrored place (the first by the last and so on), modulo #", |v, k, _| {
+        Ns(v.ns().iter().zip(reversed(&v.ns())).map(|(a, b)| (a * b).rem_euclid(k[0])).collect())
+    }),
     (
         "do this # times: take the first number off the list, multiply it by #, add the number that is first now, and \
          append the result modulo #",
