@@ -84,3 +84,44 @@ impl Conversation {
         self.messages.last().filter(|message| message.role == Role::Assistant).map(|message| message.content.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_last_message_of_the_model_is_a_reply() {
+        let rows = [
+            (vec![], None),
+            (vec![Message::user("a")], None),
+            (vec![Message::system("a")], None),
+            (vec![Message::assistant("a")], Some("a")),
+            (vec![Message::assistant("")], Some("")),
+            (vec![Message::user("a"), Message::assistant("b")], Some("b")),
+            (vec![Message::assistant("a"), Message::user("b")], None),
+        ];
+        for (messages, reply) in rows {
+            assert_eq!(Conversation::new(messages.clone()).reply(), reply, "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn a_conversation_is_a_list_of_messages_in_a_record() {
+        let mut conversation = Conversation::ask("é \u{0}\"");
+        conversation.push(Message::assistant(""));
+        conversation.push(Message { role: Role::System, content: "s".to_owned() });
+        let json = r#"[{"role":"user","content":"é \u0000\""},{"role":"assistant","content":""},{"role":"system","content":"s"}]"#;
+        assert_eq!(serde_json::to_string(&conversation).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Conversation>(json).unwrap(), conversation);
+        for broken in [r#"{}"#, r#"[{"role":"User","content":""}]"#, r#"[{"role":"user"}]"#, r#"["user"]"#] {
+            assert!(serde_json::from_str::<Conversation>(broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn roles_have_the_names_of_chat_templates() {
+        for role in [Role::System, Role::User, Role::Assistant] {
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+        }
+    }
+}

@@ -111,6 +111,47 @@ mod tests {
             ("Answers: 7\nor 8", None),
             ("", None),
             (" \n\t", None),
+            // Decoration as chat models write it.
+            ("### Answer: 7", Some("7")),
+            ("> Answer: 7", Some("7")),
+            ("__Answer__: 7", Some("7")),
+            ("**Final Answer**: 7", Some("7")),
+            ("***Answer:*** **7**", Some("7")),
+            ("**Answer:**\n\n**7**", Some("7")),
+            ("ANSWER: 7", Some("7")),
+            ("Answer : 7", Some("7")),
+            ("Answer:\t7\r\n", Some("7")),
+            ("Answer: `dog cat`.", Some("dog cat`.")),
+            ("Answer: 7\n\nLet me know if you need more!", Some("7")),
+            ("Sure!\n\n```\nAnswer: a=1 b=0\n```\n\nHope that helps.", Some("a=1 b=0")),
+            ("Answer:\n```python\n7\n```", Some("python")),
+            ("- Answer: 7\n- done", None),
+            ("1. Answer: 7\nAnswer: 8", Some("8")),
+            ("Answer: 7\nAnswer:", None),
+            ("Answer: Answer: 7", Some("Answer: 7")),
+            ("Answer: 7 Answer: 8", Some("7 Answer: 8")),
+            ("The final answer: 7", Some("The final answer: 7")),
+            ("\\boxed{7}", Some("\\boxed{7}")),
+            ("So it is 7.\n\\boxed{7}", None),
+            ("$7$", Some("$7$")),
+            ("\"7\"", Some("\"7\"")),
+            // Thinking.
+            ("<think>\nAnswer: 1\n</think>\n\n7", Some("7")),
+            ("Answer: 1\n</think>\nAnswer: 7", Some("7")),
+            ("</think>7", Some("7")),
+            ("<think></think>", None),
+            ("<think>a</think>Answer: 7<think>b", None),
+            ("<think>a</think>8<think>b</think>\nAnswer: 7", Some("7")),
+            ("<thinking>1</thinking>\nAnswer: 7", Some("7")),
+            // Fences.
+            ("```\n\n7\n\n```", Some("7")),
+            ("~~~\n7\n~~~", None),
+            ("````\n7\n````", Some("7")),
+            ("```7```", None),
+            ("text ``` more", None),
+            ("  ```\n  7\n  ```", Some("7")),
+            ("```\n1\n```\n```\n2", None),
+            ("```\n```", None),
         ];
         for (reply, expected) in cases {
             assert_eq!(answer(reply), *expected, "{reply:?}");
@@ -126,9 +167,36 @@ mod tests {
             ("```python\nprint(1)", None),
             ("```\n```", None),
             ("", None),
+            ("```\n \n```", None),
+            ("<think>```\nprint(1)\n```</think>", None),
+            ("<think>\n```\na\n```\n</think>\n```\nb\n```", Some("b\n")),
+            ("<think>```\na\n```", None),
+            ("```python\nprint('```')\n```", Some("print('```')\n")),
+            ("```python\r\nprint(1)\r\n```\r\n", Some("print(1)\r\n")),
+            ("    ```python\n    print(1)\n    ```", Some("    print(1)\n")),
+            ("```\na\n```\n```\nb", None),
+            ("print('`')", Some("print('`')")),
         ];
         for (reply, expected) in cases {
             assert_eq!(code(reply), *expected, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_a_part_of_its_reply_without_outer_decoration() {
+        let pieces =
+            ["Answer", ":", " ", "\n", "```", "*", "`", "7", "é", "<think>", "</think>", "final ", "#", "\u{a0}"];
+        for seed in 0..2_000 {
+            let mut draws = crate::seed::Draws::new("extract", crate::Seed(seed), 0);
+            let count = draws.between(0, 14);
+            let reply: String = (0..count).map(|_| *draws.choose(&pieces)).collect();
+            if let Some(found) = answer(&reply) {
+                assert!(reply.contains(found) && !found.is_empty() && !found.contains('\n'), "{reply:?}: {found:?}");
+                assert_eq!(undecorated(found), found, "{reply:?}");
+            }
+            if let Some(found) = code(&reply) {
+                assert!(reply.contains(found) && !found.trim().is_empty(), "{reply:?}: {found:?}");
+            }
         }
     }
 

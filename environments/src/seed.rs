@@ -114,4 +114,59 @@ mod tests {
         items.sort_unstable();
         assert_eq!(items, (0..50).collect::<Vec<_>>());
     }
+
+    #[test]
+    fn a_stream_is_keyed_blake3_over_its_written_inputs() {
+        // From the definition, byte by byte, with a generator of its own.
+        let mut hasher = blake3::Hasher::new_derive_key("dethrone environments 1 draws");
+        let inputs: &[&[u8]] = &[&[3, 0, 0, 0, 0, 0, 0, 0], b"sat", &[1, 2, 0, 0, 0, 0, 0, 0], &[9, 0, 0, 0]];
+        inputs.iter().for_each(|bytes| drop(hasher.update(bytes)));
+        let mut bytes = [0; 24];
+        hasher.finalize_xof().fill(&mut bytes);
+        let mut draws = Draws::new("sat", Seed(0x0201), 9);
+        for word in bytes.chunks_exact(8) {
+            assert_eq!(draws.word(), u64::from_le_bytes(word.try_into().unwrap()));
+        }
+    }
+
+    #[test]
+    fn every_value_is_about_as_frequent_as_the_others() {
+        // Five standard deviations of a binomial count; the stream is fixed, so this cannot fail by chance.
+        for bound in [2, 3, 7, 10, 97] {
+            let (mut draws, mut counts) = (Draws::new("frequency", Seed(bound), 0), vec![0_u32; 97]);
+            let total = 20_000;
+            (0..total).for_each(|_| counts[draws.index(usize::try_from(bound).unwrap())] += 1);
+            let expected = f64::from(total) / bound as f64;
+            for &count in &counts[..usize::try_from(bound).unwrap()] {
+                assert!(
+                    (f64::from(count) - expected).abs() < 5.0 * expected.sqrt(),
+                    "{count} of {expected} for {bound}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_at_the_edges_of_a_word_are_drawn_from() {
+        let mut draws = Draws::new("edges", Seed(3), 0);
+        for bound in [1, 2, u64::MAX / 2 + 2, u64::MAX - 1, u64::MAX] {
+            (0..50).for_each(|_| assert!(draws.below(bound) < bound));
+        }
+        for (low, high) in [(0, 0), (-5, -5), (i64::MIN, -1), (-1, 1), (0, i64::MAX - 1)] {
+            (0..50).for_each(|_| assert!((low..=high).contains(&draws.between(low, high))));
+        }
+    }
+
+    #[test]
+    fn every_order_of_three_items_comes_up() {
+        let mut draws = Draws::new("orders", Seed(4), 0);
+        let orders: std::collections::BTreeSet<[u8; 3]> = (0..100)
+            .map(|_| {
+                let mut items = [1, 2, 3];
+                draws.shuffle(&mut items);
+                items
+            })
+            .collect();
+        assert_eq!(orders.len(), 6);
+    }
 }

@@ -108,4 +108,21 @@ mod tests {
         assert_eq!(copy, task);
         assert_eq!(copy.digest(), task.digest());
     }
+
+    #[test]
+    fn each_part_of_a_task_changes_its_digest() {
+        let task = Task { seed: Seed(1), public: Conversation::ask("a"), private: json!({"x": 1, "y": [1, 2]}) };
+        let same = Task { private: serde_json::from_str(r#"{"y": [1, 2], "x": 1}"#).unwrap(), ..task.clone() };
+        assert_eq!(same.digest(), task.digest(), "the order of members does not count");
+        let others = [
+            Task { seed: Seed(2), ..task.clone() },
+            Task { public: Conversation::ask("b"), ..task.clone() },
+            Task { private: json!({"x": 1, "y": [2, 1]}), ..task.clone() },
+            Task { private: json!({"x": 1.0, "y": [1, 2]}), ..task.clone() },
+            Task { private: json!({"x": "1", "y": [1, 2]}), ..task.clone() },
+        ];
+        for other in others {
+            assert_ne!(other.digest(), task.digest(), "{}", other.canonical());
+        }
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
-use sandboxes::{Artifact, Sandbox, SandboxSettings, cache_folder};
+use sandbox_builder::{cache_folder, ensure_artifact};
+use sandboxes::{Sandbox, SandboxSettings};
 
 static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
     let cache = cache_folder().unwrap_or_else(std::env::temp_dir);
-    let artifact = Artifact::ensure(&cache, &|_| ()).expect("the guest can be built");
-    Sandbox::open(SandboxSettings::default(), &artifact).expect("the sandbox opens")
+    let artifact = ensure_artifact(&cache, &|_| ()).expect("the guest can be built");
+    Sandbox::open(SandboxSettings { deadline_seconds: 120, ..SandboxSettings::default() }, &artifact)
+        .expect("the sandbox opens")
 });
 
 /// The sandbox.

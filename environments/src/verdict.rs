@@ -135,4 +135,42 @@ mod tests {
         }
         assert!(Verdict::scored(-0.0).unwrap().score.is_sign_positive());
     }
+
+    #[test]
+    fn a_code_is_the_serialized_form_and_every_sentence_is_its_own() {
+        use VerdictReason::*;
+        let all = [
+            Right,
+            Partial,
+            Wrong,
+            NoAnswer,
+            Malformed,
+            TooLong,
+            Raised,
+            OutOfFuel,
+            OutOfMemory,
+            OutputTooLong,
+            TurnCap,
+        ];
+        for (place, reason) in all.into_iter().enumerate() {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.code());
+            assert_eq!(serde_json::from_value::<VerdictReason>(reason.code().into()).unwrap(), reason);
+            assert!(all[..place].iter().all(|other| other.code() != reason.code()));
+            assert!(all[..place].iter().all(|other| other.to_string() != reason.to_string()));
+        }
+        assert!(serde_json::from_value::<VerdictReason>("Right".into()).is_err());
+    }
+
+    #[test]
+    fn a_turn_survives_a_record() {
+        let rows = [
+            (Turn::Done(Verdict::RIGHT), r#"{"done":{"score":1.0,"reason":"right"}}"#),
+            (Turn::Done(Verdict::zero(VerdictReason::TurnCap)), r#"{"done":{"score":0.0,"reason":"turn_cap"}}"#),
+            (Turn::Continue(Message::user("?")), r#"{"continue":{"role":"user","content":"?"}}"#),
+        ];
+        for (turn, json) in rows {
+            assert_eq!(serde_json::to_string(&turn).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Turn>(json).unwrap(), turn);
+        }
+    }
 }

@@ -171,3 +171,12 @@ async fn the_digest_of_a_file_is_part_of_its_identity() {
     assert_eq!(one.id().name, two.id().name);
     assert_ne!(one.id().file, two.id().file);
 }
+
+#[tokio::test]
+async fn the_example_of_the_guide_survives_the_check() {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/environments.md")).unwrap();
+    let (_, rest) = guide.split_once("```python\n").expect("the guide holds a file");
+    let (source, _) = rest.split_once("\n```").expect("the file ends");
+    let report = report(source.to_owned()).await;
+    assert!(report.findings.iter().all(|finding| finding.outcome == CheckOutcome::Passed), "{report}");
+}

@@ -261,6 +261,25 @@ mod tests {
             ("Answer: a=1 b=0 c=２", VerdictReason::Malformed),
             ("Answer: a=1 b=0 c=nan", VerdictReason::Malformed),
             ("Answer: all true", VerdictReason::Malformed),
+            ("Answer: a=1, b=0, c=1,", VerdictReason::Right),
+            ("Answer: a=1;b=0;c=1", VerdictReason::Right),
+            ("Answer: a =1 b= 0 c = 1", VerdictReason::Right),
+            ("**Answer:** `a=1 b=0 c=1`", VerdictReason::Right),
+            ("<think>a=0</think>\nAnswer: a=true b=False c=1", VerdictReason::Right),
+            ("Answer: a=0 b=0 c=1", VerdictReason::Wrong),
+            ("Answer: b=0 c=1 a=1 b=0", VerdictReason::Malformed),
+            ("Answer: A=1 B=0 C=1", VerdictReason::Malformed),
+            ("Answer: a=1 b=0 c=TRUE", VerdictReason::Malformed),
+            ("Answer: a=1 b=0 c=1.", VerdictReason::Malformed),
+            ("Answer: a=1 and b=0 and c=1", VerdictReason::Malformed),
+            ("Answer: a==1 b=0 c=1", VerdictReason::Malformed),
+            ("Answer: a=1b=0c=1", VerdictReason::Malformed),
+            ("Answer: a=01 b=00 c=01", VerdictReason::Malformed),
+            ("Answer: a=-1 b=0 c=1", VerdictReason::Malformed),
+            ("Answer: =1 =0 =1", VerdictReason::Malformed),
+            ("Answer: a b c", VerdictReason::Malformed),
+            ("Answer: , ;", VerdictReason::Malformed),
+            ("a=1\nb=0\nc=1", VerdictReason::NoAnswer),
             ("Answer:", VerdictReason::NoAnswer),
         ];
         for (reply, reason) in cases {
@@ -268,6 +287,47 @@ mod tests {
         }
         let long = format!("Answer: {}", "a=1 ".repeat(1_000));
         assert_eq!(judge(&problem(), &long).reason, VerdictReason::TooLong);
+    }
+
+    #[test]
+    fn a_solver_by_brute_force_agrees_with_the_judge() {
+        for tier in 0..3 {
+            for seed in 0..20 {
+                let problem = drawn(tier, seed);
+                let count = problem.names.len();
+                let mut solutions = 0;
+                for bits in 0_u32..1 << count {
+                    let values: Vec<u8> = (0..count).map(|place| (bits >> place & 1) as u8).collect();
+                    let holds = problem.clauses.iter().all(|clause| {
+                        clause.iter().map(|&(variable, value)| values[variable] == value).any(|literal| literal)
+                    });
+                    solutions += u32::from(holds);
+                    let verdict = judge(&problem, &format!("Answer: {}", problem.written(&values)));
+                    assert_eq!(verdict == Verdict::RIGHT, holds, "{values:?}");
+                }
+                assert!(solutions >= 1);
+                if tier < 2 {
+                    assert_eq!(solutions, 1, "clauses of the easy tiers force every value");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn worked_examples_are_solved_and_do_not_solve_the_task() {
+        for (tier, examples) in [(0, 3), (1, 2), (2, 0), (4, 0)] {
+            for seed in 0..10 {
+                let problem = drawn(tier, seed);
+                let conversation = opening(&mut Draws::new("examples", Seed(seed), 0), &problem, tier);
+                assert_eq!(conversation.messages().len(), 2 * examples + 1);
+                for message in conversation.messages().iter().skip(1).step_by(2) {
+                    assert_ne!(judge(&problem, &message.content), Verdict::RIGHT, "{}", message.content);
+                    assert_eq!(judge(&problem, &message.content).reason, VerdictReason::Wrong);
+                }
+                let last = &conversation.messages().last().unwrap().content;
+                assert!(last.ends_with(&problem.question()), "{last}");
+            }
+        }
     }
 
     /// The first usable problem of a seed.

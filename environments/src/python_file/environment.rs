@@ -172,3 +172,6 @@ impl Environment for PythonFile {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

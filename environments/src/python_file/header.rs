@@ -157,3 +157,6 @@ fn checked(declared: Declared, functions: &BTreeMap<String, u64>) -> Result<Head
     let levels = u8::try_from(levels).expect("invariant: at most 16");
     Ok(Header { name, version, floor, max_new_tokens, turns, levels, style, takes_level, has_oracle, has_wrong })
 }
+
+#[cfg(test)]
+mod tests;
