@@ -2,6 +2,7 @@
 
 /// The reply after its `<think>` section; `None` if that section is not closed.
 fn after_thinking(reply: &str) -> Option<&str> {
+    // Chat templates may write the opening tag themselves, so the reply may hold only the closing one.
     let rest = reply.rsplit_once("</think>").map_or(reply, |(_, rest)| rest);
     (!rest.contains("<think>")).then_some(rest)
 }
@@ -15,6 +16,7 @@ fn after_thinking(reply: &str) -> Option<&str> {
 pub(crate) fn answer(reply: &str) -> Option<&str> {
     let body = after_thinking(reply)?;
     let lines: Vec<&str> = body.lines().collect();
+    // From the end: a model that corrects itself states its final answer last.
     for (index, line) in lines.iter().enumerate().rev() {
         let Some(rest) = after_label(line) else { continue };
         let value = undecorated(rest);
@@ -75,6 +77,7 @@ fn last_block(text: &str) -> Option<&str> {
         }
         offset += line.len();
     }
+    // An open fence is a reply that was cut off, so an earlier block may not be its answer.
     if open.is_some() { None } else { block }
 }
 

@@ -18,6 +18,7 @@ impl Draws {
     /// Creates the stream of a seed for one purpose; different labels or attempts give unrelated streams.
     pub(crate) fn new(label: &str, seed: Seed, attempt: u32) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("dethrone environments 1 draws");
+        // The length separates the label from the seed, so that no two inputs have the same bytes.
         hasher.update(&(label.len() as u64).to_le_bytes());
         hasher.update(label.as_bytes());
         hasher.update(&seed.0.to_le_bytes());

@@ -19,6 +19,7 @@ pub struct Task {
 impl Task {
     /// Canonical JSON: no spaces, members sorted by name, so that equal tasks are equal bytes.
     pub fn canonical(&self) -> String {
+        // `serde_json` may keep the order of insertion, depending on features of other crates; sorting here does not.
         let mut text = String::from("{\"private\":");
         write_canonical(&self.private, &mut text);
         text.push_str(",\"public\":");

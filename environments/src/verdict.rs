@@ -65,13 +65,13 @@ pub enum VerdictReason {
     Malformed,
     /// The answer is longer than the task allows.
     TooLong,
-    /// What the reply asked to run raised an exception.
+    /// The reply's program raised an exception.
     Raised,
-    /// What the reply asked to run did not end within its fuel.
+    /// The reply's program did not end within its fuel.
     OutOfFuel,
-    /// What the reply asked to run took too much memory or stack.
+    /// The reply's program exceeded its memory or stack.
     OutOfMemory,
-    /// What the reply asked to run printed too much.
+    /// The reply's program printed too much.
     OutputTooLong,
     /// The conversation reached its turn cap.
     TurnCap,

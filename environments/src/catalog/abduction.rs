@@ -112,6 +112,7 @@ impl Question for Abduction {
     }
 
     fn wrong(private: Private) -> Vec<String> {
+        // Python's `int` reads digits of other scripts, so these would print the output.
         let digits = private.input.replace(|c: char| c.is_ascii_digit(), "٣");
         let mut wrong = private.wrong;
         wrong.retain(|text| !text.is_empty());

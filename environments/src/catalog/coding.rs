@@ -106,6 +106,7 @@ impl Question for Coding {
     fn wrong(private: Private) -> Vec<String> {
         let known = private.cases.first().map(|case| case.output.clone()).unwrap_or_default();
         let program = &private.program;
+        // An echo, nothing, a constant, and the right program with output, an error or an endless loop added to it.
         vec![
             "```python\nprint(input())\n```".to_owned(),
             "```python\n```".to_owned(),
@@ -123,6 +124,7 @@ impl Question for Coding {
 
 /// Whether a program that prints one constant or its input would fail.
 fn tells_programs_apart(cases: &[Case]) -> bool {
+    // Half of the cases suffice: all must be right, so one that differs already fails a constant.
     let lines_are_plain = cases.iter().all(|case| is_plain_line(&case.output, MAX_LINE));
     let distinct: BTreeSet<&str> = cases[SHOWN_CASES..].iter().map(|case| case.output.as_str()).collect();
     let changed = cases[SHOWN_CASES..].iter().filter(|case| case.input != case.output).count();

@@ -74,6 +74,7 @@ impl Question for Deduction {
     }
 
     fn wrong(Private { output, mut wrong }: Private) -> Vec<String> {
+        // Near misses that a verifier by substring, prefix, number or `int()` would accept.
         wrong.extend([
             format!("{output}{output}"),
             format!("{output} {output}"),
@@ -91,6 +92,7 @@ impl Question for Deduction {
 fn asks_something(inputs: &[String], outputs: &[String]) -> Option<(String, Vec<String>)> {
     let (input, shown) = inputs.split_last()?;
     let (output, shown_outputs) = outputs.split_last()?;
+    // A shown input would make its shown output the answer.
     let mut wrong: Vec<String> = shown_outputs.to_vec();
     wrong.push(input.clone());
     let fresh = !wrong.contains(output) && !shown.contains(input);

@@ -77,6 +77,7 @@ impl<Q: Question> OneTurn<Q> {
 
     async fn make(&self, seed: Seed) -> Result<Task, EnvironmentError> {
         for attempt in 0..Q::ATTEMPTS {
+            // Each attempt has a stream of its own, so it does not depend on how much a rejected one drew.
             let drawn = self.question.draw(&mut Draws::new(Q::NAME, seed, attempt)).await;
             if let Some((public, private)) = drawn.map_err(|source| self.sandbox_error(source))? {
                 return Ok(Task::sealed(seed, public, &private));
@@ -148,6 +149,7 @@ pub(super) async fn printed(
     let Outcome { ending, stdout, .. } = sandbox.run(job).await?;
     Ok(match ending {
         Ending::Finished => Ok(stdout),
+        // A trap is caused by the guest; trouble of the host is an error of the sandbox.
         Ending::Raised | Ending::Trapped => Err(VerdictReason::Raised),
         Ending::OutOfFuel => Err(VerdictReason::OutOfFuel),
         Ending::OutOfMemory | Ending::StackOverflow => Err(VerdictReason::OutOfMemory),

@@ -53,6 +53,7 @@ impl Question for Sat {
     fn wrong(problem: Problem) -> Vec<String> {
         let right = problem.written(&problem.planted);
         let (first, rest) = right.split_once(' ').expect("invariant: there are at least two variables");
+        // Each breaks one rule: a variable missing, twice or unknown, no sign, another value, digits of another script.
         let mut wrong = vec![
             format!("Answer: {rest}"),
             format!("Answer: {first} {right}"),
@@ -209,6 +210,7 @@ fn opening(draws: &mut Draws, problem: &Problem, tier: u8) -> Conversation {
 
 fn judge(problem: &Problem, reply: &str) -> Verdict {
     let Some(answer) = extract::answer(reply) else { return Verdict::zero(VerdictReason::NoAnswer) };
+    // More than twice the length of the longest well-formed answer.
     if answer.len() > 16 * problem.names.len() + 64 {
         return Verdict::zero(VerdictReason::TooLong);
     }

@@ -27,6 +27,7 @@ pub(super) async fn floors(
     }
     let sentence = format!("the best constant reply, {}, scored", quoted(&best.1));
     report.measure(CheckItem::Constants, best.0, tasks.len(), sentence);
+    // Without an oracle there is no other task's answer to play.
     if oracles.len() == tasks.len() && tasks.len() > 1 {
         let mean = mean_of(environment, tasks, |index| oracles[(index + 1) % oracles.len()].clone()).await?;
         report.measure(CheckItem::AnotherAnswer, mean, tasks.len(), "another task's answer scored".to_owned());
@@ -45,6 +46,7 @@ pub(super) async fn floors(
     for back in 1..=3 {
         copied = mean_of(environment, tasks, |index| any(index, back)).await?.max(copied);
     }
+    // Tasks often end with `Input: ...`: the value alone, with the label that the verifier looks for.
     let last_line = |index: usize| {
         let text = any(index, 1).concat();
         let line = text.lines().last().unwrap_or_default();
@@ -72,6 +74,7 @@ async fn constants(environment: &dyn Environment, tasks: &[Task]) -> Result<Vec<
         }
     }
     let mut frequent: Vec<(String, usize)> = counts.into_iter().collect();
+    // Ties are ordered by text, so that the same environment always gets the same report.
     frequent.sort_by(|(reply, count), (other, others)| others.cmp(count).then_with(|| reply.cmp(other)));
     let mut replies: Vec<String> = frequent.into_iter().take(8).map(|(reply, _)| reply).collect();
     replies.extend(attack_replies::CONSTANTS.iter().map(|&reply| reply.to_owned()));

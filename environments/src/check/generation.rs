@@ -19,6 +19,7 @@ pub(super) async fn make_tasks(
     for offset in 0..settings.tasks {
         let task = environment.task(Seed(settings.first_seed.wrapping_add(offset))).await?;
         let opening = serde_json::to_string(&environment.opening(&task)).expect("invariant: messages are plain data");
+        // Digests, since a thousand prompts of 256 KiB are too much to keep twice.
         openings.insert(*blake3::hash(opening.as_bytes()).as_bytes());
         tasks.push(task);
     }

@@ -115,6 +115,7 @@ fn chance_of(right: f64, tasks: usize, probability: f64) -> f64 {
     let mut chance = (1.0 - probability).powf(tasks as f64);
     let mut tail = 0.0;
     for count in 0..=tasks {
+        // `right` is a mean times a count, so it may lie a rounding error above the whole number.
         if count as f64 >= right - 1e-9 {
             tail += chance;
         }

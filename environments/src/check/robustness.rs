@@ -15,6 +15,7 @@ pub(super) async fn junk(
 ) -> Result<(), EnvironmentError> {
     let replies = attack_replies::junk();
     let mut failure = None;
+    // Nonsense fares alike on all tasks, and the replies are long.
     for task in tasks.iter().take(3) {
         for reply in &replies {
             let once = play(environment, task, std::slice::from_ref(reply)).await?;

@@ -19,6 +19,7 @@ pub async fn check(environment: &dyn Environment, settings: &CheckSettings) -> R
     if !settle(&mut report, CheckItem::Generates, made)? {
         return Ok(report);
     }
+    // Constant replies are learned on the others, so that they are not fitted to the tasks they are scored on.
     let (judged, others) = tasks.split_at(usize::try_from(settings.judged).unwrap_or(usize::MAX).min(tasks.len()));
     let oracles = answers::known_answers(environment, judged, &mut report).await;
     let Some(oracles) = keep(&mut report, CheckItem::Oracle, oracles)? else { return Ok(report) };

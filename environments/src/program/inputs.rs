@@ -7,6 +7,7 @@ use crate::seed::Draws;
 pub(crate) fn draw_input(draws: &mut Draws, kind: ValueKind, tier: u8) -> String {
     let join = |values: Vec<String>| values.join(" ");
     match kind {
+        // Two digits at tier 0, since the smallest models compute no further.
         ValueKind::Number => {
             let (low, high) = [(10, 69), (2, 99), (10, 999), (100, 9_999), (1_000, 99_999)][usize::from(tier.min(4))];
             draws.between(low, high).to_string()

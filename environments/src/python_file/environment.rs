@@ -89,6 +89,7 @@ impl PythonFile {
             state = next;
             let over = matches!(said, Turn::Done(_));
             turn = Some(said);
+            // Replies after the verdict cannot change it.
             if over {
                 break;
             }

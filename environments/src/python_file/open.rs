@@ -22,6 +22,7 @@ pub async fn open(path: &Path, tier: Option<u8>, sandbox: &Sandbox) -> Result<Ar
     let refuse = |problem: String, hint: &str| {
         Err(EnvironmentError::File { file: file.clone(), problem, hint: hint.to_owned() })
     };
+    // The size is looked at first, so that a huge file is not read into memory.
     let source = match fs::metadata(path) {
         Ok(metadata) if metadata.len() > MAX_FILE => {
             return refuse(format!("the file has {} bytes", metadata.len()), "at most 256 KiB are read");

@@ -1,4 +1,4 @@
-//! `dethrone env`: environments of one's own, and the check that every environment has to pass.
+//! `dethrone env`: starts a new environment, and runs the check that every environment has to pass.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::reporter::for_this_terminal;
 use crate::settings::Settings;
 use crate::window::open_environment;
 
-/// What to do with environments.
+/// Arguments of `dethrone env`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
