@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use pareto::consensus::{Epoch, run_epoch};
-use pareto::lab::{LabSettings, Random, Rule, Scenario, play_rule};
-use pareto::mechanisms::{Field, FieldEntry, FourStage, Mechanism, Sequential, Window};
+use pareto::lab::{LabSettings, Random, Scenario, play_one};
+use pareto::mechanisms::{Field, FieldEntry, FourStage, Mechanism, Sequential, WindowRule};
 use pareto::{Duel, DuelSettings, Pair};
 
 fn main() {
@@ -74,7 +74,7 @@ fn pairs_through_a_duel() {
 
 fn fields_to_weights() {
     let field = field(256, 8, 1_000);
-    let mechanisms: [&dyn Mechanism; 3] = [&Sequential::default(), &Window::default(), &FourStage::default()];
+    let mechanisms: [&dyn Mechanism; 3] = [&Sequential::default(), &WindowRule::default(), &FourStage::default()];
     for mechanism in mechanisms {
         let name = format!("256 entries x 8 environments x 1000 tasks, {}", mechanism.name());
         measure(&name, 25, 1, || mechanism.rule(&field).expect("valid"));
@@ -85,7 +85,7 @@ fn lab_of_256_copies() {
     let scenario = Scenario { challengers: 256, ..Scenario::plain("copies", false, &[0.0]) };
     let settings = LabSettings { trials: 20, ..LabSettings::default() };
     measure("lab: trials of 256 copies, sequential", 3, settings.trials, || {
-        play_rule(&scenario, Rule::Sequential, &settings, &|| ()).expect("valid")
+        play_one(&scenario, &settings.mechanisms().sequential, &settings, &|| ()).expect("valid")
     });
 }
 

@@ -13,13 +13,12 @@
 pub const STRANDS: usize = 8;
 
 /// The betting fractions, as shares of the largest bet that cannot go broke.
-pub const FRACTIONS: [f64; STRANDS] = [0.04, 0.09, 0.17, 0.27, 0.4, 0.56, 0.74, 0.92];
+pub(crate) const FRACTIONS: [f64; STRANDS] = [0.04, 0.09, 0.17, 0.27, 0.4, 0.56, 0.74, 0.92];
 
-/// How the initial wealth is shared by the strands of a test that must reject at a small alpha: most of it on the bets
-/// that suit gains of 0.03 to 0.15 at the spread of binary scores.
+/// Shares of the initial wealth in a test that must reject at a small alpha: most of it is on the bets that suit gains of 0.03 to 0.15 at the spread of binary scores.
 pub const PRIOR: [f64; STRANDS] = [0.02, 0.05, 0.12, 0.24, 0.28, 0.19, 0.08, 0.02];
 
-/// How it is shared where a small shortfall shall be noticed soon: smaller bets.
+/// Shares of the initial wealth where a small shortfall must be noticed soon: smaller bets.
 pub const CAREFUL_PRIOR: [f64; STRANDS] = [0.01, 0.12, 0.28, 0.3, 0.16, 0.08, 0.04, 0.01];
 
 /// Wealth is rescaled by two to this power.
@@ -32,7 +31,7 @@ const SMALL: f64 = f64::from_bits(((1023 - 256) as u64) << 52);
 /// A strand below this has lost so much that it is given up; giving wealth away keeps a supermartingale one.
 const NOTHING: f64 = f64::from_bits(((1023 - 900) as u64) << 52);
 
-/// What an e-process bets against.
+/// Null hypothesis that an e-process bets against.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Null {
     /// "The mean difference is at most this": wealth grows when the challenger is better.
@@ -44,7 +43,7 @@ pub enum Null {
 /// The betting rates against a null, shared by all processes with the same null.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bets {
-    centre: f64,
+    center: f64,
     rates: [f64; STRANDS],
     /// The factors on a loss, a tie and a win, which is all that right and wrong answers can give.
     whole: [[f64; STRANDS]; 3],
@@ -59,21 +58,23 @@ pub(crate) fn whole(difference: f64) -> Option<usize> {
 
 impl Bets {
     /// The rates against a null whose mean lies strictly between -1 and 1.
+    #[must_use]
     pub fn against(null: Null) -> Self {
-        let (centre, scale) = match null {
+        let (center, scale) = match null {
             Null::AtMost(mean) => (mean, 1.0 / (1.0 + mean)),
             Null::AtLeast(mean) => (mean, -1.0 / (1.0 - mean)),
         };
         let rates = FRACTIONS.map(|fraction| fraction * scale);
-        Self { centre, rates, whole: [-1.0, 0.0, 1.0].map(|difference| factors(&rates, centre, difference)) }
+        Self { center, rates, whole: [-1.0, 0.0, 1.0].map(|difference| factors(&rates, center, difference)) }
     }
 
     /// The factor by which each strand's wealth is multiplied on a difference in [-1, 1].
     #[inline]
+    #[must_use]
     pub fn factors(&self, difference: f64) -> [f64; STRANDS] {
         match whole(difference) {
             Some(place) => self.whole[place],
-            None => factors(&self.rates, self.centre, difference),
+            None => factors(&self.rates, self.center, difference),
         }
     }
 }
@@ -94,6 +95,7 @@ impl Default for EProcess {
 
 impl EProcess {
     /// A wealth of one, shared by the strands as given: shares that are not negative and sum to one.
+    #[must_use]
     pub fn with(prior: [f64; STRANDS]) -> Self {
         Self { wealth: prior, total: sum(&prior), shift: 0 }
     }
@@ -115,23 +117,25 @@ impl EProcess {
     #[inline]
     pub fn push(&mut self, bets: &Bets, difference: f64) {
         // On the null's own mean every factor is exactly one: most pairs are ties, and against a margin of 0 they are free.
-        if difference == bets.centre {
+        if difference == bets.center {
             return;
         }
         match whole(difference) {
             Some(place) => self.multiply(&bets.whole[place]),
-            None => self.multiply(&factors(&bets.rates, bets.centre, difference)),
+            None => self.multiply(&factors(&bets.rates, bets.center, difference)),
         }
     }
 
-    /// Whether the wealth is at least `bar`, for any bar between 2^-256 and 2^256.
+    /// Returns true if the wealth is at least `bar`, for any bar between 2^-256 and 2^256.
     #[inline]
+    #[must_use]
     pub fn reaches(&self, bar: f64) -> bool {
         self.shift > 0 || (self.shift == 0 && self.total >= bar)
     }
 
-    /// The wealth; 0 or infinity when it leaves the range of a double.
+    /// Wealth; 0 or infinity when it leaves the range of a double.
     #[inline]
+    #[must_use]
     pub fn value(&self) -> f64 {
         match self.shift {
             0 => self.total,
@@ -141,6 +145,7 @@ impl EProcess {
     }
 
     /// The natural logarithm of the wealth.
+    #[must_use]
     pub fn log_e(&self) -> f64 {
         libm::log(self.total) + f64::from(self.shift) * f64::from(RESCALE_BITS) * std::f64::consts::LN_2
     }
@@ -156,8 +161,8 @@ impl EProcess {
     }
 }
 
-fn factors(rates: &[f64; STRANDS], centre: f64, difference: f64) -> [f64; STRANDS] {
-    let excess = difference - centre;
+fn factors(rates: &[f64; STRANDS], center: f64, difference: f64) -> [f64; STRANDS] {
+    let excess = difference - center;
     rates.map(|rate| 1.0 + rate * excess)
 }
 

@@ -1,49 +1,15 @@
-//! How large a difference is: means, errors of clustered means, and intervals that hold at every time at once.
-
-use serde::{Deserialize, Serialize};
+//! Confidence sequences: intervals of a mean difference that hold at every time at once.
 
 use crate::eprocess::{Bets, FRACTIONS, Null, PRIOR, STRANDS};
 
 /// Halvings when an interval's end is searched: an error below 1e-8.
 const HALVINGS: usize = 28;
 
-/// A mean whose observations come in clusters, such as several samples of one task.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClusteredMean {
-    /// Mean of all observations.
-    pub mean: f64,
-    /// Its standard error when only clusters are independent; none with a single cluster.
-    pub standard_error: Option<f64>,
-    /// Number of clusters.
-    pub clusters: usize,
-    /// Number of observations.
-    pub observations: usize,
-}
-
-/// The mean and its error (the sandwich estimate with the factor G / (G - 1) for G clusters); none without
-/// observations.
-///
-/// Each slice is one cluster. Observations of a cluster may depend on each other in any way.
-pub fn clustered_mean(clusters: &[&[f64]]) -> Option<ClusteredMean> {
-    let observations: usize = clusters.iter().map(|cluster| cluster.len()).sum();
-    if observations == 0 {
-        return None;
-    }
-    let filled = clusters.iter().filter(|cluster| !cluster.is_empty());
-    let count = filled.clone().count();
-    let mean = clusters.iter().flat_map(|cluster| cluster.iter()).sum::<f64>() / observations as f64;
-    let residual = |cluster: &&&[f64]| cluster.iter().map(|value| value - mean).sum::<f64>();
-    let squares: f64 = filled.map(|cluster| residual(&cluster).powi(2)).sum();
-    let correction = count as f64 / (count as f64 - 1.0);
-    let standard_error = (count > 1).then(|| (correction * squares).sqrt() / observations as f64);
-    Some(ClusteredMean { mean, standard_error, clusters: count, observations })
-}
-
 /// An interval for the mean of differences in [-1, 1] that covers it at every number of observations at once: the means
 /// that no bet has refuted, each side at `(1 - coverage) / 2`.
 ///
 /// `counts` are distinct differences with how often each was seen: the bets do not depend on the order.
-pub fn confidence_sequence(counts: &[(f64, usize)], coverage: f64) -> (f64, f64) {
+pub(crate) fn confidence_sequence(counts: &[(f64, usize)], coverage: f64) -> (f64, f64) {
     let total: usize = counts.iter().map(|(_, count)| count).sum();
     if total == 0 {
         return (-1.0, 1.0);
@@ -60,15 +26,6 @@ pub fn confidence_sequence(counts: &[(f64, usize)], coverage: f64) -> (f64, f64)
         out
     };
     (search(&|low| refuted(Null::AtMost(low)), -1.0), search(&|high| refuted(Null::AtLeast(high)), 1.0))
-}
-
-/// The same for differences that come in clusters, such as several samples of one task: an interval for the mean of the
-/// clusters' means, each cluster counting as one observation, however its members depend on each other.
-pub fn clustered_confidence_sequence(clusters: &[&[f64]], coverage: f64) -> (f64, f64) {
-    let filled = clusters.iter().filter(|cluster| !cluster.is_empty());
-    let means = filled.map(|cluster| cluster.iter().sum::<f64>() / cluster.len() as f64);
-    let counts: Vec<(f64, usize)> = means.map(|mean| (mean, 1)).collect();
-    confidence_sequence(&counts, coverage)
 }
 
 /// Mean logarithm of each strand's factor over the differences seen.
@@ -116,22 +73,6 @@ mod tests {
     }
 
     #[test]
-    fn samples_of_one_task_count_as_one_observation() {
-        let one: Vec<f64> = (0..100).map(|task| f64::from(task % 5 == 0)).collect();
-        let clusters = |samples: usize| one.iter().map(|value| vec![*value; samples]).collect::<Vec<_>>();
-        let interval = |clusters: &[Vec<f64>]| {
-            let clusters: Vec<&[f64]> = clusters.iter().map(Vec::as_slice).collect();
-            clustered_confidence_sequence(&clusters, 0.95)
-        };
-        let plain = confidence_sequence(&[(0.0, 80), (1.0, 20)], 0.95);
-        for samples in [1, 8] {
-            let found = interval(&clusters(samples));
-            assert!((found.0 - plain.0).abs() < 1e-7 && (found.1 - plain.1).abs() < 1e-7, "{found:?} {plain:?}");
-        }
-        assert_eq!(interval(&[Vec::new()]), (-1.0, 1.0));
-    }
-
-    #[test]
     fn an_interval_looked_at_after_every_task_still_covers() {
         let (mut missed, trials) = (0, 300);
         for trial in 0..trials {
@@ -156,23 +97,5 @@ mod tests {
             }
         }
         assert!(missed <= trials / 10, "{missed} of {trials}");
-    }
-
-    #[test]
-    fn the_error_of_a_mean_counts_clusters_and_not_observations() {
-        let check = |clusters: &[&[f64]], mean: f64, error: Option<f64>| {
-            let found = clustered_mean(clusters).expect("observations");
-            assert!((found.mean - mean).abs() < 1e-12, "{found:?}");
-            match (found.standard_error, error) {
-                (Some(found), Some(wanted)) => assert!((found - wanted).abs() < 1e-12, "{found} {wanted}"),
-                (found, wanted) => assert_eq!(found, wanted),
-            }
-        };
-        // One observation a cluster is the usual standard error, sqrt(s^2 / n).
-        check(&[&[0.0], &[1.0], &[0.0], &[1.0]], 0.5, Some((1.0_f64 / 3.0 / 4.0).sqrt()));
-        // Repeating every observation adds nothing.
-        check(&[&[0.0, 0.0], &[1.0, 1.0], &[0.0, 0.0], &[1.0, 1.0]], 0.5, Some((1.0_f64 / 3.0 / 4.0).sqrt()));
-        check(&[&[0.25, 0.75], &[]], 0.5, None);
-        assert_eq!(clustered_mean(&[&[], &[]]), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::duel::{Decision, DuelMode, EnvironmentEvidence, Reason, Verdict};
 
-/// What the caller calls the parties.
+/// The caller's names of the parties.
 pub trait Names {
     /// The champion.
     fn champion(&self) -> String;
@@ -12,7 +12,7 @@ pub trait Names {
     fn environment(&self, environment: usize) -> String;
 }
 
-/// Says who stays or becomes champion, and which test on how many tasks settled it.
+/// Names the champion that results, and the test and the number of tasks that settled it.
 pub fn explain(decision: &Decision, names: &dyn Names) -> String {
     let (champion, challenger) = (names.champion(), names.challenger());
     let tasks = format!(
@@ -34,7 +34,7 @@ fn because(decision: &Decision, names: &dyn Names) -> String {
         let evidence = &decision.environments[environment];
         format!("in {} ({})", names.environment(environment), scores(evidence))
     };
-    // What an environment is settled by: "not worse" in one mode, "better" in the other.
+    // An environment is settled by: "not worse" in one mode, "better" in the other.
     let deciding = |environment: usize| {
         let evidence = &decision.environments[environment];
         match decision.mode {
@@ -138,7 +138,9 @@ fn odds(log_e: f64) -> String {
     }
 }
 
-fn count(number: usize, noun: &str) -> String {
+/// A number with its noun, in the plural unless it is 1.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

@@ -1,4 +1,4 @@
-//! Who wins, and why: screens, duels, mechanisms, weights and consensus, without I/O, clock or randomness of its own.
+//! Decisions over scores: screens, duels, mechanisms, weights and consensus, without I/O, clock or unseeded randomness.
 //!
 //! Everything here is a function of its arguments: the same scores give the same decision, to the bit, on every
 //! machine. (Logarithms and exponentials come from the `libm` crate, because those of the platform differ between
@@ -8,7 +8,7 @@
 pub mod consensus;
 pub mod duel;
 pub mod eprocess;
-pub mod estimate;
+mod estimate;
 pub mod explain;
 pub mod lab;
 pub mod mechanisms;
@@ -19,6 +19,7 @@ pub mod screens;
 pub mod weights;
 
 pub use duel::{Decision, Duel, DuelError, DuelMode, DuelSettings, EnvironmentEvidence, Reason, Verdict, duel};
-pub use explain::{Names, explain};
+pub use explain::{Names, count, explain};
+pub use mechanisms::{Challenge, Succession};
 pub use reign::Reign;
 pub use scores::{MissingChallenger, Pair, PairedScores};

@@ -1,34 +1,34 @@
-//! What a duel's settings can be expected to do, before anyone spends time on a GPU.
+//! Expected power and cost of a duel's settings, by simulation, before any time on a GPU is spent.
 
 use serde::{Deserialize, Serialize};
 
-use crate::lab::{Cell, LabError, LabSettings, Rule, Scenario, play_rule};
+use crate::lab::{Cell, LabError, LabSettings, Scenario, play_one};
 use crate::reign::Reign;
 
 /// Gains in every environment for which the tasks needed are planned.
-pub const GAINS: [f64; 4] = [0.02, 0.05, 0.1, 0.2];
+const GAINS: [f64; 4] = [0.02, 0.05, 0.1, 0.2];
 
-/// Challengers before, for which it is planned what they cost the next one.
+/// Numbers of earlier challengers for which the cost to the next one is planned.
 pub const LOSERS: [u64; 3] = [10, 40, 256];
 
 /// Tolerances between which the trade is shown.
-pub const TOLERANCES: [f64; 8] = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1];
+const TOLERANCES: [f64; 8] = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1];
 
-/// What to expect.
+/// Expected power and cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The chance that any challenger of the reign that is not better ever wins: a bound, not an estimate.
     pub false_dethrone_bound: f64,
     /// The same for the next challenger alone.
     pub next_challenger_bound: f64,
-    /// One entry for each of [`GAINS`].
+    /// Tasks that gains of 0.02, 0.05, 0.10 and 0.20 everywhere need.
     pub needs: Vec<Need>,
-    /// What +0.10 everywhere needs after so many losers, one entry for each of [`LOSERS`]: all that losers can do to others
-    /// is to use up numbers.
+    /// Tasks that +0.10 everywhere needs after so many losers, one entry for each of [`LOSERS`]. Losers can do no more to
+    /// others than use up numbers.
     pub after_losers: Vec<Need>,
-    /// What a copy costs before it is dismissed.
+    /// Tasks that a copy takes before it is dismissed.
     pub copy: Need,
-    /// One entry for each of [`TOLERANCES`].
+    /// One entry for each tolerance from 0.01 to 0.10.
     pub trade: Vec<Trade>,
 }
 
@@ -49,7 +49,7 @@ pub struct Need {
     pub winning_tasks: Option<f64>,
 }
 
-/// What a tolerance buys and what it lets pass.
+/// Gains that a tolerance lets win, and losses that it lets pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trade {
     /// The tolerance.
@@ -63,10 +63,13 @@ pub struct Trade {
 }
 
 /// Simulates the planned gains and the trade; `done` is told of every trial that ends.
+///
+/// # Errors
+/// If a setting is out of its range.
 pub fn plan(settings: &LabSettings, done: &(dyn Fn() + Sync)) -> Result<Plan, LabError> {
     let reign = Reign::resumed(settings.alpha, settings.challengers_before)?;
     let cell = |name: &str, gains: &[f64], settings: &LabSettings| {
-        play_rule(&Scenario::plain(name, true, gains), Rule::Sequential, settings, done)
+        play_one(&Scenario::plain(name, true, gains), &settings.mechanisms().sequential, settings, done)
     };
     let need = |gain: f64| cell(&format!("{gain:+} everywhere"), &[gain], settings).map(|cell| need(gain, &cell));
     let mut trade = Vec::with_capacity(TOLERANCES.len());
@@ -99,6 +102,7 @@ pub fn plan(settings: &LabSettings, done: &(dyn Fn() + Sync)) -> Result<Plan, La
 }
 
 /// Trials that [`plan`] plays.
+#[must_use]
 pub fn trials(settings: &LabSettings) -> u64 {
     (GAINS.len() + LOSERS.len() + 1 + 2 * TOLERANCES.len()) as u64 * settings.trials as u64
 }

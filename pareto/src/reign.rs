@@ -1,4 +1,4 @@
-//! How one reign's alpha is spent over any number of challengers.
+//! Alpha spending: the error probability of one reign, shared out over any number of challengers.
 //!
 //! **The promise.** The chance that *any* challenger that is not better ever dethrones the champion of a reign is at
 //! most alpha, however many hotkeys enter and whatever they do with each other.
@@ -27,7 +27,7 @@
 //!
 //! **What it does not bound.** A champion that no longer plays (it left, its files are gone, it was found to be a copy)
 //! loses the weight without a duel: the earliest entry that plays begins a reign. Each winner may be worse than the one
-//! before it by the tolerance in some environment; over many reigns that may add up, since nobody is compared with
+//! before it by the tolerance in some environment; over many reigns that may add up, since no entry is compared with
 //! champions of the past.
 //!
 //! **What is spent.**
@@ -45,7 +45,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The alpha of one reign and how many challengers have drawn on it.
+/// The alpha of one reign and the number of challengers that have drawn on it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reign {
     alpha: f64,
@@ -62,44 +62,65 @@ pub struct ReignError {
 
 impl Reign {
     /// A reign that no challenger has drawn on.
+    ///
+    /// # Errors
+    /// If alpha is not above 0 and at most 0.5.
     pub fn new(alpha: f64) -> Result<Self, ReignError> {
         Self::resumed(alpha, 0)
     }
 
     /// A reign in which `challengers` duels have begun.
+    ///
+    /// # Errors
+    /// If alpha is not above 0 and at most 0.5.
     pub fn resumed(alpha: f64, challengers: u64) -> Result<Self, ReignError> {
         if alpha > 0.0 && alpha <= 0.5 { Ok(Self { alpha, challengers }) } else { Err(ReignError { alpha }) }
     }
 
     /// The chance that any challenger of this reign that is not better ever wins.
+    #[must_use]
     pub fn alpha(&self) -> f64 {
         self.alpha
     }
 
     /// Duels begun.
+    #[must_use]
     pub fn challengers(&self) -> u64 {
         self.challengers
     }
 
     /// Alpha of challenger number k, from 1.
+    #[must_use]
     pub fn alpha_of(&self, challenger: u64) -> f64 {
         self.alpha * gamma(challenger)
     }
 
     /// Begins the next duel and returns its alpha.
     pub fn begin(&mut self) -> f64 {
-        self.challengers += 1;
-        self.alpha_of(self.challengers)
+        self.draw(self.challengers + 1)
+    }
+
+    /// Begins the duel of challenger number k, from 1, and returns its alpha.
+    pub(crate) fn draw(&mut self, challenger: u64) -> f64 {
+        self.challengers = self.challengers.max(challenger);
+        self.alpha_of(challenger)
+    }
+
+    /// The reign that follows a dethronement, with all of the same alpha.
+    #[must_use]
+    pub(crate) fn successor(&self) -> Self {
+        Self { alpha: self.alpha, challengers: 0 }
     }
 
     /// The part of alpha that no duel has drawn yet.
+    #[must_use]
     pub fn left(&self) -> f64 {
         self.alpha * tail(self.challengers)
     }
 }
 
 /// The share of alpha of challenger number k, from 1; challenger 0 does not exist and gets nothing.
-pub fn gamma(challenger: u64) -> f64 {
+fn gamma(challenger: u64) -> f64 {
     if challenger == 0 {
         return 0.0;
     }
@@ -142,8 +163,8 @@ mod tests {
     #[test]
     fn a_reign_spends_by_number_and_never_more_than_alpha() {
         let mut reign = Reign::new(0.01).expect("valid");
-        let first = reign.begin();
-        let second = reign.begin();
+        let first = reign.draw(1);
+        let second = reign.draw(2);
         assert_eq!((first, second), (reign.alpha_of(1), reign.alpha_of(2)));
         assert!((first + second + reign.left() - 0.01).abs() < 1e-15);
         assert_eq!(Reign::resumed(0.01, 2), Ok(reign));

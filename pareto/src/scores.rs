@@ -1,4 +1,4 @@
-//! Paired scores: what champion and challenger got on the same tasks, in task order.
+//! Paired scores: those of champion and challenger on the same tasks, in task order.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub struct Pair {
     pub challenger: Option<f64>,
 }
 
-/// What a pair counts for when the champion has a score and the challenger has none.
+/// Treatment of a pair in which the champion has a score and the challenger has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingChallenger {
@@ -33,6 +33,7 @@ pub struct CountedPair {
 
 impl CountedPair {
     /// Challenger minus champion, in [-1, 1].
+    #[must_use]
     pub fn difference(self) -> f64 {
         self.challenger - self.champion
     }
@@ -40,13 +41,15 @@ impl CountedPair {
 
 impl Pair {
     /// A pair with both scores.
+    #[must_use]
     pub fn new(champion: f64, challenger: f64) -> Self {
         Self { champion: Some(champion), challenger: Some(challenger) }
     }
 
     /// The two scores that count under a rule, or `None` when the pair is left out.
     ///
-    /// A missing champion always leaves the pair out: it favours nobody.
+    /// A missing champion always leaves the pair out: that favors neither side.
+    #[must_use]
     pub fn counted(self, missing: MissingChallenger) -> Option<CountedPair> {
         let champion = self.champion?;
         let challenger = match (self.challenger, missing) {
@@ -58,6 +61,7 @@ impl Pair {
     }
 
     /// A score outside [0, 1] or not a number, if there is one.
+    #[must_use]
     pub fn out_of_range(self) -> Option<f64> {
         let wrong = |score: &f64| !(0.0..=1.0).contains(score);
         self.champion.filter(wrong).or(self.challenger.filter(wrong))

@@ -1,8 +1,8 @@
-//! Shares of emission: who gets how much, and the integers the chain wants.
+//! Shares of emission, and the integers in which the chain takes them.
 
 use serde::{Deserialize, Serialize};
 
-/// How the champion's weight is shared.
+/// Settings by which the champion's weight is shared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WeightSettings {
@@ -21,7 +21,7 @@ impl Default for WeightSettings {
 }
 
 impl WeightSettings {
-    /// Whether every setting is in its range.
+    /// Checks that every setting is in its range.
     ///
     /// # Errors
     /// Names the first that is not.
@@ -39,7 +39,7 @@ impl WeightSettings {
     }
 }
 
-/// Why there are no weights.
+/// Reasons for which there are no weights.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum WeightError {
     /// A setting is out of its range.
@@ -66,6 +66,9 @@ pub enum WeightError {
 ///
 /// `champions` are uids, the latest first; one that appears again later in the list, or is uid 0, simply adds up.
 /// Without any champion everything is burned: uid 0 gets it all.
+///
+/// # Errors
+/// If a setting is out of its range.
 pub fn winner_takes_all(champions: &[u16], settings: &WeightSettings) -> Result<Vec<(u16, f64)>, WeightError> {
     settings.check()?;
     let mut shares: Vec<(u16, f64)> = Vec::new();
@@ -90,6 +93,9 @@ pub fn winner_takes_all(champions: &[u16], settings: &WeightSettings) -> Result<
 /// Weights as the chain takes them: the largest becomes 65535, the others keep their ratio, rounded to the nearest.
 ///
 /// Weights that round to 0 and uids without weight are left out.
+///
+/// # Errors
+/// If a weight is negative or not finite.
 pub fn to_u16(weights: &[(u16, f64)]) -> Result<Vec<(u16, u16)>, WeightError> {
     let mut largest = 0.0_f64;
     for (uid, weight) in weights {

@@ -1,13 +1,14 @@
 //! The lab against figures known from elsewhere, and what the default mechanism must reach.
 
-use pareto::lab::{Cell, LabSettings, Rule, Scenario, Tasks, play as play_all, play_rule};
+use pareto::lab::{Cell, LabSettings, Scenario, Tasks, play as play_all, play_one};
 
 fn settings(mean: f64, trials: usize) -> LabSettings {
     LabSettings { means: vec![mean; 4], trials, ..LabSettings::default() }
 }
 
-fn play(scenario: &Scenario, rule: Rule, settings: &LabSettings) -> Cell {
-    play_rule(scenario, rule, settings, &|| ()).expect("valid settings")
+fn play(scenario: &Scenario, rule: &str, settings: &LabSettings) -> Cell {
+    let mechanisms = settings.mechanisms();
+    play_one(scenario, mechanisms.named(rule).expect(rule), settings, &|| ()).expect("valid settings")
 }
 
 fn copies(challengers: usize) -> Scenario {
@@ -15,10 +16,10 @@ fn copies(challengers: usize) -> Scenario {
 }
 
 /// The rate is within one point of the known percentage.
-fn check(scenario: &Scenario, rule: Rule, mean: f64, percent: f64) {
+fn check(scenario: &Scenario, rule: &str, mean: f64, percent: f64) {
     let trials = if scenario.challengers > 1 { 5_000 } else { 20_000 };
     let found = 100.0 * play(scenario, rule, &settings(mean, trials)).rate;
-    let what = format!("{} under {} at {mean}", scenario.name, rule.name());
+    let what = format!("{} under {} at {mean}", scenario.name, rule);
     assert!((found - percent).abs() <= 1.0, "{what}: {found}%, not {percent}%");
 }
 
@@ -28,25 +29,25 @@ fn the_window_rule_behaves_as_is_known_of_it() {
     for (mean, copy, five, ten, forty) in
         [(0.2, 7.1, 72.0, 98.0, 60.0), (0.5, 10.8, 69.0, 97.0, 74.0), (0.8, 15.1, 89.0, 99.9, 81.0)]
     {
-        check(&gain(0.0), Rule::Window, mean, copy);
-        check(&gain(0.05), Rule::Window, mean, five);
-        check(&gain(0.1), Rule::Window, mean, ten);
-        check(&copies(40), Rule::Window, mean, forty);
+        check(&gain(0.0), "window", mean, copy);
+        check(&gain(0.05), "window", mean, five);
+        check(&gain(0.1), "window", mean, ten);
+        check(&copies(40), "window", mean, forty);
     }
 }
 
 #[test]
 fn the_four_stage_rule_behaves_as_is_known_of_it() {
     for (mean, copy, ten) in [(0.2, 0.056, 76.0), (0.5, 0.051, 59.0), (0.8, 0.037, 90.0)] {
-        check(&Scenario::plain("copy", false, &[0.0]), Rule::FourStage, mean, copy);
-        check(&Scenario::plain("gain", true, &[0.1]), Rule::FourStage, mean, ten);
+        check(&Scenario::plain("copy", false, &[0.0]), "four_stage", mean, copy);
+        check(&Scenario::plain("gain", true, &[0.1]), "four_stage", mean, ten);
     }
 }
 
 #[test]
 fn the_duel_finds_real_gains_soon_and_drops_the_hopeless_sooner() {
     let check = |gain: f64, wins: f64, dismissed: f64, median: f64, ninetieth: f64| {
-        let cell = play(&Scenario::plain("gain", true, &[gain]), Rule::Sequential, &settings(0.5, 2_000));
+        let cell = play(&Scenario::plain("gain", true, &[gain]), "sequential", &settings(0.5, 2_000));
         assert!(cell.rate >= wins && cell.dismissed >= dismissed, "{gain}: {cell:?}");
         assert!(cell.median_tasks <= median && cell.ninetieth_tasks <= ninetieth, "{gain}: {cell:?}");
     };
@@ -60,7 +61,7 @@ fn the_duel_finds_real_gains_soon_and_drops_the_hopeless_sooner() {
 fn no_attack_on_the_duel_pays_but_knowing_the_tasks() {
     for scenario in Scenario::all().iter().filter(|scenario| !scenario.honest) {
         let trials = if scenario.challengers > 100 { 300 } else { 400 };
-        let cell = play(scenario, Rule::Sequential, &settings(0.5, trials));
+        let cell = play(scenario, "sequential", &settings(0.5, trials));
         if matches!(scenario.tasks, Tasks::Leaked { .. }) {
             assert!(cell.rate > 0.9, "{}: {cell:?}", scenario.name);
         } else {
@@ -84,18 +85,18 @@ fn only_those_who_know_tasks_are_warned_of() {
 fn a_table_does_not_depend_on_the_number_of_threads() {
     let scenario = copies(3);
     let settings = settings(0.4, 60);
-    for rule in Rule::ALL {
+    for rule in settings.mechanisms().all().map(|mechanism| mechanism.name()) {
         let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
         let many = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");
         let one = alone.install(|| play(&scenario, rule, &settings));
-        assert_eq!(one, many.install(|| play(&scenario, rule, &settings)), "{}", rule.name());
+        assert_eq!(one, many.install(|| play(&scenario, rule, &settings)), "{rule}");
     }
 }
 
 #[test]
 fn settings_out_of_range_are_refused_with_the_range() {
     let refused = |settings: LabSettings, part: &str| {
-        let error = play_rule(&copies(1), Rule::Window, &settings, &|| ()).expect_err("out of range");
+        let error = play_one(&copies(1), &settings.mechanisms().window, &settings, &|| ()).expect_err("out of range");
         assert!(error.to_string().contains(part), "{error}");
     };
     refused(LabSettings { correlation: 1.5, ..LabSettings::default() }, "correlation is 1.5");

@@ -1,22 +1,22 @@
 //! What holds for every field, whatever the scores.
 
-use pareto::mechanisms::{Field, FieldEntry, FourStage, Mechanism, Powerset, Ruling, Sequential, Window};
+use pareto::mechanisms::{Field, FieldEntry, FourStage, Mechanism, Powerset, Ruling, Sequential, WindowRule};
 use pareto::weights::{WeightSettings, to_u16, winner_takes_all};
-use pareto::{Duel, DuelSettings, PairedScores, duel};
+use pareto::{Duel, DuelSettings, Pair, PairedScores, duel};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 /// Settings under which small fields have winners often enough to be worth testing.
 fn eager() -> Sequential {
     let duel = DuelSettings { tolerance: 0.3, minimum_tasks: 3, budget: 60, ..DuelSettings::default() };
-    Sequential { duel, alpha: 0.5 }
+    Sequential { duel, alpha: 0.5, tested: 0 }
 }
 
 fn mechanisms() -> Vec<Box<dyn Mechanism>> {
     vec![
         Box::new(eager()),
         Box::new(Sequential::default()),
-        Box::new(Window::default()),
+        Box::new(WindowRule::default()),
         Box::new(FourStage::default()),
         Box::new(FourStage::standard_error(1.5)),
         Box::new(Powerset::default()),
@@ -25,7 +25,7 @@ fn mechanisms() -> Vec<Box<dyn Mechanism>> {
 
 /// The mechanisms with one winner, for which losers must not matter.
 fn decoy_proof() -> Vec<Box<dyn Mechanism>> {
-    vec![Box::new(eager()), Box::new(Sequential::default()), Box::new(Window::default())]
+    vec![Box::new(eager()), Box::new(Sequential::default()), Box::new(WindowRule::default())]
 }
 
 fn score() -> impl Strategy<Value = Option<f64>> {
@@ -59,6 +59,15 @@ fn field() -> impl Strategy<Value = Field> {
 /// Strong entries get right what they would have got wrong.
 fn stronger(score: Option<f64>, strength: f64) -> Option<f64> {
     score.map(|score| if strength > 0.7 { 1.0 - 0.1 * score } else { score * strength })
+}
+
+/// The scores of the first and the last entry, paired by task.
+fn paired(field: &Field) -> PairedScores {
+    let (first, last) = (&field.entries[0].scores, &field.entries[field.entries.len() - 1].scores);
+    let pair =
+        |(champion, challenger): (&Option<f64>, &Option<f64>)| Pair { champion: *champion, challenger: *challenger };
+    let environments = first.iter().zip(last).map(|(one, two)| one.iter().zip(two).map(pair).collect()).collect();
+    PairedScores { environments }
 }
 
 fn rule(mechanism: &dyn Mechanism, field: &Field) -> Ruling {
@@ -113,7 +122,7 @@ proptest! {
             scores.rotate_left(turn);
         }
         let by_means: [&dyn Mechanism; 4] =
-            [&Window::default(), &FourStage::default(), &FourStage::standard_error(1.5), &Powerset::default()];
+            [&WindowRule::default(), &FourStage::default(), &FourStage::standard_error(1.5), &Powerset::default()];
         for mechanism in by_means {
             let (one, two) = (rule(mechanism, &field).weights, rule(mechanism, &turned).weights);
             let same = one.iter().zip(&two).all(|(one, two)| (one - two).abs() < 1e-9);
@@ -154,7 +163,7 @@ proptest! {
 
     #[test]
     fn a_duel_decided_stays_decided_whatever_comes_after(field in field(), cut in 0_usize..40) {
-        let whole = field.paired(0, field.entries.len() - 1);
+        let whole = paired(&field);
         let part = PairedScores {
             environments: whole.environments.iter().map(|pairs| pairs[..cut.min(pairs.len())].to_vec()).collect(),
         };
@@ -169,7 +178,7 @@ proptest! {
 
     #[test]
     fn the_order_of_arrival_leaves_no_trace(field in field(), arrivals in prop::collection::vec(0_usize..3, 0..120)) {
-        let scores = field.paired(0, field.entries.len() - 1);
+        let scores = paired(&field);
         let settings = eager().duel;
         let mut arriving = Duel::new(field.environments, &settings, 0.01).expect("valid");
         let rest = (0..field.environments).flat_map(|environment| std::iter::repeat_n(environment, 40));

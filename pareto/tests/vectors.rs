@@ -1,7 +1,9 @@
 //! The published rules, checked against results of their reference implementations.
 
 use pareto::consensus::{Epoch, EpochResult, run_epoch};
-use pareto::mechanisms::{FourStage, Standing, WindowEnvironment, WindowScores, WindowVerdict, judge};
+use pareto::mechanisms::{
+    EntryMeans, EnvironmentVerdict, FourStage, MeansRule, Mechanism, Ruling, Sides, WindowMargin, WindowRule,
+};
 use serde_json::Value;
 
 fn file(name: &str) -> Value {
@@ -14,8 +16,8 @@ fn cases(name: &str) -> Vec<Value> {
     file(name)["cases"].as_array().expect("the fixture has cases").clone()
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
+fn scores(value: &Value) -> Vec<Option<f64>> {
+    value.as_array().expect("a list").iter().map(Value::as_f64).collect()
 }
 
 #[test]
@@ -25,22 +27,23 @@ fn the_window_rule_decides_every_recorded_duel_as_its_reference_does() {
     for (place, case) in cases.iter().enumerate() {
         let environments = case["environments"].as_array().unwrap();
         let sides: Vec<_> =
-            environments.iter().map(|one| (numbers(&one["champion"]), numbers(&one["challenger"]))).collect();
-        let scores: Vec<_> = environments
-            .iter()
-            .zip(&sides)
-            .map(|(one, (champion, challenger))| WindowScores {
-                rule: WindowEnvironment {
+            environments.iter().map(|one| (scores(&one["champion"]), scores(&one["challenger"]))).collect();
+        let rule = WindowRule {
+            margins: environments
+                .iter()
+                .map(|one| WindowMargin {
                     margin: one["margin"].as_f64().unwrap(),
                     not_worse_tolerance: one["not_worse_tolerance"].as_f64().unwrap(),
                     min_tasks: one["min_tasks"].as_u64().unwrap() as usize,
-                },
-                champion,
-                challenger,
-            })
-            .collect();
-        let judgement = judge(&scores, case["min_dominant"].as_u64().unwrap() as usize);
-        let expected: Vec<WindowVerdict> = serde_json::from_value(case["expected"]["per_environment"].clone()).unwrap();
+                })
+                .collect(),
+            min_dominant: case["min_dominant"].as_u64().unwrap() as usize,
+        };
+        let named = |(champion, challenger)| Sides { environment: "", champion, challenger };
+        let sides: Vec<Sides<'_>> = sides.iter().map(|(one, two)| named((one, two))).collect();
+        let judgement = rule.compare(&sides).unwrap();
+        let expected: Vec<EnvironmentVerdict> =
+            serde_json::from_value(case["expected"]["per_environment"].clone()).unwrap();
         assert_eq!(judgement.per_environment, expected, "case {place}");
         assert_eq!(judgement.dethroned, case["expected"]["winner"] == "challenger", "case {place}");
     }
@@ -54,16 +57,16 @@ fn the_four_stage_rule_gives_every_recorded_field_the_weights_its_reference_does
         let names: Vec<&str> =
             case["environments"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         let miners = case["miners"].as_array().unwrap();
-        let standings: Vec<Standing> = miners
+        let entries: Vec<EntryMeans> = miners
             .iter()
-            .map(|miner| Standing {
+            .map(|miner| EntryMeans {
                 order: (miner["first_block"].as_u64().unwrap(), miner["uid"].as_u64().unwrap() as u32),
                 means: names.iter().map(|name| miner["means"][name].as_f64().unwrap()).collect(),
                 counts: vec![1; names.len()],
                 valid: names.iter().map(|name| miner["valid"][name].as_bool().unwrap()).collect(),
             })
             .collect();
-        let (weights, burned) = FourStage::default().weigh(&standings, names.len());
+        let Ruling { weights, burned, .. } = FourStage::default().rule_on_means(&entries, None).unwrap();
         let expected = |uid: u64| case["expected"][uid.to_string()].as_f64();
         for (miner, weight) in miners.iter().zip(&weights) {
             let wanted = expected(miner["uid"].as_u64().unwrap()).unwrap();

@@ -1,14 +1,16 @@
-//! `dethrone decide`: what would a rule make of these scores?
+//! `dethrone decide`: applies a rule to recorded scores.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use pareto::consensus::{Epoch, run_epoch};
 use pareto::mechanisms::{
-    FourStage, FourStageMargin, Powerset, Standing, WindowEnvironment, WindowScores, WindowVerdict, judge,
+    Comparison, EntryMeans, Field, FieldEntry, FourStage, Mechanism, Mechanisms, Sequential, Sides, WindowMargin,
+    WindowRule,
 };
-use pareto::{DuelSettings, Names, Pair, PairedScores, Reign, Verdict, explain};
+use pareto::{DuelSettings, Names, explain};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +18,15 @@ use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
 
+/// The name by which an epoch of the chain's consensus is chosen, beside the mechanisms.
+const YUMA: &str = "yuma";
+
 /// Scores in a file, and the rule for them.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The rule.
-    #[arg(long, value_enum, default_value_t)]
-    mechanism: Mechanism,
+    #[arg(long, value_parser = rules(), default_value = Mechanisms::default().all()[0].name())]
+    mechanism: String,
     /// Alpha of the whole reign, for `sequential`.
     #[arg(long, default_value_t = 0.01)]
     alpha: f64,
@@ -34,51 +39,49 @@ pub(super) struct Arguments {
     /// Margin in standard errors instead of a share of the errors, for `four_stage`.
     #[arg(long)]
     standard_errors: Option<f64>,
-    /// The cases as JSON: duels for `sequential` and `window`, fields for `four-stage` and `powerset`, epochs for
+    /// The cases as JSON: duels, with both sides' scores; fields, with every miner's means or scores; or epochs, for
     /// `yuma`.
     file: PathBuf,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Mechanism {
-    /// The sequential duel.
-    #[default]
-    Sequential,
-    /// A fixed margin on means.
-    Window,
-    /// A Pareto filter in every subset of environments.
-    #[value(name = "four_stage", alias = "four-stage")]
-    FourStage,
-    /// Points for every subset of environments won.
-    Powerset,
-    /// One epoch of the chain's consensus.
-    Yuma,
+/// The names of all mechanisms, written with `_` or with `-`, and `yuma`.
+fn rules() -> impl TypedValueParser<Value = String> {
+    let value = |name: &'static str, about: &'static str| {
+        PossibleValue::new(name).alias(&*name.replace('_', "-").leak()).help(about)
+    };
+    let known = Mechanisms::default();
+    let mechanisms = known.all().map(|mechanism| value(mechanism.name(), mechanism.about()));
+    let all = mechanisms.into_iter().chain([value(YUMA, "One epoch of the chain's consensus")]);
+    PossibleValuesParser::new(all).map(|name| name.replace('-', "_"))
 }
 
-/// Reads the file, decides every case and prints what came of it.
+/// Reads the file, decides every case and prints the outcomes.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
-    match arguments.mechanism {
-        Mechanism::Sequential => {
-            let file: DuelFile = read(&arguments.file)?;
-            let cases = each(&file.cases, &arguments.file, |case| sequential(case, &file.duel, arguments))?;
-            printer.data(&Cases { cases }, duels_text)
-        }
-        Mechanism::Window => {
-            let file: DuelFile = read(&arguments.file)?;
-            let cases = each(&file.cases, &arguments.file, window)?;
-            printer.data(&Cases { cases }, duels_text)
-        }
-        Mechanism::FourStage | Mechanism::Powerset => {
-            let file: FieldFile = read(&arguments.file)?;
-            let cases = each(&file.cases, &arguments.file, |case| field(case, &file.constants, arguments))?;
-            printer.data(&Cases { cases }, fields_text)
-        }
-        Mechanism::Yuma => {
-            let file: EpochFile = read(&arguments.file)?;
-            let cases = each(&file.vectors, &arguments.file, |vector| yuma(&vector.input))?;
-            printer.data(&Cases { cases }, epochs_text)
-        }
+    let path = &arguments.file;
+    if arguments.mechanism == YUMA {
+        let file: EpochFile = read(path)?;
+        let cases = each(&file.vectors, path, |vector| yuma(&vector.input))?;
+        return printer.data(&Cases { cases }, epochs_text);
     }
+    if read::<Layout>(path)?.cases.iter().all(|case| case.miners.is_some()) {
+        let file: FieldFile = read(path)?;
+        let cases = each(&file.cases, path, |case| field(case, &file, arguments))?;
+        return printer.data(&Cases { cases }, fields_text);
+    }
+    let file: DuelFile = read(path)?;
+    let cases = each(&file.cases, path, |case| duel(case, &file.duel, arguments))?;
+    printer.data(&Cases { cases }, duels_text)
+}
+
+/// As much of a file as tells fields from duels.
+#[derive(Debug, Deserialize)]
+struct Layout {
+    cases: Vec<CaseLayout>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CaseLayout {
+    miners: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,7 +95,7 @@ struct DuelFile {
 #[derive(Debug, Deserialize)]
 struct DuelCase {
     environments: Vec<DuelEnvironment>,
-    #[serde(default = "one")]
+    #[serde(default = "default_min_dominant")]
     min_dominant: usize,
 }
 
@@ -103,7 +106,7 @@ struct DuelEnvironment {
     margin: f64,
     #[serde(default = "default_not_worse_tolerance")]
     not_worse_tolerance: f64,
-    #[serde(default = "one")]
+    #[serde(default = "default_min_tasks")]
     min_tasks: usize,
     /// By task; `null` is a score that could not be had.
     champion: Vec<Option<f64>>,
@@ -112,27 +115,21 @@ struct DuelEnvironment {
 
 #[derive(Debug, Deserialize)]
 struct FieldFile {
+    /// The constants of `four_stage`.
     #[serde(default)]
-    constants: Constants,
+    constants: FourStage,
+    /// The duels' settings, for `sequential`.
+    #[serde(default)]
+    duel: DuelSettings,
     cases: Vec<FieldCase>,
-}
-
-/// The constants that a file of fields may state for `four_stage`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Constants {
-    error_rate_reduction: Option<f64>,
-    min_improvement: Option<f64>,
-    max_improvement: Option<f64>,
-    max_layers: Option<usize>,
-    subset_weight_exponent: Option<f64>,
-    decay_factor: Option<f64>,
-    min_weight_threshold: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct FieldCase {
     environments: Vec<String>,
+    /// Uid of the reigning champion; without one the earliest reigns.
+    #[serde(default)]
+    champion: Option<u16>,
     miners: Vec<Miner>,
 }
 
@@ -140,11 +137,15 @@ struct FieldCase {
 struct Miner {
     uid: u16,
     first_block: u64,
+    #[serde(default)]
     means: BTreeMap<String, f64>,
     #[serde(default)]
     valid: BTreeMap<String, bool>,
     #[serde(default)]
     counts: BTreeMap<String, usize>,
+    /// By task, in place of means, counts and validity; `null` is a score that could not be had.
+    #[serde(default)]
+    scores: Option<BTreeMap<String, Vec<Option<f64>>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -186,16 +187,20 @@ struct EpochRuling {
     validator_trust: Vec<u16>,
 }
 
-fn one() -> usize {
-    1
+fn default_min_dominant() -> usize {
+    WindowRule::default().min_dominant
+}
+
+fn default_min_tasks() -> usize {
+    WindowMargin::default().min_tasks
 }
 
 fn default_margin() -> f64 {
-    WindowEnvironment::default().margin
+    WindowMargin::default().margin
 }
 
 fn default_not_worse_tolerance() -> f64 {
-    WindowEnvironment::default().not_worse_tolerance
+    WindowMargin::default().not_worse_tolerance
 }
 
 /// Reads a JSON file of this layout.
@@ -209,7 +214,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Problem> {
     })
 }
 
-/// Rules on every case; a case that cannot be ruled on is named by its place.
+/// Rules on every case; the error of a case that cannot be ruled on begins with its place.
 fn each<C, R>(cases: &[C], path: &Path, rule: impl Fn(&C) -> Result<R, String>) -> Result<Vec<R>, Problem> {
     let placed = |(place, case)| {
         rule(case).map_err(|why| Problem::new(ExitStatus::Usage, format!("case {place} of {}: {why}", path.display())))
@@ -233,99 +238,102 @@ impl Names for CaseNames<'_> {
     }
 }
 
-/// A task is a pair, by place; a score that is missing in the middle or at the end counts as the duel's settings say.
-fn sequential(case: &DuelCase, duel: &DuelSettings, arguments: &Arguments) -> Result<DuelRuling, String> {
-    let pairs = |one: &DuelEnvironment| {
-        let score = |scores: &[Option<f64>], task: usize| scores.get(task).copied().flatten();
-        let tasks = one.champion.len().max(one.challenger.len());
-        let pair = |task| Pair { champion: score(&one.champion, task), challenger: score(&one.challenger, task) };
-        (0..tasks).map(pair).collect()
-    };
-    let scores = PairedScores { environments: case.environments.iter().map(pairs).collect() };
-    let settings = DuelSettings { tolerance: arguments.tolerance.unwrap_or(duel.tolerance), ..duel.clone() };
-    let reign = Reign::new(arguments.alpha).map_err(|error| error.to_string())?;
-    let alpha = reign.alpha_of(arguments.challenger);
-    let decision = pareto::duel(&scores, &settings, alpha).map_err(|error| error.to_string())?;
-    let inferior = |environment: usize| decision.reason == pareto::Reason::Inferior { environment };
-    let standing = |(environment, evidence): (usize, &pareto::EnvironmentEvidence)| {
-        if inferior(environment) {
-            "worse"
-        } else if evidence.superiority_log_e >= decision.needed_log_e {
-            "dominant"
-        } else if evidence.settled_after.is_some() {
-            "not_worse"
-        } else {
-            "undecided"
-        }
-    };
-    Ok(DuelRuling {
-        winner: if decision.verdict == Verdict::Dethroned { "challenger" } else { "champion" },
-        per_environment: decision.environments.iter().enumerate().map(standing).collect(),
-        why: Some(explain(&decision, &CaseNames(case))),
-    })
+/// The duel's settings of a file and the flags over them.
+fn sequential(duel: &DuelSettings, arguments: &Arguments) -> Sequential {
+    Sequential {
+        duel: DuelSettings { tolerance: arguments.tolerance.unwrap_or(duel.tolerance), ..duel.clone() },
+        alpha: arguments.alpha,
+        tested: arguments.challenger.saturating_sub(1),
+    }
 }
 
-fn window(case: &DuelCase) -> Result<DuelRuling, String> {
-    let known = |scores: &[Option<f64>]| scores.iter().copied().collect::<Option<Vec<f64>>>();
-    let sides = case.environments.iter().map(|one| {
-        let sides = known(&one.champion).zip(known(&one.challenger));
-        sides.ok_or_else(|| format!("a score is missing in {}, which this rule has no answer to; leave it out", one.id))
-    });
-    let sides = sides.collect::<Result<Vec<_>, _>>()?;
-    let scores: Vec<WindowScores<'_>> = case
-        .environments
-        .iter()
-        .zip(&sides)
-        .map(|(one, (champion, challenger))| WindowScores {
-            rule: WindowEnvironment {
-                margin: one.margin,
-                not_worse_tolerance: one.not_worse_tolerance,
-                min_tasks: one.min_tasks,
-            },
-            champion,
-            challenger,
-        })
-        .collect();
-    let judgement = judge(&scores, case.min_dominant);
-    let word = |verdict: &WindowVerdict| match verdict {
-        WindowVerdict::Dominant => "dominant",
-        WindowVerdict::NotWorse => "not_worse",
-        WindowVerdict::Worse => "worse",
+/// The mechanism that the arguments name.
+fn chosen<'a>(mechanisms: &'a Mechanisms, arguments: &Arguments) -> Result<&'a dyn Mechanism, String> {
+    mechanisms.named(&arguments.mechanism).ok_or_else(|| format!("there is no rule `{}`", arguments.mechanism))
+}
+
+fn duel(case: &DuelCase, settings: &DuelSettings, arguments: &Arguments) -> Result<DuelRuling, String> {
+    let margin = |one: &DuelEnvironment| WindowMargin {
+        margin: one.margin,
+        not_worse_tolerance: one.not_worse_tolerance,
+        min_tasks: one.min_tasks,
     };
+    let mechanisms = Mechanisms {
+        sequential: sequential(settings, arguments),
+        window: WindowRule { margins: case.environments.iter().map(margin).collect(), min_dominant: case.min_dominant },
+        ..Mechanisms::default()
+    };
+    let sides = |one: &'_ DuelEnvironment| -> Sides<'_> {
+        Sides { environment: &one.id, champion: &one.champion, challenger: &one.challenger }
+    };
+    let sides: Vec<Sides<'_>> = case.environments.iter().map(sides).collect();
+    let judgement = chosen(&mechanisms, arguments)?.compare(&sides).map_err(|error| error.to_string())?;
     Ok(DuelRuling {
         winner: if judgement.dethroned { "challenger" } else { "champion" },
-        per_environment: judgement.per_environment.iter().map(word).collect(),
-        why: None,
+        per_environment: judgement.per_environment.iter().map(|verdict| verdict.word()).collect(),
+        why: judgement.decision.map(|decision| explain(&decision, &CaseNames(case))),
     })
 }
 
-fn field(case: &FieldCase, constants: &Constants, arguments: &Arguments) -> Result<FieldRuling, String> {
-    if case.environments.len() > 20 {
-        return Err(format!("{} environments have too many subsets; give at most 20", case.environments.len()));
-    }
-    let counted = arguments.standard_errors.is_some();
-    let standings =
-        case.miners.iter().map(|miner| standing(miner, &case.environments, counted)).collect::<Result<Vec<_>, _>>()?;
-    let (weights, burned) = match arguments.mechanism {
-        Mechanism::Powerset => (Powerset::default().weigh(&standings, case.environments.len()), 0.0),
-        _ => four_stage(constants, arguments).weigh(&standings, case.environments.len()),
+fn field(case: &FieldCase, file: &FieldFile, arguments: &Arguments) -> Result<FieldRuling, String> {
+    let standard_errors = arguments.standard_errors.or(file.constants.standard_errors);
+    let mechanisms = Mechanisms {
+        sequential: sequential(&file.duel, arguments),
+        four_stage: FourStage { standard_errors, ..file.constants.clone() },
+        ..Mechanisms::default()
     };
-    let mut by_uid: BTreeMap<u16, f64> = case.miners.iter().map(|miner| miner.uid).zip(weights).collect();
+    let mechanism = chosen(&mechanisms, arguments)?;
+    let place = |uid: u16| {
+        let place = case.miners.iter().position(|miner| miner.uid == uid);
+        place.ok_or_else(|| format!("the champion is uid {uid}, and no miner has it"))
+    };
+    let champion = case.champion.map(place).transpose()?;
+    let ruling = if case.miners.iter().any(|miner| miner.scores.is_some()) {
+        mechanism.rule(&scored(case, champion)?)
+    } else {
+        let Comparison::Means(rule) = mechanism.comparison() else {
+            return Err(format!("`{}` pairs scores by task, and means have none; give `scores`", mechanism.name()));
+        };
+        let counted = standard_errors.is_some();
+        let means = case.miners.iter().map(|miner| means(miner, &case.environments, counted));
+        rule.rule_on_means(&means.collect::<Result<Vec<_>, _>>()?, champion)
+    };
+    let ruling = ruling.map_err(|error| error.to_string())?;
+    let mut by_uid: BTreeMap<u16, f64> = case.miners.iter().map(|miner| miner.uid).zip(ruling.weights).collect();
     // What was taken from small weights goes to uid 0; a field without any winner gives nobody anything.
-    if burned > 0.0 && by_uid.values().any(|weight| *weight > 0.0) {
-        *by_uid.entry(0).or_insert(0.0) += burned;
+    if ruling.burned > 0.0 && by_uid.values().any(|weight| *weight > 0.0) {
+        *by_uid.entry(0).or_insert(0.0) += ruling.burned;
     }
     Ok(FieldRuling { weights: by_uid })
 }
 
-/// What the rules see of a miner; where the scores behind a mean count, their number must be there.
-fn standing(miner: &Miner, environments: &[String], counted: bool) -> Result<Standing, String> {
-    let mut standing = Standing {
-        order: (miner.first_block, miner.uid.into()),
-        means: Vec::with_capacity(environments.len()),
-        counts: Vec::with_capacity(environments.len()),
-        valid: Vec::with_capacity(environments.len()),
-    };
+/// A field with scores by task; challengers have numbers by order of commitment, as in a validator's window.
+fn scored(case: &FieldCase, champion: Option<usize>) -> Result<Field, String> {
+    let mut entries = Vec::with_capacity(case.miners.len());
+    for miner in &case.miners {
+        let known = miner.scores.as_ref().ok_or_else(|| format!("uid {} has no scores, and others have", miner.uid))?;
+        let scores = |name: &String| {
+            known.get(name).cloned().ok_or_else(|| format!("uid {} has no scores in {name}", miner.uid))
+        };
+        entries.push(FieldEntry {
+            committed: miner.first_block,
+            position: miner.uid.into(),
+            number: 0,
+            scores: case.environments.iter().map(scores).collect::<Result<_, _>>()?,
+        });
+    }
+    let mut field = Field { environments: case.environments.len(), entries, champion };
+    let reigning = field.reigning();
+    let challengers = field.by_commitment().into_iter().filter(|entry| Some(*entry) != reigning);
+    for (number, entry) in (1..).zip(challengers.collect::<Vec<_>>()) {
+        field.entries[entry].number = number;
+    }
+    Ok(field)
+}
+
+/// A miner's means; where the scores behind them count, their number must be given.
+fn means(miner: &Miner, environments: &[String], counted: bool) -> Result<EntryMeans, String> {
+    let mut means = EntryMeans::new((miner.first_block, miner.uid.into()));
     for name in environments {
         let mean = miner.means.get(name);
         let valid = miner.valid.get(name).copied().unwrap_or(mean.is_some());
@@ -335,30 +343,9 @@ fn standing(miner: &Miner, environments: &[String], counted: bool) -> Result<Sta
         if valid && counted && !miner.counts.contains_key(name) {
             return Err(format!("uid {} has no count in {name}, which `--standard-errors` needs", miner.uid));
         }
-        standing.means.push(mean.copied().unwrap_or(0.0));
-        standing.counts.push(miner.counts.get(name).copied().unwrap_or(1));
-        standing.valid.push(valid);
+        means.push(mean.copied().unwrap_or(0.0), miner.counts.get(name).copied().unwrap_or(1), valid);
     }
-    Ok(standing)
-}
-
-fn four_stage(constants: &Constants, arguments: &Arguments) -> FourStage {
-    let default = FourStage::default();
-    let margin = match (arguments.standard_errors, constants.error_rate_reduction) {
-        (Some(z), _) => FourStageMargin::StandardError { z },
-        (None, Some(rate)) => FourStageMargin::ErrorReduction { rate },
-        (None, None) => default.margin,
-    };
-    FourStage {
-        margin,
-        min_improvement: constants.min_improvement.unwrap_or(default.min_improvement),
-        max_improvement: constants.max_improvement.unwrap_or(default.max_improvement),
-        max_layers: constants.max_layers.unwrap_or(default.max_layers),
-        layer_factor: constants.subset_weight_exponent.unwrap_or(default.layer_factor),
-        decay_factor: constants.decay_factor.unwrap_or(default.decay_factor),
-        min_weight: constants.min_weight_threshold.unwrap_or(default.min_weight),
-        ..default
-    }
+    Ok(means)
 }
 
 fn yuma(epoch: &Epoch) -> Result<EpochRuling, String> {
@@ -407,95 +394,4 @@ fn epochs_text(cases: &Cases<EpochRuling>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn arguments(mechanism: Mechanism) -> Arguments {
-        Arguments {
-            mechanism,
-            alpha: 0.01,
-            challenger: 1,
-            tolerance: None,
-            standard_errors: None,
-            file: PathBuf::new(),
-        }
-    }
-
-    fn fixture(name: &str) -> Value {
-        let path = format!("{}/../tests/fixtures/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
-        read(Path::new(&path)).expect("the fixture is there")
-    }
-
-    #[test]
-    fn recorded_duels_are_decided_as_recorded() {
-        let value = fixture("window");
-        let file: DuelFile = serde_json::from_value(value.clone()).expect("the layout");
-        for (place, case) in file.cases.iter().enumerate() {
-            let found = serde_json::to_value(window(case).expect("whole scores")).expect("plain data");
-            let expected = &value["cases"][place]["expected"];
-            let expected = json!({"winner": expected["winner"], "per_environment": expected["per_environment"]});
-            assert_eq!(found, expected, "case {place}");
-        }
-    }
-
-    #[test]
-    fn recorded_fields_get_the_recorded_weights() {
-        let value = fixture("four_stage");
-        let file: FieldFile = serde_json::from_value(value.clone()).expect("the layout");
-        for (place, case) in file.cases.iter().enumerate() {
-            let found = field(case, &file.constants, &arguments(Mechanism::FourStage)).expect("a field").weights;
-            let expected: BTreeMap<u16, f64> =
-                serde_json::from_value(value["cases"][place]["expected"].clone()).expect("weights by uid");
-            assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "case {place}");
-            for (uid, weight) in &found {
-                assert!((weight - expected[uid]).abs() < 1e-9, "case {place}, uid {uid}: {weight}");
-            }
-        }
-    }
-
-    #[test]
-    fn any_recorded_duel_can_be_decided_sequentially_and_is_explained() {
-        let file: DuelFile = serde_json::from_value(fixture("window")).expect("the layout");
-        for case in &file.cases {
-            let ruling = sequential(case, &file.duel, &arguments(Mechanism::Sequential)).expect("a duel");
-            assert_eq!(ruling.per_environment.len(), case.environments.len());
-            assert!(ruling.why.expect("a reason").ends_with('.'));
-        }
-    }
-
-    #[test]
-    fn a_score_that_is_missing_counts_against_the_challenger() {
-        let decided = |challenger: Value| {
-            let case = json!({"environments": [{"id": "sat", "champion": vec![0.5; 200], "challenger": challenger}]});
-            let case: DuelCase = serde_json::from_value(case).expect("the layout");
-            let settings = DuelSettings { budget: 200, ..DuelSettings::default() };
-            let ruling = sequential(&case, &settings, &arguments(Mechanism::Sequential)).expect("a duel");
-            (ruling.winner, window(&case).is_ok())
-        };
-        let right = |count: usize| json!(vec![Some(1.0); count]);
-        let gaps: Vec<Option<f64>> = (0..200).map(|task| (task % 4 == 0).then_some(1.0)).collect();
-        assert_eq!(decided(right(200)), ("challenger", true));
-        assert_eq!(decided(right(5)).0, "champion");
-        assert_eq!(decided(json!(gaps)), ("champion", false));
-    }
-
-    #[test]
-    fn standard_errors_need_counts() {
-        let miner = json!({"uid": 3, "first_block": 1, "means": {"sat": 0.5}});
-        let case = json!({"environments": ["sat"], "miners": [miner]});
-        let case: FieldCase = serde_json::from_value(case).expect("the layout");
-        let arguments = Arguments { standard_errors: Some(1.5), ..arguments(Mechanism::FourStage) };
-        let why = field(&case, &Constants::default(), &arguments).expect_err("no counts");
-        assert_eq!(why, "uid 3 has no count in sat, which `--standard-errors` needs");
-    }
-
-    #[test]
-    fn a_case_that_cannot_be_ruled_on_is_named() {
-        let case = json!({"environments": ["sat"], "miners": [{"uid": 3, "first_block": 1, "means": {}, "valid": {"sat": true}}]});
-        let case: FieldCase = serde_json::from_value(case).expect("the layout");
-        let rule = |case: &FieldCase| field(case, &Constants::default(), &arguments(Mechanism::Powerset));
-        let problem = each(&[case], Path::new("field.json"), rule).expect_err("no mean");
-        assert_eq!(problem.summary, "case 0 of field.json: uid 3 is valid in sat but has no mean there");
-    }
-}
+mod tests;

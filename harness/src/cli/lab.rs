@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pareto::DuelSettings;
-use pareto::lab::{Cell, LabError, LabSettings, Row, Rule, Scenario, play};
+use pareto::lab::{Cell, LabError, LabSettings, Row, Scenario, play};
+use pareto::mechanisms::{Mechanism, Mechanisms};
 use serde::Serialize;
 
 use super::pictures::{Figure, Page, Series, Table, bars, percent, save, text};
@@ -88,7 +89,7 @@ pub(super) struct Arguments {
     unpaired_correlation: f64,
     /// Rules to play against: all, or these.
     #[arg(long, value_delimiter = ',', value_parser = rule)]
-    mechanism: Vec<Rule>,
+    mechanism: Vec<String>,
     /// Scenarios whose name contains this.
     #[arg(long)]
     scenario: Option<String>,
@@ -97,11 +98,15 @@ pub(super) struct Arguments {
     page: Option<PathBuf>,
 }
 
-fn rule(name: &str) -> Result<Rule, String> {
-    Rule::ALL
-        .into_iter()
-        .find(|rule| rule.name() == name)
-        .ok_or_else(|| format!("there is no such rule; there are {}", Rule::ALL.map(Rule::name).join(", ")))
+fn rule(name: &str) -> Result<String, String> {
+    let known = Mechanisms::default();
+    match known.named(name) {
+        Some(mechanism) => Ok(mechanism.name().to_owned()),
+        None => {
+            let names = known.all().map(|mechanism| mechanism.name());
+            Err(format!("there is no such rule; there are {}", names.join(", ")))
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -117,7 +122,11 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     if !arguments.tasks.is_empty() {
         settings.tasks.clone_from(&arguments.tasks);
     }
-    let rules = if arguments.mechanism.is_empty() { Rule::ALL.to_vec() } else { arguments.mechanism.clone() };
+    let known = settings.mechanisms();
+    let rules: Vec<&dyn Mechanism> = match arguments.mechanism.as_slice() {
+        [] => known.all().to_vec(),
+        names => names.iter().filter_map(|name| known.named(name)).collect(),
+    };
     let wanted =
         |scenario: &Scenario| arguments.scenario.as_ref().is_none_or(|part| scenario.name.contains(part.as_str()));
     let scenarios: Vec<Scenario> = Scenario::all().into_iter().filter(wanted).collect();
@@ -152,7 +161,7 @@ pub(super) fn problem(error: LabError) -> Problem {
 
 fn wins_table(lab: &Lab) -> Table {
     let mut header = vec!["a challenger wins".to_owned()];
-    header.extend(lab.rows[0].cells.iter().map(|cell| cell.rule.name().to_owned()));
+    header.extend(lab.rows[0].cells.iter().map(|cell| cell.rule.to_owned()));
     let shown = |cell: &Cell| format!("{} (<{})", percent(cell.rate), precise(cell.upper));
     let row = |row: &Row| std::iter::once(row.scenario.name.clone()).chain(row.cells.iter().map(shown)).collect();
     Table {
@@ -166,7 +175,7 @@ fn wins_table(lab: &Lab) -> Table {
 }
 
 fn tasks_table(lab: &Lab) -> Table {
-    let sequential = |row: &Row| row.cells.iter().find(|cell| cell.rule == Rule::Sequential).cloned();
+    let sequential = |row: &Row| row.cells.iter().find(|cell| cell.rule == "sequential").cloned();
     let row = |row: &Row| {
         let cell = sequential(row)?;
         Some(vec![
@@ -197,7 +206,7 @@ fn page(lab: &Lab) -> Page {
         }
         let labels: Vec<String> = rows.iter().map(|row| row.scenario.name.clone()).collect();
         let one = |place: usize, cell: &Cell| Series {
-            name: cell.rule.name().to_owned(),
+            name: cell.rule.to_owned(),
             points: rows.iter().map(|row| row.cells[place].rate).collect(),
         };
         let series: Vec<Series<f64>> = rows[0].cells.iter().enumerate().map(|(place, cell)| one(place, cell)).collect();
@@ -240,7 +249,7 @@ mod tests {
     fn lab(trials: usize) -> Lab {
         let settings = LabSettings { trials, ..LabSettings::default() };
         let scenarios = [Scenario::plain("copy", false, &[0.0]), Scenario::plain("+0.20 everywhere", true, &[0.2])];
-        let rows = play(&scenarios, &Rule::ALL, &settings, &|| ()).expect("valid settings");
+        let rows = play(&scenarios, &settings.mechanisms().all(), &settings, &|| ()).expect("valid settings");
         Lab { settings, rows }
     }
 

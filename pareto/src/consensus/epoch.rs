@@ -9,7 +9,7 @@ pub type SparseRow = Vec<(u16, u16)>;
 
 type Row = Vec<(usize, Fixed)>;
 
-/// What the chain knows when an epoch begins; every list has one entry a uid.
+/// State of the chain at the beginning of an epoch; every list has one entry per uid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Epoch {
@@ -23,7 +23,7 @@ pub struct Epoch {
     pub kappa: u16,
     /// Moving average of bonds: the share of the old, of a million.
     pub bma: u64,
-    /// How much weights outside consensus count for bonds: 0 fully, 65535 not at all.
+    /// Penalty on weights above consensus when bonds are formed: 0 counts them fully, 65535 not at all.
     pub bonds_penalty: u16,
     /// Yuma 3 rather than Yuma 2.
     pub yuma3: bool,
@@ -37,7 +37,7 @@ pub struct Epoch {
     pub last_tempo: u64,
     /// Stake.
     pub stake: Vec<u64>,
-    /// Whether the uid may validate.
+    /// Validator permit of the uid.
     pub permit: Vec<bool>,
     /// Block of the uid's latest weights.
     pub last_update: Vec<u64>,
@@ -52,7 +52,7 @@ pub struct Epoch {
     pub owner: Option<u16>,
 }
 
-/// What the chain stores when an epoch has ended; every list has one entry a uid, shares are of 65535.
+/// State that the chain stores at the end of an epoch; every list has one entry per uid, shares are of 65535.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EpochResult {
@@ -64,13 +64,13 @@ pub struct EpochResult {
     pub incentive: Vec<u16>,
     /// Share of the validators' emission.
     pub dividends: Vec<u16>,
-    /// How much of a validator's weights is within consensus.
+    /// Sum of a validator's weights after they are clipped to consensus.
     pub validator_trust: Vec<u16>,
     /// Bonds to be stored.
     pub bonds: Vec<SparseRow>,
 }
 
-/// An epoch that the chain could not have.
+/// An epoch that is not one of the chain's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EpochError {
     /// A list is too short or too long.
@@ -98,6 +98,9 @@ pub enum EpochError {
 }
 
 /// Computes an epoch.
+///
+/// # Errors
+/// If a list has another length than `n`, or a row names a uid that does not exist.
 pub fn run_epoch(epoch: &Epoch) -> Result<EpochResult, EpochError> {
     epoch.validate()?;
     let total: u128 = epoch.stake.iter().map(|stake| u128::from(*stake)).sum();
@@ -135,7 +138,7 @@ pub fn run_epoch(epoch: &Epoch) -> Result<EpochResult, EpochError> {
 }
 
 impl Epoch {
-    /// Checks that every list has one entry a uid and names existing uids only.
+    /// Checks that every list has one entry per uid and names existing uids only.
     pub fn validate(&self) -> Result<(), EpochError> {
         let n = self.n;
         let length = |list, found| if found == n { Ok(()) } else { Err(EpochError::Length { list, found, n }) };
@@ -161,7 +164,7 @@ impl Epoch {
         stake.iter().enumerate().map(|(uid, stake)| if counts(uid) { *stake } else { Fixed::ZERO }).collect()
     }
 
-    /// Rows of permitted validators without themselves and without uids registered since, normalised.
+    /// Rows of permitted validators without themselves and without uids registered since, normalized.
     fn usable_weights(&self) -> Vec<Row> {
         let usable = |row: usize, uid: usize| {
             (row != uid || self.owner.map(usize::from) == Some(row)) && self.last_update[row] > self.reg[uid]
@@ -298,7 +301,7 @@ fn consensus(active: &[Fixed], weights: &[Row], n: usize, kappa: Fixed) -> Vec<F
     columns.into_iter().map(agreed).collect()
 }
 
-/// Weights above consensus are cut down to it.
+/// Clips weights to consensus.
 fn clip(row: &Row, consensus: &[Fixed]) -> Row {
     let cut = row.iter().map(|(uid, value)| (*uid, (*value).min(consensus[*uid])));
     cut.filter(|(_, value)| *value > Fixed::ZERO).collect()
@@ -336,7 +339,7 @@ fn average(new: &[Row], old: &[Row], alpha: Fixed, n: usize) -> Vec<Row> {
     new.iter().zip(old).map(mixed).collect()
 }
 
-/// What each row's bonds earn.
+/// Dividends of each row's bonds before they are normalized.
 fn earned(bonds: &[Row], incentive: &[Fixed]) -> Vec<Fixed> {
     bonds.iter().map(|row| Fixed::sum(row.iter().map(|(uid, bond)| bond.times(incentive[*uid])))).collect()
 }

@@ -1,4 +1,4 @@
-//! What the chain makes of all validators' weights: one Yuma Consensus epoch, and what disagreeing would cost.
+//! Yuma Consensus: one epoch of the chain over all validators' weights, and forecasts of the epochs to come.
 //!
 //! The arithmetic is the chain's own, bit for bit: fixed point with 32 fractional bits, saturating, truncating.
 

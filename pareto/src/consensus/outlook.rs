@@ -1,16 +1,16 @@
-//! The epochs to come, if every validator keeps setting the weights it sets now.
+//! Forecasts of the epochs to come, if every validator keeps setting its weights of now.
 
 use serde::{Deserialize, Serialize};
 
 use crate::consensus::epoch::{Epoch, EpochError, EpochResult, run_epoch};
 
-/// One epoch of an outlook; every list has one entry a uid, shares are of 65535.
+/// One epoch of an outlook; every list has one entry per uid, shares are of 65535.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutlookEpoch {
     /// Block of the epoch.
     pub block: u64,
-    /// What the chain stores.
+    /// State that the chain stores.
     pub result: EpochResult,
     /// Sum of each uid's stored bonds.
     pub bond_sums: Vec<u64>,
@@ -25,6 +25,9 @@ pub struct Outlook {
 
 /// Runs `epochs` epochs from `start`, each `tempo` blocks after the one before; bonds carry over and all validators set
 /// their weights anew each time. `change(k, rows)` may rewrite the weights before the k-th epoch, counted from 0.
+///
+/// # Errors
+/// If the epoch, as given or as changed, is not one of the chain's.
 pub fn outlook(
     start: &Epoch,
     epochs: usize,

@@ -1,10 +1,10 @@
-//! How a duel stands or ended, with every value that made it so.
+//! State or outcome of a duel, with every value that led to it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::duel::DuelMode;
 
-/// How a duel ended.
+/// Outcome of a duel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -41,7 +41,7 @@ pub enum Reason {
     MoreTasksNeeded,
 }
 
-/// What one environment contributed.
+/// Evidence from one environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EnvironmentEvidence {
     /// Tasks read, in task order.
@@ -66,14 +66,14 @@ pub struct EnvironmentEvidence {
     pub settled_after: Option<usize>,
 }
 
-/// How a duel stands or ended.
+/// State or outcome of a duel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
-    /// How it ended; `Undecided` with [`Reason::MoreTasksNeeded`] while it has not.
+    /// Outcome; `Undecided` with [`Reason::MoreTasksNeeded`] while it has not.
     pub verdict: Verdict,
-    /// What settled it.
+    /// The test that settled it.
     pub reason: Reason,
-    /// What "better" meant.
+    /// Meaning of "better".
     pub mode: DuelMode,
     /// One entry for each environment.
     pub environments: Vec<EnvironmentEvidence>,
@@ -91,7 +91,7 @@ pub struct Decision {
     pub tasks_used: usize,
     /// Rounds completed.
     pub rounds: usize,
-    /// The environment in which the next task says most, while the duel is open.
+    /// The environment whose next task is the most informative, while the duel is open.
     pub next_environment: Option<usize>,
     /// Error probability of this duel.
     pub alpha: f64,

@@ -1,4 +1,4 @@
-//! One environment's part in a duel: its wealths, its means and the pairs that wait for their round.
+//! Per-environment state of a duel: wealths, means and the queue of pairs whose round has not come.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! How much longer a duel would take if the differences went on as they were: what a miner asks before paying.
+//! Forecast of the further tasks that a duel takes if differences go on as they were.
 
 use serde::{Deserialize, Serialize};
 

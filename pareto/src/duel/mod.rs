@@ -1,4 +1,4 @@
-//! The sequential duel: does the challenger Pareto-dominate the champion, and how soon can that be said?
+//! The sequential duel: a test at any time of whether the challenger Pareto-dominates the champion.
 //!
 //! Champion and challenger answer the same tasks in the same order; only the differences d in [-1, 1] matter. Every
 //! environment keeps an e-process against "worse by more than the tolerance"; one more, mixed over the environments,

@@ -1,13 +1,16 @@
 //! The duel itself: pairs go in, in task order; a decision comes out as soon as there is one.
 
-use crate::duel::decision::{Decision, Reason, Verdict};
-use crate::duel::environment::{DuelBets, Environment};
-use crate::duel::forecast::{Forecast, forecast};
-use crate::duel::settings::{DuelError, DuelMode, DuelSettings};
+use super::decision::{Decision, Reason, Verdict};
+use super::environment::{DuelBets, Environment};
+use super::forecast::{Forecast, forecast};
+use super::settings::{DuelError, DuelMode, DuelSettings};
 use crate::eprocess::{CAREFUL_PRIOR, EProcess};
 use crate::scores::{Pair, PairedScores};
 
 /// Holds a whole duel from scores: the same as pushing every pair into a [`Duel`].
+///
+/// # Errors
+/// As [`Duel::held`].
 pub fn duel(scores: &PairedScores, settings: &DuelSettings, alpha: f64) -> Result<Decision, DuelError> {
     Ok(Duel::held(scores, settings, alpha)?.decision())
 }
@@ -28,7 +31,7 @@ pub struct Duel {
     pub(super) futility: EProcess,
     /// Environments that take a task in this round.
     open: Vec<bool>,
-    /// How many of them have no pair waiting.
+    /// Number of them without a waiting pair.
     missing: usize,
     rounds: usize,
     end: Option<Reason>,
@@ -36,6 +39,9 @@ pub struct Duel {
 
 impl Duel {
     /// A duel before its first task.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, alpha is not within 1e-60 to 0.5, or there is no environment.
     pub fn new(environments: usize, settings: &DuelSettings, alpha: f64) -> Result<Self, DuelError> {
         settings.validate()?;
         if environments == 0 {
@@ -67,6 +73,9 @@ impl Duel {
     }
 
     /// A duel into which every pair of `scores` has been pushed.
+    ///
+    /// # Errors
+    /// As [`Duel::new`], or if a score is outside [0, 1].
     pub fn held(scores: &PairedScores, settings: &DuelSettings, alpha: f64) -> Result<Self, DuelError> {
         let mut duel = Self::new(scores.environments.len(), settings, alpha)?;
         let longest = scores.environments.iter().map(Vec::len).max().unwrap_or(0);
@@ -86,6 +95,9 @@ impl Duel {
     /// Takes the next pair of an environment, in its task order, and returns how the duel ended once it has.
     ///
     /// A pair that arrives before its round waits for it; one that arrives after the end is checked and not read.
+    ///
+    /// # Errors
+    /// If the environment does not exist or a score is outside [0, 1].
     pub fn push(&mut self, environment: usize, pair: Pair) -> Result<Option<Verdict>, DuelError> {
         let environments = self.environments.len();
         let Some(place) = self.environments.get_mut(environment) else {
@@ -107,28 +119,57 @@ impl Duel {
         Ok(self.verdict())
     }
 
-    /// How the duel ended, once it has.
+    /// Pushes the pairs that the duel waits for, as long as `pair(environment, task)` has them, and returns how the duel
+    /// ended once it has.
+    ///
+    /// Tasks count from 0 in each environment. Every pair is asked for once in its turn and again at the next call if it
+    /// was not there, so that a table of scores that fills up can be read to its end at any time.
+    ///
+    /// # Errors
+    /// If a score is outside [0, 1].
+    pub fn feed(&mut self, mut pair: impl FnMut(usize, usize) -> Option<Pair>) -> Result<Option<Verdict>, DuelError> {
+        let mut fed = true;
+        while fed && self.end.is_none() {
+            fed = false;
+            for environment in 0..self.environments.len() {
+                if self.waits_for(environment) {
+                    if let Some(pair) = pair(environment, self.environments[environment].pushed) {
+                        self.push(environment, pair)?;
+                        fed = true;
+                    }
+                }
+            }
+        }
+        Ok(self.verdict())
+    }
+
+    /// Outcome of the duel, once it has ended.
+    #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.end.map(verdict_of)
     }
 
     /// The environments whose next task the duel waits for; none once it has ended.
+    #[must_use]
     pub fn wants(&self) -> Vec<usize> {
         (0..self.environments.len()).filter(|environment| self.waits_for(*environment)).collect()
     }
 
-    /// Whether the duel waits for the next task of an environment.
+    /// Returns true if the duel waits for the next task of an environment.
+    #[must_use]
     pub fn waits_for(&self, environment: usize) -> bool {
         let open = self.end.is_none() && self.open.get(environment) == Some(&true);
         open && self.environments[environment].queue.is_empty()
     }
 
     /// Tasks of an environment pushed so far, read or not: the position of the next one to run.
+    #[must_use]
     pub fn pushed(&self, environment: usize) -> usize {
         self.environments.get(environment).map_or(0, |place| place.pushed)
     }
 
-    /// The environment in which the next task says most: the one that is furthest from settling among those waited for.
+    /// The environment whose next task is the most informative: of those waited for, the furthest from settling.
+    #[must_use]
     pub fn next_environment(&self) -> Option<usize> {
         let open = self.wants();
         open.into_iter().reduce(|best, other| {
@@ -137,7 +178,8 @@ impl Duel {
         })
     }
 
-    /// How the duel stands or ended.
+    /// State or outcome of the duel.
+    #[must_use]
     pub fn decision(&self) -> Decision {
         let reason = self.end.unwrap_or(Reason::MoreTasksNeeded);
         Decision {
@@ -162,11 +204,13 @@ impl Duel {
     }
 
     /// Tasks read in all environments together.
+    #[must_use]
     pub fn tasks_used(&self) -> usize {
         self.environments.iter().map(|place| place.tasks).sum()
     }
 
-    /// How many further tasks would settle the duel if the differences went on as they were.
+    /// Further tasks until each test settles, if the differences go on as they were.
+    #[must_use]
     pub fn forecast(&self) -> Forecast {
         forecast(self)
     }
@@ -244,7 +288,7 @@ impl Duel {
         };
     }
 
-    /// Whether "nowhere better" is rejected; in strict mode that is the same as every environment having settled.
+    /// Tests "nowhere better" for rejection; in strict mode that is the same as every environment having settled.
     fn superior(&self, settled: bool) -> bool {
         if self.settings.mode == DuelMode::Strict {
             return settled;

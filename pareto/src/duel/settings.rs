@@ -1,10 +1,10 @@
-//! What a duel is decided by, and what can be wrong with it.
+//! Settings of a duel and their ranges.
 
 use serde::{Deserialize, Serialize};
 
 use crate::scores::MissingChallenger;
 
-/// What "better" means.
+/// Meaning of "better".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DuelMode {
@@ -32,9 +32,9 @@ pub struct DuelSettings {
     pub budget: usize,
     /// Tasks that an environment must have counted before it can settle.
     pub minimum_tasks: usize,
-    /// What "better" means.
+    /// Meaning of "better".
     pub mode: DuelMode,
-    /// What a pair counts for when only the challenger's score is missing.
+    /// Treatment of a pair in which only the challenger's score is missing.
     pub missing_challenger: MissingChallenger,
     /// Coverage of the reported intervals, which hold at all times at once; they decide nothing. In (0, 1).
     pub interval_coverage: f64,
@@ -58,6 +58,9 @@ impl Default for DuelSettings {
 
 impl DuelSettings {
     /// Checks every range.
+    ///
+    /// # Errors
+    /// Names the first setting that is out of it.
     pub fn validate(&self) -> Result<(), DuelError> {
         let setting = |name, value: f64, allowed, holds: bool| {
             if holds { Ok(()) } else { Err(DuelError::Setting { name, value, allowed }) }
@@ -77,7 +80,7 @@ impl DuelSettings {
     }
 }
 
-/// Why a duel cannot be held.
+/// Reasons for which a duel cannot be held.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DuelError {
     /// A setting is out of its range.
@@ -114,7 +117,7 @@ pub enum DuelError {
     UnknownEnvironment {
         /// The index given.
         environment: usize,
-        /// How many there are.
+        /// Number of environments.
         environments: usize,
     },
     /// A score is no score.

@@ -1,4 +1,4 @@
-//! The multiset of differences seen, which is all that an interval or a forecast needs.
+//! Counts of the differences seen, from which intervals and forecasts are computed.
 
 use crate::eprocess::whole;
 

@@ -1,7 +1,7 @@
-//! How far a simulated rate can be from the true one.
+//! Confidence limits of simulated rates.
 
 /// The exact (Clopper-Pearson) upper confidence limit of a rate of which `count` of `trials` were seen.
-pub fn upper_limit(count: usize, trials: usize, confidence: f64) -> f64 {
+pub(super) fn upper_limit(count: usize, trials: usize, confidence: f64) -> f64 {
     if count >= trials {
         return 1.0;
     }

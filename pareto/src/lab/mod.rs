@@ -1,4 +1,4 @@
-//! Plays attacks and honest gains against the mechanisms, by simulation: how often does what should not win win?
+//! Simulation of attacks and honest gains against every mechanism.
 //!
 //! Every trial draws from its own generator, seeded by (seed, scenario, trial), so that a table is the same whatever
 //! the number of threads. Trials run in parallel; nothing else in this crate does.
@@ -10,8 +10,7 @@ mod table;
 mod trial;
 mod world;
 
-pub use limits::upper_limit;
 pub use random::Random;
 pub use scenario::{Scenario, Tasks};
-pub use table::{Cell, LabError, LabSettings, Row, Rule, play, play_rule};
+pub use table::{Cell, LabError, LabSettings, Row, play, play_one};
 pub use world::World;

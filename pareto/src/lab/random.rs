@@ -1,4 +1,4 @@
-//! A small seeded generator (splitmix64): simulations need speed and repeatability, not secrecy.
+//! SplitMix64, a small seeded random number generator: simulations need speed and repeatability, not secrecy.
 
 /// A stream of random numbers that is a function of its seed.
 #[derive(Clone, Debug)]

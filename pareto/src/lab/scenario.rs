@@ -1,4 +1,4 @@
-//! What a challenger, or a crowd of them, tries.
+//! Scenarios: attacks and honest gains of one challenger or many.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 pub struct Scenario {
     /// The name it has in tables.
     pub name: String,
-    /// Whether the challenger ought to win.
+    /// True if the challenger ought to win.
     pub honest: bool,
     /// Gain over the champion's mean in each environment; the last one holds for all further environments.
     pub gains: Vec<f64>,
-    /// How many such challengers enter; one winner is enough.
+    /// Number of such challengers; one winner is enough.
     pub challengers: usize,
-    /// What it does with its tasks.
+    /// Its way of answering.
     pub tasks: Tasks,
 }
 
-/// What a challenger does with its tasks.
+/// A challenger's way of answering.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tasks {

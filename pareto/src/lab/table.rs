@@ -1,47 +1,18 @@
-//! The table of the lab: every scenario against every rule.
+//! The table of the lab: every scenario against every mechanism.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::limits::upper_limit;
+use super::random::Random;
+use super::scenario::Scenario;
+use super::trial::{Trial, duels, means, warned};
+use super::world::World;
 use crate::duel::{DuelError, DuelSettings, Verdict};
-use crate::lab::limits::upper_limit;
-use crate::lab::random::Random;
-use crate::lab::scenario::Scenario;
-use crate::lab::trial::{Means, Trial, means, sequential, warned};
-use crate::lab::world::World;
-use crate::mechanisms::{FourStage, Powerset, Window};
+use crate::mechanisms::{Comparison, FourStage, Mechanism, Mechanisms, Sequential};
 use crate::reign::{Reign, ReignError};
 
-/// A rule that the lab can play against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// Our duel, paired.
-    Sequential,
-    /// The margin on means of 2026.
-    Window,
-    /// The four-stage rule with a margin of 1.5 standard errors.
-    FourStage,
-    /// Points for subsets of environments.
-    Powerset,
-}
-
-impl Rule {
-    /// All rules, the default first.
-    pub const ALL: [Self; 4] = [Self::Sequential, Self::Window, Self::FourStage, Self::Powerset];
-
-    /// The name by which it is chosen.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sequential => "sequential",
-            Self::Window => "window",
-            Self::FourStage => "four_stage",
-            Self::Powerset => "powerset",
-        }
-    }
-}
-
-/// What is simulated.
+/// Settings of a simulation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabSettings {
@@ -81,7 +52,7 @@ impl Default for LabSettings {
     }
 }
 
-/// Why the lab cannot play.
+/// Settings that cannot be simulated.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum LabError {
     /// A setting is out of its range.
@@ -102,11 +73,11 @@ pub enum LabError {
     Reign(#[from] ReignError),
 }
 
-/// One scenario against one rule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One scenario against one mechanism.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cell {
-    /// The rule.
-    pub rule: Rule,
+    /// The mechanism's name.
+    pub rule: &'static str,
     /// Trials played.
     pub trials: usize,
     /// Trials in which a challenger won.
@@ -125,12 +96,12 @@ pub struct Cell {
     pub winning_tasks: Option<f64>,
 }
 
-/// One scenario against all rules asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One scenario against all mechanisms asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// The scenario.
     pub scenario: Scenario,
-    /// One cell a rule, in the order asked for.
+    /// One cell for each mechanism, in the order asked for.
     pub cells: Vec<Cell>,
     /// Share of the trials in which its first challenger is warned of as overfitted, with as many known and as many
     /// fresh tasks as the public rules have.
@@ -138,7 +109,21 @@ pub struct Row {
 }
 
 impl LabSettings {
+    /// The mechanisms that the lab plays: the duel as set, and of the four-stage rule the variant with a margin of 1.5
+    /// standard errors.
+    #[must_use]
+    pub fn mechanisms(&self) -> Mechanisms {
+        Mechanisms {
+            sequential: Sequential { duel: self.duel.clone(), alpha: self.alpha, tested: self.challengers_before },
+            four_stage: FourStage::standard_error(1.5),
+            ..Mechanisms::default()
+        }
+    }
+
     /// Checks every range.
+    ///
+    /// # Errors
+    /// Names the first setting that is out of it.
     pub fn validate(&self) -> Result<(), LabError> {
         self.duel.validate()?;
         let setting = |name, value: f64, allowed, holds: bool| {
@@ -160,73 +145,82 @@ impl LabSettings {
     }
 }
 
-/// Plays every scenario against every rule; `done` is told, from any thread, of every trial that ends.
+/// Plays every scenario against every mechanism; `done` is told, from any thread, of every trial that ends.
+///
+/// # Errors
+/// If a setting is out of its range.
 pub fn play(
     scenarios: &[Scenario],
-    rules: &[Rule],
+    mechanisms: &[&dyn Mechanism],
     settings: &LabSettings,
     done: &(dyn Fn() + Sync),
 ) -> Result<Vec<Row>, LabError> {
     settings.validate()?;
-    scenarios
-        .iter()
-        .map(|scenario| {
-            let cells =
-                rules.iter().map(|rule| play_rule(scenario, *rule, settings, done)).collect::<Result<_, _>>()?;
-            Ok(Row { scenario: scenario.clone(), cells, warned: warned_rate(scenario, settings) })
-        })
-        .collect()
+    let row = |scenario: &Scenario| {
+        let cells = mechanisms.iter().map(|mechanism| play_one(scenario, *mechanism, settings, done));
+        let cells = cells.collect::<Result<_, _>>()?;
+        Ok(Row { scenario: scenario.clone(), cells, warned: warned_rate(scenario, settings) })
+    };
+    scenarios.iter().map(row).collect()
 }
 
-/// Plays one scenario against one rule.
-pub fn play_rule(
+/// Plays one scenario against one mechanism.
+///
+/// # Errors
+/// If a setting is out of its range.
+pub fn play_one(
     scenario: &Scenario,
-    rule: Rule,
+    mechanism: &dyn Mechanism,
     settings: &LabSettings,
     done: &(dyn Fn() + Sync),
 ) -> Result<Cell, LabError> {
     settings.validate()?;
-    let reign = Reign::resumed(settings.alpha, settings.challengers_before)?;
-    let correlation = if rule == Rule::Sequential { settings.correlation } else { settings.unpaired_correlation };
-    let world = World { means: settings.means.clone(), correlation };
-    let by_means = match rule {
-        Rule::Sequential => None,
-        Rule::Window => Some(Means::Window(Window::default())),
-        Rule::FourStage => Some(Means::FourStage(FourStage::standard_error(1.5))),
-        Rule::Powerset => Some(Means::Powerset(Powerset::default())),
+    let comparison = mechanism.comparison();
+    let correlation = match comparison {
+        Comparison::Duels(_) => settings.correlation,
+        Comparison::Means(_) => settings.unpaired_correlation,
     };
-    let label = label(scenario, rule as u64);
+    let reign = Reign::resumed(settings.alpha, settings.challengers_before)?;
+    let world = World { means: settings.means.clone(), correlation };
+    let label = label(scenario, place(mechanism));
     let trials: Vec<Trial> = (0..settings.trials as u64)
         .into_par_iter()
         .map(|trial| {
             let random = Random::new(settings.seed, &[label, trial]);
-            let ended = match &by_means {
-                None => sequential(scenario, &world, &settings.duel, &reign, random)?,
-                Some(rule) => means(scenario, &world, rule, &settings.tasks, random),
+            let ended = match comparison {
+                Comparison::Duels(rule) => duels(scenario, &world, rule, &reign, random)?,
+                Comparison::Means(rule) => means(scenario, &world, rule, &settings.tasks, random),
             };
             done();
             Ok(ended)
         })
         .collect::<Result<_, LabError>>()?;
-    Ok(cell(rule, &trials))
+    Ok(cell(mechanism.name(), &trials))
 }
 
-/// What tells a scenario's random numbers from all others'.
+/// A mechanism's place in the list, which is part of the seeds of its trials; the list's length for any other.
+fn place(mechanism: &dyn Mechanism) -> u64 {
+    let known = Mechanisms::default();
+    let same = |other: &&dyn Mechanism| other.name() == mechanism.name();
+    known.all().iter().position(same).unwrap_or(known.all().len()) as u64
+}
+
+/// Tells a scenario's random numbers from those of all others.
 fn label(scenario: &Scenario, purpose: u64) -> u64 {
     scenario.name.bytes().fold(purpose, |label, byte| label.wrapping_mul(257).wrapping_add(byte.into()))
 }
 
-/// How often the screen for overfitting warns of a scenario's challenger.
+/// Share of the trials in which the screen for overfitting warns of a scenario's challenger.
 fn warned_rate(scenario: &Scenario, settings: &LabSettings) -> f64 {
     let world = World { means: settings.means.clone(), correlation: settings.correlation };
-    let label = label(scenario, Rule::ALL.len() as u64);
+    let label = label(scenario, Mechanisms::default().all().len() as u64);
     let warns = |trial: &u64| warned(scenario, &world, &settings.tasks, Random::new(settings.seed, &[label, *trial]));
     let count = (0..settings.trials as u64).into_par_iter().filter(warns).count();
     count as f64 / settings.trials as f64
 }
 
-fn cell(rule: Rule, trials: &[Trial]) -> Cell {
-    let dethroned = trials.iter().filter(|trial| trial.dethroned_by.is_some()).count();
+fn cell(rule: &'static str, trials: &[Trial]) -> Cell {
+    let dethroned = trials.iter().filter(|trial| trial.dethroned).count();
     let dismissed = trials.iter().filter(|trial| trial.first == Verdict::Defended).count();
     let mut tasks: Vec<f64> = trials.iter().map(|trial| trial.tasks).collect();
     tasks.sort_by(f64::total_cmp);

@@ -1,20 +1,20 @@
 //! One trial of one scenario against one mechanism.
 
-use crate::duel::{Duel, DuelError, DuelSettings, Verdict};
-use crate::lab::random::Random;
-use crate::lab::scenario::{Scenario, Tasks};
-use crate::lab::world::{Champion, World, answer};
-use crate::mechanisms::{FourStage, Powerset, Standing, Window};
+use super::random::Random;
+use super::scenario::{Scenario, Tasks};
+use super::world::{Champion, World, answer};
+use crate::duel::{DuelError, Verdict};
+use crate::mechanisms::{EntryMeans, MeansRule, Sequential, Succession};
 use crate::reign::Reign;
 use crate::scores::Pair;
 use crate::screens::overfit::{OverfitSettings, overfit};
 
-/// What came of one trial.
+/// The outcome of one trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Trial {
-    /// The number of the first challenger that won, from 1.
-    pub(super) dethroned_by: Option<usize>,
-    /// How the first challenger's duel ended.
+    /// True if a challenger won.
+    pub(super) dethroned: bool,
+    /// The end of the first challenger's duel.
     pub(super) first: Verdict,
     /// Tasks per environment of the first challenger's duel.
     pub(super) tasks: f64,
@@ -22,51 +22,45 @@ pub(super) struct Trial {
 
 /// The challengers of a scenario one after the other, each at the alpha of its number, all against the same champion's
 /// answers.
-pub(super) fn sequential(
+pub(super) fn duels(
     scenario: &Scenario,
     world: &World,
-    settings: &DuelSettings,
+    rule: &Sequential,
     reign: &Reign,
     mut random: Random,
 ) -> Result<Trial, DuelError> {
+    let environments = world.means.len();
     let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
-    let mut trial = Trial { dethroned_by: None, first: Verdict::Undecided, tasks: 0.0 };
-    for number in 1..=scenario.challengers {
-        let alpha = reign.alpha_of(reign.challengers() + number as u64);
-        let mut duel = Duel::new(world.means.len(), settings, alpha)?;
-        let mut player = Player::new(scenario, world.means.len());
-        while duel.verdict().is_none() {
-            for environment in 0..world.means.len() {
-                if duel.waits_for(environment) {
-                    let task = duel.pushed(environment);
-                    let (_, right) = champion.answer(environment, task);
-                    let reply = player.reply(&mut champion, &mut random, environment, task);
-                    duel.push(environment, Pair { champion: Some(score(right)), challenger: reply.map(score) })?;
-                }
-            }
+    let mut trial = Trial { dethroned: false, first: Verdict::Undecided, tasks: 0.0 };
+    let entries: Vec<usize> = (0..=scenario.challengers).collect();
+    let mut succession = Succession::open(&entries, Some(0), *reign).expect("the champion plays");
+    while let Some(challenge) = succession.next_duel() {
+        let mut duel = challenge.duel(environments, &rule.duel)?;
+        let mut player = Player::new(scenario, environments);
+        let ended = duel.feed(|environment, task| {
+            let (_, right) = champion.answer(environment, task);
+            let reply = player.reply(&mut champion, &mut random, environment, task);
+            Some(Pair { champion: Some(score(right)), challenger: reply.map(score) })
+        })?;
+        let verdict = ended.unwrap_or(Verdict::Undecided);
+        if challenge.challenger == 1 {
+            trial.first = verdict;
+            trial.tasks = duel.tasks_used() as f64 / environments as f64;
         }
-        if number == 1 {
-            trial.first = duel.verdict().unwrap_or(Verdict::Undecided);
-            trial.tasks = duel.tasks_used() as f64 / world.means.len() as f64;
-        }
-        if duel.verdict() == Some(Verdict::Dethroned) {
-            trial.dethroned_by = Some(number);
-            break;
-        }
+        succession.settle(&challenge, verdict);
     }
+    trial.dethroned = succession.dethroned().is_some();
     Ok(trial)
 }
 
-/// The rules that look at means only, on their own numbers of tasks.
-#[derive(Clone, Debug)]
-pub(super) enum Means {
-    Window(Window),
-    FourStage(FourStage),
-    Powerset(Powerset),
-}
-
-/// All challengers of a scenario against the means of one champion.
-pub(super) fn means(scenario: &Scenario, world: &World, rule: &Means, tasks: &[usize], mut random: Random) -> Trial {
+/// All challengers of a scenario against the means of one champion, each from its own number of tasks.
+pub(super) fn means(
+    scenario: &Scenario,
+    world: &World,
+    rule: &dyn MeansRule,
+    tasks: &[usize],
+    mut random: Random,
+) -> Trial {
     let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
     let mut reigning = Counts::new(tasks.len());
     for (environment, count) in tasks.iter().enumerate() {
@@ -74,36 +68,34 @@ pub(super) fn means(scenario: &Scenario, world: &World, rule: &Means, tasks: &[u
             reigning.push(environment, Some(champion.answer(environment, task).1));
         }
     }
-    let mut standings = vec![reigning.standing(0, tasks)];
-    let ended = |dethroned_by: Option<usize>| Trial {
-        dethroned_by,
-        first: if dethroned_by == Some(1) { Verdict::Dethroned } else { Verdict::Defended },
+    let mut entries = vec![reigning.means(0, tasks)];
+    let ended = |dethroned: bool, by_the_first: bool| Trial {
+        dethroned,
+        first: if dethroned && by_the_first { Verdict::Dethroned } else { Verdict::Defended },
         tasks: tasks.iter().sum::<usize>() as f64 / tasks.len() as f64,
     };
     for number in 1..=scenario.challengers {
-        let (standing, ahead) = match scenario.tasks {
+        let (entry, ahead) = match scenario.tasks {
             Tasks::Peeked => peeked(scenario, &mut champion, rule, tasks, &mut random),
             _ => (answered(scenario, &mut champion, tasks, &mut random, number), false),
         };
-        standings.push(standing);
-        let pair = [standings[0].clone(), standings[number].clone()];
-        // Among winners of subsets the whole field counts, and is ruled on when it is complete.
-        if ahead || (!matches!(rule, Means::Powerset(_)) && beaten(rule, &pair)) {
-            return ended(Some(number));
+        entries.push(entry);
+        if ahead || (rule.is_pairwise() && rule.dethroned(&[entries[0].clone(), entries[number].clone()])) {
+            return ended(true, number == 1);
         }
     }
-    let dethroned = matches!(rule, Means::Powerset(_)) && beaten(rule, &standings);
-    ended(dethroned.then_some(scenario.challengers))
+    // Where the whole field counts it is ruled on when it is complete.
+    ended(!rule.is_pairwise() && rule.dethroned(&entries), scenario.challengers == 1)
 }
 
-/// A challenger's standing when it has had all its tasks.
+/// A challenger's means when it has had all its tasks.
 fn answered(
     scenario: &Scenario,
     champion: &mut Champion<'_>,
     tasks: &[usize],
     random: &mut Random,
     number: usize,
-) -> Standing {
+) -> EntryMeans {
     let mut counts = Counts::new(tasks.len());
     let mut player = Player::new(scenario, tasks.len());
     for (environment, count) in tasks.iter().enumerate() {
@@ -111,20 +103,20 @@ fn answered(
             counts.push(environment, player.reply(champion, random, environment, task));
         }
     }
-    counts.standing(number as u64, tasks)
+    counts.means(number as u64, tasks)
 }
 
 /// A peeker looks after each so many tasks, from the second time on.
 const PEEK_EVERY: usize = 25;
 
-/// A challenger's standing when it was first seen ahead, or else when it has had all its tasks.
+/// A challenger's means when it was first seen ahead, or else when it has had all its tasks.
 fn peeked(
     scenario: &Scenario,
     champion: &mut Champion<'_>,
-    rule: &Means,
+    rule: &dyn MeansRule,
     tasks: &[usize],
     random: &mut Random,
-) -> (Standing, bool) {
+) -> (EntryMeans, bool) {
     let (mut reigning, mut counts) = (Counts::new(tasks.len()), Counts::new(tasks.len()));
     let mut player = Player::new(scenario, tasks.len());
     for round in 0..tasks.iter().copied().max().unwrap_or(0) {
@@ -135,35 +127,18 @@ fn peeked(
         let seen = round + 1;
         if seen >= 2 * PEEK_EVERY && seen.is_multiple_of(PEEK_EVERY) {
             let tasks: Vec<usize> = tasks.iter().map(|count| seen.min(*count)).collect();
-            let pair = [reigning.standing(0, &tasks), counts.standing(1, &tasks)];
-            if beaten(rule, &pair) {
+            let pair = [reigning.means(0, &tasks), counts.means(1, &tasks)];
+            if rule.dethroned(&pair) {
                 let [_, ahead] = pair;
                 return (ahead, true);
             }
         }
     }
-    (counts.standing(1, tasks), false)
+    (counts.means(1, tasks), false)
 }
 
-/// Whether the first standing, the champion, loses to any of the others.
-fn beaten(rule: &Means, standings: &[Standing]) -> bool {
-    let champion = &standings[0];
-    match rule {
-        Means::Window(window) => {
-            standings[1..].iter().any(|one| window.dethrones(&champion.means, &one.means, &one.counts))
-        }
-        Means::FourStage(rule) => {
-            standings[1..].iter().any(|one| one.valid.iter().all(|valid| *valid) && rule.dominates(one, champion))
-        }
-        Means::Powerset(rule) => {
-            let weights = rule.weigh(standings, champion.means.len());
-            weights[1..].iter().any(|weight| *weight > weights[0])
-        }
-    }
-}
-
-/// Whether a scenario's challenger, asked so many tasks that were known before its commitment and as many fresh ones,
-/// is warned of as overfitted.
+/// Runs the screen for overfitting on a scenario's challenger, asked so many tasks that were known before its commitment
+/// and as many fresh ones; returns true if it warns.
 pub(super) fn warned(scenario: &Scenario, world: &World, tasks: &[usize], mut random: Random) -> bool {
     let leaked = match scenario.tasks {
         Tasks::Leaked { share } | Tasks::LeakedThenFresh { share } => share,
@@ -241,15 +216,14 @@ impl Counts {
         self.answered[environment] += u32::from(reply.is_some());
     }
 
-    /// The standing after so many tasks of each environment.
-    fn standing(&self, committed: u64, tasks: &[usize]) -> Standing {
-        let mut standing = Standing { order: (committed, 0), means: Vec::new(), counts: Vec::new(), valid: Vec::new() };
+    /// The means after so many tasks of each environment.
+    fn means(&self, committed: u64, tasks: &[usize]) -> EntryMeans {
+        let mut means = EntryMeans::new((committed, 0));
         for ((right, answered), tasks) in self.right.iter().zip(&self.answered).zip(tasks) {
-            standing.means.push(f64::from(*right) / f64::from((*answered).max(1)));
-            standing.counts.push(*answered as usize);
-            standing.valid.push(f64::from(*answered) >= COMPLETENESS * *tasks as f64);
+            let mean = f64::from(*right) / f64::from((*answered).max(1));
+            means.push(mean, *answered as usize, f64::from(*answered) >= COMPLETENESS * *tasks as f64);
         }
-        standing
+        means
     }
 }
 

@@ -1,4 +1,4 @@
-//! How simulated models answer: right or wrong, on items of varying difficulty.
+//! Simulated models: they answer right or wrong, on items of varying difficulty.
 
 use crate::lab::random::Random;
 
@@ -52,7 +52,7 @@ impl<'a> Champion<'a> {
     }
 }
 
-/// Whether a model of this mean gets an item of this difficulty right.
+/// Draws a model's answer: true if a model of this mean gets an item of this difficulty right.
 #[inline]
 pub(super) fn answer(random: &mut Random, difficulty: f64, mean: f64, by_item: f64) -> bool {
     let own = random.bits();

@@ -1,8 +1,8 @@
-//! A field of entries with their scores on shared tasks, and what a mechanism makes of it.
+//! A field of entries with their scores on shared tasks, and the means of them.
 
 use std::collections::BTreeMap;
 
-use crate::duel::{Duel, DuelError};
+use crate::duel::DuelError;
 use crate::reign::ReignError;
 
 /// One entry of a field.
@@ -20,7 +20,7 @@ pub struct FieldEntry {
     pub scores: Vec<Vec<Option<f64>>>,
 }
 
-/// Entries and who holds the weight.
+/// Entries, and the one that holds the weight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// Number of environments.
@@ -31,28 +31,7 @@ pub struct Field {
     pub champion: Option<usize>,
 }
 
-/// What a mechanism decided.
-#[derive(Clone, Debug)]
-pub struct Ruling {
-    /// The entry with the most weight, the earliest of several.
-    pub winner: Option<usize>,
-    /// A weight for each entry; with `burned` they sum to one.
-    pub weights: Vec<f64>,
-    /// The weight that no entry gets.
-    pub burned: f64,
-    /// The duels that were held, each with its challenger, in order, where the mechanism holds any.
-    pub duels: Vec<(usize, Duel)>,
-}
-
-/// A rule that turns a field into weights.
-pub trait Mechanism {
-    /// The name by which it is chosen.
-    fn name(&self) -> &'static str;
-    /// Rules on a field.
-    fn rule(&self, field: &Field) -> Result<Ruling, FieldError>;
-}
-
-/// Why a field cannot be ruled on.
+/// Reasons for which a field cannot be ruled on.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FieldError {
     /// An entry has scores for another number of environments.
@@ -68,11 +47,11 @@ pub enum FieldError {
     /// Two entries have the same place in the order of commitment, or the same number in the reign.
     #[error("entries {first} and {second} have the same {what}; every entry has its own")]
     NotItsOwn {
-        /// The one.
+        /// The first of the two.
         first: usize,
-        /// The other.
+        /// The second of the two.
         second: usize,
-        /// What they share.
+        /// The thing they share.
         what: &'static str,
     },
     /// The champion is no entry.
@@ -80,49 +59,85 @@ pub enum FieldError {
     Champion {
         /// The index given.
         champion: usize,
-        /// How many entries there are.
+        /// Number of entries.
         entries: usize,
     },
-    /// A mechanism's setting is out of its range.
-    #[error("{name} is {value}; set it within {allowed}")]
-    Setting {
-        /// The setting.
-        name: &'static str,
-        /// Its value.
-        value: f64,
-        /// The range it may have.
-        allowed: &'static str,
+    /// There are more subsets of environments than can be ruled on.
+    #[error("{environments} environments have too many subsets; give at most 20")]
+    Subsets {
+        /// The environments.
+        environments: usize,
+    },
+    /// The mechanism compares means that nobody's absence may change, and a score is missing.
+    #[error("a score is missing in {environment}, which this rule has no answer to; leave it out")]
+    Missing {
+        /// The environment.
+        environment: String,
+    },
+    /// The mechanism cannot decide a single challenge.
+    #[error("`{mechanism}` rules on whole fields, and this is a duel; give it miners with their means or scores")]
+    WholeFields {
+        /// The mechanism.
+        mechanism: &'static str,
     },
     /// A duel could not be held.
     #[error("the duel with entry {entry} cannot be held")]
     Duel {
         /// The challenger.
         entry: usize,
-        /// Why.
+        /// The duel's refusal.
         #[source]
         source: DuelError,
     },
+    /// A single challenge could not be decided.
+    #[error(transparent)]
+    Challenge(#[from] DuelError),
     /// The reign's alpha is unusable.
     #[error(transparent)]
     Reign(#[from] ReignError),
 }
 
-/// One entry as the rules see it that only look at means.
+/// One entry as a rule sees it that looks at means only.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
+pub struct EntryMeans {
     /// Commitment: block, then order within it.
     pub order: (u64, u32),
     /// Mean score in each environment.
     pub means: Vec<f64>,
     /// Scores behind each mean.
     pub counts: Vec<usize>,
-    /// Whether the entry takes part in each environment.
+    /// True where the entry takes part.
     pub valid: Vec<bool>,
+}
+
+impl EntryMeans {
+    /// An entry without environments.
+    #[must_use]
+    pub fn new(order: (u64, u32)) -> Self {
+        Self { order, means: Vec::new(), counts: Vec::new(), valid: Vec::new() }
+    }
+
+    /// Adds the next environment.
+    pub fn push(&mut self, mean: f64, count: usize, valid: bool) {
+        self.means.push(mean);
+        self.counts.push(count);
+        self.valid.push(valid);
+    }
+}
+
+/// Places of the entries by commitment, the earliest first.
+pub(super) fn by_commitment(entries: &[EntryMeans]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by_key(|entry| (entries[*entry].order, *entry));
+    order
 }
 
 impl Field {
     /// Checks that every entry has every environment, a place in the order and a number of its own, and that the champion
     /// exists.
+    ///
+    /// # Errors
+    /// Names the first entry that is wrong.
     pub fn validate(&self) -> Result<(), FieldError> {
         for (entry, one) in self.entries.iter().enumerate() {
             if one.scores.len() != self.environments {
@@ -151,6 +166,7 @@ impl Field {
     }
 
     /// Entries by commitment, the earliest first.
+    #[must_use]
     pub fn by_commitment(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.entries.len()).collect();
         order.sort_by_key(|entry| (self.entries[*entry].committed, self.entries[*entry].position));
@@ -158,52 +174,26 @@ impl Field {
     }
 
     /// The champion, or the earliest entry where none reigns.
+    #[must_use]
     pub fn reigning(&self) -> Option<usize> {
         self.champion.or_else(|| self.by_commitment().first().copied())
     }
 
     /// Means and counts of every entry; valid are those with at least `completeness` of an environment's tasks.
-    pub fn standings(&self, completeness: f64) -> Vec<Standing> {
+    #[must_use]
+    pub fn means(&self, completeness: f64) -> Vec<EntryMeans> {
         let longest = |environment: usize| self.entries.iter().map(|entry| entry.scores[environment].len()).max();
         let tasks: Vec<usize> = (0..self.environments).map(|environment| longest(environment).unwrap_or(0)).collect();
-        let standing = |entry: &FieldEntry| {
-            let mut standing = Standing {
-                order: (entry.committed, entry.position),
-                means: Vec::with_capacity(self.environments),
-                counts: Vec::with_capacity(self.environments),
-                valid: Vec::with_capacity(self.environments),
-            };
+        let means = |entry: &FieldEntry| {
+            let mut means = EntryMeans::new((entry.committed, entry.position));
             for (scores, tasks) in entry.scores.iter().zip(&tasks) {
                 let count = scores.iter().flatten().count();
-                standing.means.push(mean(scores.iter().flatten().copied()));
-                standing.counts.push(count);
-                standing.valid.push(count > 0 && count as f64 >= completeness * *tasks as f64);
+                let valid = count > 0 && count as f64 >= completeness * *tasks as f64;
+                means.push(mean(scores.iter().flatten().copied()), count, valid);
             }
-            standing
+            means
         };
-        self.entries.iter().map(standing).collect()
-    }
-}
-
-impl Ruling {
-    /// Everything to one entry, or to nobody.
-    pub(super) fn winner_takes_all(entries: usize, winner: Option<usize>, duels: Vec<(usize, Duel)>) -> Self {
-        let mut weights = vec![0.0; entries];
-        if let Some(winner) = winner {
-            weights[winner] = 1.0;
-        }
-        Self { winner, weights, burned: if winner.is_some() { 0.0 } else { 1.0 }, duels }
-    }
-
-    /// Weights as given; the winner is the one with the most, the earliest of several.
-    pub(super) fn shared(weights: Vec<f64>, burned: f64, order: &[usize]) -> Self {
-        let mut winner: Option<usize> = None;
-        for entry in order {
-            if weights[*entry] > winner.map_or(0.0, |best| weights[best]) {
-                winner = Some(*entry);
-            }
-        }
-        Self { winner, weights, burned, duels: Vec::new() }
+        self.entries.iter().map(means).collect()
     }
 }
 

@@ -1,32 +1,23 @@
 //! The public rule of December 2025: a Pareto filter and a ranking in every subset of environments, larger subsets
 //! weighing more.
 
-use crate::mechanisms::field::{Field, FieldError, Mechanism, Ruling, Standing};
-use crate::mechanisms::rivals::{Rivals, few_enough};
+use serde::Deserialize;
+
+use super::field::{EntryMeans, Field, FieldError};
+use super::mechanism::{Comparison, MeansRule, Mechanism, Ruling};
+use super::rivals::{Rivals, few_enough};
 
 /// Differences smaller than this are rounding.
 const SLACK: f64 = 1e-9;
 
-/// By how much a later entry must exceed an earlier one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum FourStageMargin {
-    /// A share of the earlier entry's errors.
-    ErrorReduction {
-        /// The share.
-        rate: f64,
-    },
-    /// A number of standard errors of the earlier entry's mean.
-    StandardError {
-        /// The number.
-        z: f64,
-    },
-}
-
-/// The rule and its constants.
-#[derive(Clone, Debug, PartialEq)]
+/// The rule and its constants, under the names that its reference gives them in files.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct FourStage {
-    /// The margin, before it is clamped.
-    pub margin: FourStageMargin,
+    /// Share of an earlier entry's errors by which a later one must exceed it, before it is clamped.
+    pub error_rate_reduction: f64,
+    /// Standard errors of the earlier entry's mean to exceed it by, in place of a share of its errors.
+    pub standard_errors: Option<f64>,
     /// Smallest margin.
     pub min_improvement: f64,
     /// Largest margin.
@@ -34,10 +25,12 @@ pub struct FourStage {
     /// Subsets of this many largest sizes count.
     pub max_layers: usize,
     /// Factor from each size of subset to the next.
+    #[serde(rename = "subset_weight_exponent")]
     pub layer_factor: f64,
     /// Factor from each rank in a subset to the next.
     pub decay_factor: f64,
     /// Weights below this are dropped.
+    #[serde(rename = "min_weight_threshold")]
     pub min_weight: f64,
     /// Share of an environment's tasks that an entry must have scores for.
     pub min_completeness: f64,
@@ -46,7 +39,8 @@ pub struct FourStage {
 impl Default for FourStage {
     fn default() -> Self {
         Self {
-            margin: FourStageMargin::ErrorReduction { rate: 0.2 },
+            error_rate_reduction: 0.2,
+            standard_errors: None,
             min_improvement: 0.02,
             max_improvement: 0.1,
             max_layers: 6,
@@ -60,54 +54,51 @@ impl Default for FourStage {
 
 impl FourStage {
     /// The variant with a margin of `z` standard errors.
+    #[must_use]
     pub fn standard_error(z: f64) -> Self {
-        Self { margin: FourStageMargin::StandardError { z }, ..Self::default() }
+        Self { standard_errors: Some(z), ..Self::default() }
     }
 
-    /// What a later entry must exceed to win an environment in which an earlier one has this mean.
-    pub fn threshold(&self, mean: f64, count: usize) -> f64 {
-        let margin = match self.margin {
-            FourStageMargin::ErrorReduction { rate } => rate * (1.0 - mean),
-            FourStageMargin::StandardError { z } => z * (mean * (1.0 - mean) / count.max(1) as f64).max(0.0).sqrt(),
+    /// The mean that a later entry must exceed to win an environment in which an earlier one has this mean.
+    fn threshold(&self, mean: f64, count: usize) -> f64 {
+        let margin = match self.standard_errors {
+            None => self.error_rate_reduction * (1.0 - mean),
+            Some(z) => z * (mean * (1.0 - mean) / count.max(1) as f64).max(0.0).sqrt(),
         };
         (mean + margin.clamp(self.min_improvement, self.max_improvement)).min(1.0)
     }
 
-    /// Whether a later entry exceeds an earlier one's threshold.
-    pub fn exceeds(&self, later: f64, earlier: f64, earlier_count: usize) -> bool {
+    fn exceeds(&self, later: f64, earlier: f64, earlier_count: usize) -> bool {
         later > self.threshold(earlier, earlier_count) + SLACK
     }
 
-    /// Whether a later standing exceeds an earlier one in every environment.
-    pub fn dominates(&self, later: &Standing, earlier: &Standing) -> bool {
+    /// Returns true if a later entry exceeds an earlier one in every environment.
+    fn dominates(&self, later: &EntryMeans, earlier: &EntryMeans) -> bool {
         let means = later.means.iter().zip(earlier.means.iter().zip(&earlier.counts));
         means.fold(true, |all, (later, (earlier, count))| all && self.exceeds(*later, *earlier, *count))
     }
 
-    /// A weight for each standing and the weight that is burned.
-    pub fn weigh(&self, standings: &[Standing], environments: usize) -> (Vec<f64>, f64) {
-        let mut weights = vec![0.0; standings.len()];
-        let rivals = Rivals::new(standings, |later, earlier, environment| {
-            self.exceeds(later.means[environment], earlier.means[environment], earlier.counts[environment])
-        });
+    /// A weight for each entry and the weight that is burned.
+    fn weigh(&self, entries: &[EntryMeans], rivals: &Rivals) -> (Vec<f64>, f64) {
+        let environments = entries.first().map_or(0, |entry| entry.means.len());
+        let mut weights = vec![0.0; entries.len()];
         let smallest = (environments + 1).saturating_sub(self.max_layers).max(1);
         let mut layer_weight = environments as f64;
         for size in smallest..=environments {
             let subsets: Vec<u32> =
                 (1..1_u32 << environments).filter(|subset| subset.count_ones() as usize == size).collect();
             for subset in &subsets {
-                self.share(standings, &rivals, *subset, layer_weight / subsets.len() as f64, &mut weights);
+                self.share(entries, rivals, *subset, layer_weight / subsets.len() as f64, &mut weights);
             }
             layer_weight *= self.layer_factor;
         }
         self.finish(weights, rivals.by_commitment())
     }
 
-    /// Shares one subset's weight by rank among the entries that nobody dominates.
-    fn share(&self, standings: &[Standing], rivals: &Rivals, subset: u32, weight: f64, weights: &mut [f64]) {
+    /// Shares one subset's weight by rank among the entries that no other dominates.
+    fn share(&self, entries: &[EntryMeans], rivals: &Rivals, subset: u32, weight: f64, weights: &mut [f64]) {
         let members: Vec<usize> = (0..32).filter(|environment| subset >> environment & 1 == 1).collect();
-        let score =
-            |entry: usize| geometric_mean(members.iter().map(|environment| standings[entry].means[*environment]));
+        let score = |entry: usize| geometric_mean(members.iter().map(|environment| entries[entry].means[*environment]));
         let mut ranked: Vec<(f64, usize)> =
             rivals.undominated(subset).into_iter().map(|entry| (score(entry), entry)).collect();
         // Stable: entries with equal scores stay in order of commitment.
@@ -125,7 +116,7 @@ impl FourStage {
         }
     }
 
-    /// Drops small weights, normalises, and drops again what has become small, to be burned.
+    /// Drops small weights, normalizes, and drops again what has become small, to be burned.
     ///
     /// Sums go by commitment, so that the order in which entries are given does not change a bit.
     fn finish(&self, mut weights: Vec<f64>, order: &[usize]) -> (Vec<f64>, f64) {
@@ -155,11 +146,41 @@ impl Mechanism for FourStage {
         "four_stage"
     }
 
+    fn about(&self) -> &'static str {
+        "A Pareto filter in every subset of environments, the public rule of December 2025"
+    }
+
+    fn comparison(&self) -> Comparison<'_> {
+        Comparison::Means(self)
+    }
+
     fn rule(&self, field: &Field) -> Result<Ruling, FieldError> {
         field.validate()?;
-        few_enough(field.environments)?;
-        let (weights, burned) = self.weigh(&field.standings(self.min_completeness), field.environments);
-        Ok(Ruling::shared(weights, burned, &field.by_commitment()))
+        self.rule_on_means(&field.means(self.min_completeness), field.champion)
+    }
+}
+
+impl MeansRule for FourStage {
+    /// There is no champion: every entry that survives in some subset has a share.
+    fn rule_on_means(&self, entries: &[EntryMeans], _champion: Option<usize>) -> Result<Ruling, FieldError> {
+        few_enough(entries)?;
+        let rivals = Rivals::new(entries, |later, earlier, environment| {
+            self.exceeds(later.means[environment], earlier.means[environment], earlier.counts[environment])
+        });
+        let (weights, burned) = self.weigh(entries, &rivals);
+        Ok(Ruling::shared(weights, burned, rivals.by_commitment()))
+    }
+
+    /// True if one exceeds the first entry everywhere, which leaves that one without any share.
+    fn dethroned(&self, entries: &[EntryMeans]) -> bool {
+        let whole = |entry: &&EntryMeans| entry.valid.iter().all(|valid| *valid);
+        entries
+            .split_first()
+            .is_some_and(|(champion, others)| others.iter().filter(whole).any(|entry| self.dominates(entry, champion)))
+    }
+
+    fn is_pairwise(&self) -> bool {
+        true
     }
 }
 
@@ -182,15 +203,14 @@ mod tests {
 
     /// Weights under a rule without small print: nothing is dropped for being small.
     fn check(means: &[&[f64]], expected: &[f64]) {
-        let standing = |(place, means): (usize, &&[f64])| Standing {
-            order: (place as u64, 0),
-            means: means.to_vec(),
-            counts: vec![100; means.len()],
-            valid: means.iter().map(|mean| *mean >= 0.0).collect(),
+        let entry = |(place, means): (usize, &&[f64])| {
+            let mut entry = EntryMeans::new((place as u64, 0));
+            means.iter().for_each(|mean| entry.push(*mean, 100, *mean >= 0.0));
+            entry
         };
-        let standings: Vec<Standing> = means.iter().enumerate().map(standing).collect();
+        let entries: Vec<EntryMeans> = means.iter().enumerate().map(entry).collect();
         let rule = FourStage { min_weight: 0.0, ..FourStage::default() };
-        let (weights, burned) = rule.weigh(&standings, means.first().map_or(0, |means| means.len()));
+        let Ruling { weights, burned, .. } = rule.rule_on_means(&entries, None).expect("few environments");
         assert_eq!(weights.len(), expected.len());
         let near = |(found, wanted): (&f64, &f64)| (found - wanted).abs() < 1e-12;
         assert!(weights.iter().zip(expected).all(near), "{means:?}: {weights:?}, not {expected:?}");

@@ -1,8 +1,8 @@
-//! Who exceeds whom in which environments, for the rules that look at every subset of them.
+//! Pairwise comparisons of entries by environment, for the rules that look at every subset of environments.
 
-use crate::mechanisms::field::{FieldError, Standing};
+use super::field::{EntryMeans, FieldError, by_commitment};
 
-/// More environments would have more subsets than anybody can rule on.
+/// Largest number of environments whose subsets can all be looked at: a million of them.
 const MOST_ENVIRONMENTS: usize = 20;
 
 /// Every pair of entries, the earlier first, with the environments in which the later exceeds the earlier, one bit
@@ -17,32 +17,29 @@ pub(super) struct Rivals {
     exceeds: Vec<u32>,
 }
 
-/// Subsets of this many environments can be listed.
-pub(super) fn few_enough(environments: usize) -> Result<(), FieldError> {
-    if environments <= MOST_ENVIRONMENTS {
-        return Ok(());
-    }
-    Err(FieldError::Setting { name: "the number of environments", value: environments as f64, allowed: "[0, 20]" })
+/// Refuses more environments than have subsets that can be listed.
+pub(super) fn few_enough(entries: &[EntryMeans]) -> Result<(), FieldError> {
+    let environments = entries.first().map_or(0, |entry| entry.means.len());
+    if environments <= MOST_ENVIRONMENTS { Ok(()) } else { Err(FieldError::Subsets { environments }) }
 }
 
 impl Rivals {
-    /// Compares every later standing with every earlier one.
-    pub(super) fn new(standings: &[Standing], exceeds: impl Fn(&Standing, &Standing, usize) -> bool) -> Self {
-        let mut order: Vec<usize> = (0..standings.len()).collect();
-        order.sort_by_key(|entry| (standings[*entry].order, *entry));
+    /// Compares every later entry with every earlier one.
+    pub(super) fn new(entries: &[EntryMeans], exceeds: impl Fn(&EntryMeans, &EntryMeans, usize) -> bool) -> Self {
+        let order = by_commitment(entries);
         let bits = |flag: &dyn Fn(usize) -> bool, count: usize| {
             (0..count).fold(0_u32, |bits, place| bits | u32::from(flag(place)) << place)
         };
         let valid = order.iter().map(|entry| {
-            let valid = &standings[*entry].valid;
+            let valid = &entries[*entry].valid;
             bits(&|place| valid[place], valid.len())
         });
         let valid = valid.collect();
         let mut pairs = Vec::with_capacity(order.len() * order.len().saturating_sub(1) / 2);
         for (place, later) in order.iter().enumerate() {
-            let later = &standings[*later];
+            let later = &entries[*later];
             for earlier in &order[..place] {
-                let earlier = &standings[*earlier];
+                let earlier = &entries[*earlier];
                 pairs.push(bits(&|environment| exceeds(later, earlier, environment), later.means.len()));
             }
         }
@@ -63,7 +60,7 @@ impl Rivals {
         self.exceeds[later * (later - 1) / 2 + earlier]
     }
 
-    /// Entries that take part in all of a subset and that nobody dominates there, by commitment.
+    /// Entries that take part in all of a subset and that no other dominates there, by commitment.
     ///
     /// The later of two dominates when it exceeds the earlier everywhere in the subset, the earlier when that happens
     /// nowhere.
@@ -104,16 +101,13 @@ mod tests {
     use super::*;
 
     fn rivals(means: &[&[f64]]) -> Rivals {
-        let standing = |(place, means): (usize, &&[f64])| Standing {
-            order: (place as u64, 0),
-            means: means.to_vec(),
-            counts: vec![1; means.len()],
-            valid: means.iter().map(|mean| *mean >= 0.0).collect(),
+        let entry = |(place, means): (usize, &&[f64])| {
+            let mut entry = EntryMeans::new((place as u64, 0));
+            means.iter().for_each(|mean| entry.push(*mean, 1, *mean >= 0.0));
+            entry
         };
-        let standings: Vec<Standing> = means.iter().enumerate().map(standing).collect();
-        Rivals::new(&standings, |later, earlier, environment| {
-            later.means[environment] > earlier.means[environment] + 0.1
-        })
+        let entries: Vec<EntryMeans> = means.iter().enumerate().map(entry).collect();
+        Rivals::new(&entries, |later, earlier, environment| later.means[environment] > earlier.means[environment] + 0.1)
     }
 
     #[test]

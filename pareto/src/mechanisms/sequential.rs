@@ -1,8 +1,10 @@
 //! The default: the first entry that is proved better than the champion, at the alpha of its number in the reign.
 
-use crate::duel::{Duel, DuelError, DuelSettings, Verdict};
-use crate::mechanisms::field::{Field, FieldError, Mechanism, Ruling};
-use crate::reign::Reign;
+use super::field::{Field, FieldError};
+use super::mechanism::{Comparison, EnvironmentVerdict, Judgement, Mechanism, Ruling, Sides};
+use super::succession::Succession;
+use crate::duel::{Decision, DuelSettings, EnvironmentEvidence, Reason, Verdict, duel};
+use crate::reign::{Reign, ReignError};
 use crate::scores::{Pair, PairedScores};
 
 /// Duels in order of commitment; the first to dethrone the champion takes all, else the champion keeps it.
@@ -10,15 +12,34 @@ use crate::scores::{Pair, PairedScores};
 /// A field has at most one dethronement: those after the winner meet the new champion on tasks that did not choose it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sequential {
-    /// What a duel is decided by.
+    /// Settings of every duel.
     pub duel: DuelSettings,
     /// Alpha of the whole reign.
     pub alpha: f64,
+    /// Challengers that the reign has tested before. The entries of a [`Field`] bring numbers of their own instead.
+    pub tested: u64,
 }
 
 impl Default for Sequential {
     fn default() -> Self {
-        Self { duel: DuelSettings::default(), alpha: 0.01 }
+        Self { duel: DuelSettings::default(), alpha: 0.01, tested: 0 }
+    }
+}
+
+impl Sequential {
+    /// The duels of a window among the entries that play, given in order of commitment; `None` if nobody plays.
+    ///
+    /// `champion` is the reigning entry of the window before. This is the whole rule, driven by whoever has the scores:
+    /// see [`Succession`].
+    ///
+    /// # Errors
+    /// If alpha is not a usable error probability.
+    pub fn open(&self, playing: &[usize], champion: Option<usize>) -> Result<Option<Succession>, ReignError> {
+        Ok(Succession::open(playing, champion, self.reign()?))
+    }
+
+    fn reign(&self) -> Result<Reign, ReignError> {
+        Reign::resumed(self.alpha, self.tested)
     }
 }
 
@@ -27,58 +48,75 @@ impl Mechanism for Sequential {
         "sequential"
     }
 
+    fn about(&self) -> &'static str {
+        "The sequential duel on paired tasks"
+    }
+
+    fn comparison(&self) -> Comparison<'_> {
+        Comparison::Duels(self)
+    }
+
     fn rule(&self, field: &Field) -> Result<Ruling, FieldError> {
         field.validate()?;
-        let reign = Reign::new(self.alpha)?;
+        let reign = self.reign()?;
         let Some(champion) = field.reigning() else {
             return Ok(Ruling::winner_takes_all(0, None, Vec::new()));
         };
-        let mut winner = champion;
+        let challengers = field.by_commitment().into_iter().filter(|entry| *entry != champion);
+        let numbered = challengers.map(|entry| (entry, field.entries[entry].number)).collect();
+        let mut succession = Succession::with_numbers(champion, numbered, reign);
         let mut duels = Vec::new();
-        for entry in field.by_commitment() {
-            if entry == champion {
-                continue;
-            }
+        while let Some(challenge) = succession.next_duel() {
+            let entry = challenge.challenger;
             let refused = |source| FieldError::Duel { entry, source };
-            let alpha = reign.alpha_of(field.entries[entry].number);
-            let mut duel = Duel::new(field.environments, &self.duel, alpha).map_err(refused)?;
-            let verdict = hold(&mut duel, field, champion, entry).map_err(refused)?;
+            let mut duel = challenge.duel(field.environments, &self.duel).map_err(refused)?;
+            let verdict = duel
+                .feed(|environment, task| field.pair(challenge.champion, entry, environment, task))
+                .map_err(refused)?;
             duels.push((entry, duel));
-            if verdict == Some(Verdict::Dethroned) {
-                winner = entry;
-                break;
-            }
+            succession.settle(&challenge, verdict.unwrap_or(Verdict::Undecided));
         }
-        Ok(Ruling::winner_takes_all(field.entries.len(), Some(winner), duels))
+        Ok(Ruling::winner_takes_all(field.entries.len(), Some(succession.champion()), duels))
+    }
+
+    /// Tasks are paired by their place; a score that is missing in the middle or at the end counts as the duel's settings
+    /// say.
+    fn compare(&self, sides: &[Sides<'_>]) -> Result<Judgement, FieldError> {
+        let pairs = |sides: &Sides<'_>| {
+            let score = |scores: &[Option<f64>], task: usize| scores.get(task).copied().flatten();
+            let tasks = sides.champion.len().max(sides.challenger.len());
+            let pair = |task| Pair { champion: score(sides.champion, task), challenger: score(sides.challenger, task) };
+            (0..tasks).map(pair).collect()
+        };
+        let scores = PairedScores { environments: sides.iter().map(pairs).collect() };
+        let alpha = self.reign()?.alpha_of(self.tested + 1);
+        let decision = duel(&scores, &self.duel, alpha)?;
+        let per_environment = decision.environments.iter().enumerate();
+        Ok(Judgement {
+            dethroned: decision.verdict == Verdict::Dethroned,
+            per_environment: per_environment.map(|(place, evidence)| verdict(&decision, place, evidence)).collect(),
+            decision: Some(decision),
+        })
     }
 }
 
-/// Pushes the field's scores round by round until the duel ends or waits for a task that is not there.
-fn hold(duel: &mut Duel, field: &Field, champion: usize, challenger: usize) -> Result<Option<Verdict>, DuelError> {
-    let (one, two) = (&field.entries[champion].scores, &field.entries[challenger].scores);
-    while duel.verdict().is_none() {
-        for environment in 0..field.environments {
-            if duel.waits_for(environment) {
-                let task = duel.pushed(environment);
-                let (Some(first), Some(second)) = (one[environment].get(task), two[environment].get(task)) else {
-                    return Ok(None);
-                };
-                duel.push(environment, Pair { champion: *first, challenger: *second })?;
-            }
-        }
+/// The verdict in one environment, from the test that speaks the clearest.
+fn verdict(decision: &Decision, environment: usize, evidence: &EnvironmentEvidence) -> EnvironmentVerdict {
+    if decision.reason == (Reason::Inferior { environment }) {
+        EnvironmentVerdict::Worse
+    } else if evidence.superiority_log_e >= decision.needed_log_e {
+        EnvironmentVerdict::Dominant
+    } else if evidence.settled_after.is_some() {
+        EnvironmentVerdict::NotWorse
+    } else {
+        EnvironmentVerdict::Undecided
     }
-    Ok(duel.verdict())
 }
 
 impl Field {
-    /// The scores of two entries, paired by task.
-    pub fn paired(&self, champion: usize, challenger: usize) -> PairedScores {
-        let (one, two) = (&self.entries[champion].scores, &self.entries[challenger].scores);
-        let pair = |(champion, challenger): (&Option<f64>, &Option<f64>)| Pair {
-            champion: *champion,
-            challenger: *challenger,
-        };
-        let environments = one.iter().zip(two).map(|(one, two)| one.iter().zip(two).map(pair).collect()).collect();
-        PairedScores { environments }
+    /// The scores of two entries on a task, if it is among those of both.
+    fn pair(&self, champion: usize, challenger: usize, environment: usize, task: usize) -> Option<Pair> {
+        let score = |entry: usize| self.entries[entry].scores[environment].get(task).copied();
+        Some(Pair { champion: score(champion)?, challenger: score(challenger)? })
     }
 }

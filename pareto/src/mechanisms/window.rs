@@ -1,137 +1,177 @@
 //! The public rule of 2026: better by a fixed margin in some environments, not much worse in the others, on unpaired
 //! means.
 
-use serde::{Deserialize, Serialize};
-
-use crate::mechanisms::field::{Field, FieldError, Mechanism, Ruling, mean};
+use super::field::{EntryMeans, Field, FieldError, by_commitment, mean};
+use super::mechanism::{Comparison, EnvironmentVerdict, Judgement, MeansRule, Mechanism, Ruling, Sides};
 
 /// Differences smaller than this are rounding.
 const SLACK: f64 = 1e-9;
 
 /// The rule's constants in one environment.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WindowEnvironment {
-    /// Dominant is a mean above the champion's by more than this.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowMargin {
+    /// A mean above the champion's by more than this is dominant.
     pub margin: f64,
-    /// Not worse is a mean of at least the champion's times one less this.
+    /// A mean of at least the champion's times one less this is not worse.
     pub not_worse_tolerance: f64,
     /// A challenger with fewer scores counts as worse.
     pub min_tasks: usize,
 }
 
-impl Default for WindowEnvironment {
+impl Default for WindowMargin {
     fn default() -> Self {
         Self { margin: 0.03, not_worse_tolerance: 0.02, min_tasks: 1 }
     }
 }
 
-/// Both sides' scores in one environment, not paired.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WindowScores<'a> {
-    /// The constants.
-    pub rule: WindowEnvironment,
-    /// The champion's scores; none counts as mean 0.
-    pub champion: &'a [f64],
-    /// The challenger's scores.
-    pub challenger: &'a [f64],
-}
-
-/// How the challenger stands in one environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WindowVerdict {
-    /// Better by the margin.
-    Dominant,
-    /// Within the tolerance.
-    NotWorse,
-    /// Below it, or without enough scores.
-    Worse,
-}
-
-/// The verdict of one comparison.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WindowJudgement {
-    /// Whether the challenger wins.
-    pub dethroned: bool,
-    /// One verdict for each environment.
-    pub per_environment: Vec<WindowVerdict>,
-}
-
-/// Compares champion and challenger; `min_dominant` environments must be dominated, 0 meaning all, and none be worse.
-pub fn judge(environments: &[WindowScores<'_>], min_dominant: usize) -> WindowJudgement {
-    let per_environment: Vec<WindowVerdict> = environments
-        .iter()
-        .map(|scores| {
-            let means = (mean(scores.champion.iter().copied()), mean(scores.challenger.iter().copied()));
-            verdict(scores.rule, means.0, means.1, scores.challenger.len())
-        })
-        .collect();
-    WindowJudgement { dethroned: dethroned(&per_environment, min_dominant), per_environment }
-}
-
-fn verdict(rule: WindowEnvironment, champion: f64, challenger: f64, scores: usize) -> WindowVerdict {
-    if scores < rule.min_tasks.max(1) {
-        WindowVerdict::Worse
-    } else if challenger > champion + rule.margin + SLACK {
-        WindowVerdict::Dominant
-    } else if challenger >= champion * (1.0 - rule.not_worse_tolerance) - SLACK {
-        WindowVerdict::NotWorse
-    } else {
-        WindowVerdict::Worse
-    }
-}
-
-fn dethroned(per_environment: &[WindowVerdict], min_dominant: usize) -> bool {
-    let count = |wanted| per_environment.iter().filter(|verdict| **verdict == wanted).count();
-    let needed = if min_dominant == 0 { per_environment.len() } else { min_dominant };
-    count(WindowVerdict::Worse) == 0 && count(WindowVerdict::Dominant) >= needed
-}
-
 /// The first entry by commitment that beats the champion takes all, else the champion keeps it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Window {
-    /// The constants, the same in every environment.
-    pub environment: WindowEnvironment,
+pub struct WindowRule {
+    /// The constants of each environment; the last ones hold for all further environments.
+    pub margins: Vec<WindowMargin>,
     /// Environments that must be dominated; 0 is all.
     pub min_dominant: usize,
 }
 
-impl Default for Window {
+impl Default for WindowRule {
     fn default() -> Self {
-        Self { environment: WindowEnvironment::default(), min_dominant: 1 }
+        Self { margins: vec![WindowMargin::default()], min_dominant: 1 }
     }
 }
 
-impl Window {
-    /// Whether a challenger's means beat the champion's, each from `scores` tasks.
-    pub fn dethrones(&self, champion: &[f64], challenger: &[f64], scores: &[usize]) -> bool {
-        let verdicts: Vec<WindowVerdict> = champion
-            .iter()
-            .zip(challenger)
-            .zip(scores)
-            .map(|((champion, challenger), scores)| verdict(self.environment, *champion, *challenger, *scores))
-            .collect();
-        dethroned(&verdicts, self.min_dominant)
+impl WindowRule {
+    /// The verdict in an environment from both means and the number of the challenger's scores.
+    fn verdict(&self, environment: usize, champion: f64, challenger: f64, scores: usize) -> EnvironmentVerdict {
+        let margin = self.margins.get(environment).or(self.margins.last()).copied().unwrap_or_default();
+        if scores < margin.min_tasks.max(1) {
+            EnvironmentVerdict::Worse
+        } else if challenger > champion + margin.margin + SLACK {
+            EnvironmentVerdict::Dominant
+        } else if challenger >= champion * (1.0 - margin.not_worse_tolerance) - SLACK {
+            EnvironmentVerdict::NotWorse
+        } else {
+            EnvironmentVerdict::Worse
+        }
+    }
+
+    fn judge(&self, per_environment: Vec<EnvironmentVerdict>) -> Judgement {
+        let count = |wanted| per_environment.iter().filter(|verdict| **verdict == wanted).count();
+        let needed = if self.min_dominant == 0 { per_environment.len() } else { self.min_dominant };
+        let dethroned = count(EnvironmentVerdict::Worse) == 0 && count(EnvironmentVerdict::Dominant) >= needed;
+        Judgement { dethroned, per_environment, decision: None }
+    }
+
+    fn dethrones(&self, champion: &EntryMeans, challenger: &EntryMeans) -> bool {
+        let places = 0..champion.means.len().min(challenger.means.len());
+        let verdict =
+            |place| self.verdict(place, champion.means[place], challenger.means[place], challenger.counts[place]);
+        self.judge(places.map(verdict).collect()).dethroned
     }
 }
 
-impl Mechanism for Window {
+impl Mechanism for WindowRule {
     fn name(&self) -> &'static str {
         "window"
     }
 
+    fn about(&self) -> &'static str {
+        "A fixed margin on unpaired means, the public rule of 2026"
+    }
+
+    fn comparison(&self) -> Comparison<'_> {
+        Comparison::Means(self)
+    }
+
     fn rule(&self, field: &Field) -> Result<Ruling, FieldError> {
         field.validate()?;
-        let Some(champion) = field.reigning() else {
+        self.rule_on_means(&field.means(0.0), field.champion)
+    }
+
+    /// A champion without scores has a mean of 0.
+    fn compare(&self, sides: &[Sides<'_>]) -> Result<Judgement, FieldError> {
+        let known = |scores: &[Option<f64>]| scores.iter().copied().collect::<Option<Vec<f64>>>();
+        let mut verdicts = Vec::with_capacity(sides.len());
+        for (place, sides) in sides.iter().enumerate() {
+            let Some((champion, challenger)) = known(sides.champion).zip(known(sides.challenger)) else {
+                return Err(FieldError::Missing { environment: sides.environment.to_owned() });
+            };
+            let scores = challenger.len();
+            verdicts.push(self.verdict(place, mean(champion.into_iter()), mean(challenger.into_iter()), scores));
+        }
+        Ok(self.judge(verdicts))
+    }
+}
+
+impl MeansRule for WindowRule {
+    fn rule_on_means(&self, entries: &[EntryMeans], champion: Option<usize>) -> Result<Ruling, FieldError> {
+        let order = by_commitment(entries);
+        let Some(champion) = champion.or_else(|| order.first().copied()) else {
             return Ok(Ruling::winner_takes_all(0, None, Vec::new()));
         };
-        let standings = field.standings(0.0);
-        let beats = |entry: &usize| {
-            let challenger = &standings[*entry];
-            *entry != champion && self.dethrones(&standings[champion].means, &challenger.means, &challenger.counts)
-        };
-        let winner = field.by_commitment().into_iter().find(beats).unwrap_or(champion);
-        Ok(Ruling::winner_takes_all(field.entries.len(), Some(winner), Vec::new()))
+        let beats = |entry: &usize| *entry != champion && self.dethrones(&entries[champion], &entries[*entry]);
+        let winner = order.into_iter().find(beats).unwrap_or(champion);
+        Ok(Ruling::winner_takes_all(entries.len(), Some(winner), Vec::new()))
+    }
+
+    fn dethroned(&self, entries: &[EntryMeans]) -> bool {
+        entries.split_first().is_some_and(|(champion, others)| others.iter().any(|one| self.dethrones(champion, one)))
+    }
+
+    fn is_pairwise(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EnvironmentVerdict::{Dominant, NotWorse, Worse};
+    use super::*;
+
+    fn check(rule: &WindowRule, sides: &[(&[f64], &[f64])], expected: &[EnvironmentVerdict], dethroned: bool) {
+        let scores = |list: &[f64]| list.iter().copied().map(Some).collect::<Vec<_>>();
+        let lists: Vec<_> = sides.iter().map(|(one, two)| (scores(one), scores(two))).collect();
+        let sides: Vec<Sides<'_>> =
+            lists.iter().map(|(champion, challenger)| Sides { environment: "sat", champion, challenger }).collect();
+        let judgement = rule.compare(&sides).expect("whole scores");
+        assert_eq!((judgement.per_environment.as_slice(), judgement.dethroned), (expected, dethroned), "{sides:?}");
+    }
+
+    #[test]
+    fn a_margin_somewhere_and_no_loss_anywhere_wins() {
+        let rule = WindowRule::default();
+        let half: &[f64] = &[0.0, 1.0];
+        check(&rule, &[(half, &[1.0]), (half, half)], &[Dominant, NotWorse], true);
+        check(&rule, &[(half, &[1.0]), (half, &[0.48])], &[Dominant, Worse], false);
+        check(&rule, &[(half, half), (half, half)], &[NotWorse, NotWorse], false);
+        // The margin itself is not enough, and the tolerance itself is.
+        check(&rule, &[(half, &[0.53])], &[NotWorse], false);
+        check(&rule, &[(half, &[0.530_001])], &[Dominant], true);
+        check(&rule, &[(half, &[0.49]), (half, &[1.0])], &[NotWorse, Dominant], true);
+        // No scores are worse than any; no scores of the champion are a mean of 0.
+        check(&rule, &[(half, &[])], &[Worse], false);
+        check(&rule, &[(&[], &[0.04])], &[Dominant], true);
+        check(&rule, &[], &[], false);
+    }
+
+    #[test]
+    fn each_environment_has_its_own_constants_and_all_may_be_asked_for() {
+        let margins = vec![
+            WindowMargin { margin: 0.3, ..WindowMargin::default() },
+            WindowMargin { margin: 0.1, not_worse_tolerance: 0.5, min_tasks: 2 },
+        ];
+        let all = WindowRule { margins: margins.clone(), min_dominant: 0 };
+        let low: &[f64] = &[0.4, 0.4];
+        check(&all, &[(low, &[0.8]), (low, &[0.6, 0.6]), (low, &[0.6, 0.6])], &[Dominant; 3], true);
+        check(&all, &[(low, &[0.6]), (low, &[0.6, 0.6])], &[NotWorse, Dominant], false);
+        check(&all, &[(low, &[0.8]), (low, &[0.9])], &[Dominant, Worse], false);
+        let one = WindowRule { margins, min_dominant: 1 };
+        check(&one, &[(low, &[0.8]), (low, &[0.2, 0.2])], &[Dominant, NotWorse], true);
+    }
+
+    #[test]
+    fn a_missing_score_is_refused_by_the_name_of_its_environment() {
+        let sides = Sides { environment: "coding", champion: &[Some(1.0)], challenger: &[Some(1.0), None] };
+        let error = WindowRule::default().compare(&[sides]).expect_err("a score is missing");
+        assert_eq!(error, FieldError::Missing { environment: "coding".to_owned() });
     }
 }

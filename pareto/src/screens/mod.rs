@@ -1,7 +1,7 @@
 //! Checks beside the duels, which spend nothing of alpha: who is left out as a copy, and who is warned of.
 
 pub mod copy;
-pub mod overfit;
+pub(crate) mod overfit;
 mod parts;
 
 use serde::{Deserialize, Serialize};

@@ -13,7 +13,7 @@ use crate::eprocess::{Bets, EProcess, Null};
 /// When a warning is given.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct OverfitSettings {
+pub(crate) struct OverfitSettings {
     /// The chance that a model which does not know any task is warned of. In (0, 0.5].
     pub alpha: f64,
     /// An excess on known tasks that nothing is made of, in mean score. In [0, 0.5].
@@ -28,7 +28,7 @@ impl Default for OverfitSettings {
 
 /// How known and fresh tasks compare.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Overfit {
+pub(crate) struct Overfit {
     /// Tasks of each kind that were read, in all environments together.
     pub tasks: usize,
     /// Mean score on the known tasks less that on the fresh ones; 0 without any.
@@ -43,7 +43,7 @@ pub struct Overfit {
 /// order in which they were answered; reads no further than it takes to warn.
 ///
 /// As in a duel the bets are a mixture over "in all environments alike" and "in one environment alone".
-pub fn overfit(known: &[Vec<f64>], fresh: &[Vec<f64>], settings: &OverfitSettings) -> Overfit {
+pub(crate) fn overfit(known: &[Vec<f64>], fresh: &[Vec<f64>], settings: &OverfitSettings) -> Overfit {
     let bets = Bets::against(Null::AtMost(settings.excess));
     let environments = known.len().min(fresh.len());
     let mut together = EProcess::default();
