@@ -263,9 +263,6 @@ fn duel(case: &DuelCase, settings: &DuelSettings, arguments: &Arguments) -> Resu
         window: WindowRule { margins: case.environments.iter().map(margin).collect(), min_dominant: case.min_dominant },
         ..Mechanisms::default()
     };
-    let sides = |one: &'_ DuelEnvironment| -> Sides<'_> {
-        Sides { environment: &one.id, champion: &one.champion, challenger: &one.challenger }
-    };
     let sides: Vec<Sides<'_>> = case.environments.iter().map(sides).collect();
     let judgement = chosen(&mechanisms, arguments)?.compare(&sides).map_err(|error| error.to_string())?;
     Ok(DuelRuling {
@@ -273,6 +270,10 @@ fn duel(case: &DuelCase, settings: &DuelSettings, arguments: &Arguments) -> Resu
         per_environment: judgement.per_environment.iter().map(|verdict| verdict.word()).collect(),
         why: judgement.decision.map(|decision| explain(&decision, &CaseNames(case))),
     })
+}
+
+fn sides(one: &DuelEnvironment) -> Sides<'_> {
+    Sides { environment: &one.id, champion: &one.champion, challenger: &one.challenger }
 }
 
 fn field(case: &FieldCase, file: &FieldFile, arguments: &Arguments) -> Result<FieldRuling, String> {
