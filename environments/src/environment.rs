@@ -26,7 +26,7 @@ pub trait Environment: Send + Sync {
         1
     }
 
-    /// Whether replies are data or programs.
+    /// Treatment of replies: data or programs.
     fn replies(&self) -> ReplyKind {
         ReplyKind::Data
     }

@@ -35,6 +35,7 @@ pub async fn episode<A: Agent>(
     task: &Task,
     agent: &mut A,
 ) -> Result<Episode, EpisodeError<A::Error>> {
+    // A cap of 0 would end the conversation before the task was read.
     let cap = environment.turn_cap().max(1);
     let mut conversation = environment.opening(task);
     for turns in 1..=cap {

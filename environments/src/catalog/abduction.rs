@@ -79,6 +79,7 @@ impl Question for Abduction {
         let (input, output) = (inputs[asked].clone(), shown[asked].clone());
         // Answers of policies that copy the prompt or reply with a constant; none may print the output.
         let mut others: Vec<(String, Option<String>)> = inputs.iter().cloned().zip(printed).collect();
+        // The asked input itself prints the output, of course.
         others.remove(asked);
         let echoes: Vec<String> = shown.to_vec();
         let echoed = self.probe.outputs(&program, &echoes).await?;
@@ -122,7 +123,7 @@ impl Question for Abduction {
     }
 }
 
-/// Whether an answer looks like an input that the generator draws. Python's `int` reads digits of every script,
+/// Checks that an answer looks like an input that the generator draws. Python's `int` reads digits of every script,
 /// underscores and signs, and many odd texts have the same output under a lossy program; neither is accepted.
 fn is_of_kind(kind: ValueKind, answer: &str) -> bool {
     let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());

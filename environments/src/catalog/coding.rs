@@ -91,6 +91,7 @@ impl Question for Coding {
         }
         for case in &private.cases {
             match printed(&self.sandbox, source, &case.input, seed).await? {
+                // Trailing blanks and line breaks are forgiven; leading ones belong to the output.
                 Ok(printed) if printed.trim_ascii_end() == case.output => {}
                 Ok(_) => return Ok(Verdict::zero(VerdictReason::Wrong)),
                 Err(reason) => return Ok(Verdict::zero(reason)),
@@ -122,7 +123,7 @@ impl Question for Coding {
     }
 }
 
-/// Whether a program that prints one constant or its input would fail.
+/// Checks that a program which prints one constant or its input would fail.
 fn tells_programs_apart(cases: &[Case]) -> bool {
     // Half of the cases suffice: all must be right, so one that differs already fails a constant.
     let lines_are_plain = cases.iter().all(|case| is_plain_line(&case.output, MAX_LINE));

@@ -25,7 +25,7 @@ pub(super) trait Question: Send + Sync + 'static {
     const VERSION: &'static str;
     /// Tiers, the easiest first.
     const TIERS: &'static [Tier];
-    /// Whether replies are data or programs.
+    /// Treatment of replies: data or programs.
     const REPLIES: ReplyKind;
     /// Number of draws before a seed is given up.
     const ATTEMPTS: u32;

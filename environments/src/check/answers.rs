@@ -18,6 +18,7 @@ pub(super) async fn known_answers(
     for task in tasks {
         let Some(replies) = environment.oracle(task).await? else {
             report.skip(CheckItem::Oracle, "the environment has no oracle; write one to have this checked".to_owned());
+            // The remaining attacks need no oracle.
             return Ok(Vec::new());
         };
         for (name, decorate) in attack_replies::DECORATIONS {

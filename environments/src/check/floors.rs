@@ -19,6 +19,7 @@ pub(super) async fn floors(
     report: &mut CheckReport,
 ) -> Result<(), EnvironmentError> {
     let mut best = (0.0, String::new());
+    // Twice as many tasks to learn from as to score on; more would not change the most frequent answers.
     for reply in constants(environment, &others[..others.len().min(2 * tasks.len())]).await? {
         let mean = mean_of(environment, tasks, |_| vec![reply.clone()]).await?;
         if mean > best.0 {

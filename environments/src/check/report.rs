@@ -76,7 +76,7 @@ impl CheckReport {
         Self { environment, floor, findings: Vec::new() }
     }
 
-    /// Whether the environment may be admitted.
+    /// True if no item failed, so that the environment may be admitted.
     pub fn passed(&self) -> bool {
         self.findings.iter().all(|finding| finding.outcome != CheckOutcome::Failed)
     }
@@ -99,6 +99,7 @@ impl CheckReport {
 
     /// Compares a mean score over some tasks with the stated floor; an excess within chance passes.
     pub(super) fn measure(&mut self, item: CheckItem, mean: f64, tasks: usize, sentence: String) {
+        // An environment whose true mean equals its floor exceeds it on half of all samples.
         let failed = mean > self.floor && chance_of(mean * tasks as f64, tasks, self.floor) < SIGNIFICANCE;
         let outcome = if failed { CheckOutcome::Failed } else { CheckOutcome::Passed };
         let sentence =

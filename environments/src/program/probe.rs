@@ -50,7 +50,7 @@ pub(crate) fn limits(runs: u64) -> Limits {
 /// About forty times what the longest generated program needs, six hundred times what a tiny one does.
 const FUEL_OF_ONE_RUN: u64 = 400_000_000;
 
-/// Whether a text can be asked for on one line: printable ASCII, single inner spaces, nothing that extraction strips.
+/// Checks that a text can be asked for on one line: printable ASCII, single inner spaces, nothing that extraction strips.
 pub(crate) fn is_plain_line(text: &str, max_bytes: usize) -> bool {
     let plain = |byte: u8| byte == b' ' || (byte.is_ascii_graphic() && byte != b'*' && byte != b'`');
     !text.is_empty()
@@ -59,5 +59,6 @@ pub(crate) fn is_plain_line(text: &str, max_bytes: usize) -> bool {
         && !text.starts_with(' ')
         && !text.ends_with(' ')
         && !text.contains("  ")
+        // A colon could make the line look like a label, such as `Answer:`.
         && !text.contains(':')
 }

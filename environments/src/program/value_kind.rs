@@ -27,7 +27,7 @@ impl ValueKind {
         }
     }
 
-    /// Whether a value is a list, printed with its items separated by blanks.
+    /// True for lists, which are printed with their items separated by blanks.
     pub(super) fn is_list(self) -> bool {
         matches!(self, Self::Numbers | Self::Words)
     }

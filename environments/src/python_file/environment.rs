@@ -14,6 +14,7 @@ pub(super) const MAX_FILE: u64 = 256 << 10;
 
 /// Limits of one call.
 pub(super) fn limits() -> Limits {
+    // Ten runs of a small program: generators may search, and verifiers may simulate.
     Limits { fuel: 4_000_000_000, memory_bytes: 128 << 20, output_bytes: 1 << 20, source_bytes: MAX_FILE }
 }
 
@@ -81,6 +82,7 @@ impl PythonFile {
                 .map(Turn::Done)
                 .map_err(|problem| fault(format!("verify returned {problem}")));
         }
+        // Replayed from the first reply, so that a verdict depends on nothing but task and conversation.
         let mut state = task.private.get("state").cloned().unwrap_or_default();
         let mut turn = None;
         for reply in replies {

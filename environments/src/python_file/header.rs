@@ -60,7 +60,7 @@ pub(super) struct Header {
     pub(super) turns: u32,
     pub(super) levels: u8,
     pub(super) style: Style,
-    /// Whether `generate` takes a level besides the seed.
+    /// Set if `generate` takes a level besides the seed.
     pub(super) takes_level: bool,
     pub(super) has_oracle: bool,
     pub(super) has_wrong: bool,
@@ -112,6 +112,7 @@ fn checked(declared: Declared, functions: &BTreeMap<String, u64>) -> Result<Head
     let word = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
     };
+    // Names stand in paths, tables and records; the dot keeps them apart from built-in ones.
     if name.len() > 64 || !name.contains('.') || !name.split('.').all(word) {
         return Err((
             format!("the name {name:?} is not of the form owner.name"),
@@ -125,6 +126,7 @@ fn checked(declared: Declared, functions: &BTreeMap<String, u64>) -> Result<Head
     if abi != 1 {
         return Err((format!("abi {abi} is not known"), "use 1"));
     }
+    // Above one half, most of a score would be luck.
     if !(0.0..=0.5).contains(&floor) {
         return Err((format!("the floor {floor} is not between 0 and 0.5"), "make blind replies score less"));
     }
@@ -145,6 +147,7 @@ fn checked(declared: Declared, functions: &BTreeMap<String, u64>) -> Result<Head
             ));
         }
     };
+    // `verify` returns a score at the first reply, so further turns would never be played.
     if style == Style::Verify && turns != 1 {
         return Err((format!("verify ends the conversation, but ENV allows {turns} turns"), "define step instead"));
     }

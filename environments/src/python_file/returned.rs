@@ -31,6 +31,7 @@ pub(super) fn opening(value: &Value) -> Result<Conversation, String> {
 
 /// Reads a score: an int or a float in [0, 1], never a bool or a string.
 pub(super) fn score(value: &Value) -> Result<Verdict, String> {
+    // A bool, a string or a special value is never converted: `bool("False")` is true in Python.
     let number = match value {
         Value::Number(number) => number.as_f64(),
         _ => None,
