@@ -147,6 +147,7 @@ impl Problem {
                 })
                 .collect();
             clause.sort_unstable();
+            // Sorted for the comparison, shuffled for the prompt: order must not tell which literals hold.
             if seen.insert(clause.clone()) {
                 draws.shuffle(&mut clause);
                 clauses.push(clause);

@@ -57,6 +57,7 @@ pub(super) async fn hostile(
 
 /// Description of the harm that a hostile reply did, if any.
 fn harm(environment: &dyn Environment, verdict: &Verdict) -> Option<String> {
+    // Reaching a limit shows that something was executed, even if it scored nothing.
     let used_up =
         matches!(verdict.reason, VerdictReason::OutOfFuel | VerdictReason::OutOfMemory | VerdictReason::OutputTooLong);
     if verdict.score > 0.0 {

@@ -46,6 +46,7 @@ impl GeneratedProgram {
             let fitting: Vec<&Step> =
                 all_steps().filter(|step| fits(step, writer.kind(), tier, purpose, last)).collect();
             let step = *draws.choose(&fitting);
+            // Before the names are drawn: the order of draws is part of every task's bytes.
             let text = (step.make)(draws);
             if last {
                 writer.add_last(draws, step.gives, text);

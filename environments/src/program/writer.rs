@@ -53,6 +53,7 @@ impl Writer {
     /// Adds the last step and prints its output.
     pub(super) fn add_last(&mut self, draws: &mut Draws, gives: ValueKind, step: StepText) {
         self.sentences.push(step.english);
+        // The last expression is printed without a variable, as a programmer would.
         let printed = match step.code {
             Code::Expression(code) => code.replace("$x", self.variable),
             Code::Statements(code) => {
