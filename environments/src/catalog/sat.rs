@@ -267,7 +267,7 @@ mod tests {
             ("Answer: a=1, b=0, c=1,", VerdictReason::Right),
             ("Answer: a=1;b=0;c=1", VerdictReason::Right),
             ("Answer: a =1 b= 0 c = 1", VerdictReason::Right),
-            ("**Answer:** `a=1 b=0 c=1`", VerdictReason::Right),
+            ("**Answer: `a=1 b=0 c=1`**", VerdictReason::Right),
             ("<think>a=0</think>\nAnswer: a=true b=False c=1", VerdictReason::Right),
             ("Answer: a=0 b=0 c=1", VerdictReason::Wrong),
             ("Answer: b=0 c=1 a=1 b=0", VerdictReason::Malformed),
