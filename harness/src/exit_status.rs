@@ -1,50 +1,39 @@
-//! What the program's exit code says.
+//! Exit codes of the program.
 
 use std::process::ExitCode;
 
-/// How a command ended, as its exit code. The numbers are documented in the README and never reused.
+/// Outcome of a command, as its exit code. The numbers are documented in `docs/exit-codes.md` and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub enum ExitStatus {
-    /// 0: the command did what it was asked.
-    Success,
-    /// 1: something broke that no other code describes.
-    Unexpected,
-    /// 2: the command line or the settings are wrong.
-    Usage,
-    /// 3: the model was refused; the sentence says what its author has to change.
-    ModelRefused,
-    /// 4: the registry or the hub could not be read.
-    Source,
-    /// 5: the database or a result file could not be read or written.
-    Store,
-    /// 6: Python, pip, a package or the sandbox guest is missing or damaged.
-    Assets,
-    /// 7: some rollouts could not be finished for reasons of this machine; run the same command again.
-    Incomplete,
-    /// 8: another process is working on the same database.
-    Busy,
-    /// 9: the evidence does not hold: broken chain, wrong signature, or a decision that cannot be recomputed.
-    EvidenceBroken,
-    /// 10: an environment did not pass its check.
-    CheckFailed,
+    /// The command did what it was asked.
+    Success = 0,
+    /// Something broke that no other code describes.
+    Unexpected = 1,
+    /// The command line or the settings are wrong.
+    Usage = 2,
+    /// The model was refused; the sentence says what its author has to change.
+    ModelRefused = 3,
+    /// The registry or the hub could not be read.
+    Source = 4,
+    /// The database or a result file could not be read or written.
+    Store = 5,
+    /// Python, pip, a package or the sandbox guest is missing or damaged.
+    Assets = 6,
+    /// Some rollouts could not be finished for reasons of this machine; run the same command again.
+    Incomplete = 7,
+    /// Another process is working on the same database.
+    Busy = 8,
+    /// The evidence does not hold: broken chain, wrong signature, or a decision that cannot be recomputed.
+    EvidenceBroken = 9,
+    /// An environment did not pass its check.
+    CheckFailed = 10,
 }
 
 impl ExitStatus {
-    /// The number the process ends with.
+    /// The process's exit code.
     pub fn code(self) -> u8 {
-        match self {
-            Self::Success => 0,
-            Self::Unexpected => 1,
-            Self::Usage => 2,
-            Self::ModelRefused => 3,
-            Self::Source => 4,
-            Self::Store => 5,
-            Self::Assets => 6,
-            Self::Incomplete => 7,
-            Self::Busy => 8,
-            Self::EvidenceBroken => 9,
-            Self::CheckFailed => 10,
-        }
+        self as u8
     }
 }
 

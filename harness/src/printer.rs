@@ -1,4 +1,4 @@
-//! Where output goes: data to standard output, talk to standard error.
+//! Output of commands: data to standard output, messages to standard error.
 
 use std::io::{IsTerminal, Write};
 
@@ -9,7 +9,7 @@ use crate::exit_status::ExitStatus;
 use crate::problem::Problem;
 use crate::settings::Variables;
 
-/// In which form a command's data is printed.
+/// Form of a command's data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people.
@@ -19,7 +19,7 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Prints a command's data and its talk.
+/// Prints a command's data and its messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Printer {
     format: Format,
@@ -51,10 +51,9 @@ impl Printer {
         }
     }
 
-    /// Says something to the person on standard error.
+    /// Prints a message to standard error.
     pub(crate) fn say(&self, text: &str) {
-        // Nobody is served by failing a week's run because a terminal was closed.
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        crate::reporter::say(text);
     }
 }
 

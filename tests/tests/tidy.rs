@@ -208,26 +208,3 @@ fn every_table_and_column_of_the_schema_is_explained() {
     }
     none(complaints);
 }
-
-#[test]
-fn exit_codes_in_the_readme_are_those_of_the_program() {
-    use harness::exit_status::ExitStatus as Status;
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let all = [
-        Status::Success,
-        Status::Unexpected,
-        Status::Usage,
-        Status::ModelRefused,
-        Status::Source,
-        Status::Store,
-        Status::Assets,
-        Status::Incomplete,
-        Status::Busy,
-        Status::EvidenceBroken,
-        Status::CheckFailed,
-    ];
-    for (place, status) in all.into_iter().enumerate() {
-        assert_eq!(usize::from(status.code()), place);
-        assert!(readme.contains(&format!("\n| {place} |")), "the README does not explain exit code {place}");
-    }
-}

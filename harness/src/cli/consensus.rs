@@ -7,10 +7,13 @@ use pareto::consensus::{Epoch, EpochError, Outlook, SparseRow, outlook};
 use serde::{Deserialize, Serialize};
 
 use super::decide::read;
-use super::pictures::{Axes, Figure, Page, Series, Table, lines, percent, save, text};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
+use crate::report::pages::{Figure, FigurePage, save};
+use crate::report::svg::{LineAxes, Series, lines};
+use crate::report::tables::Table;
+use crate::report::{percent, percent_exact};
 
 /// The state of the chain, and who differs.
 #[derive(Debug, Args)]
@@ -84,7 +87,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         save(&page(&answer), path)?;
         printer.say(&format!("the pictures are in {}", path.display()));
     }
-    printer.data(&answer, |answer| format!("{}\n\n{}", text(&table(answer)), price(answer)))
+    printer.data(&answer, |answer| format!("{}\n\n{}", table(answer).text(), price(answer)))
 }
 
 fn answer(question: &Question, arguments: &Arguments) -> Result<Answer, Problem> {
@@ -189,18 +192,17 @@ fn price(answer: &Answer) -> String {
 
 fn table(answer: &Answer) -> Table {
     let header = ["epoch", "block", "uid", "trust", "dividends", "bonds", "trust if agreeing", "dividends", "bonds"];
-    let exact = |share: f64| format!("{:.2}%", 100.0 * share);
     let row = |place: usize, epoch: &AnswerEpoch, one: &Standing| {
         let marked = if one.uid == answer.uid { format!("{} *", one.uid) } else { one.uid.to_string() };
         vec![
             (place + 1).to_string(),
             epoch.block.to_string(),
             marked,
-            exact(one.trust),
-            exact(one.dividends),
+            percent_exact(one.trust),
+            percent_exact(one.dividends),
             one.bonds.to_string(),
-            exact(one.trust_if_agreeing),
-            exact(one.dividends_if_agreeing),
+            percent_exact(one.trust_if_agreeing),
+            percent_exact(one.dividends_if_agreeing),
             one.bonds_if_agreeing.to_string(),
         ]
     };
@@ -212,14 +214,14 @@ fn table(answer: &Answer) -> Table {
     }
 }
 
-fn page(answer: &Answer) -> Page {
+fn page(answer: &Answer) -> FigurePage {
     let figure = |title: &str, differing: fn(&Standing) -> f64, agreeing: fn(&Standing) -> f64| {
         let series = [
             Series { name: "differing".to_owned(), points: answer.course(differing) },
             Series { name: "agreeing".to_owned(), points: answer.course(agreeing) },
         ];
         let highest = series.iter().flat_map(|one| one.points.iter().map(|(_, y)| *y)).fold(0.0, f64::max);
-        let axes = Axes {
+        let axes = LineAxes {
             x: "epoch",
             y: "share",
             top: if highest > 0.0 { 1.1 * highest } else { 1.0 },
@@ -232,7 +234,7 @@ fn page(answer: &Answer) -> Page {
             picture: lines(&series, &axes, title),
         }
     };
-    Page {
+    FigurePage {
         title: "The price of disagreeing".to_owned(),
         lead: price(answer),
         figures: vec![
@@ -305,7 +307,7 @@ mod tests {
         let answer = answer(&question(32_768, true), &arguments(6, None)).expect("an answer");
         let page = page(&answer);
         assert_eq!((page.tables[0].rows.len(), page.figures.len()), (18, 3));
-        assert!(text(&page.tables[0]).contains("0 *"));
+        assert!(page.tables[0].text().contains("0 *"));
     }
 
     #[test]

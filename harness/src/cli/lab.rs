@@ -3,75 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pareto::DuelSettings;
-use pareto::lab::{Cell, LabError, LabSettings, Row, Scenario, play};
+use pareto::lab::{Cell, LabSettings, Row, Scenario, play};
 use pareto::mechanisms::{Mechanism, Mechanisms};
 use serde::Serialize;
 
-use super::pictures::{Figure, Page, Series, Table, bars, percent, save, text};
+use super::world::{WorldArguments, problem, progress};
 use crate::exit_status::ExitStatus;
-use crate::printer::{Printer, is_watched};
+use crate::printer::Printer;
 use crate::problem::Problem;
-
-/// The world that is simulated, for `lab` and `plan`.
-#[derive(Debug, Args)]
-pub(super) struct WorldArguments {
-    /// The champion's mean score: one for all environments, or one each.
-    #[arg(long, value_delimiter = ',', default_values_t = [0.5])]
-    means: Vec<f64>,
-    /// Number of environments, where a single mean is given.
-    #[arg(long, default_value_t = 4)]
-    environments: usize,
-    /// Correlation of two models' outcomes on the same task.
-    #[arg(long, default_value_t = 0.6)]
-    correlation: f64,
-    /// Alpha of the whole reign.
-    #[arg(long, default_value_t = 0.01)]
-    alpha: f64,
-    /// Challengers that the reign has seen before.
-    #[arg(long, default_value_t = 0)]
-    challengers_before: u64,
-    /// How much worse still counts as not worse.
-    #[arg(long, default_value_t = DuelSettings::default().tolerance)]
-    tolerance: f64,
-    /// An average gain shown to be smaller than this ends a duel.
-    #[arg(long, default_value_t = DuelSettings::default().futility_margin)]
-    futility_margin: f64,
-    /// Tasks that each environment may spend on a duel.
-    #[arg(long, default_value_t = DuelSettings::default().budget)]
-    budget: usize,
-    /// Seed of all randomness.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-}
-
-impl WorldArguments {
-    /// The settings of the simulation.
-    pub(super) fn settings(&self, trials: usize) -> LabSettings {
-        let means = match self.means.as_slice() {
-            [mean] => vec![*mean; self.environments],
-            means => means.to_vec(),
-        };
-        let known = LabSettings::default();
-        LabSettings {
-            tasks: (0..means.len()).map(|place| known.tasks[place * known.tasks.len() / means.len()]).collect(),
-            means,
-            correlation: self.correlation,
-            alpha: self.alpha,
-            challengers_before: self.challengers_before,
-            duel: DuelSettings {
-                tolerance: self.tolerance,
-                futility_margin: self.futility_margin,
-                budget: self.budget,
-                ..DuelSettings::default()
-            },
-            trials,
-            seed: self.seed,
-            ..known
-        }
-    }
-}
+use crate::report::pages::{Figure, FigurePage, save};
+use crate::report::svg::{Series, bars};
+use crate::report::tables::Table;
+use crate::report::{percent, percent_exact};
 
 /// What to play.
 #[derive(Debug, Args)]
@@ -143,26 +86,13 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         save(&page(&lab), path)?;
         printer.say(&format!("the pictures are in {}", path.display()));
     }
-    printer.data(&lab, |lab| format!("{}\n\n{}", text(&wins_table(lab)), text(&tasks_table(lab))))
-}
-
-/// A bar over trials on a terminal, nothing elsewhere.
-pub(super) fn progress(trials: u64) -> ProgressBar {
-    let target = if is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{bar:40} {percent}% of {human_len} trials, {eta} left");
-    ProgressBar::with_draw_target(Some(trials), target).with_style(style.expect("the template is valid"))
-}
-
-/// What is wrong with the settings.
-#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-pub(super) fn problem(error: LabError) -> Problem {
-    Problem::from_error(ExitStatus::Usage, &error)
+    printer.data(&lab, |lab| format!("{}\n\n{}", wins_table(lab).text(), tasks_table(lab).text()))
 }
 
 fn wins_table(lab: &Lab) -> Table {
     let mut header = vec!["a challenger wins".to_owned()];
     header.extend(lab.rows[0].cells.iter().map(|cell| cell.rule.to_owned()));
-    let shown = |cell: &Cell| format!("{} (<{})", percent(cell.rate), precise(cell.upper));
+    let shown = |cell: &Cell| format!("{} (<{})", percent(cell.rate), percent_exact(cell.upper));
     let row = |row: &Row| std::iter::once(row.scenario.name.clone()).chain(row.cells.iter().map(shown)).collect();
     Table {
         title: format!(
@@ -194,11 +124,7 @@ fn tasks_table(lab: &Lab) -> Table {
     }
 }
 
-fn precise(share: f64) -> String {
-    format!("{:.2}%", 100.0 * share)
-}
-
-fn page(lab: &Lab) -> Page {
+fn page(lab: &Lab) -> FigurePage {
     let picture = |honest: bool, title: &str, caption: &str| {
         let rows: Vec<&Row> = lab.rows.iter().filter(|row| row.scenario.honest == honest).collect();
         if rows.is_empty() {
@@ -223,7 +149,7 @@ fn page(lab: &Lab) -> Page {
         "Gains that win",
         "Share of the trials in which a truly better model is crowned; more is better.",
     );
-    Page {
+    FigurePage {
         title: "What wins under which rule".to_owned(),
         lead: format!(
             "{} environments, champion's means {:?}, {} trials a cell, seed {}. The sequential duel pairs tasks \
@@ -258,28 +184,9 @@ mod tests {
         let lab = lab(50);
         let page = page(&lab);
         assert_eq!((page.figures.len(), page.tables.len()), (2, 2));
-        let drawn = text(&page.tables[0]);
+        let drawn = page.tables[0].text();
         for part in ["copy", "+0.20 everywhere", "sequential", "window", "four_stage", "powerset", "100% (<100.00%)"] {
             assert!(drawn.contains(part), "{part} is missing in\n{drawn}");
         }
-    }
-
-    #[test]
-    fn one_mean_holds_for_all_environments_and_several_for_one_each() {
-        let world = |means: &[f64]| WorldArguments {
-            means: means.to_vec(),
-            environments: 3,
-            correlation: 0.5,
-            alpha: 0.01,
-            challengers_before: 0,
-            tolerance: 0.02,
-            futility_margin: 0.03,
-            budget: 500,
-            seed: 1,
-        };
-        assert_eq!(world(&[0.4]).settings(10).means, vec![0.4; 3]);
-        let settings = world(&[0.4, 0.6]).settings(10);
-        assert_eq!((settings.means.len(), settings.tasks.len(), settings.duel.budget), (2, 2, 500));
-        settings.validate().expect("valid");
     }
 }

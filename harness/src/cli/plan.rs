@@ -7,10 +7,13 @@ use pareto::lab::LabSettings;
 use pareto::plan::{LOSERS, Need, Plan, plan, trials};
 use serde::Serialize;
 
-use super::lab::{WorldArguments, problem, progress};
-use super::pictures::{Axes, Figure, Page, Series, Table, lines, percent, save, text};
+use super::world::{WorldArguments, problem, progress};
 use crate::printer::Printer;
 use crate::problem::Problem;
+use crate::report::pages::{Figure, FigurePage, save};
+use crate::report::svg::{LineAxes, Series, lines};
+use crate::report::tables::Table;
+use crate::report::{percent, percent_exact};
 
 /// What to plan for.
 #[derive(Debug, Args)]
@@ -45,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     }
     printer.data(&planned, |planned| {
         let [needs, trade] = tables(planned);
-        format!("{}\n\n{}\n\n{}", text(&needs), text(&trade), promise(planned))
+        format!("{}\n\n{}\n\n{}", needs.text(), trade.text(), promise(planned))
     })
 }
 
@@ -59,7 +62,7 @@ fn promise(planned: &Planned) -> String {
 }
 
 fn share(value: f64) -> String {
-    if value >= 0.001 { format!("{:.2}%", 100.0 * value) } else { format!("{:.1e}", value) }
+    if value >= 0.001 { percent_exact(value) } else { format!("{:.1e}", value) }
 }
 
 fn tables(planned: &Planned) -> [Table; 2] {
@@ -101,7 +104,7 @@ fn tables(planned: &Planned) -> [Table; 2] {
     [needs, trade]
 }
 
-fn page(planned: &Planned) -> Page {
+fn page(planned: &Planned) -> FigurePage {
     let settings = &planned.settings;
     let points = |pick: fn(&pareto::plan::Trade) -> f64| {
         planned.plan.trade.iter().map(|trade| (trade.tolerance, pick(trade))).collect()
@@ -120,9 +123,10 @@ fn page(planned: &Planned) -> Page {
                 .collect(),
         },
     ];
-    let axes = Axes { x: "tolerance", y: "share", top: 1.0, x_label: |value| format!("{value:.2}"), y_label: percent };
+    let axes =
+        LineAxes { x: "tolerance", y: "share", top: 1.0, x_label: |value| format!("{value:.2}"), y_label: percent };
     let [needs, trade] = tables(planned);
-    Page {
+    FigurePage {
         title: "What a duel will take".to_owned(),
         lead: format!(
             "{} environments, champion's means {:?}, correlation {}, alpha {} for the reign, {} challengers \
@@ -140,7 +144,7 @@ fn page(planned: &Planned) -> Page {
         figures: vec![Figure {
             title: trade.title.clone(),
             caption: "One model is 0.10 better in one environment and equal elsewhere; the other is 0.03 worse in one \
-                      and 0.10 better elsewhere. To the right, a gain in a single environment is recognised more often and sooner; a \
+                      and 0.10 better elsewhere. To the right, a gain in a single environment is recognized more often and sooner; a \
                       model that is a little worse in \
                       one passes more often too, as the tolerance says it may."
                 .to_owned(),
@@ -160,12 +164,12 @@ mod tests {
         let plan = plan(&settings, &|| ()).expect("valid settings");
         let planned = Planned { settings, plan };
         let page = page(&planned);
-        let drawn = text(&page.tables[0]);
+        let drawn = page.tables[0].text();
         for part in ["a copy", "+0.02 everywhere", "+0.05 everywhere", "+0.10 everywhere", "+0.20 everywhere"] {
             assert!(drawn.contains(part), "{part} is missing in\n{drawn}");
         }
         assert!(promise(&planned).contains("at most 1.00%; for the next challenger alone it is at most 0.41%"));
-        assert!(page.figures[0].picture.contains("</svg>"));
+        assert!(page.figures[0].picture.to_string().contains("</svg>"));
         let value = serde_json::to_value(&planned).expect("plain data");
         assert_eq!(value["needs"].as_array().expect("a list").len(), 4);
         assert_eq!(value["false_dethrone_bound"], 0.01);

@@ -1,10 +1,15 @@
-//! What people see of a finished window: a summary for terminals and programs, a page for everybody.
+//! Results for people: tables for terminals, pages for browsers, and the charts on them.
+//!
+//! There is one of each: `svg` draws every chart from one palette, `pages` sets up the templates of every page, `tables`
+//! every table. The summary of a window is both printed and put on the page in `window`.
 
-mod html;
-mod plots;
+mod numbers;
+pub(crate) mod pages;
 mod summary;
-mod table;
+pub(crate) mod svg;
+pub(crate) mod tables;
+mod window;
 
-pub use html::page;
+pub(crate) use numbers::{count, percent, percent_exact, percent_trimmed};
 pub use summary::{EntrySummary, EnvironmentSummary, Files, Summary, Timing};
-pub use table::{doubt, table};
+pub use window::{doubt, page, table};

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::record::{Conclusion, EntryConclusion, Standing, Timings};
 use crate::registry::{Hotkey, Uid};
+use crate::report::percent_trimmed;
 
 /// The version of the summary's schema.
 const VERSION: u32 = 2;
@@ -136,19 +137,18 @@ impl Summary {
 
     /// What the champion holds, who else has a share, and what is burned: the end of a sentence about the champion.
     pub fn held(&self) -> String {
-        let percent = |share: f64| format!("{}%", (1000.0 * share).round() / 10.0);
         let own =
             self.entries.iter().find(|entry| entry.standing == Standing::Champion).map_or(0.0, |entry| entry.weight);
         if own >= 1.0 {
             return "holds all the weight".to_owned();
         }
         let others: f64 = self.entries.iter().map(|entry| entry.weight).sum::<f64>() - own;
-        let mut text = format!("holds {} of the weight", percent(own));
+        let mut text = format!("holds {} of the weight", percent_trimmed(own));
         if others > 0.0 {
-            text.push_str(&format!(", other entries hold {}", percent(others)));
+            text.push_str(&format!(", other entries hold {}", percent_trimmed(others)));
         }
         if self.burned > 0.0 {
-            text.push_str(&format!(", {} is burned", percent(self.burned)));
+            text.push_str(&format!(", {} is burned", percent_trimmed(self.burned)));
         }
         text
     }

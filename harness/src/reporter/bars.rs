@@ -1,34 +1,29 @@
-//! Progress bars with sizes: for terminals.
+//! Progress bars, where standard error is a terminal.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
+use super::{add_bar, say};
 use crate::events::{Event, Reporter};
 
 /// Draws events as bars on standard error.
 #[derive(Debug)]
 pub(super) struct Bars {
-    screen: MultiProgress,
     bars: Mutex<BTreeMap<String, ProgressBar>>,
 }
 
 impl Bars {
     pub(super) fn new() -> Self {
-        Self { screen: MultiProgress::new(), bars: Mutex::default() }
-    }
-
-    fn line(&self, text: &str) {
-        // A terminal that went away must not end the run.
-        let _ = self.screen.println(text);
+        Self { bars: Mutex::default() }
     }
 
     fn with_bar(&self, name: &str, make: impl FnOnce() -> ProgressBar, act: impl FnOnce(&ProgressBar)) {
         let mut bars = self.bars.lock().expect("no holder panics");
         let bar = bars.entry(name.to_owned()).or_insert_with(|| {
-            let bar = self.screen.add(make());
+            let bar = add_bar(make());
             bar.set_message(name.to_owned());
             bar
         });
@@ -59,24 +54,24 @@ impl Reporter for Bars {
             Event::Asset { subject, doing, done, total } => self.asset(&subject, doing, done, total),
             Event::AssetReady { subject } => {
                 self.remove(&subject);
-                self.line(&format!("ready: {subject}"));
+                say(&format!("ready: {subject}"));
             }
             Event::Opened { entries, resumed } => {
                 let verb = if resumed { "resumed" } else { "opened" };
-                self.line(&format!("{verb}: {entries} entries"));
+                say(&format!("{verb}: {entries} entries"));
             }
             Event::Checking { entry } => self.with_bar(&format!("{entry}: checking"), spinner, |_| {}),
             Event::Standing { entry, standing } => {
                 self.remove(&format!("{entry}: checking"));
-                self.line(&format!("{entry}: {standing}"));
+                say(&format!("{entry}: {standing}"));
             }
             Event::Playing { entry, done, total } => {
                 self.with_bar(&entry, || rollout_bar(total), |bar| bar.set_position(done as u64));
             }
             Event::RolloutEnded { entry } => self.with_bar(&entry, spinner, |bar| bar.inc(1)),
             Event::Played { entry } => self.remove(&entry),
-            Event::Decided { sentence } | Event::Served { sentence } => self.line(&sentence),
-            Event::Retrying { what } => self.line(&format!("trying again: {what}")),
+            Event::Decided { sentence } | Event::Served { sentence } => say(&sentence),
+            Event::Retrying { what } => say(&format!("trying again: {what}")),
         }
     }
 }

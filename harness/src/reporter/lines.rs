@@ -1,10 +1,11 @@
-//! One line an event: for logs.
+//! Lines: one for each event, where standard error is no terminal.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use indicatif::HumanBytes;
 
+use super::say;
 use crate::events::{Event, Reporter};
 
 /// Prints events as lines on standard error.
@@ -40,9 +41,10 @@ impl Lines {
     }
 }
 
-impl Reporter for Lines {
-    fn report(&self, event: Event) {
-        let line = match event {
+impl Lines {
+    /// The line of an event, if it has one.
+    fn line(&self, event: Event) -> Option<String> {
+        match event {
             Event::Asset { subject, doing, done, total } => self.asset(&subject, doing, done, total),
             Event::AssetReady { subject } => Some(format!("ready: {subject}")),
             Event::Opened { entries, resumed: false } => Some(format!("opened: {entries} entries")),
@@ -57,9 +59,75 @@ impl Reporter for Lines {
             Event::RolloutEnded { entry } => self.count(&entry),
             Event::Decided { sentence } | Event::Served { sentence } => Some(sentence),
             Event::Retrying { what } => Some(format!("trying again: {what}")),
-        };
-        if let Some(line) = line {
-            eprintln!("{line}");
         }
+    }
+}
+
+impl Reporter for Lines {
+    fn report(&self, event: Event) {
+        let line = self.line(event);
+        if let Some(line) = line {
+            say(&line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asset(doing: &'static str, done: u64, total: Option<u64>) -> Event {
+        Event::Asset { subject: "a model".to_owned(), doing, done, total }
+    }
+
+    fn ended() -> Event {
+        Event::RolloutEnded { entry: "alice".to_owned() }
+    }
+
+    #[track_caller]
+    fn check(events: Vec<Event>, expected: &[&str]) {
+        let lines = Lines::new();
+        let said: Vec<String> = events.into_iter().filter_map(|event| lines.line(event)).collect();
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_download_is_told_at_its_beginning_and_at_every_quarter() {
+        let downloads = (0..=100).map(|done| asset("fetching", done, Some(100)));
+        let quarters =
+            ["0 B", "25 B", "50 B", "75 B", "100 B"].map(|done| format!("fetching a model: {done} of 100 B"));
+        check(downloads.collect(), &quarters.each_ref().map(String::as_str));
+        let unknown = vec![asset("fetching", 1, None), asset("fetching", 9, None), asset("unpacking", 9, None)];
+        check(unknown, &["fetching a model", "unpacking a model"]);
+        check(vec![asset("fetching", 0, Some(0))], &["fetching a model: 0 B of 0 B"]);
+    }
+
+    #[test]
+    fn rollouts_are_counted_by_quarters_of_what_is_asked_for() {
+        let playing = Event::Playing { entry: "alice".to_owned(), done: 2, total: 8 };
+        let events = std::iter::once(playing).chain((0..6).map(|_| ended()));
+        check(
+            events.collect(),
+            &[
+                "alice: plays, 2 of at most 8 rollouts are there",
+                "alice: 4 of at most 8 rollouts",
+                "alice: 6 of at most 8 rollouts",
+                "alice: 8 of at most 8 rollouts",
+            ],
+        );
+        check(vec![ended()], &[]);
+        let one = Event::Playing { entry: "alice".to_owned(), done: 0, total: 1 };
+        let lines = ["alice: plays, 0 of at most 1 rollouts are there", "alice: 1 of at most 1 rollouts"];
+        check(vec![one, ended()], &lines);
+    }
+
+    #[test]
+    fn events_that_say_nothing_new_have_no_line() {
+        let entry = || "alice".to_owned();
+        check(vec![Event::Checking { entry: entry() }, Event::Played { entry: entry() }], &[]);
+        check(vec![Event::Standing { entry: entry(), standing: "admitted".to_owned() }], &["alice: admitted"]);
+        check(vec![Event::Opened { entries: 2, resumed: true }], &["resumed: 2 entries"]);
+        check(vec![Event::Opened { entries: 1, resumed: false }], &["opened: 1 entries"]);
+        check(vec![Event::Retrying { what: "the hub".to_owned() }], &["trying again: the hub"]);
     }
 }

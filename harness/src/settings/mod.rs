@@ -15,4 +15,6 @@ pub use sources::{ShownSetting, Sources};
 pub use variables::Variables;
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;

@@ -7,13 +7,13 @@ use models::secret::Secret;
 /// The environment variables of the process that are not settings.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
-    /// `HF_ENDPOINT`: a server with the interface of Hugging Face in place of Hugging Face.
+    /// `HF_ENDPOINT`: the address of a server with the interface of Hugging Face, used in its place.
     pub hub_endpoint: Option<String>,
     /// `HF_TOKEN`: sent with every request to the hub.
     pub hub_token: Option<Secret>,
-    /// `CI` is set: nobody watches, so that progress is printed as lines.
+    /// `CI`: where it is set, progress is printed as lines.
     pub is_unattended: bool,
-    /// `NO_COLOR` is set and not empty (<https://no-color.org>).
+    /// `NO_COLOR`: where it is set and not empty, tables have no colors (<https://no-color.org>).
     pub is_colorless: bool,
     /// `RUST_LOG`: the events that are logged, as `target=level` separated by commas.
     pub log: Option<String>,

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::duels::{DuelView, Figure, duel_view, means};
 use crate::record::{Conclusion, EntryConclusion, Fault, Standing};
-use crate::report::plots::{self, Difference, Ink};
 use crate::report::summary::{EntrySummary, EnvironmentSummary, Summary};
+use crate::report::svg::{self, Difference};
+use crate::report::{count, percent_trimmed};
 
 /// Up to so many duels are shown unfolded.
 const UNFOLDED: usize = 6;
@@ -47,7 +48,6 @@ pub(super) struct PageView {
     reasons: Vec<ReasonRow>,
     check: Check,
     timing: TimingView,
-    inks: Vec<(String, String)>,
 }
 
 /// A row of the table of entries.
@@ -137,7 +137,7 @@ impl PageView {
     pub(super) fn new(conclusion: &Conclusion, summary: &Summary) -> Self {
         let terms = &conclusion.terms;
         let rollouts = || conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts);
-        let (champion_mark, challenger_mark) = plots::party_marks();
+        let (champion_mark, challenger_mark) = svg::party_marks();
         let settings = &terms.settings.deciding.duel;
         Self {
             netuid: terms.netuid,
@@ -148,7 +148,7 @@ impl PageView {
             entries: entries(conclusion, summary),
             duels: conclusion.duels.iter().map(|duel| duel_view(conclusion, duel)).collect(),
             unfolded: conclusion.duels.len() <= UNFOLDED,
-            coverage: percent(settings.interval_coverage),
+            coverage: percent_trimmed(settings.interval_coverage),
             mode: match settings.mode {
                 pareto::DuelMode::Pareto => "pareto",
                 pareto::DuelMode::Strict => "strict",
@@ -168,7 +168,6 @@ impl PageView {
             reasons: reasons(conclusion),
             check: check(conclusion, summary),
             timing: timing(summary),
-            inks: plots::palette().into_iter().map(ink).collect(),
         }
     }
 }
@@ -257,7 +256,7 @@ fn entries(conclusion: &Conclusion, summary: &Summary) -> Vec<EntryView> {
         model: entry.model.clone(),
         standing: entry.standing,
         cells: entry.scores.iter().zip(&names).map(|(score, name)| cell(score, name, limit, tolerance)).collect(),
-        weight: percent(entry.weight),
+        weight: percent_trimmed(entry.weight),
         duel: conclusion.duel_of(place).map(|duel| duel.duel + 1),
         noted: !conclusion.entries[place].plays() || entry.standing == Standing::Waiting,
     };
@@ -271,9 +270,8 @@ fn cell(score: &EnvironmentSummary, environment: &str, limit: f64, tolerance: f6
         mean: score.mean.map(|mean| format!("{mean:.3}")),
         tasks: score.tasks,
         difference: found.map(|(mean, (low, high))| format!("{mean:+.3} [{low:+.3}, {high:+.3}]")),
-        picture: found.map(|(mean, interval)| {
-            plots::whisker(&Difference { tasks: score.tasks, mean, interval }, limit, tolerance)
-        }),
+        picture: found
+            .map(|(mean, interval)| svg::whisker(&Difference { tasks: score.tasks, mean, interval }, limit, tolerance)),
     }
 }
 
@@ -389,26 +387,8 @@ pub(super) fn scale(intervals: impl Iterator<Item = (f64, f64)>) -> f64 {
     (widest * 20.0).ceil() / 20.0
 }
 
-fn percent(share: f64) -> String {
-    let percent = format!("{:.2}", share * 100.0);
-    format!("{}%", percent.trim_end_matches('0').trim_end_matches('.'))
-}
-
-/// A number and what it counts.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
-fn ink(ink: Ink) -> (String, String) {
-    (plots::hexadecimal(ink.light), plots::hexadecimal(ink.dark))
-}
-
-/// A word that a shell takes for what it is.
+/// A word that a shell takes for itself.
 fn shell_word(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@%,=".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    // Only a zero byte cannot be quoted, and no path holds one.
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
 }

@@ -3,7 +3,7 @@
 use pareto::{Decision, Duel, DuelMode, DuelSettings, Reason};
 
 use crate::record::{Conclusion, DuelRecord, paired, unit_scores};
-use crate::report::plots::{Difference, Trace};
+use crate::report::svg::{Difference, Trace};
 
 /// Standings drawn of one duel: more than a picture of this width can show.
 const STANDINGS: usize = 96;

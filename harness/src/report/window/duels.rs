@@ -5,9 +5,10 @@ use pareto::{Decision, Verdict};
 use serde::Serialize;
 
 use super::progress::{Kind, Progress, Side, Test};
-use super::views::{count, environment_names, scale};
+use super::views::{environment_names, scale};
 use crate::record::{Conclusion, DuelRecord};
-use crate::report::plots::{self, Difference, MeanRow};
+use crate::report::count;
+use crate::report::svg::{self, Difference, MeanRow};
 
 /// A duel.
 #[derive(Debug, Serialize)]
@@ -60,7 +61,7 @@ pub(super) fn duel_view(conclusion: &Conclusion, duel: &DuelRecord) -> DuelView 
                 format!("{:+.3} after {}, between {low:+.3} and {high:+.3}", last.mean, count(last.tasks, "task"))
             },
         ),
-        picture: plots::difference(&points, limit, settings.tolerance, &format!("difference in {name}")),
+        picture: svg::difference(&points, limit, settings.tolerance, &format!("difference in {name}")),
         title: name,
         legend: Vec::new(),
     };
@@ -95,7 +96,7 @@ fn evidence(tests: &[Test], side: Side, names: &[String], last: &Decision) -> Fi
         }
     };
     let legend = own.iter().map(|test| LegendRow {
-        mark: plots::mark(test.trace.series),
+        mark: svg::mark(test.trace.series),
         name: test_name(test.kind, names),
         odds: odds(test.log_e),
         needed: odds(test.needed),
@@ -103,7 +104,7 @@ fn evidence(tests: &[Test], side: Side, names: &[String], last: &Decision) -> Fi
     });
     Figure {
         title: title.to_owned(),
-        picture: plots::evidence(&traces, last.rounds, title),
+        picture: svg::evidence(&traces, last.rounds, title),
         note: note.to_owned(),
         legend: legend.collect(),
     }
@@ -141,7 +142,7 @@ pub(super) fn means(conclusion: &Conclusion) -> Vec<Figure> {
         });
         let rows: Vec<MeanRow> = std::iter::once(own).chain(of_duel).collect();
         Figure {
-            picture: plots::means(&rows, &format!("mean scores in {name}")),
+            picture: svg::means(&rows, &format!("mean scores in {name}")),
             title: name,
             note: String::new(),
             legend: Vec::new(),

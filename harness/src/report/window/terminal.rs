@@ -1,10 +1,10 @@
 //! The summary on a terminal.
 
-use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, Color, Table};
 
-use super::summary::{EntrySummary, EnvironmentSummary, Summary};
-use crate::printer::may_color;
 use crate::record::Standing;
+use crate::report::summary::{EntrySummary, EnvironmentSummary, Summary};
+use crate::report::tables::grid;
 
 /// The width assumed where standard output is no terminal.
 const WIDTH: u16 = 120;
@@ -55,11 +55,7 @@ pub fn doubt(count: usize) -> String {
 }
 
 fn entries_table(summary: &Summary) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if !may_color() {
-        table.force_no_tty().set_width(WIDTH);
-    }
+    let mut table = grid(WIDTH);
     let mut header = vec!["uid".to_owned(), "entry".to_owned(), "standing".to_owned()];
     header.extend(summary.environments.iter().map(|name| short(name).to_owned()));
     header.push("weight".to_owned());

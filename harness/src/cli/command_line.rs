@@ -1,0 +1,102 @@
+//! The command line: flags of all commands, and the commands.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::{audit, consensus, decide, demo, env, eval, lab, plan, sandbox, score, validate};
+use crate::exit_status::ExitStatus;
+use crate::printer::{Format, Printer};
+use crate::problem::Problem;
+use crate::reporter::{Verbosity, start_log};
+use crate::settings::Variables;
+
+/// Judges open models fairly: runs each miner's model over reinforcement-learning environments, screens out copies and
+/// gives all weight to the one that Pareto-dominates.
+#[derive(Debug, Parser)]
+#[command(name = "dethrone", version, arg_required_else_help = true)]
+struct CommandLine {
+    /// How to print data.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    verbosity: Verbosity,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows the whole job on real models, setting everything up by itself.
+    Demo(demo::Arguments),
+    /// Decides who earns the weight of a window.
+    Validate(validate::Arguments),
+    /// Scores a model, alone or against another, before a submission is paid for.
+    Eval(eval::Arguments),
+    /// Scores given token ids under a model.
+    Score(score::Arguments),
+    /// Checks an evidence file and decides everything in it again.
+    Audit(audit::Arguments),
+    /// Checks environments, and starts new ones.
+    Env(env::Arguments),
+    /// Runs programs in the sandbox, for researchers, for bug reports, and for anyone who wants to attack it.
+    Sandbox(sandbox::Arguments),
+    /// Decides given scores by a rule: ours, or one that the subnet has had.
+    Decide(decide::Arguments),
+    /// Plays attacks against the rules and shows which of them work.
+    Lab(lab::Arguments),
+    /// Says how many tasks a duel will take and what it can promise.
+    Plan(plan::Arguments),
+    /// Shows what setting other weights than the other validators would cost.
+    Consensus(consensus::Arguments),
+}
+
+/// Runs the command that this process was started with.
+pub fn run() -> ExitCode {
+    let command_line = match CommandLine::try_parse() {
+        Ok(command_line) => command_line,
+        Err(error) => {
+            let status = if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success };
+            // Nothing is lost when help cannot be printed.
+            let _ = error.print();
+            return status.into();
+        }
+    };
+    let printer = Printer::new(command_line.format);
+    match command_line.start(&printer) {
+        Ok(()) => ExitStatus::Success.into(),
+        Err(problem) => {
+            printer.say(&problem.to_string());
+            problem.status.into()
+        }
+    }
+}
+
+impl CommandLine {
+    fn start(&self, printer: &Printer) -> Result<(), Problem> {
+        self.verbosity.apply();
+        start_log(self.verbosity, Variables::of_process().log.as_deref()).map_err(|error| {
+            Problem::new(ExitStatus::Usage, format!("cannot use the variable RUST_LOG: {error}"))
+                .hint("it is a list such as models=debug,warn; without it, -v and -q decide")
+        })?;
+        self.command.run(printer)
+    }
+}
+
+impl Command {
+    fn run(&self, printer: &Printer) -> Result<(), Problem> {
+        match self {
+            Self::Demo(arguments) => demo::run(arguments, printer),
+            Self::Validate(arguments) => validate::run(arguments, printer),
+            Self::Eval(arguments) => eval::run(arguments, printer),
+            Self::Score(arguments) => score::run(arguments, printer),
+            Self::Audit(arguments) => audit::run(arguments, printer),
+            Self::Env(arguments) => env::run(arguments, printer),
+            Self::Sandbox(arguments) => sandbox::run(arguments, printer),
+            Self::Decide(arguments) => decide::run(arguments, printer),
+            Self::Lab(arguments) => lab::run(arguments, printer),
+            Self::Plan(arguments) => plan::run(arguments, printer),
+            Self::Consensus(arguments) => consensus::run(arguments, printer),
+        }
+    }
+}
