@@ -299,3 +299,65 @@ fn the_reason_of_the_weight_fits_how_it_was_won() {
     check(|conclusion| conclusion.terms.champion = None, "it was committed first (block 100); the one challenger");
     check(|conclusion| conclusion.duels.clear(), "it was champion when the window opened; no challenger came.");
 }
+
+/// The words of a page in their order, a line an element, without style and charts.
+fn words(page: &str) -> String {
+    let body = page.split_once("<body>").unwrap().1;
+    let mut text = String::new();
+    for (place, part) in body.split("<svg").enumerate() {
+        text.push_str(if place == 0 { part } else { part.split_once("</svg>").unwrap().1 });
+    }
+    let mut words = String::new();
+    for part in text.split('<') {
+        let (tag, rest) = part.split_once('>').unwrap_or(("", part));
+        let is_block = ["p", "tr", "h", "li", "dt", "pre", "summary", "div", "ul", "section"]
+            .iter()
+            .any(|name| tag.starts_with(name));
+        words.push_str(if is_block { "\n" } else { " " });
+        words.push_str(&rest.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    let lines = words.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    read(&lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn page_and_table_of_a_window_in_which_everything_happens_are_as_reviewed() {
+    let (page, summary) = shown(&window(DuelMode::Pareto));
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("page", words(&page));
+        insta::assert_snapshot!("table", crate::report::table(&summary));
+    });
+}
+
+#[test]
+fn the_weight_is_told_with_who_else_has_some_and_what_is_burned() {
+    let check = |weights: [f64; 3], burned: f64, expected: &str| {
+        let mut conclusion = window(DuelMode::Pareto);
+        for (concluded, weight) in conclusion.entries.iter_mut().zip(weights) {
+            concluded.weight = weight;
+        }
+        conclusion.burned = burned;
+        assert_eq!(shown(&conclusion).1.held(), expected, "{weights:?}, {burned} burned");
+    };
+    check([0.0, 0.0, 1.0], 0.0, "holds all the weight");
+    check([0.0, 0.0, 0.75], 0.25, "holds 75% of the weight, 25% is burned");
+    check([0.25, 0.0, 0.75], 0.0, "holds 75% of the weight, other entries hold 25%");
+    check([0.125, 0.125, 0.5], 0.25, "holds 50% of the weight, other entries hold 25%, 25% is burned");
+    check([0.0, 0.0, 0.0], 1.0, "holds 0% of the weight, 100% is burned");
+}
+
+#[test]
+fn the_time_of_a_command_is_split_without_a_rest_below_nothing() {
+    let check = |wall: u64, forward: u64, checking: u64, loading: u64, remaining: f64, share: f64| {
+        let seconds = Duration::from_secs;
+        let timings = Timings { forward: seconds(forward), checking: seconds(checking), loading: seconds(loading) };
+        let timing = Timing::new(seconds(wall), &timings);
+        assert_eq!((timing.remaining(), timing.harness_share()), (remaining, share), "{timing:?}");
+    };
+    check(100, 90, 4, 3, 3.0, 0.1);
+    check(100, 0, 0, 0, 100.0, 1.0);
+    check(0, 0, 0, 0, 0.0, 0.0);
+    // Forward passes of two models at once may take longer than the clock.
+    check(10, 20, 1, 1, 0.0, 0.0);
+    check(10, 5, 4, 4, 0.0, 0.5);
+}
