@@ -3,7 +3,8 @@
 /// A share as a short percentage. Near 0% and 100% it has a decimal more, so that what only comes close is not rounded
 /// to them.
 pub(crate) fn percent(share: f64) -> String {
-    let value = 100.0 * share;
+    // Sums of floating-point numbers miss 0 and 1 by less than this.
+    let value = (1e9 * share).round() / 1e7;
     let close = (value > 0.0 && value < 10.0) || (value > 90.0 && value < 100.0);
     if close { format!("{value:.1}%") } else { format!("{value:.0}%") }
 }
@@ -45,6 +46,8 @@ mod tests {
         check(1.0 / 3.0, "33%", "33.33%", "33.33%");
         check(0.9, "90%", "90.00%", "90%");
         check(0.1, "10%", "10.00%", "10%");
+        check(1.0 - f64::EPSILON, "100%", "100.00%", "100%");
+        check(1e-17, "0%", "0.00%", "0%");
     }
 
     #[test]

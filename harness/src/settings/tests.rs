@@ -78,7 +78,7 @@ fn every_table_of_the_file_reaches_the_setting_of_its_name() {
 
 #[test]
 fn an_unknown_key_is_refused_with_its_source_and_the_nearest_known_one() {
-    let file = "in TOML file";
+    let file = "in FOLDER/dethrone.toml";
     for (text, start, end) in [
         ("tolerence = 0.1", format!("unknown setting `tolerence` {file}"), ""),
         ("alhpa = 0.1", format!("unknown setting `alhpa` {file}"), "; did you mean `alpha`?"),
@@ -102,6 +102,7 @@ fn an_unknown_key_is_refused_with_its_source_and_the_nearest_known_one() {
 #[test]
 fn a_value_of_the_wrong_type_is_refused_with_its_key() {
     for (flag, start) in [
+        ("alpha=nan", "setting `alpha` in flag --set alpha: invalid type: "),
         ("round=many", "setting `round` in flag --set round: "),
         ("alpha=[1]", "setting `alpha` in flag --set alpha: "),
         ("duel.budget=-1", "setting `duel.budget` in flag --set duel.budget: "),
@@ -124,9 +125,7 @@ fn a_value_outside_its_range_is_refused_with_the_range() {
         ("round=0", "setting `round` is 0; it must be at least 1"),
         ("alpha=0.0", "setting `alpha` is 0; it must be between 0 and 1"),
         ("alpha=1.0", "setting `alpha` is 1; it must be between 0 and 1"),
-        ("alpha=nan", "setting `alpha` is NaN; it must be between 0 and 1"),
         ("sampling.temperature=-0.5", "setting `sampling.temperature` is -0.5; it must be 0 or more"),
-        ("sampling.temperature=inf", "setting `sampling.temperature` is inf; it must be 0 or more"),
         ("sampling.top_p=0.0", "setting `sampling.top_p` is 0; it must be above 0 and at most 1"),
         ("sampling.top_p=1.5", "setting `sampling.top_p` is 1.5; it must be above 0 and at most 1"),
         ("sampling.top_k=0", "setting `sampling.top_k` is 0; it must be at least 1"),

@@ -135,7 +135,7 @@ mod tests {
             &["copy", "gain", "wins", "25%", "100%"],
         );
         let rising = series("rising", vec![(0.0, 0.1), (1.0, 0.9)]);
-        check(&lines(&[rising], &axes(1.0), "lines"), &["rising", "polyline", ">x<", ">y<", "100%"]);
+        check(&lines(&[rising], &axes(1.0), "lines"), &["rising", "polyline", "\nx\n", "\ny\n", "\n100%\n"]);
         let many: Vec<Series<f64>> = (0..9).map(|place| series(&place.to_string(), vec![0.5])).collect();
         check(&bars(&["all".to_owned()], &many, "nine"), &[]);
     }
