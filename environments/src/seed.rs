@@ -121,7 +121,9 @@ mod tests {
         // From the definition, byte by byte, with a generator of its own.
         let mut hasher = blake3::Hasher::new_derive_key("dethrone environments 1 draws");
         let inputs: &[&[u8]] = &[&[3, 0, 0, 0, 0, 0, 0, 0], b"sat", &[1, 2, 0, 0, 0, 0, 0, 0], &[9, 0, 0, 0]];
-        inputs.iter().for_each(|bytes| drop(hasher.update(bytes)));
+        for bytes in inputs {
+            hasher.update(bytes);
+        }
         let mut bytes = [0; 24];
         hasher.finalize_xof().fill(&mut bytes);
         let mut draws = Draws::new("sat", Seed(0x0201), 9);

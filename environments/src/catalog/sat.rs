@@ -301,9 +301,10 @@ mod tests {
                 let mut solutions = 0;
                 for bits in 0_u32..1 << count {
                     let values: Vec<u8> = (0..count).map(|place| (bits >> place & 1) as u8).collect();
-                    let holds = problem.clauses.iter().all(|clause| {
-                        clause.iter().map(|&(variable, value)| values[variable] == value).any(|literal| literal)
-                    });
+                    let holds = problem
+                        .clauses
+                        .iter()
+                        .all(|clause| clause.iter().any(|&(variable, value)| values[variable] == value));
                     solutions += u32::from(holds);
                     let verdict = judge(&problem, &format!("Answer: {}", problem.written(&values)));
                     assert_eq!(verdict == Verdict::RIGHT, holds, "{values:?}");

@@ -6,6 +6,8 @@ use crate::{
     Turn, Verdict, VerdictReason, extract, test_sandbox::block_on,
 };
 
+/// Prompt of a seed; the second number counts the calls so far.
+type Prompt = fn(u64, u64) -> Result<String, &'static str>;
 /// Reply and seed of a task to its verdict.
 type Judge = fn(&str, u64) -> Result<Turn, &'static str>;
 
@@ -14,8 +16,7 @@ struct Sums {
     id: EnvironmentId,
     floor: f64,
     kind: ReplyKind,
-    /// Prompt of a seed; the second number counts the calls so far.
-    prompt: fn(u64, u64) -> Result<String, &'static str>,
+    prompt: Prompt,
     oracle: fn(u64) -> Option<Vec<String>>,
     wrong: fn(u64) -> Vec<String>,
     judge: Judge,
@@ -133,7 +134,7 @@ fn a_sound_environment_passes_every_item() {
 
 #[test]
 fn a_hole_in_a_generator_is_found_by_its_item() {
-    let rows: &[(&str, fn(u64, u64) -> Result<String, &'static str>, &[CheckItem], &str)] = &[
+    let rows: &[(&str, Prompt, &[CheckItem], &str)] = &[
         ("few tasks", |seed, _| Ok(format!("Task {}", seed % 5)), &[CheckItem::Distinct], "5 of 120 tasks differ"),
         ("a counter", |seed, calls| Ok(format!("{seed}, {calls}")), &[CheckItem::SameBytes], "two different tasks"),
         (

@@ -127,7 +127,8 @@ fn drawn_inputs_are_of_their_kind_and_grow_with_the_tier() {
 fn a_program_that_fails_gives_no_output_and_spoils_no_other() {
     let probe = Probe::new(sandbox().clone());
     let inputs = |items: &[&str]| items.iter().map(|&item| item.to_owned()).collect::<Vec<_>>();
-    let rows: &[(&str, &[&str], &[Option<&str>])] = &[
+    type Row<'a> = (&'a str, &'a [&'a str], &'a [Option<&'a str>]);
+    let rows: &[Row<'_>] = &[
         ("print(int(input()) + 1)", &["1", "x", "3"], &[Some("2"), None, Some("4")]),
         ("print(*input().split())", &["a b", ""], &[Some("a b"), Some("")]),
         ("print(input())\nprint(input())", &["a"], &[None]),

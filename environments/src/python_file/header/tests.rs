@@ -106,7 +106,8 @@ fn every_malformed_key_is_refused_with_its_name() {
 fn functions_decide_the_style_and_must_fit_it() {
     const NEITHER: &str = "neither or both of verify and step, or one with other parameters";
     const GENERATE: &str = "generate is missing or has other parameters";
-    let rows: &[(Value, &[(&str, u64)], &str)] = &[
+    type Row<'a> = (Value, &'a [(&'a str, u64)], &'a str);
+    let rows: &[Row<'_>] = &[
         (json!({}), &[("generate", 2)], NEITHER),
         (json!({}), &[("generate", 2), ("verify", 2), ("step", 3)], NEITHER),
         (json!({}), &[("generate", 2), ("verify", 1)], NEITHER),
