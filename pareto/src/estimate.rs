@@ -98,4 +98,53 @@ mod tests {
         }
         assert!(missed <= trials / 10, "{missed} of {trials}");
     }
+
+    /// At either end of an interval the bets against it have multiplied wealth to exactly 2 / (1 - coverage).
+    #[test]
+    fn the_ends_of_an_interval_are_where_the_bets_reach_the_bar() {
+        use crate::eprocess::EProcess;
+        for (counts, coverage) in [
+            (vec![(-1.0, 10), (0.0, 70), (1.0, 20)], 0.95),
+            (vec![(0.0, 40)], 0.9),
+            (vec![(-0.5, 3), (0.25, 9), (0.75, 1)], 0.99),
+            (vec![(1.0, 30)], 0.5),
+        ] {
+            let wealth = |null: Null| {
+                let bets = Bets::against(null);
+                let mut process = EProcess::default();
+                for (difference, count) in &counts {
+                    (0..*count).for_each(|_| process.push(&bets, *difference));
+                }
+                process.value()
+            };
+            let (low, high) = confidence_sequence(&counts, coverage);
+            let bar = 2.0 / (1.0 - coverage);
+            for (null, end) in [(Null::AtMost(low), low), (Null::AtLeast(high), high)] {
+                let unbounded = end.abs() > 0.999_999;
+                let found = wealth(null);
+                assert!(unbounded || (found / bar - 1.0).abs() < 1e-3, "{counts:?} {null:?}: {found}, not {bar}");
+            }
+        }
+    }
+
+    #[test]
+    fn more_coverage_makes_a_wider_interval() {
+        let counts = [(-1.0, 20), (0.0, 50), (1.0, 30)];
+        let intervals = [0.1, 0.5, 0.9, 0.99, 0.999_999].map(|coverage| confidence_sequence(&counts, coverage));
+        for pair in intervals.windows(2) {
+            assert!(pair[1].0 < pair[0].0 && pair[0].1 < pair[1].1, "{intervals:?}");
+        }
+        assert!(intervals.iter().all(|(low, high)| -1.0 <= *low && *high <= 1.0), "{intervals:?}");
+    }
+
+    #[test]
+    fn growth_is_the_mean_logarithm_of_the_factors() {
+        let bets = Bets::against(Null::AtMost(0.0));
+        let found = growth(&[(1.0, 3), (0.0, 4), (-1.0, 1)], &bets);
+        for (rate, fraction) in found.iter().zip(FRACTIONS) {
+            let expected = (3.0 * libm::log(1.0 + fraction) + libm::log(1.0 - fraction)) / 8.0;
+            assert!((rate - expected).abs() < 1e-14, "{fraction}: {rate} {expected}");
+        }
+        assert_eq!(growth(&[], &bets), [0.0; STRANDS]);
+    }
 }

@@ -133,7 +133,8 @@ fn signed(value: f64) -> String {
 fn odds(log_e: f64) -> String {
     match log_e {
         log if log >= libm::log(1e6) => format!("10^{:.0}", (log / std::f64::consts::LN_10).floor()),
-        log if log >= std::f64::consts::LN_10 => format!("{:.0}", libm::exp(log).floor()),
+        // The way there and back through the logarithm loses a bit, which must not turn 20 into 19.
+        log if log >= std::f64::consts::LN_10 => format!("{:.0}", (libm::exp(log) * (1.0 + 1e-12)).floor()),
         log => format!("{:.2}", libm::exp(log)),
     }
 }
@@ -218,5 +219,104 @@ mod tests {
         for (log_e, expected) in [(0.0, "1.00"), (-3.0, "0.05"), (5.0, "148"), (20.0, "10^8"), (5_000.0, "10^2171")] {
             assert_eq!(odds(log_e), expected);
         }
+        for whole in 10..100_000 {
+            assert_eq!(odds(libm::log(f64::from(whole))), whole.to_string());
+        }
+    }
+
+    #[test]
+    fn a_number_takes_the_plural_unless_it_is_one() {
+        for (number, expected) in [(0, "0 tasks"), (1, "1 task"), (2, "2 tasks"), (1_000, "1000 tasks")] {
+            assert_eq!(count(number, "task"), expected);
+        }
+    }
+
+    /// Whole sentences, with the values they are built from.
+    #[test]
+    fn sentences_read_as_they_are_meant_to() {
+        let evidence = |champion: f64, challenger: f64, log_e: f64| EnvironmentEvidence {
+            tasks: 40,
+            counted: 40,
+            champion_mean: champion,
+            challenger_mean: challenger,
+            difference: challenger - champion,
+            interval: (challenger - champion - 0.1, challenger - champion + 0.1),
+            noninferiority_log_e: log_e,
+            superiority_log_e: log_e,
+            inferiority_log_e: 4.0,
+            settled_after: None,
+        };
+        let decision = |verdict, reason, mode| Decision {
+            verdict,
+            reason,
+            mode,
+            environments: vec![evidence(0.5, 0.75, 6.0), evidence(0.5, 0.5, 3.0)],
+            superiority_log_e: 7.0,
+            superiority_settled_after: None,
+            futility_log_e: 3.5,
+            needed_log_e: libm::log(100.0),
+            needed_futility_log_e: libm::log(20.0),
+            tasks_used: 80,
+            rounds: 40,
+            next_environment: None,
+            alpha: 0.01,
+        };
+        let check = |verdict, reason, mode, expected: &str| {
+            assert_eq!(explain(&decision(verdict, reason, mode), &Example), expected);
+        };
+        use DuelMode::{Pareto, Strict};
+        use Verdict::{Defended, Dethroned, Undecided};
+        check(
+            Dethroned,
+            Reason::Better,
+            Pareto,
+            "bob/two dethrones ada/one after 80 tasks in 2 environments: it is worse nowhere (its least gain is in coding \
+             (0.500 against 0.500, +0.000 on 40 tasks, between -0.100 and +0.100)) and better in sat (0.750 against 0.500, \
+             +0.250 on 40 tasks, between +0.150 and +0.350) (odds of at least 1096 to 1 against \"nowhere better\"; 100 were \
+             needed).",
+        );
+        check(
+            Dethroned,
+            Reason::Better,
+            Strict,
+            "bob/two dethrones ada/one after 80 tasks in 2 environments: it is better everywhere, least surely in coding \
+             (0.500 against 0.500, +0.000 on 40 tasks, between -0.100 and +0.100) (odds of at least 20 to 1 against \"no \
+             better there\"; 100 were needed in each).",
+        );
+        check(
+            Defended,
+            Reason::Futile,
+            Pareto,
+            "ada/one stays champion after 80 tasks in 2 environments: bob/two gains +0.125 on average, too little to go on \
+             (odds of 33 to 1 against a gain worth the tasks; 20 were needed).",
+        );
+        check(
+            Defended,
+            Reason::Inferior { environment: 1 },
+            Pareto,
+            "ada/one stays champion after 80 tasks in 2 environments: bob/two falls short in coding (0.500 against 0.500, \
+             +0.000 on 40 tasks, between -0.100 and +0.100) (odds of 54 to 1).",
+        );
+        check(
+            Undecided,
+            Reason::BudgetSpent { environment: 1 },
+            Pareto,
+            "ada/one stays champion, undecided after 80 tasks in 2 environments: the budget was spent in coding (0.500 \
+             against 0.500, +0.000 on 40 tasks, between -0.100 and +0.100) with odds of 20 to 1 that bob/two is good enough \
+             there, where 100 were needed.",
+        );
+        check(
+            Undecided,
+            Reason::NowhereBetter,
+            Pareto,
+            "ada/one stays champion, undecided after 80 tasks in 2 environments: bob/two is worse nowhere, but the budget was \
+             spent with odds of 1096 to 1 that it is better anywhere, where 100 were needed.",
+        );
+        check(
+            Undecided,
+            Reason::MoreTasksNeeded,
+            Pareto,
+            "ada/one stays champion, undecided after 80 tasks in 2 environments: the scores end there.",
+        );
     }
 }

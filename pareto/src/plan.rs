@@ -117,3 +117,49 @@ fn need(gain: f64, cell: &Cell) -> Need {
         winning_tasks: cell.winning_tasks,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(trials: usize) -> LabSettings {
+        let duel = crate::DuelSettings { budget: 60, ..crate::DuelSettings::default() };
+        LabSettings { trials, duel, means: vec![0.5; 2], tasks: vec![50; 2], ..LabSettings::default() }
+    }
+
+    #[test]
+    fn a_plan_is_the_same_every_time_and_tells_of_every_trial() {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        let (settings, told) = (settings(6), AtomicU64::new(0));
+        let first = plan(&settings, &|| {
+            told.fetch_add(1, Ordering::Relaxed);
+        });
+        let first = first.expect("valid settings");
+        assert_eq!(told.into_inner(), trials(&settings));
+        assert_eq!(first, plan(&settings, &|| ()).expect("valid settings"));
+        assert_eq!((first.needs.len(), first.after_losers.len(), first.trade.len()), (4, 3, 8));
+        assert_eq!(first.needs.iter().map(|need| need.gain).collect::<Vec<_>>(), GAINS);
+    }
+
+    #[test]
+    fn larger_gains_win_more_often_and_copies_hardly_ever() {
+        let plan = plan(&settings(60), &|| ()).expect("valid settings");
+        let wins: Vec<f64> = plan.needs.iter().map(|need| need.wins).collect();
+        assert!(wins.windows(2).all(|pair| pair[0] <= pair[1] + 0.1), "{wins:?}");
+        assert!(plan.copy.wins <= 0.05, "{:?}", plan.copy);
+        for need in plan.needs.iter().chain(&plan.after_losers).chain([&plan.copy]) {
+            assert!(need.median_tasks <= need.ninetieth_tasks && need.ninetieth_tasks <= 60.0, "{need:?}");
+            assert!((0.0..=1.0).contains(&(need.wins + need.dismissed)), "{need:?}");
+            assert_eq!(need.winning_tasks.is_some(), need.wins > 0.0, "{need:?}");
+        }
+        assert_eq!(plan.false_dethrone_bound, 0.01);
+        assert_eq!(plan.next_challenger_bound, Reign::new(0.01).expect("valid").alpha_of(1));
+    }
+
+    #[test]
+    fn a_plan_with_settings_out_of_range_is_refused() {
+        assert!(plan(&LabSettings { alpha: 0.9, ..settings(1) }, &|| ()).is_err());
+        assert!(plan(&LabSettings { trials: 0, ..settings(1) }, &|| ()).is_err());
+        assert!(plan(&LabSettings { means: vec![2.0; 2], ..settings(1) }, &|| ()).is_err());
+    }
+}

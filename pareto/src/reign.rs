@@ -170,4 +170,36 @@ mod tests {
         assert_eq!(Reign::resumed(0.01, 2), Ok(reign));
         assert!(Reign::new(0.0).is_err() && Reign::new(f64::NAN).is_err() && Reign::new(0.6).is_err());
     }
+
+    #[test]
+    fn what_is_drawn_and_what_is_left_sum_to_alpha_after_any_number() {
+        for alpha in [0.5, 0.01, 1e-9] {
+            let mut reign = Reign::new(alpha).expect("valid");
+            let mut spent = 0.0;
+            for number in 1..=300 {
+                spent += reign.draw(number);
+                assert_eq!(reign.challengers(), number);
+                assert!((spent + reign.left() - alpha).abs() < 1e-12 * alpha.max(1e-3), "{alpha} {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_drawn_out_of_turn_spends_its_own_share() {
+        let mut reign = Reign::new(0.1).expect("valid");
+        assert_eq!((reign.draw(7), reign.challengers()), (reign.alpha_of(7), 7));
+        assert_eq!((reign.draw(3), reign.challengers()), (reign.alpha_of(3), 7));
+        assert_eq!(reign.alpha_of(0), 0.0);
+        let next = reign.successor();
+        assert_eq!((next.alpha(), next.challengers(), next.left()), (0.1, 0, 0.1));
+    }
+
+    #[test]
+    fn an_alpha_that_is_no_error_probability_is_refused_by_name() {
+        for (alpha, holds) in [(0.5, true), (1e-300, true), (0.0, false), (-0.0, false), (0.51, false), (1.0, false)] {
+            assert_eq!(Reign::resumed(alpha, 3).is_ok(), holds, "{alpha}");
+        }
+        let error = Reign::new(f64::INFINITY).expect_err("no probability");
+        assert_eq!(error.to_string(), "a reign's alpha is inf; it must be above 0 and at most 0.5");
+    }
 }

@@ -162,4 +162,38 @@ mod tests {
         check(&[], &[]);
         assert!(to_u16(&[(1, f64::NAN)]).is_err() && to_u16(&[(1, -0.1)]).is_err());
     }
+
+    #[test]
+    fn decay_and_burn_go_to_their_ends() {
+        let check = |champions: &[u16], burn, decay, count, expected: &[(u16, f64)]| {
+            let settings = WeightSettings { burn, decay, champions: count };
+            assert_eq!(winner_takes_all(champions, &settings).expect("valid settings"), expected, "{champions:?}");
+        };
+        // Without decay all share alike, with all of it only the latest has a share.
+        check(&[4, 5, 6, 7], 0.0, 1.0, 4, &[(4, 0.25), (5, 0.25), (6, 0.25), (7, 0.25)]);
+        check(&[4, 5, 6, 7], 0.0, 0.0, 4, &[(4, 1.0)]);
+        check(&[4, 5], 0.0, 1.0, 100, &[(4, 0.5), (5, 0.5)]);
+        check(&[9, 1], 0.0, 1.0, 2, &[(1, 0.5), (9, 0.5)]);
+        // A champion with uid 0 has what is burned as well.
+        check(&[0, 3], 0.5, 1.0, 2, &[(0, 0.75), (3, 0.25)]);
+        check(&[3, 0], 1.0, 1.0, 2, &[(0, 1.0)]);
+        check(&[], 0.0, 1.0, 2, &[(0, 1.0)]);
+        check(&[65_535], 0.25, 0.0, 1, &[(0, 0.25), (65_535, 0.75)]);
+    }
+
+    #[test]
+    fn integers_round_to_the_nearest_and_keep_their_order() {
+        let check = |weights: &[(u16, f64)], expected: &[(u16, u16)]| {
+            assert_eq!(to_u16(weights).expect("valid weights"), expected, "{weights:?}");
+        };
+        check(&[(1, 1.0), (2, 2.0), (3, 3.0)], &[(1, 21_845), (2, 43_690), (3, 65_535)]);
+        check(&[(7, 1.0), (2, 0.5)], &[(7, 65_535), (2, 32_768)]);
+        // Half of the smallest integer is just enough to be kept.
+        check(&[(1, 0.5 / 65_535.0), (2, 1.0)], &[(1, 1), (2, 65_535)]);
+        check(&[(1, 0.49 / 65_535.0), (2, 1.0)], &[(2, 65_535)]);
+        check(&[(1, f64::MIN_POSITIVE), (2, f64::MIN_POSITIVE)], &[(1, 65_535), (2, 65_535)]);
+        check(&[(1, f64::MAX), (2, f64::MAX / 2.0)], &[(1, 65_535), (2, 32_768)]);
+        let error = to_u16(&[(1, 1.0), (4, f64::INFINITY)]).expect_err("not finite");
+        assert_eq!(error, WeightError::Weight { uid: 4, weight: f64::INFINITY });
+    }
 }

@@ -191,6 +191,80 @@ proptest! {
     }
 
     #[test]
+    fn duels_driven_by_hand_end_as_the_field_is_ruled(field in field()) {
+        let rule = eager();
+        let ruling = self::rule(&rule, &field);
+        // The numbers that a validator gives are those by commitment.
+        let playing = field.by_commitment();
+        let mut numbered = field.clone();
+        let champion = field.reigning().expect("there are entries");
+        let challengers = playing.iter().filter(|entry| **entry != champion);
+        for (number, entry) in (1..).zip(challengers) {
+            numbered.entries[*entry].number = number;
+        }
+        numbered.entries[champion].number = u64::MAX;
+        let expected = self::rule(&rule, &numbered);
+        let mut succession = rule.open(&playing, Some(champion)).expect("valid").expect("somebody plays");
+        let mut held = Vec::new();
+        while let Some(challenge) = succession.next_duel() {
+            let mut duel = challenge.duel(field.environments, &rule.duel).expect("valid");
+            let score = |entry: usize, environment: usize, task: usize| {
+                field.entries[entry].scores[environment].get(task).copied()
+            };
+            let pair = |environment, task| {
+                let (one, two) = (score(challenge.champion, environment, task), score(challenge.challenger, environment, task));
+                Some(Pair { champion: one?, challenger: two? })
+            };
+            duel.feed(pair).expect("valid scores");
+            succession.settle(&challenge, duel.decision().verdict);
+            held.push((challenge.challenger, duel.decision()));
+        }
+        prop_assert_eq!(Some(succession.champion()), expected.winner);
+        let decisions: Vec<_> = expected.duels.iter().map(|(entry, duel)| (*entry, duel.decision())).collect();
+        prop_assert_eq!(held, decisions);
+        prop_assert!(ruling.duels.len() < field.entries.len().max(1));
+    }
+
+    #[test]
+    fn a_tie_everywhere_leaves_the_champion_its_weight(tasks in 0_usize..60, entries in 1_usize..5, score in 0.0..=1.0_f64) {
+        let entry = |place: usize| FieldEntry {
+            committed: place as u64,
+            position: 0,
+            number: place as u64 + 1,
+            scores: vec![vec![Some(score); tasks]; 2],
+        };
+        let field = Field { environments: 2, entries: (0..entries).map(entry).collect(), champion: None };
+        for mechanism in mechanisms() {
+            let ruling = rule(mechanism.as_ref(), &field);
+            let expected = if tasks > 0 || decoy_proof().iter().any(|one| one.name() == mechanism.name()) { Some(0) } else { None };
+            prop_assert_eq!(ruling.winner, expected, "{}", mechanism.name());
+        }
+    }
+
+    #[test]
+    fn a_reply_withheld_never_helps_a_challenger(field in field(), choice in 0_usize..200) {
+        // Instead of a score that counts for something the challenger gives none.
+        let champion = field.reigning().expect("there are entries");
+        let mut silent = field.clone();
+        for (place, entry) in silent.entries.iter_mut().enumerate() {
+            let score = entry.scores.iter_mut().flatten().nth(choice);
+            if let (true, Some(score)) = (place != champion, score) {
+                *score = None;
+            }
+        }
+        let rule = eager();
+        let (before, after) = (self::rule(&rule, &field), self::rule(&rule, &silent));
+        let wealth = |ruling: &Ruling| ruling.duels.first().map(|(_, duel)| duel.decision());
+        if let (Some(before), Some(after)) = (wealth(&before), wealth(&after)) {
+            let tasks = |decision: &pareto::Decision| decision.environments.iter().map(|one| one.tasks).collect::<Vec<_>>();
+            if tasks(&before) == tasks(&after) {
+                let gains = |decision: &pareto::Decision| decision.environments.iter().map(|one| one.difference).sum::<f64>();
+                prop_assert!(gains(&after) <= gains(&before) + 1e-12, "{before:?} {after:?}");
+            }
+        }
+    }
+
+    #[test]
     fn chain_weights_keep_the_ratio_and_the_largest(
         champions in prop::collection::vec(0_u16..20, 0..8),
         burn in 0.0..=1.0_f64,

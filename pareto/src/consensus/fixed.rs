@@ -99,4 +99,40 @@ mod tests {
         }
         assert_eq!(Fixed::ZERO.exp(), Fixed::ONE);
     }
+
+    #[test]
+    fn products_and_quotients_round_down_and_undo_each_other_within_one_bit() {
+        let mut state = 1_u64;
+        for _ in 0..2_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (one, other) = (Fixed((state >> 24) as i64), Fixed((state & 0xffff_ffff) as i64 + (1 << 20)));
+            let exact = i128::from(one.0) * i128::from(other.0);
+            assert_eq!(i128::from(one.times(other).0), exact.div_euclid(1 << FRACTION_BITS));
+            let back = one.over(other).times(other);
+            assert!(back <= one && one.minus(back).0 <= 2, "{one:?} {other:?} {back:?}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range_saturate() {
+        let (most, least) = (Fixed(i64::MAX), Fixed(i64::MIN));
+        assert_eq!((most.plus(Fixed::ONE), least.minus(Fixed::ONE)), (most, least));
+        assert_eq!((most.times(most), least.times(most), least.times(least)), (most, least, most));
+        assert_eq!((most.over(Fixed(1)), least.over(Fixed(1)), least.over(Fixed::ZERO)), (most, least, Fixed::ZERO));
+        assert_eq!(Fixed::ratio(u64::MAX, 1), most);
+        assert_eq!(
+            (Fixed::ratio(7, 0), Fixed::ratio(0, 7), Fixed::ratio(7, 7)),
+            (Fixed::ZERO, Fixed::ZERO, Fixed::ONE)
+        );
+        assert_eq!(Fixed::sum([most, Fixed::ONE, least].into_iter()), Fixed(-1));
+    }
+
+    #[test]
+    fn stored_shares_come_back_as_they_went() {
+        for share in [0, 1, 2, 3, 21_845, 32_767, 32_768, 65_534, 65_535] {
+            let back = Fixed::proportion(share).to_proportion();
+            assert!(share - back <= 1, "{share}: {back}");
+        }
+        assert_eq!(Fixed::proportion(0).to_proportion(), 0);
+    }
 }

@@ -44,4 +44,19 @@ mod tests {
         }
         assert_eq!(tally.counts(), vec![(-0.5, 1), (0.0, 3), (0.5, 3), (1.0, 1)]);
     }
+
+    #[test]
+    fn counts_are_those_of_sorting_all_differences() {
+        let mut random = crate::lab::Random::new(2, &[]);
+        for size in [0, 1, 2, 50, 500] {
+            let differences: Vec<f64> = (0..size).map(|_| (random.uniform() * 9.0).floor() / 4.0 - 1.0).collect();
+            let mut tally = Tally::default();
+            differences.iter().for_each(|difference| tally.push(*difference));
+            let mut sorted = differences.clone();
+            sorted.sort_by(f64::total_cmp);
+            let expected: Vec<(f64, usize)> =
+                sorted.chunk_by(|one, other| one == other).map(|group| (group[0], group.len())).collect();
+            assert_eq!(tally.counts(), expected);
+        }
+    }
 }

@@ -44,4 +44,20 @@ mod tests {
         }
         assert_eq!(upper_limit(3, 3, 0.95), 1.0);
     }
+
+    /// The limit is where so few would be seen with a probability of 5%, summed term by term.
+    #[test]
+    fn at_the_limit_so_few_are_as_unlikely_as_the_confidence_says() {
+        for (count, trials) in [(0, 1), (0, 20), (1, 20), (7, 20), (19, 20), (3, 60)] {
+            let rate = upper_limit(count, trials, 0.95);
+            let mut choose = 1.0;
+            let mut sum = 0.0;
+            for k in 0..=count {
+                sum += choose * rate.powi(k as i32) * (1.0 - rate).powi((trials - k) as i32);
+                choose *= (trials - k) as f64 / (k + 1) as f64;
+            }
+            assert!((sum - 0.05).abs() < 1e-6, "{count} of {trials}: {rate} {sum}");
+        }
+        assert_eq!((upper_limit(0, 0, 0.95), upper_limit(5, 4, 0.95)), (1.0, 1.0));
+    }
 }

@@ -53,4 +53,17 @@ mod tests {
         }
         assert!(bins.iter().all(|count| (9_600..10_400).contains(count)), "{bins:?}");
     }
+
+    /// The first numbers of the published generator.
+    #[test]
+    fn the_stream_without_labels_is_splitmix64() {
+        let first = |seed: u64| {
+            let mut random = Random::new(seed, &[]);
+            [random.bits(), random.bits(), random.bits()]
+        };
+        assert_eq!(first(0), [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
+        assert_eq!(first(1_234_567)[0], 6_457_827_717_110_365_317);
+        assert_eq!(first(1_234_567)[1], 3_203_168_211_198_807_973);
+        assert!((0..1_000).all(|seed| (0.0..1.0).contains(&Random::new(seed, &[]).uniform())));
+    }
 }

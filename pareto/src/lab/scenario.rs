@@ -79,3 +79,32 @@ impl Scenario {
         self.gains.get(environment).or(self.gains.last()).copied().unwrap_or(0.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_gain_holds_for_all_further_environments() {
+        let check = |gains: &[f64], expected: [f64; 3]| {
+            let scenario = Scenario::plain("gains", true, gains);
+            assert_eq!([0, 1, 2].map(|environment| scenario.gain(environment)), expected, "{gains:?}");
+        };
+        check(&[0.1], [0.1, 0.1, 0.1]);
+        check(&[0.1, -0.05], [0.1, -0.05, -0.05]);
+        check(&[0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3]);
+        check(&[], [0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn scenarios_have_names_of_their_own_and_attackers_nothing_to_win_by() {
+        let all = Scenario::all();
+        for (place, scenario) in all.iter().enumerate() {
+            assert!(all[..place].iter().all(|other| other.name != scenario.name), "{} is there twice", scenario.name);
+            let somewhere_worse = (0..4).any(|environment| scenario.gain(environment) < 0.0);
+            let nowhere_better = (0..4).all(|environment| scenario.gain(environment) <= 0.0);
+            assert_eq!(scenario.honest, !somewhere_worse && !nowhere_better, "{}", scenario.name);
+            assert!(scenario.challengers > 0, "{}", scenario.name);
+        }
+    }
+}

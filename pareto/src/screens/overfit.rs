@@ -113,4 +113,26 @@ mod tests {
         let same = overfit(&ones, &ones, &OverfitSettings::default());
         assert_eq!((same.tasks, same.warned), (50, false));
     }
+
+    #[test]
+    fn a_warning_comes_at_the_first_round_that_reaches_the_bar() {
+        let check = |known: &[&[f64]], fresh: &[&[f64]], excess: f64, expected: (usize, bool)| {
+            let lists = |lists: &[&[f64]]| lists.iter().map(|list| list.to_vec()).collect::<Vec<_>>();
+            let settings = OverfitSettings { alpha: 0.05, excess };
+            let found = overfit(&lists(known), &lists(fresh), &settings);
+            assert_eq!((found.tasks, found.warned), expected, "{found:?}");
+            assert_eq!(found.warned, found.log_e >= libm::log(1.0 / settings.alpha), "{found:?}");
+        };
+        let (right, wrong): (&[f64], &[f64]) = (&[1.0; 40], &[0.0; 40]);
+        check(&[right], &[right], 0.0, (40, false));
+        check(&[wrong], &[right], 0.0, (40, false));
+        // Unequal lists are read to the end of the shorter one.
+        check(&[&right[..3]], &[right], 0.0, (3, false));
+        check(&[right, right], &[&[], &wrong[..2]], 0.0, (2, false));
+        check(&[right, right], &[right], 0.0, (40, false));
+        // An excess that nothing is made of takes longer to show.
+        let tasks =
+            |excess: f64| overfit(&[right.to_vec()], &[wrong.to_vec()], &OverfitSettings { alpha: 0.05, excess }).tasks;
+        assert!(tasks(0.0) < tasks(0.3) && tasks(0.3) < tasks(0.5), "{} {} {}", tasks(0.0), tasks(0.3), tasks(0.5));
+    }
 }
