@@ -7,7 +7,7 @@
 //! challenger that is not better wins its duel with probability at most `alpha_k` (see [`duel`](mod@crate::duel)). The union
 //! bound adds these up to at most alpha. It needs no independence: copies of one another, a shared champion and shared
 //! tasks are all covered, so the champion's rollouts can be made once a window. A window has at most one dethronement:
-//! whoever comes later meets the new champion on tasks that did not choose it.
+//! the challengers after it meet the new champion on tasks that did not choose it.
 //!
 //! **What it assumes.** (1) The number k of a challenger is fixed before any of its scores is seen, by order of
 //! commitment. (2) An entry was committed before the randomness existed from which its tasks are derived; otherwise
@@ -20,10 +20,10 @@
 //! 41% of alpha, the tenth 0.8%, the 256th 0.009%: since the tasks needed grow with the logarithm of 1 / alpha, the
 //! 256th needs about two and a half times as many as the first, and 15% of alpha are left for those after it.
 //!
-//! **What losers can do.** They take nothing from anybody's scores, but each uses up a number, and a later number needs
-//! more proof: whoever enters 256 losers in front of a better model makes it show odds of 1 / alpha_257, not keeps it
+//! **What losers can do.** They take nothing from any other entry's scores, but each uses up a number, and a later number needs
+//! more proof: 256 losers entered in front of a better model make it show odds of 1 / alpha_257, and do not keep it
 //! from showing them. No bound on an unknown number of challengers can do without such a price; [`plan`](crate::plan)
-//! says what it is in tasks, and it is the same for everybody who comes later, whoever the losers belong to.
+//! says what it is in tasks, and it is the same for every later challenger, whatever the losers' owner.
 //!
 //! **What it does not bound.** A champion that no longer plays (it left, its files are gone, it was found to be a copy)
 //! loses the weight without a duel: the earliest entry that plays begins a reign. Each winner may be worse than the one

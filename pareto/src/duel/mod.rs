@@ -17,7 +17,7 @@
 //! Ville's inequality either ever exceeds 1 / alpha with probability at most alpha. No correction for several
 //! environments is needed, since *all* of them must be rejected.
 //!
-//! **The ends that favour nobody.** A process against "better than the futility margin on average" and one per
+//! **The ends that can only keep the champion.** A process against "better than the futility margin on average" and one per
 //! environment against "not worse than the tolerance" end hopeless duels early; they can only keep the champion, so
 //! they spend nothing of alpha. A budget ends the rest as undecided, and the champion stays.
 

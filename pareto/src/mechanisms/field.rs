@@ -13,7 +13,7 @@ pub struct FieldEntry {
     /// Order within the block.
     pub position: u32,
     /// The number under which it challenges in this reign, from 1: given once, by order of commitment, and never given
-    /// again, so that leaving a loser out changes nobody's share of alpha.
+    /// again, so that leaving a loser out changes no other entry's share of alpha.
     pub number: u64,
     /// `scores[e][t]` on the t-th task of environment e, the same tasks for all entries; `None` is a score that could
     /// not be had.
@@ -68,7 +68,7 @@ pub enum FieldError {
         /// The environments.
         environments: usize,
     },
-    /// The mechanism compares means that nobody's absence may change, and a score is missing.
+    /// The mechanism compares means of whole lists, and a score is missing.
     #[error("a score is missing in {environment}, which this rule has no answer to; leave it out")]
     Missing {
         /// The environment.

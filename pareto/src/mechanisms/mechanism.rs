@@ -122,7 +122,7 @@ pub struct Judgement {
 }
 
 impl Ruling {
-    /// Everything to one entry, or to nobody.
+    /// Everything to one entry, or, without one, to be burned.
     pub(super) fn winner_takes_all(entries: usize, winner: Option<usize>, duels: Vec<(usize, Duel)>) -> Self {
         let mut weights = vec![0.0; entries];
         if let Some(winner) = winner {

@@ -27,10 +27,10 @@ impl Default for Sequential {
 }
 
 impl Sequential {
-    /// The duels of a window among the entries that play, given in order of commitment; `None` if nobody plays.
+    /// The duels of a window among the entries that play, given in order of commitment; `None` if no entry plays.
     ///
-    /// `champion` is the reigning entry of the window before. This is the whole rule, driven by whoever has the scores:
-    /// see [`Succession`].
+    /// `champion` is the reigning entry of the window before. The caller, who has the scores, drives it: see
+    /// [`Succession`].
     ///
     /// # Errors
     /// If alpha is not a usable error probability.

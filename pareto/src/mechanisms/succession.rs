@@ -85,7 +85,7 @@ impl Succession {
         Self { champion, dethroned: None, reign, waiting: challengers.into() }
     }
 
-    /// Begins the next duel, which draws its number's share of alpha however it ends; `None` if nobody is left to
+    /// Begins the next duel, which draws its number's share of alpha however it ends; `None` if no entry is left to
     /// challenge the champion in this window.
     ///
     /// A duel that is never [settled](Self::settle) counts as undecided.

@@ -1,7 +1,7 @@
 //! Recognises a model that was published before: same files, same tensors, near tensors, permuted or rescaled twins, and
 //! most of the same matrices in another layout.
 //!
-//! Everybody's model is near the public base, so being alike says nothing by itself. Where a print of the base is
+//! All models are near the public base, so likeness says nothing by itself. Where a print of the base is
 //! given, a distance is taken relative to what the *less changed* of the two models added to the base (its task
 //! vector); without one, or where a model is built differently from the base, it is taken relative to the tensors
 //! themselves, against a far stricter threshold. The earlier commitment is the original, the later one the copy.
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::screens::parts::Matrices;
 use crate::screens::{Finding, FindingKind, Yardstick};
 
-/// What is known of one entry's tensors, without the tensors.
+/// Fingerprint of one entry's tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EntryPrint {
     /// Block of the commitment.
@@ -23,11 +23,11 @@ pub struct EntryPrint {
     pub position: u32,
     /// Digest of the sorted list of tensor-file digests.
     pub files: [u8; 32],
-    /// One print a tensor, in any order.
+    /// One print per tensor, in any order.
     pub tensors: Vec<TensorPrint>,
 }
 
-/// What is known of one tensor.
+/// Fingerprint of one tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TensorPrint {
     /// Its shape.
@@ -80,10 +80,11 @@ impl Default for CopySettings {
     }
 }
 
-/// Finds the entries that repeat an earlier one; at most one finding an entry, ascending by entry.
+/// Finds the entries that repeat an earlier one; at most one finding per entry, ascending by entry.
 ///
 /// Of several originals the most certain kind counts, then the earliest. An entry that is a copy itself is an original
 /// to those after it, so that no chain of small steps leads away from the first.
+#[must_use]
 pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &CopySettings) -> Vec<Finding> {
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|entry| (entries[*entry].committed, entries[*entry].position, *entry));
@@ -120,7 +121,7 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// An entry's tensors, and how near another's may come.
+/// An entry's tensors, and the distances within which another's count as copies.
 struct Prepared<'a> {
     digests: Vec<[u8; 32]>,
     tensors: Tensors<'a>,
@@ -129,11 +130,11 @@ struct Prepared<'a> {
     near: Nearness,
     twin: Nearness,
     matrices: Matrices<'a>,
-    /// Its matrices that are not the base's, and how near a copy's have to be; asked for only by other layouts.
+    /// Its matrices that are not the base's, with the distances of a copy; computed only when another layout is compared.
     own: OnceCell<Vec<(&'a TensorPrint, f64)>>,
 }
 
-/// How near another model's tensors, or their spectra, may come before it counts as a copy.
+/// Distance within which another model's tensors, or their spectra, count as a copy.
 #[derive(Clone, Copy)]
 struct Nearness {
     /// The largest distance that counts.
@@ -157,7 +158,7 @@ impl Nearness {
         if other.limit < self.limit { other } else { self }
     }
 
-    /// What a distance within the limit finds about entry `entry`.
+    /// The finding about entry `entry` at a distance within the limit.
     fn finding(self, kind: FindingKind, entry: usize, of: usize, apart: f64) -> Finding {
         let Self { limit, threshold, yardstick } = self;
         // Two models equal to the base are at no distance from each other.

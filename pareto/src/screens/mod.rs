@@ -1,4 +1,4 @@
-//! Checks beside the duels, which spend nothing of alpha: who is left out as a copy, and who is warned of.
+//! Screens: checks before the duels that spend nothing of alpha. Copies are left out, overfitted models warned of.
 
 pub mod copy;
 pub(crate) mod overfit;
@@ -6,36 +6,36 @@ mod parts;
 
 use serde::{Deserialize, Serialize};
 
-/// Why an entry is left out, with the measurement that says so.
+/// A reason to leave an entry out, with the measurement behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The entry that is left out.
     pub entry: usize,
-    /// What was found.
+    /// Kind of finding.
     pub kind: FindingKind,
     /// The earlier entry that it repeats.
     pub of: Option<usize>,
-    /// What was measured; smaller is more alike, 0 is equal.
+    /// Measured distance; smaller is more alike, 0 is equal.
     pub measure: f64,
     /// The largest measure that counts as a finding.
     pub threshold: f64,
-    /// What the measure is a share of.
+    /// Yardstick that the measure is a share of.
     pub yardstick: Yardstick,
 }
 
-/// What a distance between two models is taken relative to.
+/// Yardstick of a distance between two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Yardstick {
     /// The models themselves.
     Whole,
-    /// What the less changed of the two added to the public base.
+    /// The task vector of the less changed of the two: the difference from the public base.
     Tuning,
     /// The number of the original's matrices.
     Parts,
 }
 
-/// What a screen can find, the most certain first.
+/// Kinds of finding, the most certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {

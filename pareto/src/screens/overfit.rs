@@ -2,21 +2,21 @@
 //!
 //! Tasks are functions of random seeds, so that known and fresh tasks of an environment are draws from one distribution:
 //! a model that has learned the environment, and not its tasks, has the same expected score on both. The warning is
-//! wrong with probability at most alpha, however many tasks are looked at and however often. It leaves nobody out and
-//! costs nobody weight: a model may have learned the public tasks and still be the best on fresh ones. What protects
+//! wrong with probability at most alpha, however many tasks are looked at and however often. It leaves no entry out and
+//! costs no weight: a model may have learned the public tasks and still be the best on fresh ones. What protects
 //! the champion is that duels are fought on tasks that did not exist when the models were committed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::eprocess::{Bets, EProcess, Null};
 
-/// When a warning is given.
+/// Settings of the warning.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OverfitSettings {
     /// The chance that a model which does not know any task is warned of. In (0, 0.5].
     pub alpha: f64,
-    /// An excess on known tasks that nothing is made of, in mean score. In [0, 0.5].
+    /// An excess on known tasks that is tolerated, in mean score. In [0, 0.5].
     pub excess: f64,
 }
 
@@ -26,7 +26,7 @@ impl Default for OverfitSettings {
     }
 }
 
-/// How known and fresh tasks compare.
+/// Comparison of known and fresh tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Overfit {
     /// Tasks of each kind that were read, in all environments together.
@@ -35,7 +35,7 @@ pub(crate) struct Overfit {
     pub excess: f64,
     /// Log wealth against "no better on known tasks".
     pub log_e: f64,
-    /// Whether that wealth has reached 1 / alpha.
+    /// True if that wealth has reached 1 / alpha.
     pub warned: bool,
 }
 

@@ -1,5 +1,5 @@
-//! How much of an earlier model a model of another layout is made of: padding a vocabulary, widening a layer with zeros
-//! or putting in layers that do nothing changes the layout and not the model.
+//! Share of an earlier model's matrices in a model of another layout: padding a vocabulary, widening a layer with zeros or
+//! inserting layers that do nothing changes the layout and not the model.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ impl<'a> Matrices<'a> {
         Self(groups)
     }
 
-    /// How near another model's matrices have to come to be these. One that is as in the base is nobody's.
+    /// The matrices that are not the base's, each with the distance within which another model's is a copy of it.
     pub(super) fn own(&self, base: Option<&Matrices<'_>>, settings: &CopySettings) -> Vec<(&'a TensorPrint, f64)> {
         let near = |matrix: &&'a TensorPrint| {
             let itself = settings.near_without_base * matrix.norm;
