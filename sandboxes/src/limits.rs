@@ -38,3 +38,53 @@ impl Limits {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_length(length: usize, most: u64, refused: bool) {
+        let limits = Limits { source_bytes: most, ..Limits::default() };
+        let outcome = limits.refuse(&"#".repeat(length));
+        assert_eq!(outcome.is_some(), refused, "{length} of {most}");
+        if let Some(Outcome { ending, stderr, fuel, memory_bytes, .. }) = outcome {
+            assert_eq!((ending, fuel, memory_bytes), (Ending::Raised, 0, 0));
+            assert_eq!(stderr, format!("the program is {length} bytes long; at most {most} are read\n"));
+        }
+    }
+
+    #[test]
+    fn a_source_is_refused_from_the_first_byte_too_many() {
+        check_length(0, 0, false);
+        check_length(1, 0, true);
+        check_length(100, 100, false);
+        check_length(101, 100, true);
+        check_length(100, u64::MAX, false);
+    }
+
+    #[test]
+    fn bytes_are_counted_and_not_letters() {
+        let limits = Limits { source_bytes: 3, ..Limits::default() };
+        assert!(limits.refuse("aé").is_none());
+        assert!(limits.refuse("éé").is_some());
+    }
+
+    #[track_caller]
+    fn check_read(text: &str, expected: Option<Limits>) {
+        assert_eq!(serde_json::from_str(text).ok(), expected, "{text}");
+    }
+
+    #[test]
+    fn limits_that_are_not_named_are_the_defaults_and_unknown_ones_are_refused() {
+        let defaults = Limits::default();
+        check_read("{}", Some(defaults));
+        check_read(r#"{"fuel":5}"#, Some(Limits { fuel: 5, ..defaults }));
+        check_read(r#"{"memory_bytes":18446744073709551615}"#, Some(Limits { memory_bytes: u64::MAX, ..defaults }));
+        check_read(r#"{"fuel":-1}"#, None);
+        check_read(r#"{"fuel":1.5}"#, None);
+        check_read(r#"{"memory":5}"#, None);
+        let text = serde_json::to_string(&defaults).unwrap();
+        check_read(&text, Some(defaults));
+    }
+}

@@ -38,3 +38,27 @@ pub struct Outcome {
     /// Largest size of its linear memory, in bytes.
     pub memory_bytes: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words stand in evidence, so that other validators have to read them in the same way.
+    #[track_caller]
+    fn check_word(ending: Ending, word: &str) {
+        assert_eq!(serde_json::to_value(ending).unwrap(), word);
+        assert_eq!(serde_json::from_value::<Ending>(word.into()).unwrap(), ending);
+    }
+
+    #[test]
+    fn every_ending_has_its_word() {
+        check_word(Ending::Finished, "finished");
+        check_word(Ending::Raised, "raised");
+        check_word(Ending::OutOfFuel, "out_of_fuel");
+        check_word(Ending::OutOfMemory, "out_of_memory");
+        check_word(Ending::OutputTooLong, "output_too_long");
+        check_word(Ending::StackOverflow, "stack_overflow");
+        check_word(Ending::Trapped, "trapped");
+        assert!(serde_json::from_str::<Ending>("\"won\"").is_err());
+    }
+}

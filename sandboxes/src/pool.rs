@@ -156,11 +156,10 @@ impl Pool {
         cancellation.armed = false;
         result
     }
-}
 
-impl Drop for Pool {
-    fn drop(&mut self) {
-        // Dropped outside the lock: dropping a task wakes whoever awaits it.
+    /// Ends the threads after their jobs and discards the waiting ones.
+    fn close(&self) {
+        // Dropped outside the lock: dropping a task wakes the future that awaits it.
         let discarded = {
             let mut state = self.shared.state();
             state.closed = true;
@@ -170,6 +169,12 @@ impl Drop for Pool {
         drop(discarded);
         self.shared.work.notify_all();
         self.shared.activity.notify_all();
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -240,35 +245,4 @@ fn advance_epoch(shared: &Shared) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn callers_take_turns_whatever_the_length_of_their_queues() {
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let mut state = State::default();
-        for (caller, job) in [(1, "a1"), (1, "a2"), (1, "a3"), (2, "b1"), (3, "c1"), (3, "c2")] {
-            let order = Arc::clone(&order);
-            state.push(
-                caller,
-                Box::new(move || {
-                    order.lock().unwrap().push(job);
-                    false
-                }),
-                Arc::default(),
-            );
-        }
-        while let Some(task) = state.pop() {
-            assert!(!task());
-        }
-        assert_eq!(*order.lock().unwrap(), ["a1", "b1", "c1", "a2", "c2", "a3"]);
-        assert!(state.waiting.is_empty());
-    }
-
-    #[test]
-    fn a_cancelled_task_is_never_run() {
-        let mut state = State::default();
-        state.push(1, Box::new(|| panic!("it was cancelled")), Arc::new(AtomicBool::new(true)));
-        assert!(state.pop().is_none());
-    }
-}
+mod tests;

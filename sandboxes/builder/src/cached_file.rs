@@ -49,3 +49,6 @@ impl CachedFile {
         BuildError::Tampered { path: self.path.clone(), what: "its digest is another" }
     }
 }
+
+#[cfg(test)]
+mod tests;

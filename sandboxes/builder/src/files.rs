@@ -61,31 +61,4 @@ pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(variables: &[(&str, &str)], expected: Option<&str>) {
-        let found = folder_from(|name| variables.iter().find(|row| row.0 == name).map(|row| OsString::from(row.1)));
-        assert_eq!(found, expected.map(PathBuf::from), "{variables:?}");
-    }
-
-    #[test]
-    fn the_most_specific_variable_decides() {
-        check(&[("DETHRONE_CACHE", "/a"), ("XDG_CACHE_HOME", "/b"), ("HOME", "/c")], Some("/a"));
-        check(&[("XDG_CACHE_HOME", "/b"), ("HOME", "/c")], Some("/b/dethrone"));
-        check(&[("HOME", "/c")], Some("/c/.cache/dethrone"));
-        check(&[("DETHRONE_CACHE", ""), ("HOME", "/c")], Some("/c/.cache/dethrone"));
-        check(&[], None);
-    }
-
-    #[test]
-    fn a_lock_is_exclusive_and_freed_on_drop() {
-        let folder = tempfile::tempdir().unwrap();
-        let held = lock(folder.path(), "entry", || panic!("no other holds it")).unwrap();
-        let other = File::options().write(true).open(folder.path().join("entry.lock")).unwrap();
-        assert!(other.try_lock().is_err());
-        drop(held);
-        assert!(other.try_lock().is_ok());
-    }
-}
+mod tests;

@@ -148,3 +148,6 @@ pub(super) fn define_poll<T: HasWorld>(to: &mut LinkerInstance<'_, T>) -> wasmti
         Ok((ready,))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,3 +221,6 @@ impl ResourceLimiter for World {
 fn wall_clock() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod artifact;
 mod contract;
 mod human_eval;
 mod judge;

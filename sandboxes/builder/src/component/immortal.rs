@@ -96,4 +96,39 @@ mod tests {
         check(0x23, [9, 9, 1, KIND, 2, KIND, 7], 0x33, Some(2));
         check(0x23, [9, 9, IMMORTAL, KIND, 2, KIND, 7], 0x33, None);
     }
+
+    #[test]
+    fn a_heap_of_any_length_is_walked_to_its_end_and_not_beyond() {
+        let whole = heap(0x23, [1, KIND, 7, 7, 7, 7, 7], 0x33);
+        for length in (0..=whole.len()).rev().take(64) {
+            let mut memory = whole[..length].to_vec();
+            make_immortal(&mut memory, &BTreeSet::from([KIND]));
+            assert_eq!(memory.len(), length);
+            // Cut before the word that says whether the block is in use, it is no block.
+            let known = length >= AT + 0x20;
+            let changed = memory != whole[..length];
+            assert_eq!(changed, known, "{length}");
+        }
+        // Sizes that point far beyond the memory, or around it.
+        for head in [0xffff_fff3, 0x8000_0003, 0x0fff_fff3] {
+            check(head, [1, KIND, 7, 7, 7, 7, 7], 0x33, None);
+        }
+    }
+
+    #[test]
+    fn a_block_below_the_smallest_size_is_none() {
+        check(0x03, [1, KIND, 7, 7, 7, 7, 7], 0x33, None);
+        check(0x0b, [1, KIND, 7, 7, 7, 7, 7], 0x33, None);
+        // A size that is no multiple of 16.
+        check(0x1b, [1, KIND, 7, 7, 7, 7, 7], 0x33, None);
+    }
+
+    #[test]
+    fn an_immortal_heap_stays_as_it_is() {
+        let mut memory = heap(0x23, [9, 9, 1, KIND, 2, KIND, 7], 0x33);
+        make_immortal(&mut memory, &BTreeSet::from([KIND]));
+        let once = memory.clone();
+        make_immortal(&mut memory, &BTreeSet::from([KIND]));
+        assert_eq!(memory, once);
+    }
 }

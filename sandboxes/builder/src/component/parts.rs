@@ -154,9 +154,59 @@ impl Part {
 mod tests {
     use super::*;
 
+    /// Every part that the build takes.
+    fn parts() -> impl Iterator<Item = &'static Part> {
+        LIBRARIES.iter().chain([&HELPERS, &STANDARD_LIBRARY, &ADAPTER])
+    }
+
+    /// Reads the parts of a wheel whose carrier has these bytes.
+    fn read(carrier: &[u8]) -> BuildError {
+        let wheel = tempfile::tempdir().unwrap();
+        let path = wheel.path().join(CARRIER);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, carrier).unwrap();
+        Parts::read(wheel.path()).err().expect("it is no carrier")
+    }
+
     #[test]
     fn a_part_that_is_not_what_was_pinned_is_refused() {
-        assert!(LIBRARIES[5].unpack(&[]).is_none());
-        assert!(LIBRARIES[5].unpack(&vec![0; 6_000_000]).is_none());
+        let zeros = vec![0; 9_000_000];
+        for part in parts() {
+            for carrier in [&[][..], &zeros[..part.offset], &zeros] {
+                assert!(part.unpack(carrier).is_none(), "{}", part.name);
+            }
+        }
+        let endless = Part { offset: usize::MAX, length: 1, ..HELPERS };
+        assert!(endless.unpack(&zeros).is_none());
+    }
+
+    #[test]
+    fn a_frame_with_other_contents_is_refused() {
+        // A zstd frame of one raw block, which unpacks to a single byte.
+        let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x01, 0x09, 0x00, 0x00, b'x'];
+        let sha256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+        let part = Part { name: "x", offset: 0, length: frame.len(), sha256 };
+        assert_eq!(part.unpack(&frame), Some(b"x".to_vec()));
+        assert_eq!(Part { sha256: HELPERS.sha256, ..part }.unpack(&frame), None);
+        let part = Part { name: "x", offset: 0, length: frame.len() - 1, sha256 };
+        assert_eq!(part.unpack(&frame), None, "the frame is cut short");
+    }
+
+    #[test]
+    fn a_damaged_wheel_is_named_with_its_part() {
+        let absent = Parts::read(Path::new("/no/such/wheel")).err().expect("there is no wheel");
+        assert!(matches!(absent, BuildError::File { action: "read", .. }), "{absent}");
+        for carrier in [&b""[..], &[0; 3_000_000]] {
+            let error = read(carrier);
+            let first = LIBRARIES[0].name;
+            assert!(matches!(&error, BuildError::Tampered { what, .. } if *what == first), "{error}");
+        }
+    }
+
+    #[test]
+    fn parts_do_not_overlap() {
+        let mut places: Vec<_> = parts().map(|part| (part.offset, part.offset + part.length)).collect();
+        places.sort_unstable();
+        assert!(places.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{places:?}");
     }
 }

@@ -155,3 +155,6 @@ fn name_of(segment: Segment<'_>) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
