@@ -57,8 +57,7 @@ fn main() {
         .expect("the guest can be built");
     let open = |slots| {
         let limits = Limits { fuel: 1 << 40, ..Limits::default() };
-        Sandbox::open(SandboxSettings { slots, limits, deadline_seconds: 120, ..SandboxSettings::default() }, &artifact)
-            .expect("it opens")
+        Sandbox::open(SandboxSettings { slots, limits, deadline_seconds: 120 }, &artifact).expect("it opens")
     };
     let (one, two) = (open(1), open(2));
 

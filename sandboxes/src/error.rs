@@ -22,9 +22,9 @@ pub enum SandboxError {
     /// A job asks for more than the sandbox was opened for.
     #[error("the job asks for {asked} bytes of memory, but the sandbox was opened for at most {most}")]
     TooMuchMemory {
-        /// What the job asks for.
+        /// Bytes that the job asks for.
         asked: u64,
-        /// What the sandbox was opened for.
+        /// Bytes that the sandbox was opened for.
         most: u64,
     },
     /// The settings make no sense.

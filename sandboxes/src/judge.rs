@@ -28,7 +28,7 @@ pub struct Trial {
 /// Result of a trial.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
-    /// Whether the tests ran to their end and the candidate was still running then: one that exited, broke or used up a
+    /// True if the tests ran to their end and the candidate was still running then: one that exited, broke or used up a
     /// limit has not passed, even if the tests ignored that.
     pub passed: bool,
     /// Outcome of the tests.

@@ -1,19 +1,22 @@
 //! Running untrusted code in wasmtime: one program, one instance, deterministic limits.
 //!
-//! Everything a miner's model wrote is hostile. A program runs in a CPython of its own that has no files, no network, no
-//! environment, no clock and no entropy; what it uses is bounded by numbers that come out the same on every machine; and
-//! what it answers is data that the host bounds and checks. Nothing that a program must not know is ever inside.
+//! Everything a miner's model wrote is hostile. A program runs in an own instance of CPython without files, network,
+//! environment, real clock or real entropy; its resources are bounded by counts that are the same on every machine; and
+//! its answers are data that the host bounds and checks. Secrets (expected answers, keys) never enter an instance.
 //!
-//! # What a program sees
+//! The guest itself is built by another crate, which alone has file systems, pip and a cache: this one takes an
+//! [`Artifact`] and runs it.
 //!
-//! Clock, entropy and the `random` module are functions of the job's seed. The seed of Python's hashes is not: it is one
-//! and the same for all jobs, since the heap that every program starts from was captured after the interpreter had hashed
-//! its own names with it, and another one would make it find none of them again. The order of a set of strings is thus a
-//! function of the program alone.
+//! # Determinism
+//!
+//! Clock, entropy and the `random` module are functions of the job's seed. The seed of Python's string hashes is fixed for
+//! all jobs: every program starts from a captured heap in which the interpreter has hashed its own names, and with another
+//! seed it would find none of them again. The iteration order of a set of strings is thus a function of the program alone.
 //!
 //! # Plain data
 //!
-//! What a function takes and returns crosses the border as JSON. Every value has one form, and the form can be read back:
+//! Arguments and return values of a function cross the boundary as JSON. Every value has one form, and the form can be
+//! read back:
 //!
 //! | Python | JSON |
 //! |---|---|

@@ -26,7 +26,7 @@ type Task = Box<dyn FnOnce() -> bool + Send>;
 
 /// Estimate, from the result of a job, of the native stack that its thread has grown to.
 pub(crate) trait StackUse {
-    /// Whether to replace the worker thread after this job. Deep native recursion needs guest objects at every level, so
+    /// True if the worker thread should be replaced after this job. Deep native recursion needs guest objects at every level, so
     /// a guest below [`SMALL_MEMORY`] cannot have grown the stack.
     fn needs_fresh_thread(&self) -> bool;
 }

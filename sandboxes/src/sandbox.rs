@@ -18,7 +18,7 @@ use crate::limits::Limits;
 use crate::outcome::{Ending, Outcome};
 use crate::pool::{CallerId, Pool, StackUse};
 
-/// Settings of the sandbox in which programs run. None of them changes a result.
+/// Settings of the sandbox in which programs run. None of those that a file may set changes a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SandboxSettings {

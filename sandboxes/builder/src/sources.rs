@@ -33,3 +33,50 @@ pub(crate) fn digest() -> blake3::Hash {
     }
     hasher.finalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first word of every line between two texts.
+    fn names_between<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
+        let (_, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{begin} is missing"));
+        let (body, _) = rest.split_once(end).unwrap_or_else(|| panic!("{end} is missing"));
+        body.lines().filter_map(|line| line.trim().split([',', ' ']).next()).filter(|name| !name.is_empty()).collect()
+    }
+
+    #[test]
+    fn the_python_enum_counts_like_the_world() {
+        let world = names_between(WORLD.text, "enum ending {", "}");
+        let python = names_between(BINDING.text, "as far as the interpreter knows.\"\"\"", "def ask");
+        let python: Vec<String> = python.iter().map(|name| name.to_lowercase().replace('_', "-")).collect();
+        assert_eq!(world, ["finished", "exited", "raised", "out-of-memory"]);
+        assert_eq!(python, world);
+        for (number, name) in python.iter().enumerate() {
+            let line = format!("{} = {number}", name.to_uppercase().replace('-', "_"));
+            assert!(BINDING.text.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn host_and_guest_agree_on_the_deepest_plain_data() {
+        let line = format!("\nDEEPEST = {} ", sandboxes::plain::DEEPEST);
+        assert!(GUEST.text.contains(&line), "{line}");
+    }
+
+    #[test]
+    fn every_export_of_the_world_is_a_method_of_the_guest() {
+        let exports: Vec<&str> = WORLD.text.lines().filter_map(|line| line.trim().strip_prefix("export ")).collect();
+        assert_eq!(exports.len(), 3);
+        for export in exports {
+            let name = export.split(':').next().unwrap();
+            assert!(GUEST.text.contains(&format!("    def {name}(self")), "{name}");
+        }
+    }
+
+    /// A warm cache is found again only under the same name: a change of this digest must come from a change of the guest.
+    #[test]
+    fn the_cache_entry_of_these_sources_is_known() {
+        assert_eq!(digest().to_hex()[..24], *"8d2a916173260ea4bced78cd");
+    }
+}

@@ -12,7 +12,7 @@ pub(crate) trait Candidate: Send {
     /// Calls the function with plain data; the inner `Err` is the text of the exception that the candidate raised.
     fn ask(&mut self, function: &str, arguments: &str) -> Result<Result<String, String>, SandboxError>;
 
-    /// Whether it can still be called.
+    /// True while it can still be called.
     fn is_running(&self) -> bool;
 
     /// Ends the candidate and returns its outcome.

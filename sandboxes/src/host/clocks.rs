@@ -60,7 +60,7 @@ pub(super) struct Pollable;
 /// Open timers of a guest, by the number its handle stands for.
 #[derive(Default)]
 pub(super) struct Timers {
-    /// When each is due, in nanoseconds since the guest's start; `None` where the number is free.
+    /// Due times in nanoseconds since the guest's start; `None` where the number is free.
     due: Vec<Option<u64>>,
     free: Vec<u32>,
 }

@@ -60,14 +60,9 @@ async fn a_program_that_waits_in_vain_is_never_run() {
 #[tokio::test]
 async fn a_guest_that_may_have_less_memory_than_it_takes_is_out_of_memory() {
     let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
-    for sandbox in [
-        sandbox(),
-        &Sandbox::open(
-            SandboxSettings { slots: 1, limits, deadline_seconds: 120, ..SandboxSettings::default() },
-            &artifact(),
-        )
-        .unwrap(),
-    ] {
+    for sandbox in
+        [sandbox(), &Sandbox::open(SandboxSettings { slots: 1, limits, deadline_seconds: 120 }, &artifact()).unwrap()]
+    {
         let outcome = sandbox.run(Program { limits: Some(limits), ..program("", "") }).await.unwrap();
         assert_eq!((outcome.ending, outcome.memory_bytes), (Ending::OutOfMemory, 0));
     }
@@ -76,7 +71,7 @@ async fn a_guest_that_may_have_less_memory_than_it_takes_is_out_of_memory() {
 #[tokio::test]
 async fn a_guest_that_may_have_more_memory_than_it_can_address_runs() {
     let limits = Limits { memory_bytes: 1 << 34, ..Limits::default() };
-    let settings = SandboxSettings { slots: 1, limits, deadline_seconds: 120, ..SandboxSettings::default() };
+    let settings = SandboxSettings { slots: 1, limits, deadline_seconds: 120 };
     let outcome = Sandbox::open(settings, &artifact()).unwrap().run(program("print('hi')", "")).await.unwrap();
     assert_eq!((outcome.ending, outcome.stdout.as_str()), (Ending::Finished, "hi\n"));
 }

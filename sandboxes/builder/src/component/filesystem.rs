@@ -241,3 +241,42 @@ fn descriptor_type(files: &FileTree, node: NodeId) -> DescriptorType {
         None => DescriptorType::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tree with a folder `json` and a file of three bytes in it, and its root.
+    fn tree() -> (FileTree, NodeId) {
+        let mut files = FileTree::default();
+        let root = files.add_root("python");
+        files.add_file(root, "json/decoder.py", b"abc".to_vec());
+        (files, root)
+    }
+
+    #[track_caller]
+    fn check(path: &str, expected: Option<(DescriptorType, u64)>) {
+        let (files, root) = tree();
+        let found = resolve(&files, &Resource::new_own(root), path);
+        let Some((kind, size)) = expected else {
+            assert!(matches!(found, Err(ErrorCode::NoEntry)), "{path}");
+            return;
+        };
+        let stat = stat(&files, found.unwrap_or_else(|_| panic!("{path} is missing")));
+        assert_eq!((stat.kind as u8, stat.size, stat.links), (kind as u8, size, 1), "{path}");
+        for when in [stat.accessed, stat.modified, stat.changed] {
+            assert_eq!(when, Some(Datetime { seconds: 0, nanoseconds: 0 }), "{path} has no time of this machine");
+        }
+    }
+
+    #[test]
+    fn files_and_folders_are_described_alike_on_every_machine() {
+        check("json/decoder.py", Some((DescriptorType::RegularFile, 3)));
+        check("json", Some((DescriptorType::Directory, 0)));
+        check("", Some((DescriptorType::Directory, 0)));
+        check("json/absent.py", None);
+        check("../python/json", None);
+        let (files, _) = tree();
+        assert_eq!(descriptor_type(&files, 1000) as u8, DescriptorType::Unknown as u8);
+    }
+}
