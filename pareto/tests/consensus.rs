@@ -265,3 +265,93 @@ fn a_change_of_weights_takes_effect_in_its_epoch() {
     assert!(outlook(&start, 2, 360, |_, rows| rows[0] = vec![(9, 1)]).is_err());
     assert!(outlook(&start, 0, 360, |_, _| ()).expect("nothing to do").epochs.is_empty());
 }
+
+/// Dividends and bonds of Yuma 3 without liquid alpha, in floating point: bonds average toward the clipped weights, and
+/// every column's incentive is shared by its bonds and weighted by stake.
+fn plain_dividends(epoch: &Epoch) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let n = epoch.n;
+    let [consensus, incentive, _] = plain(epoch);
+    let total: f64 = epoch.stake.iter().map(|stake| *stake as f64).sum();
+    let rate = 1.0 - epoch.bma as f64 / 1e6;
+    let mut bonds = vec![vec![0.0; n]; n];
+    for (row, bonds) in bonds.iter_mut().enumerate() {
+        let sum: f64 = epoch.weights[row].iter().map(|(_, value)| f64::from(*value)).sum();
+        for (uid, value) in &epoch.weights[row] {
+            let uid = usize::from(*uid);
+            bonds[uid] += rate * (f64::from(*value) / sum).min(consensus[uid]);
+        }
+        for (uid, bond) in &epoch.bonds[row] {
+            bonds[usize::from(*uid)] += (1.0 - rate) * f64::from(*bond) / 65_535.0;
+        }
+    }
+    let column = |uid: usize| bonds.iter().map(|row| row[uid]).sum::<f64>();
+    let columns: Vec<f64> = (0..n).map(column).collect();
+    let earned = |row: usize| {
+        let share = |uid: usize| if columns[uid] > 0.0 { bonds[row][uid] / columns[uid] } else { 0.0 };
+        (0..n).map(|uid| share(uid) * incentive[uid]).sum::<f64>() * epoch.stake[row] as f64 / total
+    };
+    let dividends = normalized(&(0..n).map(earned).collect::<Vec<_>>());
+    (dividends, bonds)
+}
+
+#[test]
+fn dividends_and_bonds_are_those_of_a_plain_reading() {
+    let mut random = Random::new(37, &[]);
+    for trial in 0..80 {
+        let (validators, n) = (1 + trial % 4, 5 + trial % 4);
+        let mut below = |most: f64| (random.uniform() * most) as u64;
+        let stake: Vec<u64> = (0..validators).map(|_| 1_000 + below(1e6)).collect();
+        let mut row = |least: u64| -> SparseRow {
+            (validators as u16..n as u16).map(|uid| (uid, (least + below(60_000.0)) as u16)).collect()
+        };
+        let weights: Vec<SparseRow> = (0..validators).map(|_| row(1)).collect();
+        let mut epoch = epoch(n, &stake, &weights);
+        for place in 0..validators {
+            epoch.bonds[place] = if trial % 3 == 0 { Vec::new() } else { row(0) };
+        }
+        epoch.bma = [900_000, 500_000, 0][trial % 3];
+        let found = run_epoch(&epoch).expect("a valid epoch");
+        let (dividends, bonds) = plain_dividends(&epoch);
+        close(&found.dividends, &dividends, &format!("dividends in trial {trial}"));
+        for (row, expected) in found.bonds.iter().zip(bonds) {
+            let mut dense = vec![0; n];
+            row.iter().for_each(|(uid, bond)| dense[usize::from(*uid)] = *bond);
+            close(&dense, &expected, &format!("bonds in trial {trial}"));
+        }
+    }
+}
+
+#[test]
+fn liquid_bonds_move_between_the_slowest_and_the_fastest_rate() {
+    let rows = vec![vec![(2, 3), (3, 1)], vec![(2, 1), (3, 3)]];
+    let at = |alpha: (u16, u16)| {
+        let epoch = Epoch { liquid: true, alpha, ..epoch(4, &[50, 50], &rows) };
+        run_epoch(&epoch).expect("valid").bonds
+    };
+    let sum = |bonds: &[SparseRow]| bonds.iter().flatten().map(|(_, bond)| u64::from(*bond)).sum::<u64>();
+    let (slow, between, fast) = (at((6_554, 6_554)), at((6_554, 58_982)), at((58_982, 58_982)));
+    assert!(sum(&slow) < sum(&between) && sum(&between) < sum(&fast), "{slow:?} {between:?} {fast:?}");
+    // With one rate only it is the plain average: a tenth of the clipped weights.
+    let plain = run_epoch(&epoch(4, &[50, 50], &rows)).expect("valid").bonds;
+    for (one, other) in slow.iter().flatten().zip(plain.iter().flatten()) {
+        assert!(one.0 == other.0 && one.1.abs_diff(other.1) <= 2, "{slow:?} {plain:?}");
+    }
+}
+
+#[test]
+fn a_penalty_of_nothing_bonds_weights_as_they_were_set() {
+    let rows = vec![vec![(2, 3), (3, 1)], vec![(2, 1), (3, 1)]];
+    let bonds = |bonds_penalty| {
+        let epoch = Epoch { bonds_penalty, ..epoch(4, &[30, 70], &rows) };
+        run_epoch(&epoch).expect("valid").bonds
+    };
+    let bond = |bonds: &[SparseRow], row: usize, uid: u16| {
+        bonds[row].iter().find(|(other, _)| *other == uid).map_or(0, |(_, bond)| *bond)
+    };
+    let (whole, half, none) = (bonds(65_535), bonds(32_768), bonds(0));
+    // The minority gives three quarters where consensus is a half: a tenth of the one, of the other, or between.
+    assert!(bond(&none, 0, 2).abs_diff(4_915) <= 2 && bond(&whole, 0, 2).abs_diff(3_276) <= 2, "{none:?} {whole:?}");
+    assert!(bond(&half, 0, 2).abs_diff(4_096) <= 2, "{half:?}");
+    // Within consensus there is nothing to cut.
+    assert_eq!((bond(&none, 1, 2), bond(&half, 1, 2)), (bond(&whole, 1, 2), bond(&whole, 1, 2)));
+}

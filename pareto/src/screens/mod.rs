@@ -1,52 +1,9 @@
 //! Screens: checks before the duels that spend nothing of alpha. Copies are left out, overfitted models warned of.
 
+mod finding;
+
 pub mod copy;
 pub(crate) mod overfit;
 mod parts;
 
-use serde::{Deserialize, Serialize};
-
-/// A reason to leave an entry out, with the measurement behind it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// The entry that is left out.
-    pub entry: usize,
-    /// Kind of finding.
-    pub kind: FindingKind,
-    /// The earlier entry that it repeats.
-    pub of: Option<usize>,
-    /// Measured distance; smaller is more alike, 0 is equal.
-    pub measure: f64,
-    /// The largest measure that counts as a finding.
-    pub threshold: f64,
-    /// Yardstick that the measure is a share of.
-    pub yardstick: Yardstick,
-}
-
-/// Yardstick of a distance between two models.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Yardstick {
-    /// The models themselves.
-    Whole,
-    /// The task vector of the less changed of the two: the difference from the public base.
-    Tuning,
-    /// The number of the original's matrices.
-    Parts,
-}
-
-/// Kinds of finding, the most certain first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingKind {
-    /// Byte for byte the same tensor files.
-    SameFiles,
-    /// The same tensors under other names, in other files or in another order.
-    SameTensors,
-    /// Tensors so close that the difference is noise, a cast or a light touch.
-    NearTensors,
-    /// The same tensors with rows permuted or rescaled.
-    Twin,
-    /// In another layout, most of the same matrices.
-    Parts,
-}
+pub use finding::{Finding, FindingKind, Yardstick};
