@@ -130,4 +130,32 @@ mod tests {
         check(&format!("../b@{COMMIT}"), Err("owner/name"));
         check(&format!("a/..@{COMMIT}"), Err("owner/name"));
     }
+
+    #[test]
+    fn texts_that_are_no_reference_are_shown_shortened() {
+        check("", Err("names no commit"));
+        check("@", Err("owner/name"));
+        check(&format!("o/n@@{COMMIT}"), Err("not a full commit hash"));
+        check(&format!("o/n@{COMMIT}@{COMMIT}"), Err("not a full commit hash"));
+        check(&format!("o/n@{}é", &COMMIT[..38]), Err("not a full commit hash"));
+        check(&format!("/n@{COMMIT}"), Err("owner/name"));
+        check(&format!("o/@{COMMIT}"), Err("owner/name"));
+        check(&format!("o\\n@{COMMIT}"), Err("owner/name"));
+        check(&format!("o n/m@{COMMIT}"), Err("owner/name"));
+        check(&format!(".o/n@{COMMIT}"), Err("owner/name"));
+        let long = format!("{}/n@{COMMIT}", "x".repeat(100_000));
+        let said = long.parse::<ModelRef>().unwrap_err().to_string();
+        assert!(said.len() < 400, "{} bytes", said.len());
+    }
+
+    #[test]
+    fn references_are_stored_as_their_text() {
+        let reference: ModelRef = format!("owner/name@{COMMIT}").parse().unwrap();
+        assert_eq!((reference.owner(), reference.name(), reference.commit()), ("owner", "name", COMMIT));
+        let json = serde_json::to_string(&reference).unwrap();
+        assert_eq!(json, format!("\"owner/name@{COMMIT}\""));
+        assert_eq!(serde_json::from_str::<ModelRef>(&json).unwrap(), reference);
+        let error = serde_json::from_str::<ModelRef>("\"owner/name@main\"").unwrap_err().to_string();
+        assert!(error.contains("a branch or a tag may change"), "{error}");
+    }
 }

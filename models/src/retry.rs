@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// What was waited after each of some failures in a row, in seconds.
+    /// Waits after failures in a row, in seconds.
     async fn waits(failures: &[Option<u64>]) -> Vec<u64> {
         let (left, waited) = (RefCell::new(failures.iter()), RefCell::new(Vec::new()));
         let attempt = || async { left.borrow_mut().next().map_or(Ok(()), |asked| Err((Trouble(*asked), 0))) };
@@ -175,5 +175,72 @@ mod tests {
         for odd in ["soon", "-1", "Fri, 01 Foo 2024 00:00:00 GMT", "Fri, 1 Mar", "Fri, 01 Mar 2024 00:00 GMT"] {
             check(odd, now, None);
         }
+    }
+
+    /// Runs attempts that fail with these progresses, then succeed: how many were made, and if it was enough.
+    async fn attempts(retries: Retries, transient: bool, progresses: &[u64]) -> (usize, bool) {
+        #[derive(Debug, thiserror::Error)]
+        #[error("trouble")]
+        struct Failure(bool);
+        impl Retryable for Failure {
+            fn is_transient(&self) -> bool {
+                self.0
+            }
+
+            fn retry_after(&self) -> Option<Duration> {
+                None
+            }
+        }
+        let made = RefCell::new(0);
+        let attempt = || async {
+            *made.borrow_mut() += 1;
+            progresses.get(*made.borrow() - 1).map_or(Ok(()), |progress| Err((Failure(transient), *progress)))
+        };
+        let result = retries.run_with(attempt, |_| std::future::ready(())).await;
+        (made.into_inner(), result.is_ok())
+    }
+
+    #[tokio::test]
+    async fn attempts_in_a_row_without_progress_are_counted() {
+        let retries = Retries { attempts: 3, least_bytes: 10, ..Retries::default() };
+        for (transient, progresses, expected) in [
+            (true, &[][..], (1, true)),
+            (true, &[0, 0], (3, true)),
+            (true, &[0, 0, 0], (3, false)),
+            (false, &[0], (1, false)),
+            (true, &[10, 20, 30, 40, 50], (6, true)),
+            (true, &[5, 9, 9, 9], (3, false)),
+            (true, &[9, 18, 18, 18], (3, false)),
+            (true, &[0, 10, 10, 10], (4, false)),
+            (true, &[20, 5, 25, 30, 31], (3, false)),
+        ] {
+            assert_eq!(attempts(retries, transient, progresses).await, expected, "{progresses:?}");
+        }
+    }
+
+    #[test]
+    fn only_statuses_that_may_pass_are_transient() {
+        let transient: Vec<u16> = (100..600).filter(|status| is_transient(*status)).collect();
+        assert_eq!(transient, [408, 429, 500, 502, 503, 504]);
+    }
+
+    #[test]
+    fn other_forms_of_dates_and_seconds_are_understood_or_ignored() {
+        let now = Some("Sunday, 06-Nov-94 08:49:30 GMT");
+        check("Sun, 06 Nov 1994 08:49:37 GMT", now, Some(7));
+        check("Sun Nov  6 08:49:37 1994", now, Some(7));
+        check(" 7 ", None, Some(7));
+        check("18446744073709551615", None, Some(u64::MAX));
+        for odd in
+            ["", "18446744073709551616", "7.5", "0x7", "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 25:00:00 GMT"]
+        {
+            check(odd, now, None);
+        }
+        check("Sun, 06 Nov 1994 08:49:37 GMT", Some("yesterday"), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+        assert_eq!(
+            (wait_hint(None), wait_hint(Some(Duration::from_secs(7)))),
+            (String::new(), " (it asks to wait 7 s)".to_owned())
+        );
     }
 }

@@ -50,4 +50,17 @@ mod tests {
         assert!(!Secret::new("").is_in("x"));
         assert_eq!(Secret::new("").hide("x"), "x");
     }
+
+    #[test]
+    fn every_occurrence_of_a_secret_is_replaced() {
+        let secret = Secret::new("ab");
+        for (text, hidden) in
+            [("", ""), ("ab", "(hidden)"), ("abab", "(hidden)(hidden)"), ("aabb", "a(hidden)b"), ("AB", "AB")]
+        {
+            assert_eq!(secret.hide(text), hidden);
+            assert_eq!(secret.is_in(text), text != hidden);
+            assert!(!secret.is_in(&secret.hide(text)));
+        }
+        assert_eq!(secret.reveal(), "ab");
+    }
 }

@@ -138,7 +138,7 @@ fn sha256_of(path: &Path) -> io::Result<(u64, [u8; 32])> {
 }
 
 /// True for names that mean the same file on every system and cannot leave their folder.
-pub fn is_plain_name(name: &str) -> bool {
+pub(crate) fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= LONGEST_NAME
         && !name.starts_with('.')
@@ -184,5 +184,61 @@ mod tests {
             assert!(!is_plain_name(name), "{name:?}");
         }
         assert!(is_plain_name("model-00001-of-00002.safetensors"));
+    }
+
+    #[test]
+    fn a_gguf_file_is_a_snapshot_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.gguf");
+        std::fs::write(&path, "abc").unwrap();
+        std::fs::write(folder.path().join("other"), "x").unwrap();
+        let snapshot = Snapshot::of_gguf(&path).unwrap();
+        assert_eq!((snapshot.root.as_path(), snapshot.files.len(), snapshot.size()), (folder.path(), 1, 3));
+        assert_eq!(
+            Snapshot::of_gguf(&folder.path().join("missing.gguf")).unwrap_err().source.kind(),
+            io::ErrorKind::NotFound
+        );
+        assert_eq!(Snapshot::of_gguf(Path::new("..")).unwrap_err().source.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn names_that_are_asked_for_twice_are_read_once_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b", "a", "c"] {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        let names = ["c", "a", "c"].map(str::to_owned).to_vec();
+        let snapshot = Snapshot::of_names(folder.path(), names).unwrap();
+        let found: Vec<_> = snapshot.files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(found, ["a", "c"]);
+        assert!(snapshot.file("b").is_none() && snapshot.file("c").is_some());
+        let missing = Snapshot::of_names(folder.path(), vec!["d".to_owned()]).unwrap_err();
+        assert_eq!((missing.path, missing.source.kind()), (folder.path().join("d"), io::ErrorKind::NotFound));
+        assert!(Snapshot::of_folder(&folder.path().join("nowhere")).is_err());
+    }
+
+    #[test]
+    fn digests_of_large_files_are_those_of_all_their_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        for size in [0, 1, (1 << 18) - 1, 1 << 18, (1 << 18) + 1, 700_000] {
+            let bytes: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+            std::fs::write(folder.path().join("a"), &bytes).unwrap();
+            let file = Snapshot::of_folder(folder.path()).unwrap().files.remove(0);
+            assert_eq!((file.size, file.sha256), (size as u64, Sha256::digest(&bytes).into()));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_files_are_followed_and_broken_ones_skipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::write(elsewhere.path().join("blob"), "abc").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("blob"), folder.path().join("a.json")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("gone"), folder.path().join("b.json")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("c")).unwrap();
+        let snapshot = Snapshot::of_folder(folder.path()).unwrap();
+        let names: Vec<_> = snapshot.files.iter().map(|file| (file.name.as_str(), file.size)).collect();
+        assert_eq!(names, [("a.json", 3)]);
     }
 }

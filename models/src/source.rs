@@ -92,4 +92,20 @@ mod tests {
         let error = "owner/name@main".parse::<ModelSource>().unwrap_err().to_string();
         assert!(error.contains("neither a GGUF file nor a folder") && error.contains("branch"), "{error}");
     }
+
+    #[test]
+    fn sources_are_shown_as_they_are_written() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        for text in
+            [&format!("owner/name@{commit}"), "./folder", "../folder", "/folder", "a.GGUF", "openai:m@https://host/v1"]
+        {
+            assert_eq!(text.parse::<ModelSource>().unwrap().to_string(), text);
+        }
+        let reference: ModelRef = format!("owner/name@{commit}").parse().unwrap();
+        assert_eq!(ModelSource::from(reference.clone()), ModelSource::Hub(reference));
+        for text in ["", "folder", "owner/name", "openai", "a.gguf/b"] {
+            let error = text.parse::<ModelSource>().unwrap_err().to_string();
+            assert!(error.contains("neither a GGUF file nor a folder"), "{error}");
+        }
+    }
 }

@@ -443,3 +443,161 @@ async fn requests_that_cannot_be_run_are_refused_with_a_reason() {
     assert!(engine.score(&[], &[1], 0).await.is_err());
     assert!(engine.score(&[1], &[], 0).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn any_stop_token_ends_a_generation_also_as_the_first_token() {
+    let expected = reference("llama");
+    let first = expected[16];
+    let (config, decoder) = parts("llama");
+    let model = EngineModel { config, decoder, stop_tokens: vec![319, first], detokenizer: None };
+    let engine = Engine::start(model, &small()).unwrap();
+    let completion = engine.generate(greedy(&expected[..16], 24)).await.unwrap();
+    assert_eq!((completion.tokens, completion.finish), (vec![first], Finish::StopToken));
+    assert_eq!(completion.text, "");
+}
+
+#[tokio::test]
+async fn a_limit_beyond_every_context_ends_with_the_context() {
+    let engine = engine("llama", &EngineSettings { context: Some(64), ..small() });
+    let completion = engine.generate(greedy(&[1, 2, 3], usize::MAX)).await.unwrap();
+    assert_eq!((completion.tokens.len(), completion.finish), (62, Finish::Length));
+}
+
+#[tokio::test]
+async fn a_prompt_is_found_again_in_the_prefix_cache_unless_the_model_is_recurrent() {
+    let prompt: Vec<u32> = (0..97).map(|i| i * 3 % 320).collect();
+    for (family, prefix_cache, expected) in
+        [("llama", true, 96), ("gemma3", true, 96), ("llama", false, 0), ("qwen3-next", true, 0)]
+    {
+        let engine = engine(family, &EngineSettings { prefix_cache, ..small() });
+        let first = engine.generate(greedy(&prompt, 3)).await.unwrap();
+        assert_eq!(engine.statistics().from_prefix_cache, 0, "{family}");
+        assert_eq!(engine.generate(greedy(&prompt, 3)).await.unwrap(), first, "{family}");
+        assert_eq!(engine.statistics().from_prefix_cache, expected, "{family}, {prefix_cache}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_is_found_again_when_the_conversation_goes_on() {
+    let engine = engine("llama", &small());
+    let prompt: Vec<u32> = (0..40).map(|i| i * 11 % 320).collect();
+    let reply = engine.generate(greedy(&prompt, 60)).await.unwrap();
+    let longer = [prompt.as_slice(), &reply.tokens, &[5, 6]].concat();
+    let cached = engine.generate(greedy(&longer, 4)).await.unwrap();
+    assert_eq!(engine.statistics().from_prefix_cache, 96, "three whole pages of prompt and reply");
+    let fresh = self::engine("llama", &alone()).generate(greedy(&longer, 4)).await.unwrap();
+    assert_eq!(cached, fresh);
+}
+
+/// Polls requests once, so that they are handed over, and drops them.
+async fn start_and_drop(engine: &Engine, requests: &[Request]) {
+    let mut futures: Vec<_> = requests.iter().map(|request| Box::pin(engine.generate(request.clone()))).collect();
+    for future in &mut futures {
+        tokio::select! {
+            biased;
+            _ = future => {}
+            () = std::future::ready(()) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn dropped_requests_change_no_bit_of_the_others_and_give_their_pages_back() {
+    for family in ["llama", "gemma3", "qwen3-next", "qwen3_5-moe"] {
+        let requests = mixed_requests();
+        let order: Vec<usize> = (0..requests.len()).collect();
+        let expected = bits(&run(&engine(family, &alone()), &requests, &order).await);
+        let engine = engine(family, &EngineSettings { pages: 8, chunk: 40, ..small() });
+        for round in 0..4 {
+            start_and_drop(&engine, &requests[round..round + 5]).await;
+            let kept = &requests[2 * round..2 * round + 2];
+            let found = bits(&run(&engine, kept, &[1, 0]).await);
+            assert_eq!(found, expected[2 * round..2 * round + 2], "{family}, round {round}");
+        }
+        // A sequence that needs every page runs once all of them are back.
+        let whole = engine.generate(greedy(&[1; 8 * 32], 1)).await.unwrap();
+        assert_eq!(whole.tokens.len(), 1, "{family}");
+    }
+}
+
+#[tokio::test]
+async fn scores_and_checks_share_a_batch_with_generation_without_changing_a_bit() {
+    let requests = mixed_requests();
+    let order: Vec<usize> = (0..requests.len()).collect();
+    let expected = run(&engine("qwen3", &alone()), &requests, &order).await;
+    let engine = engine("qwen3", &EngineSettings { chunk: 17, ..small() });
+    let generations = requests.iter().map(|request| engine.generate(request.clone()));
+    let scores = requests
+        .iter()
+        .zip(&expected)
+        .map(|(request, completion)| engine.score(&request.prompt, &completion.tokens, 1));
+    let checks = requests
+        .iter()
+        .zip(&expected)
+        .map(|(request, completion)| engine.verify_rollout(&request.prompt, &completion.tokens, request.sampling));
+    let (generated, (scored, checked)) =
+        tokio::join!(all(generations.collect()), async { tokio::join!(all(scores.collect()), all(checks.collect())) });
+    for (index, completion) in expected.iter().enumerate() {
+        assert_eq!(generated[index].as_ref().unwrap(), completion);
+        let scored = scored[index].as_ref().unwrap().iter().map(|score| score.logprob.to_bits());
+        assert!(scored.eq(completion.logprobs.iter().map(|logprob| logprob.to_bits())), "request {index}");
+        let check = checked[index].as_ref().unwrap();
+        assert_eq!((check.mismatch, &check.logprobs), (None, &completion.logprobs), "request {index}");
+    }
+}
+
+/// Awaits futures together; results in their order.
+async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, result) in &mut futures {
+            if result.is_none()
+                && let std::task::Poll::Ready(output) = future.as_mut().poll(context)
+            {
+                *result = Some(output);
+            }
+        }
+        match futures.iter().all(|(_, result)| result.is_some()) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    futures.into_iter().map(|(_, result)| result.unwrap()).collect()
+}
+
+#[tokio::test]
+async fn scores_and_checks_that_cannot_be_run_are_refused_with_a_reason() {
+    let engine = engine("llama", &EngineSettings { pages: 2, ..small() });
+    for (prompt, completion, top, reason) in [
+        (&[][..], &[1][..], 0, "nothing can be said about the first token"),
+        (&[1], &[320], 0, "token 320"),
+        (&[320], &[1], 0, "token 320"),
+        (&[1], &[1], 257, "at most 256"),
+        (&[1; 60], &[1; 6], 0, "room for 64"),
+    ] {
+        let error = engine.score(prompt, completion, top).await.unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+    // The last token needs no position of its own.
+    assert_eq!(engine.score(&[1; 60], &[1; 5], 256).await.unwrap().len(), 5);
+    let wrong = Sampling { top_p: Some(0.0), ..Sampling::greedy() };
+    assert!(engine.verify_rollout(&[1], &[2], wrong).await.unwrap_err().to_string().contains("top_p"));
+    assert!(engine.verify_rollout(&[1], &[], Sampling::greedy()).await.unwrap().logprobs.is_empty());
+}
+
+#[tokio::test]
+async fn settings_that_cannot_run_are_refused_with_a_reason() {
+    for (settings, reason) in [
+        (EngineSettings { rows: 0, ..small() }, "rows and chunk must be at least 1"),
+        (EngineSettings { chunk: 0, ..small() }, "rows and chunk must be at least 1"),
+        (EngineSettings { page_tokens: 0, ..small() }, "a page cannot have 0 tokens"),
+        (EngineSettings { page_tokens: 4128, ..small() }, "a page cannot have 4128 tokens"),
+        (EngineSettings { pages: 1, context: Some(33), ..small() }, "2 pages would"),
+    ] {
+        let (config, decoder) = parts("llama");
+        let model = EngineModel { config, decoder, stop_tokens: Vec::new(), detokenizer: None };
+        let error = Engine::start(model, &settings).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}

@@ -177,12 +177,12 @@ impl Engine {
         if completion.is_empty() {
             return Ok(None);
         }
-        let tokens = [prompt, completion].concat();
-        self.check_tokens(&tokens[..tokens.len() - 1])?;
-        self.check_tokens(completion)?;
         if prompt.is_empty() {
             return Err(refuse("the prompt is empty: nothing can be said about the first token of a text"));
         }
+        let tokens = [prompt, completion].concat();
+        self.check_tokens(&tokens[..tokens.len() - 1])?;
+        self.check_tokens(completion)?;
         Ok(Some((tokens, prompt.len())))
     }
 

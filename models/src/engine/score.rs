@@ -90,4 +90,59 @@ mod tests {
             assert_eq!(rank(&logits, token), place as u32);
         }
     }
+
+    fn processor() -> Processor {
+        Processor::new(std::sync::Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap()))
+    }
+
+    /// Logits with many ties.
+    fn logits(seed: u64) -> Vec<f32> {
+        (0..200).map(|token| (crate::splitmix::splitmix(seed << 32 | token) % 40) as f32 * 0.25).collect()
+    }
+
+    #[test]
+    fn the_most_likely_tokens_are_those_of_a_full_sort() {
+        for seed in 0..20 {
+            let logits = logits(seed);
+            let mut sorted: Vec<u32> = (0..200).collect();
+            sorted.sort_by(|a, b| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b)));
+            for count in [0, 1, 2, 50, 199, 200, 256] {
+                assert_eq!(most_likely(&logits, count), sorted[..count.min(200)], "{count} of seed {seed}");
+            }
+            for (place, token) in sorted.iter().enumerate() {
+                assert_eq!(rank(&logits, *token), place as u32, "token {token} of seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn scores_are_log_probabilities_that_sum_to_one() {
+        let (processor, logits) = (processor(), logits(5));
+        let LogitsResult::Scored(score) = (LogitsTask::Score { token: 7, top: 200 }).run(&processor, &logits) else {
+            panic!("a score was asked for")
+        };
+        let sum: f64 = score.top.iter().map(|(_, logprob)| f64::from(*logprob).exp()).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+        assert_eq!(score.top[score.rank as usize], (7, score.logprob));
+        assert!(score.top.is_sorted_by(|a, b| a.1 >= b.1));
+    }
+
+    #[test]
+    fn a_sampled_token_passes_its_own_check_and_every_other_falls_short() {
+        let (processor, logits) = (processor(), logits(6));
+        for key in 0..20 {
+            let sampling = Sampling { temperature: 0.8, top_k: None, top_p: None, key };
+            let task = LogitsTask::Sample { sampling, position: 3 };
+            let LogitsResult::Sampled { token, logprob } = task.run(&processor, &logits) else { panic!("a sample") };
+            for recorded in [token, (token + 1) % 200, 0, 199] {
+                let task = LogitsTask::Verify { sampling, position: 3, token: recorded };
+                let LogitsResult::Verified { logprob: again, chosen, shortfall } = task.run(&processor, &logits) else {
+                    panic!("a verification")
+                };
+                assert_eq!(chosen, token);
+                assert_eq!(shortfall == 0.0, recorded == token, "{shortfall} for {recorded}");
+                assert!(recorded != token || again.to_bits() == logprob.to_bits());
+            }
+        }
+    }
 }

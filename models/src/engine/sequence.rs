@@ -196,3 +196,76 @@ impl Sequence {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generation(prompt: usize, max_new_tokens: usize) -> Job {
+        let request =
+            Request { prompt: vec![1; prompt], sampling: Sampling::greedy(), max_new_tokens, stop_strings: Vec::new() };
+        Job::Generate { request, reply: oneshot::channel().0 }
+    }
+
+    fn scoring(tokens: usize, from: usize) -> Job {
+        Job::Score { tokens: vec![1; tokens], from, top: 0, reply: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn a_job_computes_no_position_that_it_does_not_need() {
+        for (job, context, positions, first) in [
+            (generation(5, 1), 100, 5, 4),
+            (generation(5, 10), 100, 14, 4),
+            (generation(5, 1000), 100, 100, 4),
+            (generation(5, usize::MAX), 100, 100, 4),
+            (generation(100, 1), 100, 100, 99),
+            (scoring(10, 4), 100, 9, 3),
+            (scoring(101, 100), 100, 100, 99),
+        ] {
+            assert_eq!((job.positions(context), job.first_wanted()), (positions, first));
+        }
+    }
+
+    #[test]
+    fn a_job_whose_receiver_is_gone_is_cancelled() {
+        let (reply, receiver) = oneshot::channel();
+        let job = Job::Score { tokens: vec![1, 2], from: 1, top: 0, reply };
+        assert!(!job.is_cancelled());
+        drop(receiver);
+        assert!(job.is_cancelled());
+        job.fail(EngineError::Stopped { detail: None });
+    }
+
+    /// Feeds sampled tokens to a generation until it is finished.
+    fn generated(vocabulary: &Vocabulary, max_new_tokens: usize, context: usize, tokens: &[(u32, f32)]) -> Completion {
+        let (reply, mut receiver) = oneshot::channel();
+        let request =
+            Request { prompt: vec![9, 9], sampling: Sampling::greedy(), max_new_tokens, stop_strings: Vec::new() };
+        let mut sequence = Sequence::new(1, Job::Generate { request, reply }, vec![0], Vec::new(), 0, context);
+        for (token, logprob) in tokens {
+            assert!(!sequence.is_done());
+            sequence.accept(LogitsResult::Sampled { token: *token, logprob: *logprob }, vocabulary, context);
+        }
+        assert!(sequence.is_done());
+        sequence.finish(vocabulary);
+        receiver.try_recv().unwrap().unwrap()
+    }
+
+    #[test]
+    fn generation_ends_at_a_stop_token_the_limit_the_context_or_a_number_that_is_none() {
+        let vocabulary = Vocabulary { stop_tokens: vec![7, 8], detokenizer: None };
+        for (limit, context, tokens, kept, finish) in [
+            (9, 99, &[(1, -0.5), (8, -0.1)][..], 2, Finish::StopToken),
+            (1, 99, &[(7, 0.0)], 1, Finish::StopToken),
+            (2, 99, &[(1, -0.5), (2, -0.1)], 2, Finish::Length),
+            (9, 3, &[(1, -0.5), (2, -0.1)], 2, Finish::Length),
+            (9, 99, &[(1, -0.5), (2, f32::NAN)], 1, Finish::NotFinite),
+            (9, 99, &[(1, f32::NEG_INFINITY)], 0, Finish::NotFinite),
+        ] {
+            let completion = generated(&vocabulary, limit, context, tokens);
+            let expected: Vec<u32> = tokens[..kept].iter().map(|(token, _)| *token).collect();
+            assert_eq!((completion.finish, completion.tokens), (finish, expected), "{tokens:?}");
+            assert_eq!(completion.logprobs.len(), kept);
+        }
+    }
+}

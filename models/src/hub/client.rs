@@ -20,6 +20,7 @@ pub type Listener<'a> = dyn Fn(Progress<'_>) + Send + Sync + 'a;
 
 /// A hub.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has one hub")]
 pub enum Hub {
     /// A server with the interface of Hugging Face.
     HuggingFace(HuggingFaceHub),

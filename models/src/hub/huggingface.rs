@@ -7,7 +7,11 @@ use std::{
 };
 
 use hf_hub::{HFClient, HFError};
-use reqwest::{Client, Response, redirect::Policy};
+use reqwest::{
+    Client, Response,
+    header::{HeaderMap, LINK},
+    redirect::Policy,
+};
 use tokio::{fs, time::Duration};
 
 use super::{
@@ -193,7 +197,7 @@ impl HuggingFaceHub {
                 request = request.bearer_auth(token.reveal());
             }
             let response = self.requests.send(request, &what).await?;
-            url = next_page(&response);
+            url = next_page(response.headers());
             // Following it would send the token to another host, and stopping would take a part for the whole listing.
             if let Some(next) = url.as_ref().filter(|next| !next.starts_with(&format!("{endpoint}/"))) {
                 let next: String = next.chars().take(100).collect();
@@ -292,8 +296,31 @@ async fn lock(path: &Path) -> Result<std::fs::File, HubError> {
 }
 
 /// URL of the next page of a listing.
-fn next_page(response: &Response) -> Option<String> {
-    let links = response.headers().get("link")?.to_str().ok()?;
+fn next_page(headers: &HeaderMap) -> Option<String> {
+    let links = headers.get(LINK)?.to_str().ok()?;
     let next = links.split(',').find(|link| link.contains("rel=\"next\""))?;
     Some(next.split_once('<')?.1.split_once('>')?.0.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_the_link_that_is_named_so() {
+        for (link, expected) in [
+            ("", None),
+            (r#"<https://hub/tree?cursor=2>; rel="next""#, Some("https://hub/tree?cursor=2")),
+            (r#"<https://hub/1>; rel="prev", <https://hub/3>; rel="next""#, Some("https://hub/3")),
+            (r#"<https://hub/1>; rel="prev""#, None),
+            (r#"https://hub/1; rel="next""#, None),
+            (r#"<https://hub/1; rel="next""#, None),
+        ] {
+            let headers = HeaderMap::from_iter([(LINK, HeaderValue::from_str(link).unwrap())]);
+            assert_eq!(next_page(&headers).as_deref(), expected, "{link}");
+        }
+        assert_eq!(next_page(&HeaderMap::new()), None);
+    }
 }

@@ -140,3 +140,125 @@ pub(super) fn check_size(files: &[&ListedFile], limits: &Limits) -> Result<(), R
 fn is_hash(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHA1: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
+    const SHA256: &str = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+
+    fn listing(json: &str) -> Result<Listing, HubError> {
+        Listing::of(serde_json::from_str(json).unwrap(), "owner/name")
+    }
+
+    /// Names of the files in a response, or a part of the error.
+    #[track_caller]
+    fn check(entries: &[&str], expected: Result<&[&str], &str>) {
+        let entries: Vec<String> =
+            entries.iter().map(|entry| entry.replace("SHA1", SHA1).replace("SHA256", SHA256)).collect();
+        match (listing(&format!("[{}]", entries.join(","))), expected) {
+            (Ok(listing), Ok(names)) => {
+                let found: Vec<&str> = listing.files.iter().map(|file| file.name.as_str()).collect();
+                assert_eq!(found, names);
+                let stored = serde_json::to_string(&listing).unwrap();
+                assert_eq!(serde_json::from_str::<Listing>(&stored).unwrap(), listing);
+            }
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (found, _) => panic!("{entries:?}: {found:?}"),
+        }
+    }
+
+    fn file(name: &str) -> String {
+        format!(r#"{{"type":"file","path":"{name}","size":6,"oid":"SHA1"}}"#)
+    }
+
+    #[test]
+    fn files_are_listed_by_name_with_the_hash_of_their_kind() {
+        let (a, b) = (file("b.json"), file("a.json"));
+        check(&[&a, &b], Ok(&["a.json", "b.json"]));
+        let large = r#"{"type":"file","path":"x.safetensors","size":6,"oid":"SHA1","lfs":{"oid":"SHA256","size":6}}"#;
+        check(&[large], Ok(&["x.safetensors"]));
+        let old = r#"{"type":"file","path":"x.safetensors","size":6,"lfs":{"sha256":"SHA256"}}"#;
+        check(&[old], Ok(&["x.safetensors"]));
+        let upper = listing(&format!("[{}]", large.replace("SHA256", &SHA256.to_uppercase()))).unwrap();
+        assert_eq!(upper.files[0].hash, ListedHash::Sha256(SHA256.to_owned()));
+        check(&[], Ok(&[]));
+    }
+
+    #[test]
+    fn folders_and_names_that_leave_the_folder_are_skipped() {
+        let folder = r#"{"type":"directory","path":"onnx","size":0,"oid":"SHA1"}"#;
+        let hostile = ["../evil", "a/b", "..", ".gitattributes", "", "with space", "C:x", "ü", "a\\\\b", "/etc/passwd"];
+        let mut entries: Vec<String> = hostile.iter().map(|name| file(name)).collect();
+        entries.extend([folder.to_owned(), file("config.json")]);
+        check(&entries.iter().map(String::as_str).collect::<Vec<_>>(), Ok(&["config.json"]));
+    }
+
+    #[test]
+    fn entries_that_cannot_be_verified_are_refused() {
+        let twice = file("a.json");
+        check(&[&twice, &twice], Err("listed twice"));
+        for entry in [
+            r#"{"type":"file","path":"a","size":6}"#,
+            r#"{"type":"file","path":"a","size":6,"oid":"abc"}"#,
+            r#"{"type":"file","path":"a","size":6,"oid":"SHA256"}"#,
+            r#"{"type":"file","path":"a","size":6,"oid":"zz013625030ba8dba906f756967f9e9ca394464a"}"#,
+            r#"{"type":"file","path":"a","size":6,"oid":"SHA1","lfs":{"oid":"SHA1"}}"#,
+        ] {
+            check(&[entry], Err("no hash"));
+        }
+        let sizes = r#"{"type":"file","path":"a","size":6,"lfs":{"oid":"SHA256","size":7}}"#;
+        check(&[sizes], Err("two different sizes"));
+    }
+
+    fn of(files: &[(&str, u64)]) -> Listing {
+        let listed = |(name, size): &(&str, u64)| ListedFile {
+            name: (*name).to_owned(),
+            size: *size,
+            hash: ListedHash::Git(SHA1.to_owned()),
+        };
+        Listing { files: files.iter().map(listed).collect() }
+    }
+
+    fn names<'a>(files: &'a [&ListedFile]) -> Vec<&'a str> {
+        files.iter().map(|file| file.name.as_str()).collect()
+    }
+
+    #[test]
+    fn small_files_are_the_known_ones_within_their_limit() {
+        let listing = of(&[("README.md", 9), ("config.json", 9), ("model.safetensors", 9), ("tokenizer.json", 9)]);
+        assert_eq!(names(&listing.small().unwrap()), ["config.json", "tokenizer.json"]);
+        let listing = of(&[("model.safetensors", 9), ("tokenizer.json", LARGEST_SMALL + 1)]);
+        let refused = listing.small();
+        assert!(matches!(refused, Err(Refusal::TooLarge { limit: LARGEST_SMALL, .. })), "{refused:?}");
+        assert!(matches!(of(&[("pytorch_model.bin", 1)]).small(), Err(Refusal::PickleOnly { .. })));
+    }
+
+    #[test]
+    fn tensor_files_come_from_the_index_the_single_file_or_the_gguf_file() {
+        let shards = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        let listing = of(&[("1.safetensors", 1), ("2.safetensors", 1), ("model.safetensors", 1)]);
+        assert_eq!(names(&listing.large(None).unwrap()), ["model.safetensors"]);
+        assert_eq!(names(&listing.large(shards(&["1.safetensors"])).unwrap()), ["1.safetensors"]);
+        assert!(matches!(listing.large(shards(&["3.safetensors"])), Err(Refusal::MissingFile { .. })));
+        assert_eq!(names(&of(&[("m.gguf", 1)]).large(None).unwrap()), ["m.gguf"]);
+        assert!(matches!(of(&[("other.safetensors", 1)]).large(None), Err(Refusal::MissingFile { .. })));
+    }
+
+    #[test]
+    fn sizes_and_numbers_of_files_are_bounded_without_overflow() {
+        let limits = Limits { bytes: 10, files: 2, ..Limits::default() };
+        for (files, expected) in [
+            (&[("a", 5), ("b", 5)][..], ""),
+            (&[("a", 5), ("b", 6)], "bytes"),
+            (&[("a", u64::MAX), ("b", u64::MAX)], "bytes"),
+            (&[("a", 1), ("b", 1), ("c", 1)], "at most 2 files"),
+        ] {
+            let listing = of(files);
+            let found = check_size(&listing.files.iter().collect::<Vec<_>>(), &limits);
+            let said = found.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            assert!(said.contains(expected) && found.is_ok() == expected.is_empty(), "{files:?}: {said}");
+        }
+    }
+}

@@ -10,13 +10,13 @@ const SMALL: usize = 1 << 14;
 
 /// The logistic function, `1 / (1 + e^-x)`.
 #[inline(always)]
-pub fn sigmoid(x: f32) -> f32 {
+pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
 /// SiLU (swish), `x * sigmoid(x)`.
 #[inline(always)]
-pub fn silu(x: f32) -> f32 {
+pub(crate) fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
@@ -34,12 +34,12 @@ pub fn silu_multiply(processor: &Processor, x: &mut [f32], y: &[f32]) {
 }
 
 /// `x = gelu_tanh(x) * y`, element by element.
-pub fn gelu_tanh_multiply(processor: &Processor, x: &mut [f32], y: &[f32]) {
+pub(crate) fn gelu_tanh_multiply(processor: &Processor, x: &mut [f32], y: &[f32]) {
     each(processor, x, y, |x, y| gelu_tanh(x) * y);
 }
 
 /// `x = sigmoid(x) * y`, element by element.
-pub fn sigmoid_multiply(processor: &Processor, x: &mut [f32], y: &[f32]) {
+pub(crate) fn sigmoid_multiply(processor: &Processor, x: &mut [f32], y: &[f32]) {
     each(processor, x, y, |x, y| sigmoid(x) * y);
 }
 

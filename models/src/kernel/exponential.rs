@@ -14,7 +14,7 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 
 /// `e^x` within 2 units in the last place; 0 where the true value would be subnormal.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     let shifted = x.mul_add(LOG2_E, ROUNDER);
     let whole = shifted - ROUNDER;
     let rest = whole.mul_add(-LN_2_LOW, whole.mul_add(-LN_2_HIGH, x));
@@ -38,7 +38,7 @@ fn power_of_two(exponent: i32) -> f32 {
 }
 
 /// The natural logarithm with the same bits on every machine.
-pub fn logarithm(x: f64) -> f64 {
+pub(crate) fn logarithm(x: f64) -> f64 {
     libm::log(x)
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use pulp::{Simd, WithSimd};
+
 use super::processor::{InstructionSet, Processor};
+use super::softmax::exponentials;
 
 /// `count` values between -1 and 1 that depend on `seed` only.
 pub(super) fn values(seed: u64, count: usize) -> Vec<f32> {
@@ -40,4 +43,24 @@ pub(super) fn refuses(expected: &str, call: impl FnOnce()) {
     let fixed = panic.downcast_ref::<&str>().copied();
     let message = panic.downcast_ref::<String>().map(String::as_str).or(fixed).unwrap_or_default();
     assert!(message.contains(expected), "{message:?} does not say {expected:?}");
+}
+
+/// RoPE frequencies without any scaling, `theta^(-2i / rotated)`, for the first `rotated` values of a head.
+pub(super) fn frequencies(theta: f64, rotated: usize) -> Vec<f32> {
+    (0..rotated / 2).map(|index| (1.0 / libm::pow(theta, (2 * index) as f64 / rotated as f64)) as f32).collect()
+}
+
+/// Softmax of `row` in place, as attention computes it.
+pub(super) fn softmax(processor: &Processor, row: &mut [f32]) {
+    struct Softmax<'a>(&'a mut [f32]);
+    impl WithSimd for Softmax<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _simd: S) {
+            let factor = 1.0 / exponentials(self.0);
+            self.0.iter_mut().for_each(|value| *value *= factor);
+        }
+    }
+    processor.instructions().run(Softmax(row));
 }

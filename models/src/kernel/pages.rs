@@ -7,7 +7,7 @@ use super::aligned::AlignedFloats;
 /// Tokens per page are a multiple of this, so that register tiles fit.
 pub const PAGE_STEP: usize = 32;
 /// Values per head are padded to a multiple of this.
-pub const ALIGNMENT: usize = 32;
+pub(crate) const ALIGNMENT: usize = 32;
 
 /// The place of a token's key and value in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Pinned digests of kernel outputs on fixed inputs, valid on every architecture and instruction set.
 
-use super::fixtures::{processors, values};
+use super::fixtures::{frequencies, processors, softmax, values};
 use super::{AttentionShape, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, RopeTable, Slot};
 
 /// A digest of the bits of some values (FNV-1a).
@@ -28,7 +28,7 @@ fn every_kernel_has_its_bits_on_every_machine() {
     check("silu", 0x0F18_6E97_0D20_2A0C, |p| changed(|x, y| super::silu_multiply(p, x, y)));
     check("gelu", 0x18C8_5901_4237_3E1B, |p| changed(|x, y| super::gelu_tanh_multiply(p, x, y)));
     check("sigmoid", 0xA037_ECD6_CEA0_E4FD, |p| changed(|x, y| super::sigmoid_multiply(p, x, y)));
-    check("softmax", 0xECF6_F608_7C82_342D, |p| changed(|x, _| super::softmax(p, x)));
+    check("softmax", 0xECF6_F608_7C82_342D, |p| changed(|x, _| softmax(p, x)));
     check("log-sum-exp", 0xC9A1_CC21_AF9C_ABF6, |p| vec![super::log_sum_exp(p, &changed(|_, _| ()))]);
     check("norm", 0xA5F6_B388_DEAF_F147, |p| {
         changed(|x, y| {
@@ -37,7 +37,7 @@ fn every_kernel_has_its_bits_on_every_machine() {
         })
     });
     check("rope", 0xBE8D_C969_C65F_E2CD, |p| {
-        let table = RopeTable::new(&RopeTable::frequencies(500_000.0, 50), 3000, 1.25);
+        let table = RopeTable::new(&frequencies(500_000.0, 50), 3000, 1.25);
         changed(|x, _| table.apply(p, &[0, 1, 7, 2999, 1234], 50, x))
     });
     check("logarithm", 0x3BD8_563C_EDE7_293C, |_| {

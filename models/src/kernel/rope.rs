@@ -6,7 +6,7 @@ use super::processor::Processor;
 const SMALL: usize = 1 << 15;
 
 /// RoPE table: cosines and sines for every position and frequency.
-pub struct RopeTable {
+pub(crate) struct RopeTable {
     /// `[positions, frequencies]`.
     cosines: Vec<f32>,
     /// `[positions, frequencies]`.
@@ -17,7 +17,7 @@ pub struct RopeTable {
 impl RopeTable {
     /// A table of angles `position * frequency` for `positions` positions. Cosines and sines are multiplied by `scale`,
     /// which is 1 for most models. With partial rotary embedding there are fewer frequencies than half the head size.
-    pub fn new(frequencies: &[f32], positions: usize, scale: f32) -> Self {
+    pub(crate) fn new(frequencies: &[f32], positions: usize, scale: f32) -> Self {
         let angles = |position: usize| frequencies.iter().map(move |frequency| f64::from(position as f32 * frequency));
         let (cosines, sines) = (0..positions)
             .flat_map(angles)
@@ -26,22 +26,12 @@ impl RopeTable {
         Self { cosines, sines, frequencies: frequencies.len() }
     }
 
-    /// `theta^(-2i / rotated)` for the first `rotated` values of a head, the frequencies without any scaling.
-    pub fn frequencies(theta: f64, rotated: usize) -> Vec<f32> {
-        (0..rotated / 2).map(|index| (1.0 / libm::pow(theta, (2 * index) as f64 / rotated as f64)) as f32).collect()
-    }
-
-    /// Number of positions.
-    pub fn positions(&self) -> usize {
-        self.cosines.len().checked_div(self.frequencies).unwrap_or(0)
-    }
-
     /// Rotates each head of `x [T, heads * head_size]` by its row's position. Value `i` pairs with value
     /// `i + frequencies`; values beyond both halves stay.
     ///
     /// # Panics
     /// If the lengths do not agree or a position is beyond the table.
-    pub fn apply(&self, processor: &Processor, positions: &[u32], head_size: usize, x: &mut [f32]) {
+    pub(crate) fn apply(&self, processor: &Processor, positions: &[u32], head_size: usize, x: &mut [f32]) {
         if positions.is_empty() {
             return;
         }
@@ -72,14 +62,13 @@ fn rotate_head(cosines: &[f32], sines: &[f32], head: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::fixtures::{bits, processors, refuses, values};
+    use crate::kernel::fixtures::{bits, frequencies, processors, refuses, values};
 
     #[test]
     fn heads_are_turned_by_their_positions_on_every_processor() {
         let (heads, size, turned) = (3, 16, 12);
         let positions: Vec<u32> = (0..900).map(|row| row * 7 % 500).collect();
-        let table = RopeTable::new(&RopeTable::frequencies(10_000.0, turned), 500, 1.0);
-        assert_eq!(table.positions(), 500);
+        let table = RopeTable::new(&frequencies(10_000.0, turned), 500, 1.0);
         let x = values(1, positions.len() * heads * size);
         let mut first: Option<Vec<f32>> = None;
         for processor in processors() {
@@ -105,7 +94,7 @@ mod tests {
     #[test]
     fn rotation_keeps_lengths_and_depends_on_the_distance_alone() {
         let size = 32;
-        let table = RopeTable::new(&RopeTable::frequencies(10_000.0, size), 600, 1.0);
+        let table = RopeTable::new(&frequencies(10_000.0, size), 600, 1.0);
         let processor = &processors()[0];
         let at = |x: &[f32], position: u32| {
             let mut y = x.to_vec();
@@ -125,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_scale_multiplies_the_rotated_values_and_leaves_the_rest() {
-        let frequencies = RopeTable::frequencies(10_000.0, 4);
+        let frequencies = frequencies(10_000.0, 4);
         let (plain, scaled) = (RopeTable::new(&frequencies, 9, 1.0), RopeTable::new(&frequencies, 9, 1.5));
         let (mut x, mut y) = (values(1, 6), values(1, 6));
         plain.apply(&processors()[0], &[8], 6, &mut x);
@@ -138,7 +127,7 @@ mod tests {
 
     #[test]
     fn positions_and_heads_that_do_not_fit_are_refused() {
-        let table = RopeTable::new(&RopeTable::frequencies(10_000.0, 4), 9, 1.0);
+        let table = RopeTable::new(&frequencies(10_000.0, 4), 9, 1.0);
         let apply = |positions: &[u32], size, length| {
             table.apply(&processors()[0], positions, size, &mut vec![0.0; length]);
         };

@@ -1,4 +1,4 @@
-//! Softmax, log-sum-exp and argmax of a row.
+//! Log-sum-exp, argmax, and the exponentials of a softmax.
 
 use pulp::{Simd, WithSimd};
 
@@ -8,21 +8,6 @@ use super::processor::Processor;
 
 /// Interleaved partial results of a row. Their number defines the order of additions, so it is part of the result.
 const LANES: usize = 16;
-
-/// Softmax of `row`, in place.
-pub fn softmax(processor: &Processor, row: &mut [f32]) {
-    struct Softmax<'a>(&'a mut [f32]);
-    impl WithSimd for Softmax<'_> {
-        type Output = ();
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _simd: S) {
-            let factor = 1.0 / exponentials(self.0);
-            self.0.iter_mut().for_each(|value| *value *= factor);
-        }
-    }
-    processor.instructions().run(Softmax(row));
-}
 
 /// Log-sum-exp, `ln Σ e^x`, of a row. A logit minus this is a log-probability.
 pub fn log_sum_exp(processor: &Processor, row: &[f32]) -> f32 {
@@ -100,7 +85,7 @@ pub(super) fn exponentials(row: &mut [f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::fixtures::{bits, processors, values};
+    use crate::kernel::fixtures::{bits, processors, softmax, values};
 
     #[test]
     fn softmax_and_log_sum_exp_are_right_and_the_same_on_every_processor() {

@@ -161,4 +161,59 @@ mod tests {
         assert_eq!(error_message(r#"{"object":"error","message":"no such model"}"#), "no such model");
         assert_eq!(error_message("gateway"), "gateway");
     }
+
+    #[test]
+    fn replies_with_missing_or_additional_fields_are_read() {
+        for (json, text) in [
+            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"},{"message":{"content":"b"}}]}"#, "a"),
+            (r#"{"choices":[{"message":{},"finish_reason":"stop"}],"usage":null}"#, ""),
+            (r#"{"choices":[{"message":{"content":"a","tool_calls":[]},"finish_reason":"stop","logprobs":{}}]}"#, "a"),
+            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop","logprobs":{"content":null}}]}"#, "a"),
+            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"total_tokens":9}}"#, "a"),
+        ] {
+            check(Interface::Chat, json, Ok((text, &[])));
+        }
+        let counted = r#"{"choices":[{"text":"a","finish_reason":"length"}],"usage":{"prompt_tokens":12}}"#;
+        let reply = parse(Interface::Completions, counted.as_bytes()).unwrap();
+        assert_eq!((reply.prompt_tokens, reply.finish), (12, Finish::Length));
+    }
+
+    #[test]
+    fn malformed_bodies_are_refused_with_a_reason() {
+        for (json, reason) in [
+            ("", "EOF"),
+            ("[]", "invalid"),
+            ("{}", "missing field `choices`"),
+            (r#"{"choices":null}"#, "invalid type"),
+            (r#"{"choices":[{"finish_reason":"stop"}]}"#, "no message"),
+            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"tool_calls"}]}"#, "tool_calls"),
+            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop","logprobs":7}]}"#, "invalid type"),
+            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":-1}}"#, "-1"),
+        ] {
+            check(Interface::Chat, json, Err(reason));
+        }
+        check(Interface::Completions, r#"{"choices":[{"message":{"content":"a"}}]}"#, Err("no text"));
+        assert!(parse(Interface::Chat, b"\xFF\xFE").is_err());
+    }
+
+    #[test]
+    fn errors_of_four_servers_say_that_a_prompt_is_too_long() {
+        for (message, expected) in [
+            ("This model's maximum context length is 8192 tokens.", true),
+            ("Error code: context_length_exceeded", true),
+            ("the request exceeds: exceed_context_size_error", true),
+            ("The input (9000 tokens) is longer than the model's context length (8192 tokens).", true),
+            ("maximum number of requests reached", false),
+            ("", false),
+        ] {
+            assert_eq!(is_too_long(message), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn bodies_without_a_message_are_quoted_whole() {
+        for body in ["{}", r#"{"error":{}}"#, r#"{"error":{"message":7}}"#, r#"{"error":[1]}"#, "[]", ""] {
+            assert_eq!(error_message(body), body);
+        }
+    }
 }

@@ -61,4 +61,22 @@ mod tests {
         let (pace, now) = (Pace::new(None), Instant::now());
         assert_eq!([pace.reserve(now), pace.reserve(now)], [now, now]);
     }
+
+    #[test]
+    fn a_shorter_wait_does_not_shorten_a_longer_one() {
+        let (pace, now) = (Pace::new(Some(60)), Instant::now());
+        let second = Duration::from_secs(1);
+        pace.postpone_until(now + 10 * second);
+        pace.postpone_until(now + 3 * second);
+        assert_eq!([pace.reserve(now), pace.reserve(now + 20 * second)], [now + 10 * second, now + 20 * second]);
+    }
+
+    #[test]
+    fn a_limit_holds_over_any_pattern_of_arrivals() {
+        let (pace, now) = (Pace::new(Some(600)), Instant::now());
+        let mut begins: Vec<Instant> =
+            (0..300).map(|request| pace.reserve(now + Duration::from_millis(request * request % 977))).collect();
+        begins.sort_unstable();
+        assert!(begins.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(100)));
+    }
 }

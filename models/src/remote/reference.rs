@@ -151,4 +151,20 @@ mod tests {
         assert!(!open("https://example.org") && !open("http://127.0.0.1:1") && !open("http://localhost:1"));
         assert!(!open("http://[::1]:1"));
     }
+
+    #[test]
+    fn malformed_references_are_refused_without_showing_secrets() {
+        check(&format!("openai:{}@http://host", "m".repeat(201)), Err("too long"));
+        check("openai:m\u{7}@http://host", Err("spaces"));
+        check("openai:m@ftp://host", Err("no @http://"));
+        check("openai:m@https://hunter2@host/v1", Err("password"));
+        check("openai:m@https://:hunter2@host/v1", Err("password"));
+        check("openai:m@https://host/v1#hunter2", Err("? or a #"));
+        check("openai:a@b@https://me:hunter2@host?x", Err("password"));
+        check("OPENAI:m@http://host", Err("begin with openai:"));
+        check("openai:m@https://host///", Ok(("m", "https://host/completions")));
+        let server = |text: &str| text.parse::<RemoteRef>().unwrap().server();
+        assert_eq!(server("openai:m@https://host:8443/secret/path"), "https://host:8443");
+        assert_eq!(server("openai:m@http://[::1]:9/v1"), "http://[::1]:9");
+    }
 }

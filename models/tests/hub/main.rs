@@ -7,7 +7,7 @@ use std::{path::Path, process::Command, time::Duration};
 
 use models::{
     admission::Limits,
-    hub::{HubError, HuggingFaceHub, HuggingFaceSettings},
+    hub::{FolderHub, HubError, HuggingFaceHub, HuggingFaceSettings, Progress},
     model_ref::ModelRef,
     refusal::Refusal,
     retry::Retries,
@@ -115,7 +115,7 @@ async fn lasting_trouble_is_named_and_does_no_harm() {
     check("/revision/", &[Fault::Html], "cannot be understood").await;
     check("/tree/", &[Fault::Html], "cannot be understood").await;
     check("/tree/", &[Fault::EndlessListing], "more than 8388608 bytes").await;
-    check("/tree/", &[Fault::NextPage("http://elsewhere.example/tree")], "goes on at another host").await;
+    check("/tree/", &[Fault::NextPage("http://elsewhere.example/tree".to_owned())], "goes on at another host").await;
     check(TENSORS, &[Fault::OtherBytes], "does not have the hash").await;
     check(TENSORS, &[Fault::Drip], "too slowly").await;
     check(TENSORS, &[Fault::Grow], "more than the 80000 bytes").await;
@@ -233,4 +233,145 @@ async fn no_token_is_taken_from_the_disk() {
     fetch(settings(&server, home.path())).await.unwrap();
     assert!(!server.asked().is_empty());
     assert!(server.asked().iter().all(|asked| asked.authorization.is_none()), "{:?}", server.asked());
+}
+
+#[tokio::test]
+async fn pages_of_a_listing_are_followed_on_the_same_hub_and_bounded() {
+    let (server, root) = (honest(), tempfile::tempdir().unwrap());
+    let next = Fault::NextPage(format!("{}/api/models/owner/name/tree/page2", server.address));
+    server.fail("/tree/", &[next.clone()]);
+    // Every page of this server lists the same files.
+    let error = fetch(settings(&server, root.path())).await.unwrap_err();
+    assert!(error.to_string().contains("a file is listed twice"), "{error}");
+    assert_eq!(server.asked().iter().filter(|asked| asked.path.ends_with("page2")).count(), 1);
+    server.fail_for_ever("/tree/", next);
+    let error = fetch(settings(&server, root.path())).await.unwrap_err();
+    assert!(error.to_string().contains("more than 20 pages"), "{error}");
+}
+
+fn partial(root: &Path) -> std::path::PathBuf {
+    let folder = root.join("owner").join("name").join(COMMIT).join("partial");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join(TENSORS)
+}
+
+#[tokio::test]
+async fn a_download_of_another_file_is_found_out_and_fetched_anew() {
+    for left_over in [vec![7; 30_000], vec![7; 80_000], vec![7; 90_000]] {
+        let (server, root) = (honest(), tempfile::tempdir().unwrap());
+        std::fs::write(partial(root.path()), left_over).unwrap();
+        assert_whole(&fetch(settings(&server, root.path())).await.unwrap());
+        assert!(!partial(root.path()).exists());
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_listing_on_disk_is_asked_for_again() {
+    let (server, root) = (honest(), tempfile::tempdir().unwrap());
+    fetch(settings(&server, root.path())).await.unwrap();
+    let listing = root.path().join("owner").join("name").join(COMMIT).join("listing.json");
+    let sound = std::fs::read(&listing).unwrap();
+    std::fs::write(&listing, &sound[..sound.len() / 2]).unwrap();
+    let before = server.asked().len();
+    assert_whole(&fetch(settings(&server, root.path())).await.unwrap());
+    assert_eq!(server.asked().len(), before + 2, "the commit and its listing");
+    assert_eq!(std::fs::read(&listing).unwrap(), sound);
+}
+
+#[tokio::test]
+async fn empty_files_are_fetched_once_and_verified() {
+    let server = Server::start(&[
+        ("config.json", CONFIG, false),
+        ("special_tokens_map.json", b"", false),
+        (TENSORS, &tensors(), true),
+    ]);
+    let root = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let snapshot = fetch(settings(&server, root.path())).await.unwrap();
+        assert_eq!(snapshot.file("special_tokens_map.json").unwrap().size, 0);
+    }
+    assert_eq!(server.asked().iter().filter(|asked| asked.path.ends_with("special_tokens_map.json")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_model_that_another_process_fetches_is_waited_for() {
+    let (server, root) = (honest(), tempfile::tempdir().unwrap());
+    partial(root.path());
+    let lock = std::fs::File::create(root.path().join("owner").join("name").join(COMMIT).join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut fetching = Box::pin(fetch(settings(&server, root.path())));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut fetching).await.is_err());
+    assert!(server.asked().is_empty());
+    lock.unlock().unwrap();
+    assert_whole(&fetching.await.unwrap());
+}
+
+#[tokio::test]
+async fn hostile_names_in_a_listing_are_not_fetched() {
+    let server = Server::start(&[
+        ("config.json", CONFIG, false),
+        (TENSORS, &tensors(), true),
+        ("../../evil.json", b"x", false),
+        (".env", b"x", false),
+        ("tokenizer.json/../../x", b"x", false),
+    ]);
+    let root = tempfile::tempdir().unwrap();
+    assert_whole(&fetch(settings(&server, root.path())).await.unwrap());
+    assert!(server.asked().iter().all(|asked| !asked.path.contains("evil") && !asked.path.contains(".env")));
+}
+
+#[tokio::test]
+async fn progress_grows_to_the_size_of_each_file() {
+    let (server, root) = (honest(), tempfile::tempdir().unwrap());
+    server.fail(TENSORS, &[Fault::Truncate(30_000)]);
+    let seen = std::sync::Mutex::new(Vec::new());
+    let hub = HuggingFaceHub::new(settings(&server, root.path())).unwrap();
+    let listener = |progress: Progress<'_>| {
+        seen.lock().unwrap().push((progress.file.to_owned(), progress.done, progress.total));
+    };
+    hub.fetch(&model(), &listener).await.unwrap();
+    let seen = seen.into_inner().unwrap();
+    let tensors: Vec<_> = seen.iter().filter(|(file, _, _)| file == TENSORS).collect();
+    assert!(tensors.is_sorted_by(|a, b| a.1 < b.1) && tensors.iter().all(|(_, _, total)| *total == 80_000));
+    assert_eq!(tensors.last().unwrap().1, 80_000);
+}
+
+#[tokio::test]
+async fn a_folder_hub_serves_what_lies_under_owner_name_and_commit() {
+    let root = tempfile::tempdir().unwrap();
+    let hub = FolderHub::new(root.path());
+    let missing = hub.fetch(&model(), &|_| {}).await.unwrap_err();
+    assert!(matches!(&missing, HubError::NotFound { what, .. } if *what == model().to_string()), "{missing}");
+    let files = hub.files(&model());
+    assert_eq!(files, root.path().join("owner").join("name").join(COMMIT).join("files"));
+    std::fs::create_dir_all(files.join("subfolder")).unwrap();
+    std::fs::write(files.join("pytorch_model.bin"), "x").unwrap();
+    let pickle = hub.fetch(&model(), &|_| {}).await.unwrap_err();
+    assert!(matches!(pickle, HubError::Refused(Refusal::PickleOnly { .. })), "{pickle}");
+    std::fs::write(files.join(TENSORS), tensors()).unwrap();
+    let snapshot = hub.fetch(&model(), &|_| {}).await.unwrap();
+    assert_eq!(snapshot.file(TENSORS).unwrap().sha256, <[u8; 32]>::from(Sha256::digest(tensors())));
+    let unchanged = Snapshot::of_folder(&files).unwrap();
+    assert_eq!(snapshot, unchanged);
+}
+
+#[test]
+fn only_errors_that_may_pass_are_transient() {
+    let what = || "x".to_owned();
+    for (error, transient) in [
+        (HubError::RateLimited { what: what(), retry_after: None }, true),
+        (HubError::Connection { what: what(), reason: what() }, true),
+        (HubError::TooSlow { what: what(), bytes: 0, period: Duration::ZERO }, true),
+        (HubError::Hash { file: what(), expected: what(), found: what() }, true),
+        (HubError::Status { what: what(), status: 503 }, true),
+        (HubError::Status { what: what(), status: 400 }, false),
+        (HubError::NotFound { hub: what(), what: what() }, false),
+        (HubError::Denied { hub: what(), what: what(), status: 401 }, false),
+        (HubError::Grew { file: what(), expected: 1 }, false),
+        (HubError::Redirects { what: what(), reason: what() }, false),
+        (HubError::Answer { what: what(), reason: what() }, false),
+        (HubError::Setup { endpoint: what(), reason: what() }, false),
+    ] {
+        assert_eq!(error.is_transient(), transient, "{error}");
+    }
 }

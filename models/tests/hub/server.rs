@@ -45,7 +45,7 @@ pub(crate) enum Fault {
     /// A listing without end.
     EndlessListing,
     /// A listing that goes on at this address.
-    NextPage(&'static str),
+    NextPage(String),
     /// A redirect to another server.
     Elsewhere(String),
 }

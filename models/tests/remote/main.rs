@@ -213,3 +213,45 @@ async fn a_server_that_is_not_there_is_named() {
         .unwrap_err();
     assert!(error.to_string().contains(&format!("{address} cannot be reached")), "{error}");
 }
+
+#[tokio::test]
+async fn settings_that_allow_no_request_are_refused() {
+    for (settings, reason) in [
+        (RemoteSettings { in_flight: 0, ..settings() }, "at least 1"),
+        (RemoteSettings { per_minute: Some(0), ..settings() }, "at least 1"),
+    ] {
+        let reference = "openai:m@https://host/v1".parse().unwrap();
+        let error = RemoteModel::new(reference, settings, None, retries()).unwrap_err().to_string();
+        assert!(error.contains(reason) && error.contains("https://host"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_message_is_shortened_and_cannot_move_a_terminals_cursor() {
+    let body = json!({ "error": { "message": format!("\u{1B}[2Jbad\r\n{}", "x".repeat(500)) } });
+    let server = Server::start(&[Answer::Whole(400, "", body.to_string())]);
+    let error = model(&server, settings()).reply(&conversation(), rule()).await.unwrap_err().to_string();
+    assert!(error.contains(" [2Jbad  xxx") && !error.contains('\u{1B}') && error.len() < 300, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_conversation_is_sent_with_its_roles_and_top_k() {
+    let server = Server::start(&[good()]);
+    let messages = [(Role::User, "a"), (Role::Assistant, "b"), (Role::User, "c")]
+        .map(|(role, content)| Message { role, content: content.to_owned() });
+    let sampling = Sampling { temperature: 1.0, top_k: Some(40), top_p: None, key: 1 << 31 };
+    let rule = ReplyRule { sampling, max_new_tokens: 1 };
+    model(&server, settings()).reply(&messages, rule).await.unwrap();
+    let body = server.asked().remove(0).body;
+    let roles: Vec<&str> = body["messages"].as_array().unwrap().iter().filter_map(|m| m["role"].as_str()).collect();
+    assert_eq!(roles, ["user", "assistant", "user"]);
+    assert_eq!((&body["top_k"], &body["seed"], body.get("top_p")), (&json!(40), &json!(0), None));
+}
+
+#[tokio::test]
+async fn a_wait_until_a_date_is_kept_within_the_longest_wait() {
+    let dates = "Date: Wed, 28 Feb 2024 23:59:50 GMT\r\nRetry-After: Thu, 29 Feb 2024 00:59:50 GMT";
+    check(&[status(429, dates), good()], Ok(hi()), 2).await;
+    check(&[status(503, dates)], Err("it asks to wait 3600 s"), 3).await;
+    check(&[status(503, "Retry-After: soon")], Err("answered status 503"), 3).await;
+}

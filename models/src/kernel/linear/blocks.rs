@@ -11,7 +11,7 @@ use super::quantized_rows::{QuantizedRows, quantize_block};
 use crate::kernel::aligned::AlignedFloats;
 
 /// Values of a block, the block size of GGUF's Q8_0.
-pub const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 32;
 /// Adjacent inputs that one dot-product instruction sums.
 pub(super) const STEP: usize = 4;
 /// Bytes of one block of a panel.

@@ -10,6 +10,7 @@ mod quantized_rows;
 #[cfg(test)]
 mod tests;
 
-pub use blocks::BLOCK;
+pub(crate) use blocks::BLOCK;
 pub(super) use blocks::BlockProduct;
-pub use packed::{PackedLinear, PackedLinearBuilder, forward_many};
+pub(crate) use packed::forward_many;
+pub use packed::{PackedLinear, PackedLinearBuilder};

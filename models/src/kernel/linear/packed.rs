@@ -121,10 +121,10 @@ impl PackedLinearBuilder {
         Self::with(Panels::Floats(FloatPanels::zeroed(outputs.div_ceil(PANEL), inputs)), outputs, inputs)
     }
 
-    /// An empty matrix `[outputs, inputs]` of blocks of [`BLOCK`] 8-bit integers.
+    /// An empty matrix `[outputs, inputs]` of blocks of 32 8-bit integers.
     ///
     /// # Panics
-    /// If `inputs` is not a multiple of [`BLOCK`].
+    /// If `inputs` is not a multiple of 32.
     pub fn quantized(outputs: usize, inputs: usize) -> Self {
         assert_eq!(inputs % BLOCK, 0, "a quantized row is a whole number of blocks");
         Self::with(Panels::Blocks(BlockPanels::zeroed(outputs.div_ceil(PANEL), inputs)), outputs, inputs)
@@ -178,7 +178,7 @@ impl PackedLinearBuilder {
 ///
 /// # Panics
 /// If the lengths do not agree.
-pub fn forward_many(processor: &Processor, x: &[f32], layers: &mut [(&PackedLinear, &mut [f32])]) {
+pub(crate) fn forward_many(processor: &Processor, x: &[f32], layers: &mut [(&PackedLinear, &mut [f32])]) {
     let Some(inputs) = layers.first().map(|(linear, _)| linear.inputs) else { return };
     let rows = x.len().checked_div(inputs).unwrap_or(0);
     assert_eq!(rows * inputs, x.len(), "x is a whole number of rows");
