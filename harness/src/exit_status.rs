@@ -26,7 +26,7 @@ pub enum ExitStatus {
     Busy = 8,
     /// The evidence does not hold: broken chain, wrong signature, or a decision that cannot be recomputed.
     EvidenceBroken = 9,
-    /// An environment did not pass its check.
+    /// An environment did not pass its check, or a candidate its tests.
     CheckFailed = 10,
 }
 

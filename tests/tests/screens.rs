@@ -57,7 +57,7 @@ fn help_says_what_every_command_is_for_and_takes() {
     for name in ["demo", "validate", "eval", "score", "audit", "env", "sandbox", "decide", "lab", "plan", "consensus"] {
         check_alone(&format!("help_{name}"), &[name, "--help"]);
     }
-    for (name, part) in [("env", "check"), ("env", "new"), ("sandbox", "run")] {
+    for (name, part) in [("env", "check"), ("env", "new"), ("sandbox", "run"), ("sandbox", "judge")] {
         check_alone(&format!("help_{name}_{part}"), &[name, part, "--help"]);
     }
 }

@@ -1,26 +1,26 @@
-//! `dethrone sandbox run`: runs one program the way the verifiers do, for bug reports and for anyone who wants to attack it.
+//! `dethrone sandbox`: runs programs and judges candidates the way the verifiers do, for bug reports and for anyone who
+//! wants to attack the sandbox.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use sandbox_builder::ensure_artifact;
-use sandboxes::{Ending, Limits, Outcome, Program, Sandbox, SandboxSettings};
+use sandboxes::{Ending, Judgement, Limits, Outcome, Program, Sandbox, SandboxSettings, Trial};
 use serde::Serialize;
 
-use super::common::{block_on, cache_folder, guest_problem, sandbox_problem};
-use crate::events::Event;
+use super::common::{block_on, open_sandbox, sandbox_problem};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::reporter::for_this_terminal;
+use crate::settings::Settings;
 
 /// Seconds that a program has at least.
 const SHORTEST_DEADLINE: u64 = 120;
 /// Units of fuel a second on a machine far slower than any.
 const SLOWEST: u64 = 20_000_000;
 
-/// What to do with the sandbox.
+/// Arguments of `dethrone sandbox`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -31,6 +31,13 @@ pub(super) struct Arguments {
 enum Command {
     /// Runs a Python program and says how it ended and what it used; the exit code is 0 however it ended.
     Run(Run),
+    /// Judges a candidate with tests that call its functions; the exit code is 0 if it passes and 10 if it does not.
+    ///
+    /// The tests and the candidate run in two interpreters that share nothing; arguments and answers pass between them as
+    /// plain data. `from dethrone_guest import candidate` in the tests gives `candidate("f")`, the candidate's function
+    /// `f`; an exception that it raises arrives as `CandidateError`. The candidate passes if the tests run to their end
+    /// and it has not ended before them.
+    Judge(Judge),
 }
 
 #[derive(Debug, Args)]
@@ -40,7 +47,24 @@ struct Run {
     /// A file that the program reads as standard input; nothing otherwise.
     #[arg(long, value_name = "FILE")]
     stdin: Option<PathBuf>,
-    /// What its clock, its entropy and its `random` are functions of.
+    #[command(flatten)]
+    bounds: Bounds,
+}
+
+#[derive(Debug, Args)]
+struct Judge {
+    /// The file with the candidate's functions, which may be hostile.
+    candidate: PathBuf,
+    /// The file with the tests, which are trusted.
+    tests: PathBuf,
+    #[command(flatten)]
+    bounds: Bounds,
+}
+
+/// Seed and limits of a program; of a candidate and its tests each.
+#[derive(Debug, Args)]
+struct Bounds {
+    /// Seed of its clock, its entropy and its `random`.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Units of work, about one for each WebAssembly instruction.
@@ -54,7 +78,7 @@ struct Run {
     output: u64,
 }
 
-/// What is printed.
+/// Printed outcome of a program.
 #[derive(Debug, Serialize)]
 struct Report {
     outcome: Ending,
@@ -64,22 +88,63 @@ struct Report {
     memory_bytes: u64,
 }
 
-/// Runs the program.
+/// Printed judgement of a candidate.
+#[derive(Debug, Serialize)]
+struct JudgeReport {
+    passed: bool,
+    tests: Report,
+    candidate: Report,
+}
+
+/// Runs a program or judges a candidate.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
-    let Command::Run(run) = &arguments.command;
+    match &arguments.command {
+        Command::Run(run) => run_program(run, printer),
+        Command::Judge(judge) => judge_candidate(judge, printer),
+    }
+}
+
+fn run_program(run: &Run, printer: &Printer) -> Result<(), Problem> {
     let source = read(&run.program)?;
     let stdin = run.stdin.as_deref().map_or(Ok(String::new()), read)?;
-    let (fuel, memory_bytes, output_bytes) = (run.fuel, run.memory, run.output);
-    let limits = Limits { fuel, memory_bytes, output_bytes, ..Limits::default() };
-    let reporter = for_this_terminal();
-    let progress = |progress: sandbox_builder::Progress| reporter.report(Event::from(progress));
-    let artifact = ensure_artifact(&cache_folder()?, &progress).map_err(|error| guest_problem(&error))?;
-    let settings = SandboxSettings { slots: 1, limits, deadline_seconds: deadline(fuel) };
-    let sandbox = Sandbox::open(settings, &artifact).map_err(|error| sandbox_problem(&error))?;
-    let program = Program { source, stdin, seed: run.seed, limits: None };
+    let sandbox = run.bounds.open(1)?;
+    let program = Program { source, stdin, seed: run.bounds.seed, limits: None };
     let outcome = block_on(async { sandbox.run(program).await.map_err(|error| sandbox_problem(&error)) })?;
-    let Outcome { ending: outcome, stdout, stderr, fuel, memory_bytes, .. } = outcome;
-    printer.data(&Report { outcome, stdout, stderr, fuel, memory_bytes }, text)
+    printer.data(&Report::from(outcome), text)
+}
+
+fn judge_candidate(judge: &Judge, printer: &Printer) -> Result<(), Problem> {
+    let (candidate, tests) = (read(&judge.candidate)?, read(&judge.tests)?);
+    let sandbox = judge.bounds.open(2)?;
+    let trial = Trial { candidate, tests, seed: judge.bounds.seed, limits: None };
+    let judgement = block_on(async { sandbox.judge(trial).await.map_err(|error| sandbox_problem(&error)) })?;
+    let Judgement { passed, tests, candidate } = judgement;
+    let report = JudgeReport { passed, tests: tests.into(), candidate: candidate.into() };
+    printer.data(&report, judge_text)?;
+    if passed {
+        return Ok(());
+    }
+    Err(Problem::new(ExitStatus::CheckFailed, format!("{} did not pass its tests", judge.candidate.display()))
+        .hint("standard error of the tests, above, says which of them failed"))
+}
+
+impl Bounds {
+    /// The sandbox for jobs of so many programs, each of which may use up its fuel.
+    fn open(&self, programs: u64) -> Result<Sandbox, Problem> {
+        let limits =
+            Limits { fuel: self.fuel, memory_bytes: self.memory, output_bytes: self.output, ..Limits::default() };
+        let deadline_seconds = deadline(self.fuel.saturating_mul(programs));
+        let sandbox = SandboxSettings { slots: 1, limits, deadline_seconds };
+        let settings = Settings { sandbox, ..Settings::default() };
+        Ok(open_sandbox(&settings, &*for_this_terminal())?.0)
+    }
+}
+
+impl From<Outcome> for Report {
+    fn from(outcome: Outcome) -> Self {
+        let Outcome { ending: outcome, stdout, stderr, fuel, memory_bytes, value: _ } = outcome;
+        Self { outcome, stdout, stderr, fuel, memory_bytes }
+    }
 }
 
 /// Seconds that suffice for the fuel on any machine: the net must not catch what the fuel bounds.
@@ -110,4 +175,9 @@ fn text(report: &Report) -> String {
         report.fuel,
         report.memory_bytes
     )
+}
+
+fn judge_text(report: &JudgeReport) -> String {
+    let verdict = if report.passed { "passed" } else { "not passed" };
+    format!("candidate:\n{}\n\ntests:\n{}\n\n{verdict}", text(&report.candidate), text(&report.tests))
 }
