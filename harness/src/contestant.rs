@@ -50,7 +50,7 @@ pub async fn seat(
 ) -> Result<LocalModel, ContestantError> {
     let mode = settings.mode;
     let settings = EngineSettings { context: Some(context), ..settings.clone() };
-    if mode == Arithmetic::Brain && !cfg!(feature = "cuda") {
+    if mode == Arithmetic::Bf16 && !cfg!(feature = "cuda") {
         return Err(ContestantError::Built);
     }
     let loading = tokio::task::spawn_blocking(move || load(&admitted, mode));
@@ -78,7 +78,7 @@ fn key(reference: &RemoteRef, name: &str) -> Result<Secret, RemoteError> {
 fn load(admitted: &Admitted, mode: Arithmetic) -> Result<LoadedModel, LoadError> {
     match mode {
         #[cfg(feature = "cuda")]
-        Arithmetic::Brain => LoadedModel::load_on_cuda(admitted, 0),
+        Arithmetic::Bf16 => LoadedModel::load_on_cuda(admitted, 0),
         mode => LoadedModel::load(admitted, mode),
     }
 }

@@ -117,13 +117,14 @@ impl Mode {
     }
 
     fn load(&self, config: &ModelConfig, source: &Gguf) -> Decoder {
+        let layout = &models::layout::Layout::of(config, source).expect("the tensors fit the configuration");
         let loaded = match self {
-            Self::Exact => Decoder::load_with(config, source, Arithmetic::Exact),
-            Self::EightBit => Decoder::load_with(config, source, Arithmetic::EightBit),
+            Self::Exact => Decoder::load(config, source, layout, Arithmetic::Exact),
+            Self::EightBit => Decoder::load(config, source, layout, Arithmetic::EightBit),
             #[cfg(feature = "cuda")]
-            Self::Cuda => Decoder::load_on_cuda(config, source, Arithmetic::Brain, 0),
+            Self::Cuda => Decoder::load_on_cuda(config, source, layout, Arithmetic::Bf16, 0),
         };
-        loaded.expect("the tensors fit the configuration")
+        loaded.expect("the tensors can be read")
     }
 }
 

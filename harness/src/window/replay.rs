@@ -71,7 +71,7 @@ impl Replay<'_> {
             let (recorded, here) = (format!("sandbox {}", terms.runtime), self.runtime.to_owned());
             return Err(ReplayError::Another { recorded, here });
         }
-        if terms.settings.mode == Arithmetic::Brain {
+        if terms.settings.mode == Arithmetic::Bf16 {
             let recorded = "a graphics processor, whose results are those of one make of card".to_owned();
             return Err(ReplayError::Another { recorded, here: "no way to know which one it was".to_owned() });
         }

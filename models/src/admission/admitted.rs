@@ -7,12 +7,13 @@ use serde_json::Value;
 use super::{
     Limits,
     files::{self, TensorFiles},
-    finite, memory, shapes,
+    finite, memory,
 };
 use crate::{
     config::ModelConfig,
     error::LoadError,
     gguf::{Content, Gguf},
+    layout::Layout,
     refusal::Refusal,
     snapshot::Snapshot,
     tensors::{Safetensors, TensorSource},
@@ -30,8 +31,10 @@ pub struct Admitted {
     pub config_json: Value,
     /// The configuration as understood.
     pub config: ModelConfig,
-    /// The tensors, which fit the configuration.
+    /// The tensors.
     pub tensors: Box<dyn TensorSource>,
+    /// Places of the tensors that the configuration implies.
+    pub layout: Layout,
     /// The text side.
     pub prompter: Prompter,
     /// Tokens that end a reply, sorted.
@@ -47,7 +50,6 @@ pub fn admit(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadError
         TensorFiles::Safetensors => admit_safetensors(snapshot, limits)?,
         TensorFiles::Gguf(file) => admit_gguf(snapshot, &file, limits)?,
     };
-    shapes::check(&admitted.config, admitted.tensors.as_ref())?;
     if let Some(tokenizer) = &admitted.prompter.tokenizer {
         let (largest, rows) = (tokenizer.largest(), admitted.config.vocabulary);
         if largest as usize >= rows {
@@ -102,8 +104,8 @@ fn admit_safetensors(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, L
     let prompter = Prompter { template: chat.template()?, tokenizer };
     let generation = files::json(snapshot, "generation_config.json")?;
     let stop_tokens = stop_tokens(&config, generation.as_ref());
-    let tensors = Box::new(tensors);
-    Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, prompter, stop_tokens })
+    let (layout, tensors) = (Layout::of(&config, &tensors)?, Box::new(tensors));
+    Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, layout, prompter, stop_tokens })
 }
 
 fn admit_gguf(snapshot: &Snapshot, file: &str, limits: &Limits) -> Result<Admitted, LoadError> {
@@ -118,8 +120,8 @@ fn admit_gguf(snapshot: &Snapshot, file: &str, limits: &Limits) -> Result<Admitt
     let prompter = Prompter { tokenizer, template: template.transpose()? };
     let stop_tokens = stop_tokens(&config, None);
     drop(content);
-    let tensors = Box::new(source);
-    Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, prompter, stop_tokens })
+    let (layout, tensors) = (Layout::of(&config, &source)?, Box::new(source));
+    Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, layout, prompter, stop_tokens })
 }
 
 fn check_config(config: &Value, tokenizer_config: Option<&Value>) -> Result<(), Refusal> {

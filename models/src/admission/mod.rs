@@ -5,7 +5,6 @@ mod files;
 mod finite;
 mod limits;
 mod memory;
-mod shapes;
 
 pub(crate) use admitted::check_configuration;
 pub use admitted::{Admitted, admit};

@@ -53,8 +53,8 @@ const MODEL_TYPES: &[(&str, Family)] = &[
     ("phi3", Family::Phi3),
 ];
 
-/// What a family takes for granted where its `config.json` says nothing.
-struct Habits {
+/// Defaults of a family for keys that its `config.json` leaves out.
+struct FamilyDefaults {
     theta: f64,
     head_size: Option<usize>,
     activation: Activation,
@@ -87,20 +87,25 @@ impl Family {
         matches!(self, Self::Qwen3Next | Self::Qwen35)
     }
 
-    fn habits(self) -> Habits {
-        let plain =
-            Habits { theta: 10_000.0, head_size: None, activation: Activation::Silu, tied: false, input_bias: false };
+    fn defaults(self) -> FamilyDefaults {
+        let plain = FamilyDefaults {
+            theta: 10_000.0,
+            head_size: None,
+            activation: Activation::Silu,
+            tied: false,
+            input_bias: false,
+        };
         match self {
-            Self::Gemma3 => Habits {
+            Self::Gemma3 => FamilyDefaults {
                 theta: 1_000_000.0,
                 head_size: Some(256),
                 activation: Activation::GeluTanh,
                 tied: true,
                 ..plain
             },
-            Self::Qwen2 => Habits { input_bias: true, ..plain },
-            Self::Qwen3 => Habits { head_size: Some(128), ..plain },
-            Self::Qwen3Next | Self::Qwen35 => Habits { head_size: Some(256), ..plain },
+            Self::Qwen2 => FamilyDefaults { input_bias: true, ..plain },
+            Self::Qwen3 => FamilyDefaults { head_size: Some(128), ..plain },
+            Self::Qwen3Next | Self::Qwen35 => FamilyDefaults { head_size: Some(256), ..plain },
             Self::Llama | Self::Mistral | Self::Qwen3Moe | Self::Phi3 => plain,
         }
     }
@@ -114,15 +119,14 @@ pub(super) fn parse(value: &Value) -> Result<ModelConfig, Refusal> {
         supported: Family::supported().collect::<Vec<_>>().join(", "),
     };
     let family = Family::of(model_type).ok_or_else(unsupported)?;
-    let (fields, tensor_prefix) = match (outer.child("text_config"), family) {
-        (Some(text), Family::Qwen35) => (text, "model.language_model."),
-        (Some(text), Family::Gemma3) => (text, "language_model.model."),
+    let (fields, nested) = match (outer.child("text_config"), family) {
+        (Some(text), Family::Qwen35 | Family::Gemma3) => (text, true),
         (Some(_), _) => return Err(unsupported()),
-        (None, _) => (outer, "model."),
+        (None, _) => (outer, false),
     };
     let hidden = fields.size("hidden_size")?;
-    let habits = family.habits();
-    let ropes = ropes(family, fields, hidden, &habits)?;
+    let defaults = family.defaults();
+    let ropes = ropes(family, fields, hidden, &defaults)?;
     let mut max_positions = fields.size("max_position_embeddings")?;
     if let (Some(original), true) = (
         fields.optional_size("original_max_position_embeddings")?,
@@ -133,7 +137,7 @@ pub(super) fn parse(value: &Value) -> Result<ModelConfig, Refusal> {
     let gemma = family == Family::Gemma3;
     Ok(ModelConfig {
         family,
-        tensor_prefix: tensor_prefix.to_owned(),
+        nested,
         vocabulary: fields.size("vocab_size")?,
         hidden,
         max_positions,
@@ -141,8 +145,8 @@ pub(super) fn parse(value: &Value) -> Result<ModelConfig, Refusal> {
         norm_offset: if family.zero_centred_norms() { 1.0 } else { 0.0 },
         embedding_scale: if gemma { (hidden as f32).sqrt() } else { 1.0 },
         tied_embeddings: match fields.get("tie_word_embeddings") {
-            Some(_) => fields.flag("tie_word_embeddings", habits.tied)?,
-            None => outer.flag("tie_word_embeddings", habits.tied)?,
+            Some(_) => fields.flag("tie_word_embeddings", defaults.tied)?,
+            None => outer.flag("tie_word_embeddings", defaults.tied)?,
         },
         logit_softcap: fields.positive("final_logit_softcapping")?.map(|cap| cap as f32),
         sandwich_norms: gemma,
@@ -151,17 +155,17 @@ pub(super) fn parse(value: &Value) -> Result<ModelConfig, Refusal> {
             ids if ids.is_empty() => outer.tokens("eos_token_id")?,
             ids => ids,
         },
-        layers: layers(family, fields, hidden, &habits)?,
+        layers: layers(family, fields, hidden, &defaults)?,
         ropes,
     })
 }
 
-fn ropes(family: Family, fields: Fields<'_>, hidden: usize, habits: &Habits) -> Result<Vec<Rope>, Refusal> {
-    let (_, _, head_size) = heads(fields, hidden, habits)?;
+fn ropes(family: Family, fields: Fields<'_>, hidden: usize, defaults: &FamilyDefaults) -> Result<Vec<Rope>, Refusal> {
+    let (_, _, head_size) = heads(fields, hidden, defaults)?;
     if family != Family::Gemma3 {
-        return Ok(vec![Rope::parse(fields, None, head_size, habits.theta)?]);
+        return Ok(vec![Rope::parse(fields, None, head_size, defaults.theta)?]);
     }
-    let full = Rope::parse(fields, Some("full_attention"), head_size, habits.theta)?;
+    let full = Rope::parse(fields, Some("full_attention"), head_size, defaults.theta)?;
     let sliding = match fields.child("rope_parameters").and_then(|all| all.child("sliding_attention")) {
         Some(_) => Rope::parse(fields, Some("sliding_attention"), head_size, 10_000.0)?,
         // the older layout scales the full layers only and names the other base beside it
@@ -175,13 +179,13 @@ fn ropes(family: Family, fields: Fields<'_>, hidden: usize, habits: &Habits) -> 
 }
 
 /// Query heads, key heads and the width of a head.
-fn heads(fields: Fields<'_>, hidden: usize, habits: &Habits) -> Result<(usize, usize, usize), Refusal> {
+fn heads(fields: Fields<'_>, hidden: usize, defaults: &FamilyDefaults) -> Result<(usize, usize, usize), Refusal> {
     let heads = fields.size("num_attention_heads")?;
     let key_heads = fields.optional_size("num_key_value_heads")?.unwrap_or(heads);
     if !heads.is_multiple_of(key_heads) {
         return Err(invalid("num_key_value_heads", &key_heads.into(), "a divisor of num_attention_heads"));
     }
-    let head_size = match (fields.optional_size("head_dim")?, habits.head_size) {
+    let head_size = match (fields.optional_size("head_dim")?, defaults.head_size) {
         (Some(size), _) | (None, Some(size)) => size,
         (None, None) if hidden.is_multiple_of(heads) => hidden / heads,
         (None, None) => {
@@ -198,14 +202,14 @@ fn heads(fields: Fields<'_>, hidden: usize, habits: &Habits) -> Result<(usize, u
     Ok((heads, key_heads, head_size))
 }
 
-fn layers(family: Family, fields: Fields<'_>, hidden: usize, habits: &Habits) -> Result<Vec<Layer>, Refusal> {
+fn layers(family: Family, fields: Fields<'_>, hidden: usize, defaults: &FamilyDefaults) -> Result<Vec<Layer>, Refusal> {
     let count = fields.size("num_hidden_layers")?;
     if count > MOST_LAYERS {
         return Err(invalid("num_hidden_layers", &count.into(), "at most 1024"));
     }
     let kinds = layer_kinds(family, fields, count)?;
-    let full = attention(family, fields, hidden, habits)?;
-    let delta = if family.hybrid() { Some(delta_net(family, fields)?) } else { None };
+    let full = attention(family, fields, hidden, defaults)?;
+    let delta = if family.hybrid() { Some(delta_net(fields)?) } else { None };
     let window = fields.optional_size("sliding_window")?;
     let dense_layers = fields.sizes("mlp_only_layers")?;
     let sparse_step = fields.optional_size("decoder_sparse_step")?.unwrap_or(1);
@@ -221,7 +225,8 @@ fn layers(family: Family, fields: Fields<'_>, hidden: usize, habits: &Habits) ->
                 _ => Mixer::Attention(full.clone()),
             };
             let sparse = has_experts && !dense_layers.contains(&index) && (index + 1).is_multiple_of(sparse_step);
-            let feed_forward = if sparse { experts(family, fields, habits)? } else { dense(family, fields, habits)? };
+            let feed_forward =
+                if sparse { experts(family, fields, defaults)? } else { dense(family, fields, defaults)? };
             Ok(Layer { mixer, feed_forward })
         })
         .collect()
@@ -271,29 +276,34 @@ fn layer_kinds(family: Family, fields: Fields<'_>, count: usize) -> Result<Vec<K
     })
 }
 
-fn attention(family: Family, fields: Fields<'_>, hidden: usize, habits: &Habits) -> Result<Attention, Refusal> {
-    let (heads, key_heads, head_size) = heads(fields, hidden, habits)?;
+fn attention(
+    family: Family,
+    fields: Fields<'_>,
+    hidden: usize,
+    defaults: &FamilyDefaults,
+) -> Result<Attention, Refusal> {
+    let (heads, key_heads, head_size) = heads(fields, hidden, defaults)?;
     if let Some(value) = fields.get("attn_logit_softcapping") {
         return Err(invalid("attn_logit_softcapping", value, "null: capped attention is not supported"));
     }
-    let bias = fields.flag("attention_bias", false)?;
+    // Phi-3 has no biases whatever its configuration says.
+    let bias = fields.flag("attention_bias", false)? && family != Family::Phi3;
     let scaled_by = fields.positive("query_pre_attn_scalar")?.unwrap_or(head_size as f64);
     Ok(Attention {
         heads,
         key_heads,
         head_size,
-        input_bias: bias || habits.input_bias,
+        input_bias: bias || defaults.input_bias,
         output_bias: bias,
         head_norms: family.head_norms(),
         gated: family.hybrid(),
-        fused: family == Family::Phi3,
         rope: 0,
         window: None,
         scale: (1.0 / scaled_by.sqrt()) as f32,
     })
 }
 
-fn delta_net(family: Family, fields: Fields<'_>) -> Result<DeltaNet, Refusal> {
+fn delta_net(fields: Fields<'_>) -> Result<DeltaNet, Refusal> {
     let key_heads = fields.size("linear_num_key_heads")?;
     let value_heads = fields.size("linear_num_value_heads")?;
     if !value_heads.is_multiple_of(key_heads) {
@@ -309,30 +319,28 @@ fn delta_net(family: Family, fields: Fields<'_>) -> Result<DeltaNet, Refusal> {
         key_size: small("linear_key_head_dim", 1024)?,
         value_size: small("linear_value_head_dim", 1024)?,
         taps: small("linear_conv_kernel_dim", 16)?,
-        interleaved: family == Family::Qwen3Next,
     })
 }
 
-fn activation(fields: Fields<'_>, habits: &Habits) -> Result<Activation, Refusal> {
+fn activation(fields: Fields<'_>, defaults: &FamilyDefaults) -> Result<Activation, Refusal> {
     let field = if fields.get("hidden_activation").is_some() { "hidden_activation" } else { "hidden_act" };
     match fields.text(field)? {
-        None => Ok(habits.activation),
+        None => Ok(defaults.activation),
         Some("silu" | "swish") => Ok(Activation::Silu),
         Some("gelu_pytorch_tanh" | "gelu_new") => Ok(Activation::GeluTanh),
         Some(other) => Err(invalid(field, &other.into(), "silu or gelu_pytorch_tanh")),
     }
 }
 
-fn dense(family: Family, fields: Fields<'_>, habits: &Habits) -> Result<FeedForward, Refusal> {
+fn dense(family: Family, fields: Fields<'_>, defaults: &FamilyDefaults) -> Result<FeedForward, Refusal> {
     Ok(FeedForward::Dense(Dense {
         intermediate: fields.size("intermediate_size")?,
-        activation: activation(fields, habits)?,
-        bias: fields.flag("mlp_bias", false)?,
-        fused: family == Family::Phi3,
+        activation: activation(fields, defaults)?,
+        bias: fields.flag("mlp_bias", false)? && family != Family::Phi3,
     }))
 }
 
-fn experts(family: Family, fields: Fields<'_>, habits: &Habits) -> Result<FeedForward, Refusal> {
+fn experts(family: Family, fields: Fields<'_>, defaults: &FamilyDefaults) -> Result<FeedForward, Refusal> {
     let count = match fields.optional_size("num_experts")? {
         Some(count) => count,
         None => fields.size("num_local_experts")?,
@@ -350,11 +358,11 @@ fn experts(family: Family, fields: Fields<'_>, habits: &Habits) -> Result<FeedFo
         chosen,
         intermediate: fields.size("moe_intermediate_size")?,
         shared: if family.hybrid() { Some(fields.size("shared_expert_intermediate_size")?) } else { None },
-        normalised: match family {
+        normalized: match family {
             Family::Qwen35 => true,
             Family::Qwen3Next => fields.flag("norm_topk_prob", true)?,
             _ => fields.flag("norm_topk_prob", false)?,
         },
-        activation: activation(fields, habits)?,
+        activation: activation(fields, defaults)?,
     }))
 }

@@ -16,8 +16,8 @@ use crate::refusal::Refusal;
 pub struct ModelConfig {
     /// Which family's rules the configuration was read under.
     pub family: Family,
-    /// What tensor names start with, for example `model.` or `model.language_model.`.
-    pub tensor_prefix: String,
+    /// True for the text model of a larger one, whose configuration is nested (`text_config`).
+    pub nested: bool,
     /// Number of token ids.
     pub vocabulary: usize,
     /// Width of the residual stream.
@@ -57,11 +57,11 @@ pub struct Layer {
 
 /// How positions see each other.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Mixer {
+pub enum Mixer<A = Attention, D = DeltaNet> {
     /// Softmax attention over cached keys and values.
-    Attention(Attention),
+    Attention(A),
     /// A gated delta net: a recurrent state of fixed size.
-    DeltaNet(DeltaNet),
+    DeltaNet(D),
 }
 
 /// Sizes and switches of a softmax attention layer.
@@ -81,8 +81,6 @@ pub struct Attention {
     pub head_norms: bool,
     /// Whether the query projection also yields a gate for the output (Qwen3-Next).
     pub gated: bool,
-    /// Whether the checkpoint stores query, key and value as one tensor (Phi-3).
-    pub fused: bool,
     /// Index into [`ModelConfig::ropes`].
     pub rope: usize,
     /// A position sees this many positions, itself included; `None` for all before it.
@@ -104,8 +102,6 @@ pub struct DeltaNet {
     pub value_size: usize,
     /// Taps of the causal convolution.
     pub taps: usize,
-    /// Whether the checkpoint interleaves query, key, value and gate head by head in one tensor (Qwen3-Next).
-    pub interleaved: bool,
 }
 
 impl DeltaNet {
@@ -124,11 +120,11 @@ impl DeltaNet {
 
 /// The part of a layer that works on each position alone.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FeedForward {
+pub enum FeedForward<D = Dense, E = Experts> {
     /// One gated unit.
-    Dense(Dense),
+    Dense(D),
     /// A mixture of gated units, of which a router picks a few.
-    Experts(Experts),
+    Experts(E),
 }
 
 /// A gated unit: `down(activation(gate(x)) * up(x))`.
@@ -140,8 +136,6 @@ pub struct Dense {
     pub activation: Activation,
     /// Whether the three projections have biases.
     pub bias: bool,
-    /// Whether the checkpoint stores gate and up as one tensor (Phi-3).
-    pub fused: bool,
 }
 
 /// A mixture of experts.
@@ -156,7 +150,7 @@ pub struct Experts {
     /// Inner width of the expert that every token uses, where there is one.
     pub shared: Option<usize>,
     /// Whether the chosen experts' shares are scaled to sum to one.
-    pub normalised: bool,
+    pub normalized: bool,
     /// The non-linearity on the gate.
     pub activation: Activation,
 }

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::layout::expected_tensors;
 
 fn llama() -> Value {
     json!({
@@ -118,36 +117,6 @@ fn windows_apply_to_the_layers_that_each_family_says() {
 }
 
 #[test]
-fn tensors_beside_the_text_model_are_passed_over_and_others_are_not() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/golden/qwen3_5-moe-nested/config.json");
-    let nested = ModelConfig::parse(&serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).unwrap();
-    let tied = ModelConfig::parse(&with(llama(), json!({"tie_word_embeddings": true}))).unwrap();
-    for (config, name, expected) in [
-        (&nested, "model.visual.norm.weight", true),
-        (&nested, "mtp.layers.0.norm.weight", true),
-        (&nested, "lm_head.weight", false),
-        (&nested, "model.language_model.extra", false),
-        (&tied, "lm_head.weight", true),
-        (&tied, "model.visual.norm.weight", false),
-        (&tied, "model.layers.0.self_attn.rotary_emb.inv_freq", true),
-    ] {
-        assert_eq!(config.ignores(name), expected, "{name}");
-    }
-}
-
-#[test]
-fn every_tensor_is_expected_once() {
-    for changes in
-        [json!({}), json!({"model_type": "phi3"}), json!({"model_type": "qwen2"}), json!({"model_type": "gemma3_text"})]
-    {
-        let config = ModelConfig::parse(&with(llama(), changes)).unwrap();
-        let names: Vec<String> = expected_tensors(&config).into_iter().map(|(name, _)| name).collect();
-        let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
-        assert_eq!(distinct.len(), names.len());
-    }
-}
-
-#[test]
 fn a_few_numbers_do_not_imply_millions_of_tensors() {
     let config = json!({
         "model_type": "qwen3_moe", "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4,
@@ -156,6 +125,5 @@ fn a_few_numbers_do_not_imply_millions_of_tensors() {
     });
     let refusal = ModelConfig::parse(&config).unwrap_err().to_string();
     assert!(refusal.contains("num_experts = 4096") && refusal.contains("over all layers"), "{refusal}");
-    let largest = with(config, json!({ "num_experts": 128 }));
-    assert!(expected_tensors(&ModelConfig::parse(&largest).unwrap()).len() < 500_000);
+    assert!(ModelConfig::parse(&with(config, json!({ "num_experts": 128 }))).is_ok());
 }

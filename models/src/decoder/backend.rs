@@ -1,20 +1,20 @@
-//! What a device must be able to do for the decoder: a dozen operations on matrices of rows.
+//! Operations that the decoder needs of a device: about fifteen, on matrices of rows.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Room, Step};
+use super::{Capacity, Step};
 use crate::{
     config::{Activation, Attention, DeltaNet, ModelConfig, Rope},
     error::{DeviceError, LoadError},
 };
 
-/// What an operation gives.
-pub(super) type Done = Result<(), DeviceError>;
+/// Result of an operation that writes to its output matrix.
+pub(super) type DeviceResult = Result<(), DeviceError>;
 
-/// Hands over the rows of a matrix, whole rows in order, a portion at a time.
-pub(super) type Portions<'a> = dyn FnMut(&mut dyn FnMut(&[f32])) -> Result<(), LoadError> + 'a;
+/// Supplies the rows of a matrix, whole rows in order, some at a time.
+pub(super) type RowChunks<'a> = dyn FnMut(&mut dyn FnMut(&[f32])) -> Result<(), LoadError> + 'a;
 
 /// Arithmetic of the linear layers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,19 +24,19 @@ pub enum Arithmetic {
     #[default]
     Exact,
     /// Blocks of 32 8-bit integers with a scale each, on both sides of a product: faster, a quarter of the memory, and
-    /// meant for checkpoints that are quantized anyway. A function of its own, as exactly reproducible as the other.
+    /// meant for checkpoints that are quantized anyway. Other results than the exact ones, and as reproducible.
     EightBit,
     /// bfloat16 on both sides of a product with single-precision sums, on the first CUDA device; results are those of
     /// one make of card, and the program has to be built with `--features cuda`. Routers, embeddings and the output layer
-    /// stay exact, since what they decide is closer than eight bits can tell.
+    /// stay exact, since logits and routes differ by less than eight bits can express.
     #[serde(rename = "cuda")]
-    Brain,
+    Bf16,
 }
 
 impl Arithmetic {
-    /// What the embeddings and the output layer compute with.
+    /// Number format of the embeddings and the output layer.
     pub(super) fn of_outer_layers(self) -> Self {
-        if self == Self::Brain { Self::Exact } else { self }
+        if self == Self::Bf16 { Self::Exact } else { self }
     }
 }
 
@@ -55,9 +55,9 @@ pub(super) struct Recurrence {
     pub(super) net: DeltaNet,
     /// `[channels, taps]`.
     pub(super) convolution: Vec<f32>,
-    /// `-exp(A_log)`, one a value head.
+    /// `-exp(A_log)`, one for each value head.
     pub(super) decay: Vec<f32>,
-    /// One a value head.
+    /// One for each value head.
     pub(super) step_bias: Vec<f32>,
 }
 
@@ -69,67 +69,74 @@ pub(super) trait Backend: Send + Sync + Sized + 'static {
     type Linear: Send + Sync;
     /// A row of parameters.
     type Vector: Send + Sync;
-    /// Cosines and sines by position.
-    type Turns: Send + Sync;
-    /// Keys, values and recurrent states of all layers.
-    type Memory: Send + Sync;
+    /// Cosines and sines by position (RoPE table).
+    type RopeTable: Send + Sync;
+    /// KV-cache pages of one attention layer.
+    type Pages: Send + Sync;
+    /// Recurrent states of one delta net.
+    type States: Send + Sync;
 
-    /// A linear layer `[outputs, inputs]` from the rows of its matrix, which come in portions.
+    /// A linear layer `[outputs, inputs]` from the rows of its matrix, supplied some at a time.
     fn linear(
         &self,
         arithmetic: Arithmetic,
         outputs: usize,
         inputs: usize,
         bias: Option<Vec<f32>>,
-        rows: &mut Portions<'_>,
+        rows: &mut RowChunks<'_>,
     ) -> Result<Self::Linear, LoadError>;
     /// A row of parameters.
     fn vector(&self, values: Vec<f32>) -> Result<Self::Vector, LoadError>;
-    /// The angles of a position encoding for `positions` positions.
-    fn turns(&self, rope: &Rope, positions: usize) -> Result<Self::Turns, DeviceError>;
-    /// Empty pages and states for every layer.
-    fn memory(&self, config: &ModelConfig, room: Room) -> Result<Self::Memory, DeviceError>;
+    /// Rotation angles of a position encoding for `positions` positions.
+    fn rope_table(&self, rope: &Rope, positions: usize) -> Result<Self::RopeTable, DeviceError>;
+    /// Fails early where the memory of all layers together cannot be had.
+    fn reserve(&self, config: &ModelConfig, capacity: Capacity) -> DeviceResult {
+        let _ = (config, capacity);
+        Ok(())
+    }
+    /// Empty KV-cache pages of a layer.
+    fn pages(&self, attention: &Attention, capacity: Capacity) -> Result<Self::Pages, DeviceError>;
+    /// Empty recurrent states of a layer.
+    fn states(&self, net: &DeltaNet, capacity: Capacity) -> Result<Self::States, DeviceError>;
     /// Bytes that a linear layer holds.
     fn bytes(linear: &Self::Linear) -> usize;
 
     /// Rows of the matrix that a linear layer holds, times `scale`.
-    fn embed(&self, table: &Self::Linear, tokens: &[u32], scale: f32, out: &mut Self::Matrix) -> Done;
+    fn embed(&self, table: &Self::Linear, tokens: &[u32], scale: f32, out: &mut Self::Matrix) -> DeviceResult;
     /// Several linear layers on the same rows.
-    fn project(&self, x: &Self::Matrix, layers: &mut [(&Self::Linear, &mut Self::Matrix)]) -> Done;
+    fn project(&self, x: &Self::Matrix, layers: &mut [(&Self::Linear, &mut Self::Matrix)]) -> DeviceResult;
     /// Root-mean-square norm of each group of as many columns as `scale` has.
-    fn norm(&self, x: &Self::Matrix, scale: &Self::Vector, epsilon: f32, out: &mut Self::Matrix) -> Done;
+    fn norm(&self, x: &Self::Matrix, scale: &Self::Vector, epsilon: f32, out: &mut Self::Matrix) -> DeviceResult;
     /// `x += y`.
-    fn add(&self, x: &mut Self::Matrix, y: &Self::Matrix) -> Done;
+    fn add(&self, x: &mut Self::Matrix, y: &Self::Matrix) -> DeviceResult;
     /// `x = gate(x) * y`.
-    fn gate(&self, gate: Gate, x: &mut Self::Matrix, y: &Self::Matrix) -> Done;
-    /// Turns each head of `x` by its row's position.
-    fn turn(&self, turns: &Self::Turns, step: &Step, head_size: usize, x: &mut Self::Matrix) -> Done;
-    /// Stores keys and values of the rows in layer `layer`, then lets each row's queries see its own past.
+    fn gate(&self, gate: Gate, x: &mut Self::Matrix, y: &Self::Matrix) -> DeviceResult;
+    /// Rotates each head of `x` by its row's position (RoPE).
+    fn rotate(&self, table: &Self::RopeTable, step: &Step, head_size: usize, x: &mut Self::Matrix) -> DeviceResult;
+    /// Stores keys and values of the rows, then attends from each row's queries to its own past.
     fn attend(
         &self,
         attention: &Attention,
-        layer: usize,
-        memory: &mut Self::Memory,
+        pages: &mut Self::Pages,
         step: &Step,
         rows: Heads<'_, Self>,
         out: &mut Self::Matrix,
-    ) -> Done;
-    /// Convolution and delta rule, row after row of each sequence, on the state of layer `layer`.
+    ) -> DeviceResult;
+    /// Convolution and delta rule, row after row of each sequence, on its state.
     fn recur(
         &self,
         recurrence: &Recurrence,
-        layer: usize,
-        memory: &mut Self::Memory,
+        states: &mut Self::States,
         step: &Step,
         rows: Channels<'_, Self>,
         out: &mut Self::Matrix,
-    ) -> Done;
+    ) -> DeviceResult;
     /// The rows with these indices.
-    fn gather(&self, x: &Self::Matrix, rows: &[u32], out: &mut Self::Matrix) -> Done;
+    fn gather(&self, x: &Self::Matrix, rows: &[u32], out: &mut Self::Matrix) -> DeviceResult;
     /// A matrix of zeros.
-    fn zeros(&self, rows: usize, columns: usize, out: &mut Self::Matrix) -> Done;
+    fn zeros(&self, rows: usize, columns: usize, out: &mut Self::Matrix) -> DeviceResult;
     /// `x[rows[i]] += shares[i] * y[i]`, in order.
-    fn scatter(&self, x: &mut Self::Matrix, y: &Self::Matrix, rows: &[u32], shares: &[f32]) -> Done;
+    fn scatter(&self, x: &mut Self::Matrix, y: &Self::Matrix, rows: &[u32], shares: &[f32]) -> DeviceResult;
     /// The values, row-major, in the host's memory.
     fn read<'a>(&self, x: &'a Self::Matrix) -> Result<Cow<'a, [f32]>, DeviceError>;
 }
@@ -141,12 +148,12 @@ pub(super) struct Heads<'a, B: Backend> {
     pub(super) values: &'a B::Matrix,
 }
 
-/// What a gated delta net's recurrence reads of a step's rows.
+/// Inputs of a gated delta net's recurrence for a step's rows.
 pub(super) struct Channels<'a, B: Backend> {
     /// Queries, keys and values side by side, before the convolution.
     pub(super) mixed: &'a B::Matrix,
-    /// What the learning rate is the sigmoid of, one a value head.
+    /// Logits of the learning rate, one for each value head.
     pub(super) rates: &'a B::Matrix,
-    /// What the decay is made from, one a value head.
+    /// Inputs of the decay, one for each value head.
     pub(super) decays: &'a B::Matrix,
 }

@@ -5,12 +5,12 @@ use std::{borrow::Cow, sync::Arc};
 use rayon::{ThreadPool, prelude::*};
 
 use super::{
-    Room, Step,
-    backend::{Arithmetic, Backend, Channels, Done, Gate, Heads, Portions, Recurrence},
+    Capacity, Step,
+    backend::{Arithmetic, Backend, Channels, DeviceResult, Gate, Heads, Recurrence, RowChunks},
     delta_net::{self, State},
 };
 use crate::{
-    config::{Activation, Attention, Mixer, ModelConfig, Rope},
+    config::{Activation, Attention, DeltaNet, Mixer, ModelConfig, Rope},
     error::{DeviceError, LoadError},
     kernel::{
         self, AttentionShape, BLOCK, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, RopeTable,
@@ -32,7 +32,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Room for `rows` rows; what was there before is left to be overwritten.
+    /// Resizes to `rows` rows; values are left to be overwritten.
     fn shape(&mut self, rows: usize, columns: usize) -> &mut [f32] {
         (self.rows, self.columns) = (rows, columns);
         if self.memory.len() < rows * columns {
@@ -52,12 +52,6 @@ impl Rows {
     fn row(&self, index: usize) -> &[f32] {
         &self.values()[index * self.columns..][..self.columns]
     }
-}
-
-/// What one layer remembers.
-pub(super) enum LayerMemory {
-    Pages(PagedKeyValues),
-    States(Vec<State>),
 }
 
 impl Cpu {
@@ -87,8 +81,9 @@ impl Backend for Cpu {
     type Matrix = Rows;
     type Linear = PackedLinear;
     type Vector = Vec<f32>;
-    type Turns = RopeTable;
-    type Memory = Vec<LayerMemory>;
+    type RopeTable = RopeTable;
+    type Pages = PagedKeyValues;
+    type States = Vec<State>;
 
     fn linear(
         &self,
@@ -96,17 +91,17 @@ impl Backend for Cpu {
         outputs: usize,
         inputs: usize,
         bias: Option<Vec<f32>>,
-        rows: &mut Portions<'_>,
+        rows: &mut RowChunks<'_>,
     ) -> Result<PackedLinear, LoadError> {
         let mut builder = match arithmetic {
             Arithmetic::EightBit if inputs.is_multiple_of(BLOCK) => PackedLinearBuilder::quantized(outputs, inputs),
             Arithmetic::EightBit | Arithmetic::Exact => PackedLinearBuilder::new(outputs, inputs),
-            Arithmetic::Brain => {
+            Arithmetic::Bf16 => {
                 let (operation, message) = ("loading a matrix".to_owned(), "the CPU does not do bfloat16".to_owned());
                 return Err(DeviceError { operation, message }.into());
             }
         };
-        rows(&mut |portion| builder.push_rows(portion))?;
+        rows(&mut |chunk| builder.push_rows(chunk))?;
         let linear = builder.finish();
         Ok(match bias {
             Some(bias) => linear.with_bias(bias),
@@ -118,12 +113,12 @@ impl Backend for Cpu {
         Ok(values)
     }
 
-    fn turns(&self, rope: &Rope, positions: usize) -> Result<RopeTable, DeviceError> {
+    fn rope_table(&self, rope: &Rope, positions: usize) -> Result<RopeTable, DeviceError> {
         Ok(RopeTable::new(&rope.frequencies(), positions, rope.magnitude() as f32))
     }
 
-    fn memory(&self, config: &ModelConfig, room: Room) -> Result<Vec<LayerMemory>, DeviceError> {
-        let tokens = room.pages.saturating_mul(room.page_tokens);
+    fn reserve(&self, config: &ModelConfig, capacity: Capacity) -> DeviceResult {
+        let tokens = capacity.pages.saturating_mul(capacity.page_tokens);
         let bytes: usize = config
             .layers
             .iter()
@@ -132,25 +127,28 @@ impl Backend for Cpu {
                 Mixer::DeltaNet(_) => 0,
             })
             .fold(0, usize::saturating_add);
-        // Asked for in one piece first: an allocation that fails in the middle ends the process.
+        // Mapped in one piece first: an allocation that fails in the middle ends the process.
         memmap2::MmapMut::map_anon(bytes.max(1)).map_err(|error| DeviceError {
             operation: format!("making room for {tokens} tokens of keys and values ({bytes} bytes)"),
             message: error.to_string(),
         })?;
-        let memory = config.layers.iter().map(|layer| match &layer.mixer {
-            Mixer::Attention(a) => {
-                LayerMemory::Pages(PagedKeyValues::new(room.pages, room.page_tokens, a.key_heads, a.head_size))
-            }
-            Mixer::DeltaNet(net) => LayerMemory::States((0..room.states).map(|_| State::new(net)).collect()),
-        });
-        Ok(memory.collect())
+        Ok(())
+    }
+
+    fn pages(&self, attention: &Attention, capacity: Capacity) -> Result<PagedKeyValues, DeviceError> {
+        let Capacity { pages, page_tokens, .. } = capacity;
+        Ok(PagedKeyValues::new(pages, page_tokens, attention.key_heads, attention.head_size))
+    }
+
+    fn states(&self, net: &DeltaNet, capacity: Capacity) -> Result<Vec<State>, DeviceError> {
+        Ok((0..capacity.states).map(|_| State::new(net)).collect())
     }
 
     fn bytes(linear: &PackedLinear) -> usize {
         linear.bytes()
     }
 
-    fn embed(&self, table: &PackedLinear, tokens: &[u32], scale: f32, out: &mut Rows) -> Done {
+    fn embed(&self, table: &PackedLinear, tokens: &[u32], scale: f32, out: &mut Rows) -> DeviceResult {
         let width = table.inputs();
         for (row, token) in out.shape(tokens.len(), width).chunks_exact_mut(width).zip(tokens) {
             table.row(*token as usize, row);
@@ -161,7 +159,7 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn project(&self, x: &Rows, layers: &mut [(&PackedLinear, &mut Rows)]) -> Done {
+    fn project(&self, x: &Rows, layers: &mut [(&PackedLinear, &mut Rows)]) -> DeviceResult {
         let rows = x.rows;
         let mut parts: Vec<(&PackedLinear, &mut [f32])> =
             layers.iter_mut().map(|(linear, out)| (*linear, out.shape(rows, linear.outputs()))).collect();
@@ -169,18 +167,18 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn norm(&self, x: &Rows, scale: &Vec<f32>, epsilon: f32, out: &mut Rows) -> Done {
+    fn norm(&self, x: &Rows, scale: &Vec<f32>, epsilon: f32, out: &mut Rows) -> DeviceResult {
         let target = out.shape(x.rows, x.columns);
         kernel::rms_norm(self.processor(), x.values(), scale, epsilon, target);
         Ok(())
     }
 
-    fn add(&self, x: &mut Rows, y: &Rows) -> Done {
+    fn add(&self, x: &mut Rows, y: &Rows) -> DeviceResult {
         kernel::add(self.processor(), x.values_mut(), y.values());
         Ok(())
     }
 
-    fn gate(&self, gate: Gate, x: &mut Rows, y: &Rows) -> Done {
+    fn gate(&self, gate: Gate, x: &mut Rows, y: &Rows) -> DeviceResult {
         match gate {
             Gate::Unit(Activation::Silu) => kernel::silu_multiply(self.processor(), x.values_mut(), y.values()),
             Gate::Unit(Activation::GeluTanh) => {
@@ -191,21 +189,19 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn turn(&self, turns: &RopeTable, step: &Step, head_size: usize, x: &mut Rows) -> Done {
-        turns.apply(self.processor(), &step.positions, head_size, x.values_mut());
+    fn rotate(&self, table: &RopeTable, step: &Step, head_size: usize, x: &mut Rows) -> DeviceResult {
+        table.apply(self.processor(), &step.positions, head_size, x.values_mut());
         Ok(())
     }
 
     fn attend(
         &self,
         attention: &Attention,
-        layer: usize,
-        memory: &mut Vec<LayerMemory>,
+        pages: &mut PagedKeyValues,
         step: &Step,
         rows: Heads<'_, Self>,
         out: &mut Rows,
-    ) -> Done {
-        let LayerMemory::Pages(pages) = &mut memory[layer] else { unreachable!("an attention layer has pages") };
+    ) -> DeviceResult {
         let page_tokens = pages.page_tokens();
         let mut slots = Vec::with_capacity(step.rows());
         let mut queries = Vec::with_capacity(step.rows());
@@ -226,13 +222,11 @@ impl Backend for Cpu {
     fn recur(
         &self,
         recurrence: &Recurrence,
-        layer: usize,
-        memory: &mut Vec<LayerMemory>,
+        states: &mut Vec<State>,
         step: &Step,
         rows: Channels<'_, Self>,
         out: &mut Rows,
-    ) -> Done {
-        let LayerMemory::States(states) = &mut memory[layer] else { unreachable!("a delta net has states") };
+    ) -> DeviceResult {
         let width = recurrence.net.value_width();
         let mut rest = out.shape(step.rows(), width);
         let mut work = Vec::with_capacity(step.spans.len());
@@ -260,7 +254,7 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn gather(&self, x: &Rows, rows: &[u32], out: &mut Rows) -> Done {
+    fn gather(&self, x: &Rows, rows: &[u32], out: &mut Rows) -> DeviceResult {
         let target = out.shape(rows.len(), x.columns);
         for (target, row) in target.chunks_exact_mut(x.columns).zip(rows) {
             target.copy_from_slice(x.row(*row as usize));
@@ -268,12 +262,12 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn zeros(&self, rows: usize, columns: usize, out: &mut Rows) -> Done {
+    fn zeros(&self, rows: usize, columns: usize, out: &mut Rows) -> DeviceResult {
         out.shape(rows, columns).fill(0.0);
         Ok(())
     }
 
-    fn scatter(&self, x: &mut Rows, y: &Rows, rows: &[u32], shares: &[f32]) -> Done {
+    fn scatter(&self, x: &mut Rows, y: &Rows, rows: &[u32], shares: &[f32]) -> DeviceResult {
         let width = x.columns;
         for ((row, share), y) in rows.iter().zip(shares).zip(y.values().chunks_exact(width)) {
             let target = &mut x.memory[*row as usize * width..][..width];

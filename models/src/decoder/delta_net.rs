@@ -45,8 +45,8 @@ impl State {
         let (heads, values) = mixed.split_at_mut(2 * net.key_heads * net.key_size);
         let (queries, keys) = heads.split_at_mut(net.key_heads * net.key_size);
         let scale = 1.0 / (net.key_size as f32).sqrt();
-        queries.chunks_exact_mut(net.key_size).for_each(|head| normalise(head, scale));
-        keys.chunks_exact_mut(net.key_size).for_each(|head| normalise(head, 1.0));
+        queries.chunks_exact_mut(net.key_size).for_each(|head| normalize(head, scale));
+        keys.chunks_exact_mut(net.key_size).for_each(|head| normalize(head, 1.0));
         let shared = net.value_heads / net.key_heads;
         let parts =
             self.matrix.chunks_exact_mut(net.key_size * net.value_size).zip(out.chunks_exact_mut(net.value_size));
@@ -102,7 +102,7 @@ fn delta_rule(matrix: &mut [f32], query: &[f32], key: &[f32], value: &[f32], dec
 }
 
 /// Scales a head to length `scale`.
-fn normalise(head: &mut [f32], scale: f32) {
+fn normalize(head: &mut [f32], scale: f32) {
     let squares: f32 = head.iter().fold(0.0, |sum, value| sum + value * value);
     let factor = 1.0 / (squares + 1e-6).sqrt() * scale;
     head.iter_mut().for_each(|value| *value *= factor);

@@ -9,12 +9,12 @@ use std::borrow::Cow;
 use candle_core::{D, DType, Device, IndexOp, Tensor};
 
 use super::{
-    Room, Span, Step,
-    backend::{Arithmetic, Backend, Channels, Done, Gate, Heads, Portions, Recurrence},
+    Capacity, Span, Step,
+    backend::{Arithmetic, Backend, Channels, DeviceResult, Gate, Heads, Recurrence, RowChunks},
     delta_net::{Inputs, State},
 };
 use crate::{
-    config::{Activation, Attention, Mixer, ModelConfig, Rope},
+    config::{Activation, Attention, DeltaNet, Rope},
     error::{DeviceError, LoadError},
 };
 
@@ -54,12 +54,11 @@ pub(super) struct Angles {
     sines: Tensor,
 }
 
-/// What one layer remembers.
-pub(super) enum DeviceMemory {
-    /// Keys and values, `[pages * page_tokens, heads * head_size]` each.
-    Pages { keys: Tensor, values: Tensor, page_tokens: usize },
-    /// Recurrent states, in the host's memory.
-    States(Vec<State>),
+/// Keys and values of one layer, `[pages * page_tokens, heads * head_size]` each.
+pub(super) struct DevicePages {
+    keys: Tensor,
+    values: Tensor,
+    page_tokens: usize,
 }
 
 /// Names the operation that failed.
@@ -168,8 +167,8 @@ fn store(store: &Tensor, page_tokens: usize, rows: &Tensor, span: &Span) -> cand
     Ok(())
 }
 
-/// Turns each head: value `i` pairs with value `i + frequencies`, the rest stays.
-fn turn(x: &Tensor, cosines: &Tensor, sines: &Tensor, head_size: usize) -> candle_core::Result<Tensor> {
+/// Rotates each head: value `i` pairs with value `i + frequencies`, the rest stays.
+fn rotate(x: &Tensor, cosines: &Tensor, sines: &Tensor, head_size: usize) -> candle_core::Result<Tensor> {
     let (rows, width) = x.dims2()?;
     let half = cosines.dim(1)?;
     let heads = x.reshape((rows, width / head_size, head_size))?;
@@ -185,8 +184,10 @@ impl Backend for Accelerator {
     type Matrix = Activations;
     type Linear = DeviceLinear;
     type Vector = Tensor;
-    type Turns = Angles;
-    type Memory = Vec<DeviceMemory>;
+    type RopeTable = Angles;
+    type Pages = DevicePages;
+    /// In the host's memory.
+    type States = Vec<State>;
 
     fn linear(
         &self,
@@ -194,25 +195,25 @@ impl Backend for Accelerator {
         outputs: usize,
         inputs: usize,
         bias: Option<Vec<f32>>,
-        rows: &mut Portions<'_>,
+        rows: &mut RowChunks<'_>,
     ) -> Result<DeviceLinear, LoadError> {
         let dtype = match arithmetic {
             Arithmetic::Exact => DType::F32,
-            Arithmetic::Brain => DType::BF16,
+            Arithmetic::Bf16 => DType::BF16,
             Arithmetic::EightBit => {
                 let (operation, message) = ("loading a matrix".to_owned(), "it does not do 8-bit blocks".to_owned());
                 return Err(DeviceError { operation, message }.into());
             }
         };
-        let mut portions: Vec<candle_core::Result<Tensor>> = Vec::new();
-        rows(&mut |portion| {
-            let uploaded = self.upload(portion, portion.len() / inputs, inputs);
-            portions.push(uploaded.and_then(|tensor| tensor.to_dtype(dtype)));
+        let mut chunks: Vec<candle_core::Result<Tensor>> = Vec::new();
+        rows(&mut |chunk| {
+            let uploaded = self.upload(chunk, chunk.len() / inputs, inputs);
+            chunks.push(uploaded.and_then(|tensor| tensor.to_dtype(dtype)));
         })?;
         let build = || {
-            let portions = portions.into_iter().collect::<candle_core::Result<Vec<_>>>()?;
+            let chunks = chunks.into_iter().collect::<candle_core::Result<Vec<_>>>()?;
             let bias = bias.map(|bias| Tensor::from_vec(bias, outputs, &self.device)).transpose()?;
-            Ok(DeviceLinear { matrix: Tensor::cat(&portions, 0)?, bias })
+            Ok(DeviceLinear { matrix: Tensor::cat(&chunks, 0)?, bias })
         };
         build().map_err(|error| failed("uploading a matrix")(error).into())
     }
@@ -223,7 +224,7 @@ impl Backend for Accelerator {
         uploaded.map_err(|error| failed("uploading a norm")(error).into())
     }
 
-    fn turns(&self, rope: &Rope, positions: usize) -> Result<Angles, DeviceError> {
+    fn rope_table(&self, rope: &Rope, positions: usize) -> Result<Angles, DeviceError> {
         let frequencies = rope.frequencies();
         let magnitude = rope.magnitude() as f32;
         let table = |function: fn(f64) -> f64| {
@@ -235,23 +236,21 @@ impl Backend for Accelerator {
         Ok(Angles { cosines: table(libm::cos)?, sines: table(libm::sin)? })
     }
 
-    fn memory(&self, config: &ModelConfig, room: Room) -> Result<Vec<DeviceMemory>, DeviceError> {
-        let layer = |mixer: &Mixer| match mixer {
-            Mixer::Attention(attention) => {
-                let shape = (room.pages * room.page_tokens, attention.key_heads * attention.head_size);
-                let pages = || Tensor::zeros(shape, DType::F32, &self.device).map_err(failed("making room for pages"));
-                Ok(DeviceMemory::Pages { keys: pages()?, values: pages()?, page_tokens: room.page_tokens })
-            }
-            Mixer::DeltaNet(net) => Ok(DeviceMemory::States((0..room.states).map(|_| State::new(net)).collect())),
-        };
-        config.layers.iter().map(|each| layer(&each.mixer)).collect()
+    fn pages(&self, attention: &Attention, capacity: Capacity) -> Result<DevicePages, DeviceError> {
+        let shape = (capacity.pages * capacity.page_tokens, attention.key_heads * attention.head_size);
+        let zeros = || Tensor::zeros(shape, DType::F32, &self.device).map_err(failed("making room for pages"));
+        Ok(DevicePages { keys: zeros()?, values: zeros()?, page_tokens: capacity.page_tokens })
+    }
+
+    fn states(&self, net: &DeltaNet, capacity: Capacity) -> Result<Vec<State>, DeviceError> {
+        Ok((0..capacity.states).map(|_| State::new(net)).collect())
     }
 
     fn bytes(linear: &DeviceLinear) -> usize {
         linear.matrix.elem_count() * linear.matrix.dtype().size_in_bytes()
     }
 
-    fn embed(&self, table: &DeviceLinear, tokens: &[u32], scale: f32, out: &mut Activations) -> Done {
+    fn embed(&self, table: &DeviceLinear, tokens: &[u32], scale: f32, out: &mut Activations) -> DeviceResult {
         let build = || {
             let rows = table.matrix.index_select(&self.indices(tokens)?, 0)?.to_dtype(DType::F32)?;
             if scale == 1.0 { Ok(rows) } else { rows * f64::from(scale) }
@@ -260,14 +259,14 @@ impl Backend for Accelerator {
         Ok(())
     }
 
-    fn project(&self, x: &Activations, layers: &mut [(&DeviceLinear, &mut Activations)]) -> Done {
+    fn project(&self, x: &Activations, layers: &mut [(&DeviceLinear, &mut Activations)]) -> DeviceResult {
         for (linear, out) in layers {
             out.0 = Some(self.product(x.tensor(), linear).map_err(failed("a linear layer"))?);
         }
         Ok(())
     }
 
-    fn norm(&self, x: &Activations, scale: &Tensor, epsilon: f32, out: &mut Activations) -> Done {
+    fn norm(&self, x: &Activations, scale: &Tensor, epsilon: f32, out: &mut Activations) -> DeviceResult {
         let build = || {
             let (rows, columns) = x.tensor().dims2()?;
             let width = scale.dim(0)?;
@@ -278,12 +277,12 @@ impl Backend for Accelerator {
         Ok(())
     }
 
-    fn add(&self, x: &mut Activations, y: &Activations) -> Done {
+    fn add(&self, x: &mut Activations, y: &Activations) -> DeviceResult {
         x.0 = Some((x.tensor() + y.tensor()).map_err(failed("an addition"))?);
         Ok(())
     }
 
-    fn gate(&self, gate: Gate, x: &mut Activations, y: &Activations) -> Done {
+    fn gate(&self, gate: Gate, x: &mut Activations, y: &Activations) -> DeviceResult {
         let build = || {
             let gated = match gate {
                 Gate::Unit(Activation::Silu) => x.tensor().silu()?,
@@ -296,29 +295,26 @@ impl Backend for Accelerator {
         Ok(())
     }
 
-    fn turn(&self, turns: &Angles, step: &Step, head_size: usize, x: &mut Activations) -> Done {
+    fn rotate(&self, table: &Angles, step: &Step, head_size: usize, x: &mut Activations) -> DeviceResult {
         let build = || {
             let positions = self.indices(&step.positions)?;
             let (cosines, sines) =
-                (turns.cosines.index_select(&positions, 0)?, turns.sines.index_select(&positions, 0)?);
-            turn(x.tensor(), &cosines, &sines, head_size)
+                (table.cosines.index_select(&positions, 0)?, table.sines.index_select(&positions, 0)?);
+            rotate(x.tensor(), &cosines, &sines, head_size)
         };
-        x.0 = Some(build().map_err(failed("turning heads"))?);
+        x.0 = Some(build().map_err(failed("rotating heads"))?);
         Ok(())
     }
 
     fn attend(
         &self,
         attention: &Attention,
-        layer: usize,
-        memory: &mut Vec<DeviceMemory>,
+        pages: &mut DevicePages,
         step: &Step,
         rows: Heads<'_, Self>,
         out: &mut Activations,
-    ) -> Done {
-        let DeviceMemory::Pages { keys, values, page_tokens } = &memory[layer] else {
-            unreachable!("an attention layer has pages")
-        };
+    ) -> DeviceResult {
+        let DevicePages { keys, values, page_tokens } = pages;
         let build = || {
             for span in &step.spans {
                 store(keys, *page_tokens, rows.keys.tensor(), span)?;
@@ -337,13 +333,11 @@ impl Backend for Accelerator {
     fn recur(
         &self,
         recurrence: &Recurrence,
-        layer: usize,
-        memory: &mut Vec<DeviceMemory>,
+        states: &mut Vec<State>,
         step: &Step,
         rows: Channels<'_, Self>,
         out: &mut Activations,
-    ) -> Done {
-        let DeviceMemory::States(states) = &mut memory[layer] else { unreachable!("a delta net has states") };
+    ) -> DeviceResult {
         let (net, width) = (&recurrence.net, recurrence.net.value_width());
         let (mixed, rates, decays) = (self.read(rows.mixed)?, self.read(rows.rates)?, self.read(rows.decays)?);
         let mut result = vec![0.0; step.rows() * width];
@@ -365,18 +359,18 @@ impl Backend for Accelerator {
         Ok(())
     }
 
-    fn gather(&self, x: &Activations, rows: &[u32], out: &mut Activations) -> Done {
+    fn gather(&self, x: &Activations, rows: &[u32], out: &mut Activations) -> DeviceResult {
         let build = || x.tensor().index_select(&self.indices(rows)?, 0);
         out.0 = Some(build().map_err(failed("gathering rows"))?);
         Ok(())
     }
 
-    fn zeros(&self, rows: usize, columns: usize, out: &mut Activations) -> Done {
+    fn zeros(&self, rows: usize, columns: usize, out: &mut Activations) -> DeviceResult {
         out.0 = Some(Tensor::zeros((rows, columns), DType::F32, &self.device).map_err(failed("making zeros"))?);
         Ok(())
     }
 
-    fn scatter(&self, x: &mut Activations, y: &Activations, rows: &[u32], shares: &[f32]) -> Done {
+    fn scatter(&self, x: &mut Activations, y: &Activations, rows: &[u32], shares: &[f32]) -> DeviceResult {
         let build = || {
             let shares = self.upload(shares, shares.len(), 1)?;
             x.tensor().index_add(&self.indices(rows)?, &y.tensor().broadcast_mul(&shares)?, 0)

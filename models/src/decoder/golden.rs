@@ -5,9 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 use candle_core::Device;
 use safetensors::SafeTensors;
 
-use super::{Arithmetic, Decoder, Room, Step, device::Accelerator, layers::Layers};
+use super::{Arithmetic, Capacity, Decoder, Step, device::Accelerator, layers::Layers};
 use crate::{
     config::{FeedForward, ModelConfig},
+    layout::Layout,
     snapshot::Snapshot,
     tensors::Safetensors,
 };
@@ -16,7 +17,7 @@ use crate::{
 const TOLERANCE: f32 = 2e-3;
 /// The same where products are computed in bfloat16. Of mixtures of experts nothing can be said: what is lost may make a
 /// router, which among random tensors has no clear favourites, pick another expert.
-const BRAIN_TOLERANCE: f32 = 0.1;
+const BF16_TOLERANCE: f32 = 0.1;
 
 /// The logits of a family's reference, `[2, 48, vocabulary]`, and the tokens they belong to.
 struct Expected {
@@ -50,7 +51,7 @@ fn farthest(family: &str, mut decoder: Decoder, vocabulary: usize, chunk: usize)
     let mut farthest = (0.0, String::new());
     let expected = expected(family);
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
-    decoder.start(Room { pages: 4, page_tokens: 32, states: 2, positions: 64 }, pool).unwrap();
+    decoder.start(Capacity { pages: 4, page_tokens: 32, states: 2, positions: 64 }, pool).unwrap();
     let mut step = Step::default();
     for start in (0..48).step_by(chunk) {
         step.clear();
@@ -98,14 +99,27 @@ fn every_family_agrees_with_the_reference() {
     for family in &families() {
         for chunk in [48, 7] {
             let (config, source) = files(family);
-            check(family, Decoder::load(&config, &source).unwrap(), config.vocabulary, chunk, TOLERANCE);
+            check(
+                family,
+                Decoder::load(&config, &source, &Layout::of(&config, &source).unwrap(), Arithmetic::Exact).unwrap(),
+                config.vocabulary,
+                chunk,
+                TOLERANCE,
+            );
         }
     }
 }
 
 /// A decoder for a device.
 fn on(device: &Device, arithmetic: Arithmetic, config: &ModelConfig, source: &Safetensors) -> Decoder {
-    let layers = Layers::load(Accelerator { device: device.clone() }, config, source, arithmetic).unwrap();
+    let layers = Layers::load(
+        Accelerator { device: device.clone() },
+        config,
+        source,
+        &Layout::of(config, source).unwrap(),
+        arithmetic,
+    )
+    .unwrap();
     Decoder { inner: Box::new(layers) }
 }
 
@@ -118,8 +132,8 @@ fn check_device(device: &Device) {
         }
         let (config, source) = files(family);
         if config.layers.iter().all(|layer| matches!(layer.feed_forward, FeedForward::Dense(_))) {
-            let brain = on(device, Arithmetic::Brain, &config, &source);
-            check(family, brain, config.vocabulary, 48, BRAIN_TOLERANCE);
+            let brain = on(device, Arithmetic::Bf16, &config, &source);
+            check(family, brain, config.vocabulary, 48, BF16_TOLERANCE);
         }
     }
 }

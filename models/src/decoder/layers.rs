@@ -3,22 +3,20 @@
 use rayon::prelude::*;
 
 use super::{
-    LogitSink, Room, Step,
-    backend::{Arithmetic, Backend, Channels, Done, Gate, Heads},
-    parameters::{
-        AttentionParameters, DeltaNetParameters, ExpertsParameters, ForwardParameters, LayerParameters,
-        MixerParameters, Reader, UnitParameters,
-    },
+    Capacity, LogitSink, Step,
+    backend::{Arithmetic, Backend, Channels, DeviceResult, Gate, Heads},
+    parameters::{AttentionParameters, DeltaNetParameters, ExpertsParameters, LayerParameters, Reader, UnitParameters},
 };
 use crate::{
-    config::{Activation, Attention, Experts, FeedForward, Mixer, ModelConfig},
+    config::{Activation, Experts, FeedForward, Mixer, ModelConfig},
     error::LoadError,
     kernel::{exp, sigmoid},
-    layout::expected_tensors_in,
-    refusal::Refusal,
+    layout::{Layout, TensorId},
     tensors::TensorSource,
 };
 
+/// Invariant of pages and states.
+const STARTED: &str = "a decoder is started before it runs";
 /// Rows of logits that are computed at a time; a long text's logits would not fit in memory at once.
 const LOGIT_ROWS: usize = 64;
 
@@ -31,8 +29,7 @@ pub(super) struct Layers<B: Backend> {
     norm: B::Vector,
     /// The output layer, where it does not share the embedding's tensor.
     output: Option<B::Linear>,
-    turns: Vec<B::Turns>,
-    memory: Option<B::Memory>,
+    tables: Vec<B::RopeTable>,
     rows: Workspace<B>,
 }
 
@@ -78,44 +75,22 @@ impl<B: Backend> Default for Workspace<B> {
 }
 
 impl<B: Backend> Layers<B> {
-    /// Checks every shape, then reads every tensor.
+    /// Reads every tensor.
     pub(super) fn load(
         backend: B,
         config: &ModelConfig,
         source: &dyn TensorSource,
+        layout: &Layout,
         arithmetic: Arithmetic,
     ) -> Result<Self, LoadError> {
-        for (tensor, expected) in expected_tensors_in(config, source) {
-            match source.shape(&tensor) {
-                None => return Err(Refusal::MissingTensor { tensor, expected }.into()),
-                Some(found) if found != expected => return Err(Refusal::TensorShape { tensor, expected, found }.into()),
-                Some(_) => {}
-            }
-        }
-        let reader = Reader { backend: &backend, config, source, arithmetic };
-        let (vocabulary, hidden) = (config.vocabulary, config.hidden);
-        let embedding = reader.outer(&config.tensor("embed_tokens"), vocabulary, hidden)?;
+        let reader = Reader { backend: &backend, config, source, layout, arithmetic };
+        let embedding = reader.outer(TensorId::Embedding)?;
         let layers =
             (0..config.layers.len()).into_par_iter().map(|index| reader.layer(index)).collect::<Result<Vec<_>, _>>()?;
-        let norm = reader.norm(&config.tensor("norm.weight"))?;
-        let output = if config.tied_embeddings {
-            None
-        } else {
-            let name = config.output_name().trim_end_matches(".weight");
-            Some(reader.outer(name, vocabulary, hidden)?)
-        };
-        let config = config.clone();
-        Ok(Self {
-            backend,
-            config,
-            embedding,
-            layers,
-            norm,
-            output,
-            turns: Vec::new(),
-            memory: None,
-            rows: Workspace::default(),
-        })
+        let norm = reader.norm(TensorId::FinalNorm)?;
+        let output = (!config.tied_embeddings).then(|| reader.outer(TensorId::Output)).transpose()?;
+        let (config, tables, rows) = (config.clone(), Vec::new(), Workspace::default());
+        Ok(Self { backend, config, embedding, layers, norm, output, tables, rows })
     }
 
     pub(super) fn backend(&self) -> &B {
@@ -128,28 +103,37 @@ impl<B: Backend> Layers<B> {
         outer.chain(self.layers.iter().flat_map(LayerParameters::linears)).map(B::bytes).sum()
     }
 
-    /// Takes the backend that will compute and makes room on it.
-    pub(super) fn begin(&mut self, backend: B, room: Room) -> Done {
-        self.turns =
-            self.config.ropes.iter().map(|rope| backend.turns(rope, room.positions)).collect::<Result<_, _>>()?;
-        self.memory = Some(backend.memory(&self.config, room)?);
+    /// Takes the backend that will compute, and allocates pages and states on it.
+    pub(super) fn begin(&mut self, backend: B, capacity: Capacity) -> DeviceResult {
+        let table = |rope| backend.rope_table(rope, capacity.positions);
+        self.tables = self.config.ropes.iter().map(table).collect::<Result<_, _>>()?;
+        backend.reserve(&self.config, capacity)?;
+        for layer in &mut self.layers {
+            match &mut layer.mixer {
+                Mixer::Attention(parameters) => {
+                    parameters.pages = Some(backend.pages(&parameters.attention, capacity)?);
+                }
+                Mixer::DeltaNet(parameters) => {
+                    parameters.states = Some(backend.states(&parameters.recurrence.net, capacity)?);
+                }
+            }
+        }
         self.backend = backend;
         Ok(())
     }
 
     /// Runs a step.
-    pub(super) fn run(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Done {
-        let Self { backend, config, embedding, layers, turns, memory, rows, .. } = self;
-        let memory = memory.as_mut().expect("a decoder is started before it runs");
-        let pass = Pass { backend, config, turns, step };
+    pub(super) fn run(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> DeviceResult {
+        let Self { backend, config, embedding, layers, tables, rows, .. } = self;
+        let pass = Pass { backend, config, tables, step };
         backend.embed(embedding, &step.tokens, config.embedding_scale, &mut rows.stream)?;
-        for (index, parameters) in layers.iter().enumerate() {
-            pass.layer(index, parameters, memory, rows)?;
+        for layer in layers {
+            pass.layer(layer, rows)?;
         }
         self.logits(step, sink)
     }
 
-    fn logits(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Done {
+    fn logits(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> DeviceResult {
         let Self { backend, config, embedding, norm, output, rows, .. } = self;
         for (block, wanted) in step.wanted.chunks(LOGIT_ROWS).enumerate() {
             backend.gather(&rows.stream, wanted, &mut rows.gathered)?;
@@ -171,46 +155,29 @@ impl<B: Backend> Layers<B> {
 struct Pass<'a, B: Backend> {
     backend: &'a B,
     config: &'a ModelConfig,
-    turns: &'a [B::Turns],
+    tables: &'a [B::RopeTable],
     step: &'a Step,
 }
 
 impl<B: Backend> Pass<'_, B> {
-    fn layer(
-        &self,
-        index: usize,
-        parameters: &LayerParameters<B>,
-        memory: &mut B::Memory,
-        rows: &mut Workspace<B>,
-    ) -> Done {
+    fn layer(&self, layer: &mut LayerParameters<B>, rows: &mut Workspace<B>) -> DeviceResult {
         let epsilon = self.config.norm_epsilon;
-        let layer = &self.config.layers[index];
-        self.backend.norm(&rows.stream, &parameters.input_norm, epsilon, &mut rows.normed)?;
-        match (&layer.mixer, &parameters.mixer) {
-            (Mixer::Attention(attention), MixerParameters::Attention(parameters)) => {
-                self.attention(index, attention, parameters, memory, rows)?;
-            }
-            (Mixer::DeltaNet(_), MixerParameters::DeltaNet(parameters)) => {
-                self.delta_net(index, parameters, memory, rows)?;
-            }
-            _ => unreachable!("parameters are read by the configuration"),
+        self.backend.norm(&rows.stream, &layer.input_norm, epsilon, &mut rows.normed)?;
+        match &mut layer.mixer {
+            Mixer::Attention(parameters) => self.attention(parameters, rows)?,
+            Mixer::DeltaNet(parameters) => self.delta_net(parameters, rows)?,
         }
-        self.join(parameters.after_mixer.as_ref(), rows)?;
-        self.backend.norm(&rows.stream, &parameters.forward_norm, epsilon, &mut rows.normed)?;
-        match (&layer.feed_forward, &parameters.feed_forward) {
-            (FeedForward::Dense(dense), ForwardParameters::Dense(unit)) => {
-                self.unit(dense.activation, unit, &rows.normed, &mut rows.inner, &mut rows.result)?;
-            }
-            (FeedForward::Experts(experts), ForwardParameters::Experts(parameters)) => {
-                self.experts(experts, parameters, rows)?;
-            }
-            _ => unreachable!("parameters are read by the configuration"),
+        self.join(layer.after_mixer.as_ref(), rows)?;
+        self.backend.norm(&rows.stream, &layer.forward_norm, epsilon, &mut rows.normed)?;
+        match &layer.feed_forward {
+            FeedForward::Dense(unit) => self.unit(unit, &rows.normed, &mut rows.inner, &mut rows.result)?,
+            FeedForward::Experts(parameters) => self.experts(parameters, rows)?,
         }
-        self.join(parameters.after_forward.as_ref(), rows)
+        self.join(layer.after_forward.as_ref(), rows)
     }
 
     /// Adds a part's result to the residual stream, through its norm where it has one.
-    fn join(&self, norm: Option<&B::Vector>, rows: &mut Workspace<B>) -> Done {
+    fn join(&self, norm: Option<&B::Vector>, rows: &mut Workspace<B>) -> DeviceResult {
         match norm {
             Some(norm) => {
                 self.backend.norm(&rows.result, norm, self.config.norm_epsilon, &mut rows.spare)?;
@@ -220,15 +187,9 @@ impl<B: Backend> Pass<'_, B> {
         }
     }
 
-    fn attention(
-        &self,
-        index: usize,
-        attention: &Attention,
-        parameters: &AttentionParameters<B>,
-        memory: &mut B::Memory,
-        rows: &mut Workspace<B>,
-    ) -> Done {
-        let backend = self.backend;
+    fn attention(&self, parameters: &mut AttentionParameters<B>, rows: &mut Workspace<B>) -> DeviceResult {
+        let (backend, attention) = (self.backend, &parameters.attention);
+        let pages = parameters.pages.as_mut().expect(STARTED);
         let mut projections = vec![
             (&parameters.query, &mut rows.queries),
             (&parameters.key, &mut rows.keys),
@@ -244,11 +205,11 @@ impl<B: Backend> Pass<'_, B> {
                 std::mem::swap(heads, &mut rows.spare);
             }
         }
-        let turns = &self.turns[attention.rope];
-        backend.turn(turns, self.step, attention.head_size, &mut rows.queries)?;
-        backend.turn(turns, self.step, attention.head_size, &mut rows.keys)?;
+        let table = &self.tables[attention.rope];
+        backend.rotate(table, self.step, attention.head_size, &mut rows.queries)?;
+        backend.rotate(table, self.step, attention.head_size, &mut rows.keys)?;
         let heads = Heads { queries: &rows.queries, keys: &rows.keys, values: &rows.values };
-        backend.attend(attention, index, memory, self.step, heads, &mut rows.mixed)?;
+        backend.attend(attention, pages, self.step, heads, &mut rows.mixed)?;
         if parameters.gate.is_some() {
             backend.gate(Gate::Sigmoid, &mut rows.gate, &rows.mixed)?;
             std::mem::swap(&mut rows.gate, &mut rows.mixed);
@@ -256,14 +217,9 @@ impl<B: Backend> Pass<'_, B> {
         backend.project(&rows.mixed, &mut [(&parameters.output, &mut rows.result)])
     }
 
-    fn delta_net(
-        &self,
-        index: usize,
-        parameters: &DeltaNetParameters<B>,
-        memory: &mut B::Memory,
-        rows: &mut Workspace<B>,
-    ) -> Done {
+    fn delta_net(&self, parameters: &mut DeltaNetParameters<B>, rows: &mut Workspace<B>) -> DeviceResult {
         let backend = self.backend;
+        let states = parameters.states.as_mut().expect(STARTED);
         backend.project(
             &rows.normed,
             &mut [
@@ -274,7 +230,7 @@ impl<B: Backend> Pass<'_, B> {
             ],
         )?;
         let channels = Channels { mixed: &rows.queries, rates: &rows.keys, decays: &rows.values };
-        backend.recur(&parameters.recurrence, index, memory, self.step, channels, &mut rows.mixed)?;
+        backend.recur(&parameters.recurrence, states, self.step, channels, &mut rows.mixed)?;
         backend.norm(&rows.mixed, &parameters.norm, self.config.norm_epsilon, &mut rows.spare)?;
         backend.gate(Gate::Unit(Activation::Silu), &mut rows.gate, &rows.spare)?;
         backend.project(&rows.gate, &mut [(&parameters.output, &mut rows.result)])
@@ -283,36 +239,35 @@ impl<B: Backend> Pass<'_, B> {
     /// A gated unit.
     fn unit(
         &self,
-        activation: Activation,
         parameters: &UnitParameters<B>,
         x: &B::Matrix,
         inner: &mut Inner<B>,
         out: &mut B::Matrix,
-    ) -> Done {
+    ) -> DeviceResult {
         self.backend.project(x, &mut [(&parameters.gate, &mut inner.gate), (&parameters.up, &mut inner.up)])?;
-        self.backend.gate(Gate::Unit(activation), &mut inner.gate, &inner.up)?;
+        self.backend.gate(Gate::Unit(parameters.activation), &mut inner.gate, &inner.up)?;
         self.backend.project(&inner.gate, &mut [(&parameters.down, out)])
     }
 
     /// The chosen experts of every row, each expert on all rows that chose it, in the order of the experts.
-    fn experts(&self, experts: &Experts, parameters: &ExpertsParameters<B>, rows: &mut Workspace<B>) -> Done {
+    fn experts(&self, parameters: &ExpertsParameters<B>, rows: &mut Workspace<B>) -> DeviceResult {
         let backend = self.backend;
         let count = self.step.rows();
         backend.project(&rows.normed, &mut [(&parameters.router, &mut rows.spare)])?;
-        let choices = choose(experts, &backend.read(&rows.spare)?);
+        let choices = choose(&parameters.experts, &backend.read(&rows.spare)?);
         backend.zeros(count, self.config.hidden, &mut rows.total)?;
-        for (unit, (chosen, shares)) in parameters.experts.iter().zip(&choices) {
+        for (unit, (chosen, shares)) in parameters.units.iter().zip(&choices) {
             if chosen.is_empty() {
                 continue;
             }
             backend.gather(&rows.normed, chosen, &mut rows.gathered)?;
-            self.unit(experts.activation, unit, &rows.gathered, &mut rows.inner, &mut rows.result)?;
+            self.unit(unit, &rows.gathered, &mut rows.inner, &mut rows.result)?;
             backend.scatter(&mut rows.total, &rows.result, chosen, shares)?;
         }
         if let Some((unit, gate)) = &parameters.shared {
             backend.project(&rows.normed, &mut [(gate, &mut rows.spare)])?;
             let shares: Vec<f32> = backend.read(&rows.spare)?.iter().map(|logit| sigmoid(*logit)).collect();
-            self.unit(experts.activation, unit, &rows.normed, &mut rows.inner, &mut rows.result)?;
+            self.unit(unit, &rows.normed, &mut rows.inner, &mut rows.result)?;
             let all: Vec<u32> = (0..count as u32).collect();
             backend.scatter(&mut rows.total, &rows.result, &all, &shares)?;
         }
@@ -332,7 +287,7 @@ fn choose(experts: &Experts, logits: &[f32]) -> Vec<(Vec<u32>, Vec<f32>)> {
         order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
         order.truncate(experts.chosen);
         let whole: f32 =
-            if experts.normalised { order.iter().map(|expert| shares[*expert]).sum() } else { shares.iter().sum() };
+            if experts.normalized { order.iter().map(|expert| shares[*expert]).sum() } else { shares.iter().sum() };
         for expert in order {
             choices[expert].0.push(row as u32);
             choices[expert].1.push(shares[expert] / whole);

@@ -21,6 +21,7 @@ use rayon::ThreadPool;
 use crate::{
     config::ModelConfig,
     error::{DeviceError, LoadError},
+    layout::Layout,
     tensors::TensorSource,
 };
 use cpu::Cpu;
@@ -29,8 +30,8 @@ use layers::Layers;
 pub use backend::Arithmetic;
 pub use step::{Span, Step};
 
-/// What receives logits: the index of the first row among [`Step::wanted`], and the rows `[n, vocabulary]`.
-pub type LogitSink<'a> = dyn FnMut(usize, &[f32]) + Send + 'a;
+/// Receiver of logits: the index of the first row among [`Step::wanted`], and the rows `[n, vocabulary]`.
+pub(crate) type LogitSink<'a> = dyn FnMut(usize, &[f32]) + Send + 'a;
 
 /// A model's parameters in the layout of the device that will run them.
 pub struct Decoder {
@@ -38,26 +39,29 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Reads every tensor of `config` from `source`, one at a time, for the CPU.
-    pub fn load(config: &ModelConfig, source: &dyn TensorSource) -> Result<Self, LoadError> {
-        Self::load_with(config, source, Arithmetic::Exact)
-    }
-
-    /// Like [`Decoder::load`], with a choice of arithmetic.
-    pub fn load_with(
+    /// Reads every tensor of a model for the CPU, one at a time.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn load(
         config: &ModelConfig,
         source: &dyn TensorSource,
+        layout: &Layout,
         arithmetic: Arithmetic,
     ) -> Result<Self, LoadError> {
-        let inner = Layers::<Cpu>::load(Cpu::for_loading(), config, source, arithmetic)?;
+        let inner = Layers::<Cpu>::load(Cpu::for_loading(), config, source, layout, arithmetic)?;
         Ok(Self { inner: Box::new(inner) })
     }
 
     /// Reads every tensor for the graphics processor with this number.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or the device cannot hold it.
     #[cfg(feature = "cuda")]
     pub fn load_on_cuda(
         config: &ModelConfig,
         source: &dyn TensorSource,
+        layout: &Layout,
         arithmetic: Arithmetic,
         ordinal: usize,
     ) -> Result<Self, LoadError> {
@@ -65,7 +69,7 @@ impl Decoder {
             LoadError::Device(DeviceError { operation: "opening the device".to_owned(), message: error.to_string() })
         })?;
         let accelerator = device::Accelerator { device };
-        Ok(Self { inner: Box::new(Layers::load(accelerator, config, source, arithmetic)?) })
+        Ok(Self { inner: Box::new(Layers::load(accelerator, config, source, layout, arithmetic)?) })
     }
 
     /// Bytes of all parameters.
@@ -74,10 +78,9 @@ impl Decoder {
         self.inner.bytes()
     }
 
-    /// Makes room for `pages` pages of keys and values and `states` recurrent states, for texts of up to `positions`
-    /// tokens, and takes the threads that steps will run on.
-    pub(crate) fn start(&mut self, room: Room, pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
-        self.inner.start(room, pool)
+    /// Allocates pages and states, and takes the threads that steps will run on.
+    pub(crate) fn start(&mut self, capacity: Capacity, pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
+        self.inner.start(capacity, pool)
     }
 
     /// Runs a step and hands the logits of the wanted rows to `sink`, a block of rows at a time.
@@ -94,9 +97,9 @@ impl std::fmt::Debug for Decoder {
     }
 }
 
-/// How much a decoder has to remember at once.
+/// Sizes of a decoder's KV cache and recurrent states.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
+pub(crate) struct Capacity {
     /// Pages of keys and values.
     pub(crate) pages: usize,
     /// Tokens of a page.
@@ -110,7 +113,7 @@ pub(crate) struct Room {
 /// A decoder on some backend.
 trait Forward: Send + Sync {
     fn bytes(&self) -> usize;
-    fn start(&mut self, room: Room, pool: Arc<ThreadPool>) -> Result<(), DeviceError>;
+    fn start(&mut self, capacity: Capacity, pool: Arc<ThreadPool>) -> Result<(), DeviceError>;
     fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError>;
 }
 
@@ -119,8 +122,8 @@ impl Forward for Layers<Cpu> {
         self.parameter_bytes()
     }
 
-    fn start(&mut self, room: Room, pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
-        self.begin(Cpu::new(pool), room)
+    fn start(&mut self, capacity: Capacity, pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
+        self.begin(Cpu::new(pool), capacity)
     }
 
     fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError> {
@@ -135,8 +138,8 @@ impl Forward for Layers<device::Accelerator> {
         self.parameter_bytes()
     }
 
-    fn start(&mut self, room: Room, _pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
-        self.begin(self.backend().clone(), room)
+    fn start(&mut self, capacity: Capacity, _pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
+        self.begin(self.backend().clone(), capacity)
     }
 
     fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError> {

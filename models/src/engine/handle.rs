@@ -12,7 +12,7 @@ use super::sequence::{Job, ReplySender};
 use super::vocabulary::{Detokenizer, Vocabulary};
 use super::{EngineSettings, Sampling};
 use crate::config::{Mixer, ModelConfig};
-use crate::decoder::{Decoder, Room};
+use crate::decoder::{Capacity, Decoder};
 use crate::kernel::{PAGE_STEP, PagedKeyValues};
 
 /// Default size limit of the KV cache in bytes.
@@ -84,8 +84,8 @@ impl Engine {
             .build()
             .map_err(|error| trouble(error.to_string()))?;
         let pool = Arc::new(pool);
-        let room = Room { pages, page_tokens, states: settings.rows, positions: context };
-        decoder.start(room, pool.clone()).map_err(|error| trouble(error.to_string()))?;
+        let capacity = Capacity { pages, page_tokens, states: settings.rows, positions: context };
+        decoder.start(capacity, pool.clone()).map_err(|error| trouble(error.to_string()))?;
         let statistics = Arc::new(Mutex::new(Statistics::default()));
         let has_text = detokenizer.is_some();
         let scheduler = Scheduler::new(Parts {

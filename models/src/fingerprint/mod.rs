@@ -1,6 +1,7 @@
-//! What a model is recognised by after renaming, resharding, casts, noise, permutation and rescaling.
+//! Fingerprints: digests, sketches and spectra of tensors, by which a copy is found after renaming, resharding, casts,
+//! noise, permutation and rescaling.
 //!
-//! A fingerprint is small data; deciding what counts as a copy is somebody else's business.
+//! A fingerprint is small data; `pareto::screens` decides which distances count as a copy.
 
 mod digest;
 mod sketch;
@@ -11,23 +12,24 @@ use serde::{Deserialize, Serialize};
 use crate::{
     admission::Admitted,
     error::LoadError,
-    layout::pieces::{Piece, absent_biases, pieces},
+    layout::{Piece, absent_biases},
     snapshot::Snapshot,
 };
+use spectrum::Strengths;
 
-/// Which rules fingerprints are taken by; those of different versions cannot be compared.
+/// Version of the fingerprint rules; fingerprints of different versions cannot be compared.
 pub const VERSION: u32 = 2;
 
-/// What is remembered of a model's tensors.
+/// Fingerprint of a model's tensor files and tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// BLAKE3 of the sorted SHA-256 digests of the tensor files.
     pub files: [u8; 32],
-    /// One print a tensor that the decoder computes with, by name.
+    /// Prints of the tensors that the decoder computes with, sorted by name.
     pub tensors: Vec<TensorPrint>,
 }
 
-/// What is remembered of one tensor.
+/// Fingerprint of one canonical tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TensorPrint {
     /// Its name in the Hugging Face convention, the same for every layout of the same tensors.
@@ -47,48 +49,50 @@ pub struct TensorPrint {
 }
 
 /// Takes the fingerprint of a model, reading each tensor once.
+///
+/// # Errors
+/// If a file cannot be read.
 pub fn fingerprint(model: &Admitted) -> Result<Fingerprint, LoadError> {
     let source = model.tensors.as_ref();
-    let mut strengths = spectrum::Strengths::new(&model.config, source)?;
+    let mut strengths = Strengths::new(&model.config, source, &model.layout)?;
     let mut tensors = Vec::new();
-    for (stored, pieces) in pieces(&model.config, source) {
-        let values = source.read(&stored)?;
-        source.release(&stored);
-        let mut before: Option<(Piece, TensorPrint)> = None;
-        for piece in pieces {
+    for stored in model.layout.stored() {
+        let values = source.read(&stored.name)?;
+        source.release(&stored.name);
+        let mut before: Option<(&Piece, TensorPrint)> = None;
+        for piece in &stored.pieces {
             let part = piece.values(&values);
             let print = match before {
                 // An output layer that is the embedding once more has the same digest, and another spectrum.
-                Some((other, print)) if other.is_the_same_part_as(&piece) => {
-                    strengths.add(&piece.name, &piece.shape, &part);
-                    TensorPrint { name: piece.name.clone(), ..print }
+                Some((other, print)) if other.is_the_same_part_as(piece) => {
+                    strengths.add(piece.id, &piece.shape, &part);
+                    TensorPrint { name: piece.id.to_string(), ..print }
                 }
                 _ => {
                     let (digest, (sketch, norm)) = rayon::join(
                         || digest::of_values(&part),
                         || {
-                            strengths.add(&piece.name, &piece.shape, &part);
+                            strengths.add(piece.id, &piece.shape, &part);
                             sketch::of_values(&part)
                         },
                     );
-                    let (name, shape) = (piece.name.clone(), piece.shape.clone());
+                    let (name, shape) = (piece.id.to_string(), piece.shape.clone());
                     TensorPrint { name, shape, digest, norm, sketch, spectrum: Vec::new() }
                 }
             };
-            tensors.push(print.clone());
+            tensors.push((piece.id, print.clone()));
             before = Some((piece, print));
         }
     }
-    for (name, length) in absent_biases(&model.config) {
+    for (id, length) in absent_biases(&model.config) {
         let zeros = vec![0.0; length];
         let (digest, (sketch, norm)) = (digest::of_values(&zeros), sketch::of_values(&zeros));
-        tensors.push(TensorPrint { name, shape: vec![length], digest, norm, sketch, spectrum: Vec::new() });
+        let (name, shape) = (id.to_string(), vec![length]);
+        tensors.push((id, TensorPrint { name, shape, digest, norm, sketch, spectrum: Vec::new() }));
     }
-    tensors.sort_by(|one, two| one.name.cmp(&two.name));
-    for tensor in &mut tensors {
-        tensor.spectrum = strengths.spectrum(&tensor.name);
-    }
-    Ok(Fingerprint { files: files(&model.snapshot), tensors })
+    tensors.sort_by(|(_, one), (_, two)| one.name.cmp(&two.name));
+    let with_spectrum = |(id, print)| TensorPrint { spectrum: strengths.spectrum(id), ..print };
+    Ok(Fingerprint { files: files(&model.snapshot), tensors: tensors.into_iter().map(with_spectrum).collect() })
 }
 
 fn files(snapshot: &Snapshot) -> [u8; 32] {

@@ -1,4 +1,4 @@
-//! What stays when a model is permuted or rescaled without changing what it computes.
+//! Row-norm spectra: invariants under permutation and rescaling that leave a model's function unchanged.
 //!
 //! Three rescalings cost a copier nothing: a norm's weights move into the matrices behind it; a neuron of the
 //! feed-forward part grows and its output shrinks; queries grow and keys shrink, values grow and the output projection
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::{
     config::{Attention, Mixer, ModelConfig},
     error::LoadError,
-    layout::pieces::{OUTPUT, pieces},
+    layout::{Layout, Linear, Part, TensorId},
     tensors::TensorSource,
 };
 
@@ -25,91 +25,79 @@ const ROWS: usize = 256;
 pub(super) struct Strengths<'a> {
     config: &'a ModelConfig,
     /// Squares of the effective weights of the norms that rows are measured behind.
-    norms: BTreeMap<String, Vec<f32>>,
+    norms: BTreeMap<TensorId, Vec<f32>>,
     /// Squared lengths of the rows of most tensors, and of the columns of output projections.
-    squares: BTreeMap<String, Vec<f64>>,
+    squares: BTreeMap<TensorId, Vec<f64>>,
 }
 
 impl<'a> Strengths<'a> {
     /// Reads the norms.
-    pub(super) fn new(config: &'a ModelConfig, source: &dyn TensorSource) -> Result<Self, LoadError> {
+    pub(super) fn new(config: &'a ModelConfig, source: &dyn TensorSource, layout: &Layout) -> Result<Self, LoadError> {
         let mut norms = BTreeMap::new();
-        for (stored, pieces) in pieces(config, source) {
-            for piece in pieces.iter().filter(|piece| piece.name.ends_with("norm.weight") && piece.shape.len() == 1) {
-                let weights = source.read(&stored)?;
-                let effective = weights.iter().map(|weight| (weight + config.norm_offset).powi(2)).collect();
-                norms.insert(piece.name.clone(), effective);
-            }
+        let pieces = layout.stored().iter().flat_map(|stored| &stored.pieces);
+        for piece in pieces.filter(|piece| piece.id.is_stream_norm()) {
+            let weights = layout.read(source, piece.id)?;
+            norms.insert(piece.id, weights.iter().map(|weight| (weight + config.norm_offset).powi(2)).collect());
         }
         Ok(Self { config, norms, squares: BTreeMap::new() })
     }
 
     /// Takes in one tensor.
-    pub(super) fn add(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+    pub(super) fn add(&mut self, id: TensorId, shape: &[usize], values: &[f32]) {
         let Some((&columns, rows)) = shape.split_last() else { return };
         if rows.is_empty() || columns == 0 || values.is_empty() {
             return;
         }
-        let squares = if is_output(name) {
+        let squares = if is_output(id) {
             column_squares(values, columns)
         } else {
-            let norm = self.norm_before(name).filter(|norm| norm.len() == columns);
+            let norm = self.norm_before(id).filter(|norm| norm.len() == columns);
             values.par_chunks(columns).map(|row| row_square(row, norm)).collect()
         };
-        self.squares.insert(name.to_owned(), squares);
+        self.squares.insert(id, squares);
     }
 
     /// The spectrum of a tensor, once all were taken in.
-    pub(super) fn spectrum(&self, name: &str) -> Vec<f32> {
-        let Some(own) = self.squares.get(name) else { return Vec::new() };
-        let strengths = self.paired(name, own).unwrap_or_else(|| own.clone());
+    pub(super) fn spectrum(&self, id: TensorId) -> Vec<f32> {
+        let Some(own) = self.squares.get(&id) else { return Vec::new() };
+        let strengths = self.paired(id, own).unwrap_or_else(|| own.clone());
         quantiles(strengths)
     }
 
     /// The norm whose output a matrix reads.
-    fn norm_before(&self, name: &str) -> Option<&[f32]> {
-        let behind =
-            if let Some((layer, _)) = name.split_once(".self_attn.").or_else(|| name.split_once(".linear_attn.")) {
-                format!("{layer}.input_layernorm.weight")
-            } else if let Some((layer, _)) = name.split_once(".mlp.") {
-                let norm =
-                    if self.config.sandwich_norms { "pre_feedforward_layernorm" } else { "post_attention_layernorm" };
-                format!("{layer}.{norm}.weight")
-            } else if name == OUTPUT {
-                "model.norm.weight".to_owned()
-            } else {
-                return None;
-            };
+    fn norm_before(&self, id: TensorId) -> Option<&[f32]> {
+        let behind = match id {
+            TensorId::Output => TensorId::FinalNorm,
+            TensorId::Layer(layer, part) => TensorId::Layer(layer, norm_before(part, self.config.sandwich_norms)?),
+            TensorId::Embedding | TensorId::FinalNorm => return None,
+        };
         self.norms.get(&behind).map(Vec::as_slice)
     }
 
     /// Products with the partner that a copier could rescale the tensor against.
-    fn paired(&self, name: &str, own: &[f64]) -> Option<Vec<f64>> {
-        let (module, part) = name.strip_suffix(".weight")?.rsplit_once('.')?;
-        let partner = |part: &str| self.squares.get(&format!("{module}.{part}.weight")).map(Vec::as_slice);
-        if module.ends_with(".self_attn") {
-            let attention = self.attention(module)?;
-            return match part {
-                "q_proj" if attention.head_norms => Some(within_heads(own, attention.head_size)),
-                "k_proj" if attention.head_norms => Some(within_heads(own, attention.head_size)),
-                "q_proj" => Some(attention_pairs(attention, own, partner("k_proj")?)?.0),
-                "k_proj" => Some(attention_pairs(attention, partner("q_proj")?, own)?.1),
-                "o_proj" => Some(attention_products(attention, own, partner("v_proj")?)?.0),
-                "v_proj" => Some(attention_products(attention, partner("o_proj")?, own)?.1),
-                _ => None,
-            };
-        }
-        let other = match part {
-            "up_proj" => partner("down_proj")?,
-            "down_proj" => partner("up_proj")?,
+    fn paired(&self, id: TensorId, own: &[f64]) -> Option<Vec<f64>> {
+        let TensorId::Layer(layer, Part::Weight(linear)) = id else { return None };
+        let partner = |linear| self.squares.get(&TensorId::Layer(layer, Part::Weight(linear))).map(Vec::as_slice);
+        let other = match linear {
+            Linear::Query | Linear::Key | Linear::Value | Linear::AttentionOutput => {
+                let attention = self.attention(layer)?;
+                return match linear {
+                    Linear::Query | Linear::Key if attention.head_norms => Some(within_heads(own, attention.head_size)),
+                    Linear::Query => Some(attention_pairs(attention, own, partner(Linear::Key)?)?.0),
+                    Linear::Key => Some(attention_pairs(attention, partner(Linear::Query)?, own)?.1),
+                    Linear::AttentionOutput => Some(attention_products(attention, own, partner(Linear::Value)?)?.0),
+                    _ => Some(attention_products(attention, partner(Linear::AttentionOutput)?, own)?.1),
+                };
+            }
+            Linear::Up(unit) => partner(Linear::Down(unit))?,
+            Linear::Down(unit) => partner(Linear::Up(unit))?,
             _ => return None,
         };
         (own.len() == other.len()).then(|| own.iter().zip(other).map(|(own, other)| own * other).collect())
     }
 
-    /// The attention of the layer that a module's name names, where its queries have no gates among them.
-    fn attention(&self, module: &str) -> Option<&Attention> {
-        let layer = module.strip_suffix(".self_attn")?.rsplit_once('.')?.1.parse::<usize>().ok()?;
+    /// The attention of a layer, unless its queries have gates among them.
+    fn attention(&self, layer: usize) -> Option<&Attention> {
         match &self.config.layers.get(layer)?.mixer {
             Mixer::Attention(attention) if !attention.gated => Some(attention),
             _ => None,
@@ -117,9 +105,25 @@ impl<'a> Strengths<'a> {
     }
 }
 
+/// The norm whose output a tensor of a layer reads.
+fn norm_before(part: Part, sandwich: bool) -> Option<Part> {
+    let forward = if sandwich { Part::PreFeedForwardNorm } else { Part::PostAttentionNorm };
+    match part {
+        Part::Weight(linear) | Part::Bias(linear) => match linear {
+            Linear::Gate(_) | Linear::Up(_) | Linear::Down(_) | Linear::Router | Linear::SharedGate => Some(forward),
+            _ => Some(Part::InputNorm),
+        },
+        Part::Convolution | Part::QueryNorm | Part::KeyNorm | Part::StepBias | Part::DecayLog | Part::DeltaNorm => {
+            Some(Part::InputNorm)
+        }
+        _ => None,
+    }
+}
+
 /// Whether a tensor's columns, not its rows, belong to what a copier can permute and rescale.
-fn is_output(name: &str) -> bool {
-    name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight") || name.ends_with("out_proj.weight")
+fn is_output(id: TensorId) -> bool {
+    let TensorId::Layer(_, Part::Weight(linear)) = id else { return false };
+    matches!(linear, Linear::AttentionOutput | Linear::DeltaOutput | Linear::Down(_))
 }
 
 /// Every row's share of its head: what is normed afterwards has no scale of its own.
@@ -131,7 +135,7 @@ fn within_heads(squares: &[f64], head: usize) -> Vec<f64> {
     shares.collect()
 }
 
-/// Queries with their keys, for the two dimensions that are turned together: by query head, and by key head.
+/// Queries with their keys, for the two dimensions that are rotated together: by query head, and by key head.
 fn attention_pairs(attention: &Attention, queries: &[f64], keys: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
     let pairs = |squares: &[f64]| -> Vec<f64> {
         let halves = squares.chunks(attention.head_size).map(|head| head.split_at(head.len() / 2));

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{
-    Content,
-    source::{LONG_ROPE_FACTORS, ROPE_FACTORS},
+use super::Content;
+use crate::{
+    layout::ggml::{self, Architecture},
+    refusal::Refusal,
 };
-use crate::{layout::ggml::Architecture, refusal::Refusal};
 
 /// Tokens that end a turn, whatever the metadata lists; they count when the vocabulary marks them as control tokens.
 const TURN_ENDS: [&str; 5] = ["<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end|>", "<|eom_id|>"];
@@ -40,7 +40,7 @@ pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal>
     };
     set("model_type", json!(model_type));
     set("architectures", json!([class]));
-    set("vocab_size", json!(content.tensors.get("token_embd.weight").and_then(|info| info.shape.first())));
+    set("vocab_size", json!(content.tensors.get(ggml::EMBEDDING).and_then(|info| info.shape.first())));
     let heads = metadata.count("attention.head_count")?;
     for (key, from) in [
         ("hidden_size", "embedding_length"),
@@ -56,7 +56,7 @@ pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal>
     set("head_dim", json!(head_size));
     set("rms_norm_eps", json!(metadata.number("attention.layer_norm_rms_epsilon")));
     set("rope_theta", json!(metadata.number("rope.freq_base")));
-    set("tie_word_embeddings", json!(!content.tensors.contains_key("output.weight")));
+    set("tie_word_embeddings", json!(!content.tensors.contains_key(ggml::OUTPUT)));
     set("attention_bias", attention_bias(content, architecture));
     set("bos_token_id", json!(content.count("tokenizer.ggml.bos_token_id")));
     set("eos_token_id", json!(end_tokens(content)));
@@ -107,7 +107,7 @@ pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal>
 fn attention_bias(content: &Content<'_>, architecture: Architecture) -> Json {
     match architecture {
         Architecture::Qwen2 | Architecture::Phi3 => Json::Null,
-        _ => json!(content.tensors.contains_key("blk.0.attn_q.bias")),
+        _ => json!(content.tensors.contains_key(ggml::QUERY_BIAS)),
     }
 }
 
@@ -177,11 +177,11 @@ struct Rope<'a> {
 impl Rope<'_> {
     fn scaling(&self, architecture: Architecture) -> Result<Json, Refusal> {
         let metadata = self.metadata;
-        if let Some(factors) = self.factors(ROPE_FACTORS) {
+        if let Some(factors) = self.factors(ggml::ROPE_FACTORS) {
             return self.llama3(&factors);
         }
         if architecture == Architecture::Phi3
-            && let [Some(short), Some(long)] = LONG_ROPE_FACTORS.map(|name| self.factors(name))
+            && let [Some(short), Some(long)] = ggml::LONG_ROPE_FACTORS.map(|name| self.factors(name))
         {
             let attention = metadata.number("rope.scaling.attn_factor");
             return Ok(
@@ -224,7 +224,7 @@ impl Rope<'_> {
         });
         if !fits || factor <= 1.0 {
             return Err(Refusal::Setting {
-                key: ROPE_FACTORS.to_owned(),
+                key: ggml::ROPE_FACTORS.to_owned(),
                 value: format!("{} factors up to {factor}", factors.len()),
                 hint: "they are not those of Llama 3; publish the model as safetensors with its rope_scaling"
                     .to_owned(),

@@ -8,15 +8,10 @@ use super::{Content, config_json};
 use crate::{
     config::{FeedForward, ModelConfig},
     error::LoadError,
-    layout::ggml::{Architecture, Change},
+    layout::ggml::{self, Architecture, Change},
     refusal::Refusal,
     tensors::{Encoding, Stored, TensorSource, mapped::Mapped},
 };
-
-/// The tensor in which Llama 3 files keep what stretches the rotary angles; the configuration has it.
-pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
-/// Likewise for Phi-3, for texts within and beyond the original length.
-pub(super) const LONG_ROPE_FACTORS: [&str; 2] = ["rope_factors_short.weight", "rope_factors_long.weight"];
 
 /// A GGUF file.
 #[derive(Debug)]
@@ -69,7 +64,7 @@ fn counterparts(content: &Content<'_>, config: &ModelConfig, json: &Json) -> Res
     let count = |key: &str| json[key].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
     let mut tensors = BTreeMap::new();
     for (name, info) in &content.tensors {
-        if *name == ROPE_FACTORS || LONG_ROPE_FACTORS.contains(name) {
+        if ggml::is_rope_factors(name) {
             continue;
         }
         let extra = || Refusal::ExtraTensor { tensor: (*name).to_owned() };
@@ -78,11 +73,11 @@ fn counterparts(content: &Content<'_>, config: &ModelConfig, json: &Json) -> Res
             return Err(extra());
         }
         let heads = match counterpart.change {
-            Change::HeadRows if counterpart.name.contains("q_proj") => count("num_attention_heads"),
-            Change::HeadRows => count("num_key_value_heads"),
-            _ => 0,
+            Change::QueryRows => count("num_attention_heads"),
+            Change::KeyRows => count("num_key_value_heads"),
+            Change::None | Change::PlusOne => 0,
         };
-        if counterpart.change == Change::HeadRows {
+        if matches!(counterpart.change, Change::QueryRows | Change::KeyRows) {
             let rows = info.shape.first().copied().unwrap_or(0);
             if heads == 0 || rows == 0 || rows % (2 * heads) != 0 {
                 let value = heads.to_string();
@@ -95,8 +90,8 @@ fn counterparts(content: &Content<'_>, config: &ModelConfig, json: &Json) -> Res
                 Place { encoding: info.encoding, shape: shape.to_owned(), bytes, change: counterpart.change, heads };
             tensors.insert(name, place);
         };
-        if !counterpart.stacked {
-            add(counterpart.name, &info.shape, info.bytes.clone());
+        if !counterpart.is_stacked() {
+            add(counterpart.of_expert(0), &info.shape, info.bytes.clone());
             continue;
         }
         let feed_forward = counterpart.layer.map(|layer| &config.layers[layer].feed_forward);
@@ -111,7 +106,7 @@ fn counterparts(content: &Content<'_>, config: &ModelConfig, json: &Json) -> Res
         let length = info.bytes.len() / experts.count;
         for expert in 0..experts.count {
             let from = info.bytes.start + expert * length;
-            add(counterpart.name.replace("{}", &expert.to_string()), shape, from..from + length);
+            add(counterpart.of_expert(expert), shape, from..from + length);
         }
     }
     Ok(tensors)
@@ -148,7 +143,7 @@ impl TensorSource for Gguf {
         let mut values = place.encoding.decode(self.bytes(place));
         match place.change {
             Change::None => {}
-            Change::HeadRows => {
+            Change::QueryRows | Change::KeyRows => {
                 let row = place.shape[1..].iter().product::<usize>();
                 values = restore_rows(&values, row, place.heads);
             }
@@ -162,7 +157,7 @@ impl TensorSource for Gguf {
         let bytes = self.bytes(place);
         let bytes = match place.change {
             Change::None => Cow::Borrowed(bytes),
-            Change::HeadRows => {
+            Change::QueryRows | Change::KeyRows => {
                 let row = bytes.len() / place.shape[0];
                 Cow::Owned(restore_rows(bytes, row, place.heads))
             }

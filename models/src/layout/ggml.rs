@@ -1,8 +1,25 @@
-//! What GGML calls a tensor, and what a Hugging Face checkpoint calls it.
+//! GGML tensor names, and their counterparts in the Hugging Face convention.
 
+use super::canonical::{Linear, Part, TensorId, Unit};
 use crate::refusal::Refusal;
 
-/// An architecture of GGUF files that we know the way back from.
+/// Token embedding.
+pub(crate) const EMBEDDING: &str = "token_embd.weight";
+/// Output layer; absent where it is the embedding.
+pub(crate) const OUTPUT: &str = "output.weight";
+/// Query bias of the first layer: where it is present, every layer has biases.
+pub(crate) const QUERY_BIAS: &str = "blk.0.attn_q.bias";
+/// Divisors of the rotary frequencies in Llama 3 files; a part of the configuration.
+pub(crate) const ROPE_FACTORS: &str = "rope_freqs.weight";
+/// Divisors in Phi-3 files, for texts within and beyond the original length.
+pub(crate) const LONG_ROPE_FACTORS: [&str; 2] = ["rope_factors_short.weight", "rope_factors_long.weight"];
+
+/// Whether a tensor belongs to the configuration and not to the model's parameters.
+pub(crate) fn is_rope_factors(name: &str) -> bool {
+    name == ROPE_FACTORS || LONG_ROPE_FACTORS.contains(&name)
+}
+
+/// Architecture of GGUF files that can be converted back to a Hugging Face checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Architecture {
     Llama,
@@ -23,31 +40,65 @@ const ARCHITECTURES: [(&str, Architecture); 6] = [
     ("phi3", Architecture::Phi3),
 ];
 
-/// What lies between a stored tensor and the one of the convention.
+/// Difference between a stored tensor's values and those of the convention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Nothing.
+    /// None.
     None,
-    /// Query or key rows were reordered within each head, for another way of turning them.
-    HeadRows,
+    /// Query rows were reordered within each head, for the other way to rotate them.
+    QueryRows,
+    /// Key rows were, likewise.
+    KeyRows,
     /// One was added to every value.
     PlusOne,
 }
 
-/// One stored tensor's counterpart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Counterpart of a GGML tensor in the Hugging Face convention.
+#[derive(Clone, Debug)]
 pub(crate) struct Counterpart {
-    /// The conventional name, with `{}` for the number of the expert where experts are stacked.
-    pub(crate) name: String,
-    /// What was done to it.
+    name: Name,
+    /// Difference of the values.
     pub(crate) change: Change,
-    /// Whether it is a stack of experts, one to a tensor by convention.
-    pub(crate) stacked: bool,
     /// The layer that it belongs to, if to one.
     pub(crate) layer: Option<usize>,
 }
 
+/// Name of a counterpart.
+#[derive(Clone, Debug)]
+enum Name {
+    One(String),
+    /// A stack of experts' matrices, which the convention stores one by one.
+    Experts(usize, fn(Unit) -> Linear),
+}
+
+impl Counterpart {
+    /// Whether the tensor is a stack of experts.
+    pub(crate) fn is_stacked(&self) -> bool {
+        matches!(self.name, Name::Experts(..))
+    }
+
+    /// The conventional name; of a stack, that of one expert's tensor.
+    pub(crate) fn of_expert(&self, expert: usize) -> String {
+        match &self.name {
+            Name::One(name) => name.clone(),
+            Name::Experts(layer, linear) => {
+                TensorId::Layer(*layer, Part::Weight(linear(Unit::Expert(expert)))).to_string()
+            }
+        }
+    }
+}
+
+/// GGML name of a layer's tensor, read.
+enum GgmlPart {
+    Norm(Part),
+    Linear(Linear),
+    /// Several linear layers in one tensor, under the conventional name.
+    Joined(&'static str),
+    Experts(fn(Unit) -> Linear),
+}
+
 impl Architecture {
+    /// The architecture of `general.architecture`.
     pub(crate) fn of(name: &str) -> Result<Self, Refusal> {
         ARCHITECTURES.iter().find(|(known, _)| *known == name).map(|(_, architecture)| *architecture).ok_or_else(|| {
             let supported = ARCHITECTURES.map(|(name, _)| name).join(", ");
@@ -57,64 +108,65 @@ impl Architecture {
 
     /// The counterpart of a GGML name; `None` for one that this architecture does not have.
     pub(crate) fn counterpart(self, name: &str) -> Option<Counterpart> {
-        let plain = |name: &str| Counterpart {
-            name: name.to_owned(),
-            change: self.norm_change(name),
-            stacked: false,
-            layer: None,
-        };
+        let norm = if self == Self::Gemma3 { Change::PlusOne } else { Change::None };
+        let outer = |id: TensorId, change| Counterpart { name: Name::One(id.to_string()), change, layer: None };
         match name {
-            "token_embd.weight" => return Some(plain("model.embed_tokens.weight")),
-            "output_norm.weight" => return Some(plain("model.norm.weight")),
-            "output.weight" => return Some(plain("lm_head.weight")),
+            EMBEDDING => return Some(outer(TensorId::Embedding, Change::None)),
+            "output_norm.weight" => return Some(outer(TensorId::FinalNorm, norm)),
+            OUTPUT => return Some(outer(TensorId::Output, Change::None)),
             _ => {}
         }
         let (layer, rest) = name.strip_prefix("blk.")?.split_once('.')?;
         let number: usize = layer.parse().ok().filter(|number: &usize| number.to_string() == layer)?;
         let (part, kind) = rest.rsplit_once('.')?;
-        if kind != "weight" && kind != "bias" {
-            return None;
-        }
-        let (part, stacked) = self.part(part)?;
-        let change = match (self, part) {
-            (Self::Llama, "self_attn.q_proj" | "self_attn.k_proj") => Change::HeadRows,
-            _ => self.norm_change(part),
+        let one = |part: Part| Name::One(TensorId::Layer(number, part).to_string());
+        let (name, change) = match (self.part(part)?, kind) {
+            (GgmlPart::Norm(part), "weight") => (one(part), norm),
+            (GgmlPart::Linear(linear), "weight") => (one(Part::Weight(linear)), self.row_change(linear)),
+            (GgmlPart::Linear(linear), "bias") => (one(Part::Bias(linear)), self.row_change(linear)),
+            (GgmlPart::Joined(name), "weight") => {
+                (Name::One(format!("model.layers.{number}.{name}.weight")), Change::None)
+            }
+            (GgmlPart::Experts(linear), "weight") => (Name::Experts(number, linear), Change::None),
+            _ => return None,
         };
-        let name = format!("model.layers.{number}.{part}.{kind}");
-        Some(Counterpart { name, change, stacked, layer: Some(number) })
+        Some(Counterpart { name, change, layer: Some(number) })
     }
 
-    fn norm_change(self, name: &str) -> Change {
-        let norm = name.trim_end_matches(".weight").ends_with("norm");
-        if self == Self::Gemma3 && norm { Change::PlusOne } else { Change::None }
+    fn row_change(self, linear: Linear) -> Change {
+        match (self, linear) {
+            (Self::Llama, Linear::Query) => Change::QueryRows,
+            (Self::Llama, Linear::Key) => Change::KeyRows,
+            _ => Change::None,
+        }
     }
 
-    fn part(self, part: &str) -> Option<(&'static str, bool)> {
+    fn part(self, part: &str) -> Option<GgmlPart> {
         let fused = self == Self::Phi3;
         let sandwich = self == Self::Gemma3;
         let experts = self == Self::Qwen3Moe;
         let head_norms = matches!(self, Self::Qwen3 | Self::Qwen3Moe | Self::Gemma3);
         Some(match part {
-            "attn_norm" => ("input_layernorm", false),
-            "attn_q" if !fused => ("self_attn.q_proj", false),
-            "attn_k" if !fused => ("self_attn.k_proj", false),
-            "attn_v" if !fused => ("self_attn.v_proj", false),
-            "attn_qkv" if fused => ("self_attn.qkv_proj", false),
-            "attn_output" => ("self_attn.o_proj", false),
-            "attn_q_norm" if head_norms => ("self_attn.q_norm", false),
-            "attn_k_norm" if head_norms => ("self_attn.k_norm", false),
-            "ffn_norm" if sandwich => ("pre_feedforward_layernorm", false),
-            "ffn_norm" => ("post_attention_layernorm", false),
-            "post_attention_norm" if sandwich => ("post_attention_layernorm", false),
-            "post_ffw_norm" if sandwich => ("post_feedforward_layernorm", false),
-            "ffn_gate_inp" if experts => ("mlp.gate", false),
-            "ffn_gate_exps" if experts => ("mlp.experts.{}.gate_proj", true),
-            "ffn_up_exps" if experts => ("mlp.experts.{}.up_proj", true),
-            "ffn_down_exps" if experts => ("mlp.experts.{}.down_proj", true),
-            "ffn_up" if fused => ("mlp.gate_up_proj", false),
-            "ffn_gate" if !fused && !experts => ("mlp.gate_proj", false),
-            "ffn_up" if !experts => ("mlp.up_proj", false),
-            "ffn_down" if !experts => ("mlp.down_proj", false),
+            "attn_norm" => GgmlPart::Norm(Part::InputNorm),
+            "attn_q" if !fused => GgmlPart::Linear(Linear::Query),
+            "attn_k" if !fused => GgmlPart::Linear(Linear::Key),
+            "attn_v" if !fused => GgmlPart::Linear(Linear::Value),
+            "attn_qkv" if fused => GgmlPart::Joined("self_attn.qkv_proj"),
+            "attn_output" => GgmlPart::Linear(Linear::AttentionOutput),
+            "attn_q_norm" if head_norms => GgmlPart::Norm(Part::QueryNorm),
+            "attn_k_norm" if head_norms => GgmlPart::Norm(Part::KeyNorm),
+            "ffn_norm" if sandwich => GgmlPart::Norm(Part::PreFeedForwardNorm),
+            "ffn_norm" => GgmlPart::Norm(Part::PostAttentionNorm),
+            "post_attention_norm" if sandwich => GgmlPart::Norm(Part::PostAttentionNorm),
+            "post_ffw_norm" if sandwich => GgmlPart::Norm(Part::PostFeedForwardNorm),
+            "ffn_gate_inp" if experts => GgmlPart::Linear(Linear::Router),
+            "ffn_gate_exps" if experts => GgmlPart::Experts(Linear::Gate),
+            "ffn_up_exps" if experts => GgmlPart::Experts(Linear::Up),
+            "ffn_down_exps" if experts => GgmlPart::Experts(Linear::Down),
+            "ffn_up" if fused => GgmlPart::Joined("mlp.gate_up_proj"),
+            "ffn_gate" if !fused && !experts => GgmlPart::Linear(Linear::Gate(Unit::Dense)),
+            "ffn_up" if !experts => GgmlPart::Linear(Linear::Up(Unit::Dense)),
+            "ffn_down" if !experts => GgmlPart::Linear(Linear::Down(Unit::Dense)),
             _ => return None,
         })
     }
@@ -127,14 +179,18 @@ mod tests {
     #[track_caller]
     fn check(architecture: Architecture, name: &str, expected: Option<(&str, Change)>) {
         let found = architecture.counterpart(name);
-        assert_eq!(found.as_ref().map(|found| (found.name.as_str(), found.change)), expected);
+        assert_eq!(
+            found.as_ref().map(|found| (found.of_expert(7), found.change)),
+            expected.map(|(name, change)| (name.to_owned(), change))
+        );
     }
 
     #[test]
     fn names_go_back_to_the_convention() {
         use Architecture::*;
         check(Llama, "token_embd.weight", Some(("model.embed_tokens.weight", Change::None)));
-        check(Llama, "blk.12.attn_q.weight", Some(("model.layers.12.self_attn.q_proj.weight", Change::HeadRows)));
+        check(Llama, "blk.12.attn_q.weight", Some(("model.layers.12.self_attn.q_proj.weight", Change::QueryRows)));
+        check(Llama, "blk.0.attn_k.bias", Some(("model.layers.0.self_attn.k_proj.bias", Change::KeyRows)));
         check(Qwen2, "blk.0.attn_q.bias", Some(("model.layers.0.self_attn.q_proj.bias", Change::None)));
         check(Llama, "blk.3.ffn_norm.weight", Some(("model.layers.3.post_attention_layernorm.weight", Change::None)));
         check(
@@ -148,16 +204,24 @@ mod tests {
         check(
             Qwen3Moe,
             "blk.1.ffn_up_exps.weight",
-            Some(("model.layers.1.mlp.experts.{}.up_proj.weight", Change::None)),
+            Some(("model.layers.1.mlp.experts.7.up_proj.weight", Change::None)),
         );
     }
 
     #[test]
     fn names_that_an_architecture_does_not_have_have_no_counterpart() {
         use Architecture::*;
-        for name in
-            ["blk.0.attn_q_norm.weight", "blk.00.attn_q.weight", "blk.-1.attn_q.weight", "blk.0.attn_q.scale", "x", ""]
-        {
+        for name in [
+            "blk.0.attn_norm.bias",
+            "blk.0.ffn_up_exps.weight",
+            "blk.0.attn_qkv.weight",
+            "blk.0.attn_q_norm.weight",
+            "blk.00.attn_q.weight",
+            "blk.-1.attn_q.weight",
+            "blk.0.attn_q.scale",
+            "x",
+            "",
+        ] {
             check(Llama, name, None);
         }
     }

@@ -24,15 +24,15 @@ pub struct LoadedModel {
 impl LoadedModel {
     /// Reads the tensors of an admitted model for the CPU.
     pub fn load(admitted: &Admitted, arithmetic: Arithmetic) -> Result<Self, LoadError> {
-        let decoder = Decoder::load_with(&admitted.config, admitted.tensors.as_ref(), arithmetic)?;
+        let decoder = Decoder::load(&admitted.config, admitted.tensors.as_ref(), &admitted.layout, arithmetic)?;
         Ok(Self::of(admitted, decoder))
     }
 
     /// Reads the tensors of an admitted model for the graphics processor with this number, as bfloat16.
     #[cfg(feature = "cuda")]
     pub fn load_on_cuda(admitted: &Admitted, ordinal: usize) -> Result<Self, LoadError> {
-        let tensors = admitted.tensors.as_ref();
-        Ok(Self::of(admitted, Decoder::load_on_cuda(&admitted.config, tensors, Arithmetic::Brain, ordinal)?))
+        let (config, tensors, layout) = (&admitted.config, admitted.tensors.as_ref(), &admitted.layout);
+        Ok(Self::of(admitted, Decoder::load_on_cuda(config, tensors, layout, Arithmetic::Bf16, ordinal)?))
     }
 
     /// The tokens of a conversation, ending where the reply begins; `key` as for [`Prompter::render`].

@@ -1,6 +1,7 @@
 //! Loading from files: honest ones to the letter, hostile ones to a refusal.
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod fingerprints;
 mod gguf_file;
 mod honest;
 mod layouts;
@@ -19,6 +20,15 @@ use models::{
 /// A tiny checkpoint of a family.
 fn golden(family: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/golden")).join(family)
+}
+
+/// The families that there are tiny checkpoints of: the names of the folders.
+fn families() -> Vec<String> {
+    let folders = std::fs::read_dir(golden("")).unwrap().map(Result::unwrap);
+    let folders = folders.filter(|entry| entry.file_type().unwrap().is_dir());
+    let mut families: Vec<String> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    families.sort();
+    families
 }
 
 /// A copy of a tiny checkpoint that may be spoiled.
