@@ -1,13 +1,13 @@
-//! What can go wrong while a model is read.
+//! Errors of reading a model and of devices.
 
 use std::path::PathBuf;
 
 use crate::refusal::Refusal;
 
-/// Why a model could not be loaded or written.
+/// Error of loading or writing a model.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The files themselves are at fault; trying again cannot help.
+    /// The files themselves are at fault; a retry cannot help.
     #[error("the model is refused: {0}")]
     Refused(#[from] Refusal),
     /// This machine could not read a file.
@@ -15,7 +15,7 @@ pub enum LoadError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// This machine could not write a file.
@@ -23,7 +23,7 @@ pub enum LoadError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The device that was to hold the tensors failed.
@@ -32,7 +32,7 @@ pub enum LoadError {
     /// This machine could not try what a file asks for; the same files may well load a little later.
     #[error("{reason}")]
     Machine {
-        /// What it lacked.
+        /// The missing resource.
         reason: String,
     },
     /// A tensor was asked for that the source does not have.
@@ -43,13 +43,13 @@ pub enum LoadError {
     },
 }
 
-/// A device operation failed; this is trouble of the host, never of a model.
+/// Failure of a device operation: a fault of the host, never of a model.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the device failed at {operation}: {message}")]
 pub struct DeviceError {
-    /// What was being done.
+    /// The operation.
     pub operation: String,
-    /// What the device said.
+    /// The device's error.
     pub message: String,
 }
 

@@ -1,8 +1,8 @@
-//! Why a model is not run, as data; every sentence tells the miner what to change.
+//! Refusals of models, as data; every sentence tells the miner what to change.
 
 use serde::Serialize;
 
-/// A reason, found in the files themselves, for which a model is left out; trying again cannot help.
+/// Reason, found in the files themselves, for which a model is not run; a retry cannot help.
 ///
 /// A refusal is data: it is the model's fault, it is recorded, and it scores nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum Refusal {
     MissingFile {
         /// Its name.
         file: String,
-        /// What to do.
+        /// The remedy.
         hint: String,
     },
     /// More than one file could be the model.
@@ -58,7 +58,7 @@ pub enum Refusal {
     /// Something is larger than the validator allows.
     #[error("{what} has {bytes} bytes and at most {limit} are allowed: publish a smaller model or a smaller encoding")]
     TooLarge {
-        /// What was measured, a file name or "the model".
+        /// The thing measured, a file name or "the model".
         what: String,
         /// Its size in bytes.
         bytes: u64,
@@ -70,7 +70,7 @@ pub enum Refusal {
         "{what} {bytes} bytes of memory and at most {limit} are allowed: publish a model with fewer or smaller heads"
     )]
     Memory {
-        /// What was computed from the configuration, and its verb.
+        /// The quantity computed from the configuration, and its verb.
         what: String,
         /// Its size in bytes.
         bytes: u64,
@@ -82,25 +82,25 @@ pub enum Refusal {
     Malformed {
         /// The file.
         file: String,
-        /// What is wrong with it and where.
+        /// The error and its place.
         reason: String,
     },
     /// The architecture is not one of ours.
     #[error("architecture {architecture:?} is not supported: use one of {supported}")]
     UnsupportedArchitecture {
-        /// What config.json or the GGUF metadata says.
+        /// The architecture in config.json or the GGUF metadata.
         architecture: String,
         /// The ones that are, separated by commas.
         supported: String,
     },
-    /// A setting of the configuration is missing or has a value that cannot be honoured.
+    /// A setting of the configuration is missing or has a value that is not supported.
     #[error("{key} = {value} in the model's configuration cannot be used: {hint}")]
     Setting {
         /// The key as in config.json.
         key: String,
         /// Its value as JSON, or "missing".
         value: String,
-        /// What would be acceptable.
+        /// Acceptable values.
         hint: String,
     },
     /// A tensor is stored in a way that is not supported.
@@ -164,7 +164,7 @@ pub enum Refusal {
     Safetensors {
         /// The file.
         file: String,
-        /// What contradicts what.
+        /// The contradiction.
         reason: String,
     },
     /// The index of the shards contradicts the shards.
@@ -172,7 +172,7 @@ pub enum Refusal {
     Index {
         /// The index file.
         file: String,
-        /// What contradicts what.
+        /// The contradiction.
         reason: String,
     },
     /// A GGUF file contradicts itself or ends early.
@@ -180,19 +180,19 @@ pub enum Refusal {
     Gguf {
         /// The file.
         file: String,
-        /// What contradicts what.
+        /// The contradiction.
         reason: String,
     },
     /// The tokenizer cannot be used.
     #[error("the tokenizer cannot be used: {reason}; publish the one of the base model")]
     Tokenizer {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// The chat template cannot be used.
     #[error("the chat template cannot be used: {reason}; publish the one of the base model")]
     Template {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The door: what a snapshot has to be before its tensors are read.
+//! Admission of a snapshot: every check before its tensors are loaded.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::{
     text::{ChatTemplate, NamedTokens, Prompter, Tokenizer, chat_files::ChatFiles, tokenizer},
 };
 
-/// Keys of a configuration that ask for code from the repository.
+/// Keys of a configuration that request code from the repository (`trust_remote_code`).
 const REMOTE_CODE: [&str; 2] = ["auto_map", "custom_pipelines"];
 
 /// A model that may be loaded: everything small was read, everything large was measured.
@@ -29,7 +29,7 @@ pub struct Admitted {
     pub snapshot: Snapshot,
     /// The configuration in the form of a `config.json`.
     pub config_json: Value,
-    /// The configuration as understood.
+    /// The configuration, parsed.
     pub config: ModelConfig,
     /// The tensors.
     pub tensors: Box<dyn TensorSource>,
@@ -41,7 +41,10 @@ pub struct Admitted {
     pub stop_tokens: Vec<u32>,
 }
 
-/// Checks a snapshot; the error is a refusal unless this machine could not read a file.
+/// Checks a snapshot.
+///
+/// # Errors
+/// A refusal that tells the miner what to change, or a file that this machine could not read.
 pub fn admit(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadError> {
     check_size(snapshot, limits)?;
     let names = snapshot.files.iter().map(|file| file.name.as_str());
@@ -73,12 +76,12 @@ fn check_size(snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Looks at the configuration alone, so that a hub need not fetch the tensors of what will be refused.
+/// Checks the configuration alone, so that a hub need not fetch the tensors of a model that will be refused.
 pub(crate) fn check_configuration(snapshot: &Snapshot, limits: &Limits) -> Result<(), LoadError> {
     configuration(snapshot, limits).map(drop)
 }
 
-/// The configuration as written and as understood, and `tokenizer_config.json`.
+/// The configuration as written and parsed, and `tokenizer_config.json`.
 fn configuration(snapshot: &Snapshot, limits: &Limits) -> Result<(Value, ModelConfig, Option<Value>), LoadError> {
     let hint = "publish the configuration that the model was saved with".to_owned();
     let missing = || Refusal::MissingFile { file: "config.json".to_owned(), hint };
@@ -124,7 +127,7 @@ fn admit_gguf(snapshot: &Snapshot, file: &str, limits: &Limits) -> Result<Admitt
     Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, layout, prompter, stop_tokens })
 }
 
-fn check_config(config: &Value, tokenizer_config: Option<&Value>) -> Result<(), Refusal> {
+pub(super) fn check_config(config: &Value, tokenizer_config: Option<&Value>) -> Result<(), Refusal> {
     let nested = config.get("text_config");
     let files = [("config.json", Some(config)), ("config.json", nested), ("tokenizer_config.json", tokenizer_config)];
     for (file, value) in files.into_iter().filter_map(|(file, value)| Some((file, value?))) {
@@ -144,7 +147,7 @@ fn check_config(config: &Value, tokenizer_config: Option<&Value>) -> Result<(), 
 }
 
 /// The end tokens of the configuration and of `generation_config.json`.
-fn stop_tokens(config: &ModelConfig, generation: Option<&Value>) -> Vec<u32> {
+pub(super) fn stop_tokens(config: &ModelConfig, generation: Option<&Value>) -> Vec<u32> {
     let listed = generation.map(|generation| &generation["eos_token_id"]);
     let listed = match listed {
         Some(Value::Array(ids)) => ids.as_slice(),

@@ -11,7 +11,7 @@ const PICKLES: [&str; 6] = [".bin", ".pt", ".pth", ".pkl", ".ckpt", ".pickle"];
 /// Most bytes of a configuration file; the largest published `tokenizer_config.json` has about one million.
 const LARGEST_CONFIG: u64 = 8 << 20;
 
-/// Which files hold the tensors.
+/// Files that hold the tensors.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum TensorFiles {
     Safetensors,

@@ -1,4 +1,4 @@
-//! Whether parameters are numbers.
+//! Check that parameters are finite numbers.
 
 use super::FiniteCheck;
 use crate::{

@@ -1,4 +1,4 @@
-//! How large a model may be and how closely it is looked at.
+//! Limits on a model's size, and the extent of the finite check.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +18,11 @@ pub struct Limits {
     /// Most bytes of recurrent state that one text may have in all layers, in single precision; Qwen3-Next-80B has
     /// 77 MiB.
     pub bytes_per_state: u64,
-    /// How many parameters are looked at for being finite.
+    /// Extent of the check for parameters that are not finite.
     pub finite: FiniteCheck,
 }
 
-/// How many parameters are looked at for being finite.
+/// Extent of the check for parameters that are not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FiniteCheck {

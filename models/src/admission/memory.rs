@@ -1,4 +1,4 @@
-//! How much memory a model takes while it runs, beyond its own tensors.
+//! Memory that a model takes while it runs, beyond its own tensors.
 
 use super::Limits;
 use crate::{

@@ -1,10 +1,12 @@
-//! What is checked before a stranger's files are used: limits, and the refusals that tell a miner what to change.
+//! Admission: checks of a miner's files before they are used.
 
 mod admitted;
 mod files;
 mod finite;
 mod limits;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use admitted::check_configuration;
 pub use admitted::{Admitted, admit};

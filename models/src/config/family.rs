@@ -1,4 +1,4 @@
-//! The families: how each one's `config.json` maps to layers.
+//! Model families: mapping from each one's `config.json` to layers.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ const MOST_LAYERS: usize = 1024;
 /// No model has more experts in one layer, nor in all layers together: the largest published ones have 384 and 23,040.
 const MOST_EXPERTS: (usize, usize) = (4096, 1 << 17);
 
-/// A family of models that share their rules.
+/// Model family: models whose `config.json` is read by the same rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// Llama and everything built like it, SmolLM2 included.
@@ -74,8 +74,8 @@ impl Family {
         MODEL_TYPES.iter().map(|(name, _)| *name)
     }
 
-    /// Whether norm tensors are stored as their distance from one.
-    fn zero_centred_norms(self) -> bool {
+    /// True where norm tensors are stored as their distance from one.
+    fn zero_centered_norms(self) -> bool {
         matches!(self, Self::Gemma3 | Self::Qwen3Next | Self::Qwen35)
     }
 
@@ -142,7 +142,7 @@ pub(super) fn parse(value: &Value) -> Result<ModelConfig, Refusal> {
         hidden,
         max_positions,
         norm_epsilon: fields.positive("rms_norm_eps")?.unwrap_or(1e-6) as f32,
-        norm_offset: if family.zero_centred_norms() { 1.0 } else { 0.0 },
+        norm_offset: if family.zero_centered_norms() { 1.0 } else { 0.0 },
         embedding_scale: if gemma { (hidden as f32).sqrt() } else { 1.0 },
         tied_embeddings: match fields.get("tie_word_embeddings") {
             Some(_) => fields.flag("tie_word_embeddings", defaults.tied)?,
@@ -168,7 +168,7 @@ fn ropes(family: Family, fields: Fields<'_>, hidden: usize, defaults: &FamilyDef
     let full = Rope::parse(fields, Some("full_attention"), head_size, defaults.theta)?;
     let sliding = match fields.child("rope_parameters").and_then(|all| all.child("sliding_attention")) {
         Some(_) => Rope::parse(fields, Some("sliding_attention"), head_size, 10_000.0)?,
-        // the older layout scales the full layers only and names the other base beside it
+        // The older layout scales the full layers only and names the other base beside it
         None => Rope {
             dimensions: head_size,
             theta: fields.positive("rope_local_base_freq")?.unwrap_or(10_000.0),
@@ -239,7 +239,7 @@ enum Kind {
     Linear,
 }
 
-/// What each layer is, from `layer_types` or from the older fields that implied it.
+/// The kind of each layer, from `layer_types` or from the older fields that implied it.
 fn layer_kinds(family: Family, fields: Fields<'_>, count: usize) -> Result<Vec<Kind>, Refusal> {
     if let Some(names) = fields.texts("layer_types")? {
         let kinds = names.iter().map(|name| match *name {

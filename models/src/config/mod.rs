@@ -1,4 +1,4 @@
-//! What a model is, as data: its sizes, its layers, and how each of them differs from the plain decoder.
+//! Model configuration: sizes, layers, and the variant of each layer.
 
 mod family;
 mod fields;
@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 /// Everything the decoder needs to know about a model besides its tensors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// Which family's rules the configuration was read under.
+    /// The family by whose rules the configuration was read.
     pub family: Family,
     /// True for the text model of a larger one, whose configuration is nested (`text_config`).
     pub nested: bool,
@@ -22,23 +22,23 @@ pub struct ModelConfig {
     pub vocabulary: usize,
     /// Width of the residual stream.
     pub hidden: usize,
-    /// The longest sequence, in tokens, that the model was made for.
+    /// Context length that the model was trained for, in tokens.
     pub max_positions: usize,
     /// Added to the mean square in every norm.
     pub norm_epsilon: f32,
-    /// Added to every norm tensor: 1 where the checkpoint stores them centred at zero, else 0.
+    /// Added to every norm tensor: 1 where the checkpoint stores them centered at zero, else 0.
     pub norm_offset: f32,
     /// Embeddings are multiplied by this.
     pub embedding_scale: f32,
-    /// Whether the output layer shares the embedding's tensor.
+    /// True if the output layer shares the embedding's tensor.
     pub tied_embeddings: bool,
     /// Logits pass through `cap * tanh(logit / cap)`.
     pub logit_softcap: Option<f32>,
-    /// Whether attention and feed-forward outputs are normed before they join the residual stream (Gemma 3).
+    /// True if attention and feed-forward outputs are normed before they join the residual stream (Gemma 3).
     pub sandwich_norms: bool,
-    /// The token that opens a text, where there is one.
+    /// BOS token, where there is one.
     pub begin_token: Option<u32>,
-    /// The tokens that end a reply.
+    /// EOS tokens.
     pub end_tokens: Vec<u32>,
     /// The distinct position encodings that layers refer to.
     pub ropes: Vec<Rope>,
@@ -49,13 +49,13 @@ pub struct ModelConfig {
 /// One decoder layer: something that mixes positions, then something that works on each alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// How positions see each other.
+    /// Token mixer.
     pub mixer: Mixer,
-    /// What follows.
+    /// Feed-forward part.
     pub feed_forward: FeedForward,
 }
 
-/// How positions see each other.
+/// Token mixer: attention or a recurrent layer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mixer<A = Attention, D = DeltaNet> {
     /// Softmax attention over cached keys and values.
@@ -73,17 +73,17 @@ pub struct Attention {
     pub key_heads: usize,
     /// Width of one head.
     pub head_size: usize,
-    /// Whether query, key and value projections have biases.
+    /// True if query, key and value projections have biases.
     pub input_bias: bool,
-    /// Whether the output projection has one.
+    /// True if the output projection has one.
     pub output_bias: bool,
-    /// Whether queries and keys are normed head by head.
+    /// True if queries and keys are normed head by head.
     pub head_norms: bool,
-    /// Whether the query projection also yields a gate for the output (Qwen3-Next).
+    /// True if the query projection also yields a gate for the output (Qwen3-Next).
     pub gated: bool,
     /// Index into [`ModelConfig::ropes`].
     pub rope: usize,
-    /// A position sees this many positions, itself included; `None` for all before it.
+    /// Sliding window: attended positions, the own one included; `None` for all before it.
     pub window: Option<usize>,
     /// Scores are multiplied by this.
     pub scale: f32,
@@ -134,22 +134,22 @@ pub struct Dense {
     pub intermediate: usize,
     /// The non-linearity on the gate.
     pub activation: Activation,
-    /// Whether the three projections have biases.
+    /// True if the three projections have biases.
     pub bias: bool,
 }
 
 /// A mixture of experts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Experts {
-    /// How many there are.
+    /// Number of experts.
     pub count: usize,
-    /// How many a token uses.
+    /// Experts per token.
     pub chosen: usize,
     /// Inner width of each.
     pub intermediate: usize,
     /// Inner width of the expert that every token uses, where there is one.
     pub shared: Option<usize>,
-    /// Whether the chosen experts' shares are scaled to sum to one.
+    /// True if the chosen experts' weights are scaled to sum to one.
     pub normalized: bool,
     /// The non-linearity on the gate.
     pub activation: Activation,
@@ -166,11 +166,14 @@ pub enum Activation {
 
 impl ModelConfig {
     /// Reads a Hugging Face `config.json`.
+    ///
+    /// # Errors
+    /// If a key is missing or has a value that is not supported.
     pub fn parse(value: &serde_json::Value) -> Result<Self, Refusal> {
         family::parse(value)
     }
 
-    /// Whether any layer carries a recurrent state, so that a prefix's keys and values alone do not determine what follows.
+    /// True if a layer carries a recurrent state, so that the KV cache of a prefix alone does not determine the rest.
     #[must_use]
     pub fn is_recurrent(&self) -> bool {
         self.layers.iter().any(|layer| matches!(layer.mixer, Mixer::DeltaNet(_)))

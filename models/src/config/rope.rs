@@ -1,22 +1,22 @@
-//! Rotary position encodings: which angles a layer turns its queries and keys by.
+//! Rotary position embeddings (RoPE): frequencies, and their scaling for longer contexts.
 
 use std::f64::consts::PI;
 
 use super::fields::{Fields, invalid, missing};
 use crate::refusal::Refusal;
 
-/// A rotary position encoding.
+/// Rotary position embedding (RoPE).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rope {
-    /// How many leading dimensions of a head are turned; even.
+    /// Leading dimensions of a head that are rotated; even.
     pub dimensions: usize,
     /// The base of the geometric series of wavelengths.
     pub theta: f64,
-    /// How the frequencies were stretched for longer texts.
+    /// Scaling of the frequencies for longer contexts.
     pub scaling: RopeScaling,
 }
 
-/// How frequencies were stretched for longer texts.
+/// Scaling of the frequencies for longer contexts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RopeScaling {
     /// Not at all.
@@ -47,14 +47,14 @@ pub enum RopeScaling {
         slow: f64,
         /// The length the model was first trained for.
         original: f64,
-        /// What cosines and sines are multiplied by.
+        /// Factor of cosines and sines (attention factor).
         magnitude: f64,
     },
     /// LongRoPE (Phi-3): each frequency divided by its own factor.
     Divided {
         /// One divisor a frequency.
         factors: Vec<f64>,
-        /// What cosines and sines are multiplied by.
+        /// Factor of cosines and sines (attention factor).
         magnitude: f64,
     },
 }
@@ -90,7 +90,8 @@ impl Rope {
         Ok(Self { dimensions, theta, scaling })
     }
 
-    /// The angle a head's dimension pair turns by from one position to the next, `dimensions / 2` of them.
+    /// Angles by which a head's dimension pairs rotate from one position to the next, `dimensions / 2` of them; single
+    /// precision, whatever the tensors are stored as.
     #[must_use]
     pub fn frequencies(&self) -> Vec<f32> {
         self.exact_frequencies().into_iter().map(|frequency| frequency as f32).collect()
@@ -120,7 +121,7 @@ impl Rope {
         }
     }
 
-    /// What cosines and sines are multiplied by.
+    /// Factor of cosines and sines (attention factor).
     #[must_use]
     pub fn magnitude(&self) -> f64 {
         match self.scaling {

@@ -8,7 +8,7 @@ use crate::{
     kernel::{exp, logarithm, sigmoid, silu},
 };
 
-/// What a sequence carries from one position to the next in one layer.
+/// Recurrent state of one sequence in one layer.
 #[derive(Debug, Default)]
 pub(super) struct State {
     /// The last `taps - 1` inputs of the convolution, oldest first, `[taps - 1, channels]`.
@@ -38,7 +38,7 @@ impl State {
         self.matrix.fill(0.0);
     }
 
-    /// Takes in one position and writes what the heads read from the state, `[value_heads * value_size]`.
+    /// Advances by one position and writes the heads' outputs, `[value_heads * value_size]`.
     pub(super) fn advance(&mut self, recurrence: &Recurrence, inputs: Inputs<'_>, out: &mut [f32]) {
         let net = &recurrence.net;
         let mut mixed = self.convolve(recurrence, inputs.mixed);

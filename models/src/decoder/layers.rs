@@ -278,7 +278,7 @@ impl<B: Backend> Pass<'_, B> {
 
 /// For every expert the rows that chose it and its share in each, from router logits `[rows, count]`; ties go to the
 /// lower expert.
-fn choose(experts: &Experts, logits: &[f32]) -> Vec<(Vec<u32>, Vec<f32>)> {
+pub(super) fn choose(experts: &Experts, logits: &[f32]) -> Vec<(Vec<u32>, Vec<f32>)> {
     let mut choices = vec![(Vec::new(), Vec::new()); experts.count];
     for (row, logits) in logits.chunks_exact(experts.count).enumerate() {
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);

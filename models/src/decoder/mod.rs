@@ -13,6 +13,8 @@ mod golden;
 mod layers;
 mod parameters;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

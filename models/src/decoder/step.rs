@@ -1,15 +1,15 @@
-//! A step: which tokens of which sequences are computed together.
+//! Step: tokens of several sequences that are computed together.
 
 use std::ops::Range;
 
 /// The tokens of one step, sequence by sequence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
-    /// Token ids, one a row.
+    /// Token id of each row.
     pub tokens: Vec<u32>,
     /// Each row's position in its sequence.
     pub positions: Vec<u32>,
-    /// Which rows belong to which sequence; they cover all rows in order.
+    /// Rows of each sequence; they cover all rows in order.
     pub spans: Vec<Span>,
     /// The rows whose logits are wanted, ascending.
     pub wanted: Vec<u32>,
@@ -24,7 +24,7 @@ pub struct Span {
     pub first: usize,
     /// The pages of the sequence, in order, as far as the last row's position.
     pub pages: Vec<u32>,
-    /// Where the sequence's recurrent state lives.
+    /// Index of the sequence's recurrent state.
     pub state: u32,
 }
 
@@ -39,13 +39,13 @@ impl Step {
         self.wanted.extend(wanted.map(|row| (start + row) as u32));
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Forgets everything but the memory.
+    /// Clears the step and keeps its allocations.
     pub fn clear(&mut self) {
         self.tokens.clear();
         self.positions.clear();

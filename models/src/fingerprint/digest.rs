@@ -1,4 +1,4 @@
-//! The identity of a tensor's values, whatever they were encoded as.
+//! Digest of a tensor's values, the same for every encoding.
 
 /// Values hashed at a time.
 const PIECE: usize = 1 << 14;

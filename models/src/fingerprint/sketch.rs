@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::splitmix::splitmix;
 
-/// Length of a sketch.
+/// Values of a sketch.
 const SUMS: usize = 64;
 /// Values of one piece of work; fixed, because sums of `f32` depend on their order.
 const PIECE: usize = 1 << 18;

@@ -120,7 +120,7 @@ fn norm_before(part: Part, sandwich: bool) -> Option<Part> {
     }
 }
 
-/// Whether a tensor's columns, not its rows, belong to what a copier can permute and rescale.
+/// True where a tensor's columns, not its rows, can be permuted and rescaled by a copier.
 fn is_output(id: TensorId) -> bool {
     let TensorId::Layer(_, Part::Weight(linear)) = id else { return false };
     matches!(linear, Linear::AttentionOutput | Linear::DeltaOutput | Linear::Down(_))
@@ -217,4 +217,111 @@ fn quantiles(squares: Vec<f64>) -> Vec<f32> {
         if scale > 0.0 { (length / scale) as f32 } else { 0.0 }
     };
     (0..QUANTILES).map(at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attention(heads: usize, key_heads: usize, head_size: usize) -> Attention {
+        let (input_bias, output_bias, head_norms, gated) = (false, false, false, false);
+        Attention {
+            heads,
+            key_heads,
+            head_size,
+            input_bias,
+            output_bias,
+            head_norms,
+            gated,
+            rope: 0,
+            window: None,
+            scale: 1.0,
+        }
+    }
+
+    fn ramp(count: usize) -> Vec<f64> {
+        (1..=count).map(|index| index as f64).collect()
+    }
+
+    #[test]
+    fn quantiles_forget_order_and_scale() {
+        let squares = ramp(1000);
+        let found = quantiles(squares.clone());
+        assert_eq!(found.len(), QUANTILES);
+        assert!(found.windows(2).all(|pair| pair[0] <= pair[1]), "{found:?}");
+        let mut shuffled = squares.clone();
+        shuffled.sort_by_key(|square| (*square as u64 * 7919) % 1009);
+        assert_eq!(quantiles(shuffled), found);
+        let scaled = quantiles(squares.iter().map(|square| square * 1e6).collect());
+        assert!(found.iter().zip(&scaled).all(|(one, two)| (one - two).abs() < 1e-6));
+        assert_eq!(quantiles(vec![4.0; 7]), [1.0; QUANTILES]);
+        assert_eq!(quantiles(vec![0.0; 7]), [0.0; QUANTILES]);
+        assert_eq!(quantiles(vec![9.0]), [1.0; QUANTILES]);
+    }
+
+    #[test]
+    fn rows_and_columns_are_measured_like_naively() {
+        let (rows, columns) = (ROWS * 2 + 3, 19);
+        let values: Vec<f32> = (0..rows * columns).map(|index| ((index * 37) % 101) as f32 / 50.0 - 1.0).collect();
+        let norm: Vec<f32> = (0..columns).map(|column| column as f32 / 4.0).collect();
+        let at = |row: usize, column: usize| f64::from(values[row * columns + column]);
+        for row in [0, 1, ROWS, rows - 1] {
+            let slice = &values[row * columns..][..columns];
+            let plain: f64 = (0..columns).map(|column| at(row, column).powi(2)).sum();
+            let normed: f64 = (0..columns).map(|column| at(row, column).powi(2) * f64::from(norm[column])).sum();
+            assert!((row_square(slice, None) - plain).abs() < 1e-5);
+            assert!((row_square(slice, Some(&norm)) - normed).abs() < 1e-4);
+        }
+        for (column, found) in column_squares(&values, columns).into_iter().enumerate() {
+            let expected: f64 = (0..rows).map(|row| at(row, column).powi(2)).sum();
+            assert!((found - expected).abs() < 1e-3, "column {column}: {found} for {expected}");
+        }
+    }
+
+    #[test]
+    fn partners_are_multiplied_head_by_head_and_rescaling_cancels() {
+        let attention = attention(4, 2, 6);
+        let (outputs, values) = (ramp(24), ramp(12));
+        let (by_query, by_key) = attention_products(&attention, &outputs, &values).unwrap();
+        // Query head 1 reads key head 0, query head 3 key head 1.
+        assert_eq!(by_query[6 + 2], outputs[8] * values[2]);
+        assert_eq!(by_query[18 + 5], outputs[23] * values[11]);
+        assert_eq!(by_key[2], (outputs[2] + outputs[8]) * values[2]);
+        let (grown, shrunk): (Vec<f64>, Vec<f64>) =
+            (values.iter().map(|square| square * 4.0).collect(), outputs.iter().map(|square| square / 4.0).collect());
+        assert_eq!(attention_products(&attention, &shrunk, &grown), Some((by_query, by_key)));
+        // Both dimensions of a rotated pair count as one.
+        let (queries, keys) = attention_pairs(&attention, &ramp(24), &ramp(12)).unwrap();
+        assert_eq!((queries.len(), keys.len()), (12, 6));
+        assert_eq!(queries[0], (1.0 + 4.0) * (1.0 + 4.0));
+        for (wide, narrow) in [(23, 12), (24, 11), (0, 0)] {
+            assert_eq!(attention_products(&attention, &ramp(wide), &ramp(narrow)), None);
+        }
+    }
+
+    #[test]
+    fn shares_within_a_head_add_up_to_one_or_to_nothing() {
+        let shares = within_heads(&[1.0, 3.0, 0.0, 0.0, 2.0, 2.0], 2);
+        assert_eq!(shares, [0.25, 0.75, 0.0, 0.0, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn tensors_are_measured_behind_the_norm_that_they_read() {
+        use crate::layout::Unit;
+        for (part, sandwich, expected) in [
+            (Part::Weight(Linear::Query), false, Some(Part::InputNorm)),
+            (Part::Weight(Linear::DeltaMixed), true, Some(Part::InputNorm)),
+            (Part::Convolution, false, Some(Part::InputNorm)),
+            (Part::Weight(Linear::Up(Unit::Dense)), false, Some(Part::PostAttentionNorm)),
+            (Part::Weight(Linear::Up(Unit::Expert(3))), true, Some(Part::PreFeedForwardNorm)),
+            (Part::Weight(Linear::Router), false, Some(Part::PostAttentionNorm)),
+            (Part::InputNorm, false, None),
+        ] {
+            assert_eq!(norm_before(part, sandwich), expected, "{part}");
+        }
+        assert!(is_output(TensorId::Layer(0, Part::Weight(Linear::Down(Unit::Shared)))));
+        assert!(
+            !is_output(TensorId::Layer(0, Part::Weight(Linear::Gate(Unit::Shared)))) && !is_output(TensorId::Output)
+        );
+    }
 }

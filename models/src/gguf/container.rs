@@ -1,4 +1,4 @@
-//! The container of a GGUF file: its metadata, and where its tensors lie.
+//! GGUF container: metadata, and byte ranges of tensors.
 //!
 //! Every count and length is compared with the bytes that are left before anything of that size is made, so a file can
 //! make us allocate a small multiple of its own length and no more.
@@ -21,10 +21,10 @@ const LONGEST_TEXT: u64 = 1 << 20;
 const LONGEST_NAME: usize = 256;
 /// GGML has no tensors of more dimensions.
 const MOST_DIMENSIONS: u32 = 4;
-/// Where the file does not say.
+/// Alignment of files that do not state one.
 const USUAL_ALIGNMENT: u64 = 32;
 
-/// What a GGUF file says about itself, checked against its length.
+/// Header of a GGUF file, checked against the file's length.
 #[derive(Debug)]
 pub struct Content<'a> {
     /// The metadata by key.
@@ -36,16 +36,19 @@ pub struct Content<'a> {
 /// One tensor of a GGUF file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorInfo {
-    /// How its values are stored.
+    /// Encoding of its values.
     pub encoding: Encoding,
     /// Outermost dimension first (the file has it the other way round).
     pub shape: Vec<usize>,
-    /// Where it lies in the file.
+    /// Byte range in the file.
     pub bytes: Range<usize>,
 }
 
 impl<'a> Content<'a> {
     /// Reads and checks everything before the tensors.
+    ///
+    /// # Errors
+    /// If the file ends early or contradicts itself.
     pub fn parse(file: &str, bytes: &'a [u8]) -> Result<Self, Refusal> {
         parse(bytes).map_err(|trouble| match trouble {
             Trouble::Reason(reason) => Refusal::Gguf { file: file.to_owned(), reason },
@@ -71,7 +74,7 @@ impl<'a> Content<'a> {
         self.metadata.get(key)?.as_f64()
     }
 
-    /// A yes or no of the metadata.
+    /// A flag of the metadata.
     pub fn flag(&self, key: &str) -> Option<bool> {
         match self.metadata.get(key)? {
             Value::Bool(value) => Some(*value),
@@ -213,7 +216,7 @@ fn locate(
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     position: usize,
-    /// How many values of lists may still be read.
+    /// Values of lists that may still be read.
     values: u64,
 }
 

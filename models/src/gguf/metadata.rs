@@ -1,4 +1,4 @@
-//! GGUF metadata as the `config.json` it was once made from.
+//! Conversion of GGUF metadata to the `config.json` that it was made from.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -12,14 +12,17 @@ use crate::{
 const TURN_ENDS: [&str; 5] = ["<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end|>", "<|eom_id|>"];
 /// The kind of control tokens in `tokenizer.ggml.token_type`.
 const CONTROL: i64 = 3;
-/// How Llama 3.1 and later stretch their angles: these three are the same in all of them and not in the file.
+/// RoPE scaling of Llama 3.1 and later: low and high factor and original length, the same in all of them and not in files.
 const LLAMA3_ROPE: (f64, f64, f64) = (1.0, 4.0, 8192.0);
-/// Layers of the one Gemma 3 whose scores are not scaled by the width of a head.
+/// Layers of Gemma 3 27B, the one whose scores are not scaled by the width of a head.
 const GEMMA_27B_LAYERS: u64 = 62;
 
 /// The configuration in the form that [`ModelConfig::parse`](crate::config::ModelConfig::parse) reads.
 ///
-/// `bytes` is the whole file: the factors of stretched rotary angles are kept as tensors.
+/// `bytes` is the whole file: RoPE scaling factors are stored as tensors.
+///
+/// # Errors
+/// If metadata is missing or describes a model that is not supported.
 pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal> {
     let name = content.text("general.architecture").ok_or_else(|| missing("general.architecture"))?;
     let architecture = Architecture::of(name)?;
@@ -103,7 +106,7 @@ pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal>
     Ok(Json::Object(config))
 }
 
-/// Whether query, key and value have biases; for Llama the output projection then has one as well.
+/// The key `attention_bias`; for Llama it covers the output projection as well.
 fn attention_bias(content: &Content<'_>, architecture: Architecture) -> Json {
     match architecture {
         Architecture::Qwen2 | Architecture::Phi3 => Json::Null,
@@ -168,7 +171,7 @@ impl Metadata<'_> {
     }
 }
 
-/// How the file stretches rotary angles.
+/// RoPE scaling as the file states it.
 struct Rope<'a> {
     metadata: &'a Metadata<'a>,
     bytes: &'a [u8],
@@ -211,7 +214,7 @@ impl Rope<'_> {
             .then(|| info.encoding.decode(&self.bytes[info.bytes.clone()]))
     }
 
-    /// Finds the parameters again from which the factors were computed, and checks that they give these factors.
+    /// Recovers the parameters of the factors, and checks that they give these factors.
     fn llama3(&self, factors: &[f32]) -> Result<Json, Refusal> {
         let (low, high, original) = LLAMA3_ROPE;
         let factor = factors.iter().copied().fold(1.0f32, f32::max);

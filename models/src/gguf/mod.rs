@@ -1,8 +1,12 @@
 //! GGUF files: a bounded reader, and the way back to the conventions of Hugging Face checkpoints.
 
 mod container;
+#[cfg(test)]
+mod fixtures;
 mod metadata;
 mod source;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use container::{Content, TensorInfo};

@@ -1,4 +1,4 @@
-//! The tensors of a GGUF file under the names and in the order of the Hugging Face convention.
+//! Tensors of a GGUF file, under the names and in the row order of the Hugging Face convention.
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Range, path::Path};
 
@@ -33,6 +33,9 @@ struct Place {
 
 impl Gguf {
     /// Maps a file and checks its header.
+    ///
+    /// # Errors
+    /// If the file cannot be read, contradicts itself or is of an unknown architecture.
     pub fn open(path: &Path) -> Result<Self, LoadError> {
         let mapped = Mapped::open(path)?;
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -48,7 +51,10 @@ impl Gguf {
         &self.config
     }
 
-    /// Reads the metadata again, for the tokenizer and the template.
+    /// Reads the header again, for the tokenizer and the template.
+    ///
+    /// # Errors
+    /// None after [`Gguf::open`], which has read it before.
     pub fn content(&self) -> Result<Content<'_>, Refusal> {
         Content::parse(&self.file, self.mapped.bytes())
     }
@@ -112,7 +118,7 @@ fn counterparts(content: &Content<'_>, config: &ModelConfig, json: &Json) -> Res
     Ok(tensors)
 }
 
-/// Puts query or key rows back: the file has the two halves of every head interleaved.
+/// Restores the order of query or key rows: the file interleaves the two halves of every head.
 ///
 /// `row` is the length of a row in whatever unit `values` has.
 fn restore_rows<T: Copy>(values: &[T], row: usize, heads: usize) -> Vec<T> {

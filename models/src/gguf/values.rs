@@ -95,7 +95,7 @@ impl<'a> List<'a> {
         })
     }
 
-    /// How many values it has.
+    /// Number of values.
     pub fn len(&self) -> usize {
         match self {
             Self::Integers(values) => values.len(),
@@ -105,7 +105,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Whether it has none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

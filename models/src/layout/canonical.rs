@@ -91,7 +91,7 @@ pub(crate) enum Unit {
 }
 
 impl TensorId {
-    /// Whether the tensor is the weight of a norm over the residual stream.
+    /// True for the weight of a norm over the residual stream.
     pub(crate) fn is_stream_norm(self) -> bool {
         use Part::{InputNorm, PostAttentionNorm, PostFeedForwardNorm, PreFeedForwardNorm};
         let norms = [InputNorm, PostAttentionNorm, PreFeedForwardNorm, PostFeedForwardNorm];

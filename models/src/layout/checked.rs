@@ -36,7 +36,7 @@ struct Place {
     stored: usize,
     rows: Vec<Range<usize>>,
     columns: usize,
-    /// Whether nothing else lies in the stored tensor.
+    /// True if the stored tensor holds nothing else.
     alone: bool,
 }
 

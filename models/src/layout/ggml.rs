@@ -14,7 +14,7 @@ pub(crate) const ROPE_FACTORS: &str = "rope_freqs.weight";
 /// Divisors in Phi-3 files, for texts within and beyond the original length.
 pub(crate) const LONG_ROPE_FACTORS: [&str; 2] = ["rope_factors_short.weight", "rope_factors_long.weight"];
 
-/// Whether a tensor belongs to the configuration and not to the model's parameters.
+/// True for a tensor that belongs to the configuration and not to the model's parameters.
 pub(crate) fn is_rope_factors(name: &str) -> bool {
     name == ROPE_FACTORS || LONG_ROPE_FACTORS.contains(&name)
 }
@@ -72,7 +72,7 @@ enum Name {
 }
 
 impl Counterpart {
-    /// Whether the tensor is a stack of experts.
+    /// True for a stack of experts.
     pub(crate) fn is_stacked(&self) -> bool {
         matches!(self.name, Name::Experts(..))
     }

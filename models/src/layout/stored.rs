@@ -33,7 +33,7 @@ impl Piece {
         Self { id, shape: shape.to_vec(), rows: std::iter::once(0..rows).collect() }
     }
 
-    /// Whether both are the same values of one stored tensor.
+    /// True if both are the same values of one stored tensor.
     pub(crate) fn is_the_same_part_as(&self, other: &Self) -> bool {
         self.rows == other.rows && self.shape == other.shape
     }
@@ -85,7 +85,7 @@ pub(crate) fn absent_biases(config: &ModelConfig) -> Vec<(TensorId, usize)> {
     absent
 }
 
-/// Whether a tensor may lie in the files although nothing reads it: the vision tower of a nested layout, the extra layers
+/// True for a tensor that may lie in the files although nothing reads it: the vision tower of a nested layout, the extra layers
 /// for predicting several tokens, stored rotary angles, a tied output layer.
 pub(super) fn is_ignored(config: &ModelConfig, name: &str) -> bool {
     let beside = ["model.visual.", "visual.", "vision_tower.", "multi_modal_projector."];

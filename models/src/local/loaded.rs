@@ -1,4 +1,4 @@
-//! A model in memory, ready for an engine.
+//! Model in memory, ready for an engine.
 
 use crate::{
     admission::Admitted,
@@ -9,7 +9,7 @@ use crate::{
     text::{Message, PromptError, Prompter, SpecialTokens, Tokenizer},
 };
 
-/// A model whose tensors were read and whose files were found in order.
+/// Admitted model whose tensors were read.
 pub struct LoadedModel {
     /// Its description.
     pub config: ModelConfig,
@@ -23,6 +23,9 @@ pub struct LoadedModel {
 
 impl LoadedModel {
     /// Reads the tensors of an admitted model for the CPU.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
     pub fn load(admitted: &Admitted, arithmetic: Arithmetic) -> Result<Self, LoadError> {
         let decoder = Decoder::load(&admitted.config, admitted.tensors.as_ref(), &admitted.layout, arithmetic)?;
         Ok(Self::of(admitted, decoder))
@@ -40,7 +43,7 @@ impl LoadedModel {
         self.prompter.render(messages, key)
     }
 
-    /// What an engine takes, and the text side for whoever writes its prompts.
+    /// Splits into the engine's part and the text side.
     pub fn into_parts(self) -> (EngineModel, Prompter) {
         let detokenizer = self.prompter.tokenizer.clone().map(|tokenizer| Box::new(tokenizer) as Box<dyn Detokenizer>);
         let model =
@@ -56,7 +59,7 @@ impl LoadedModel {
 
 impl Detokenizer for Tokenizer {
     fn decode(&self, tokens: &[u32]) -> String {
-        // The ids are the model's own, of which the tokenizer may know fewer: those are no text.
+        // A model can have more ids than its tokenizer; the others are no text.
         self.decode(tokens, SpecialTokens::Skip).unwrap_or_default()
     }
 }

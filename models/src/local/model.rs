@@ -1,4 +1,4 @@
-//! A model that answers on this machine: its engine and its text side.
+//! Local model: an engine and its prompter.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::{
     text::{Message, PromptError, Prompter, TemplateError},
 };
 
-/// A model that runs on this machine.
+/// Model that runs on this machine.
 #[derive(Debug)]
 pub struct LocalModel {
-    /// What computes its tokens.
+    /// Generates and scores tokens.
     pub engine: Engine,
-    /// What lays out its conversations.
+    /// Renders conversations as prompts.
     pub prompter: Prompter,
 }
 
@@ -54,7 +54,7 @@ impl Responder for LocalModel {
 impl From<PromptError> for ReplyError {
     fn from(error: PromptError) -> Self {
         match error {
-            // Whoever wrote the template cannot help that this machine is busy.
+            // The template's author is not at fault where this machine is busy.
             PromptError::Template(TemplateError::Host { .. }) => Self::Host(error.to_string()),
             error => Self::Model(error.to_string()),
         }

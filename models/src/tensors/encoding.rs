@@ -1,4 +1,4 @@
-//! How numbers are stored in tensor files, and how they become `f32`.
+//! Encodings of tensors (floating point and GGML blocks), and their decoding to `f32`.
 //!
 //! The block layouts are those of GGML. Every block is decoded by the same few multiplications in the same order on every
 //! machine, so that a model has one value everywhere.
@@ -14,7 +14,7 @@ const LONG: usize = 256;
 /// Elements of a block of the older encodings.
 const SHORT: usize = 32;
 
-/// A stored data type that we decode.
+/// Stored data type that is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[expect(non_camel_case_types, reason = "the names under which the encodings are published")]
 pub enum Encoding {
@@ -346,6 +346,101 @@ mod tests {
                 assert!(same || our.is_nan() && their.is_nan(), "{encoding:?} {index}: {our} {their}");
             }
         }
+    }
+
+    /// Bits of a number from `at` on, counted from the lowest bit of the first byte.
+    fn bits(bytes: &[u8], at: usize, count: usize) -> i32 {
+        (0..count).map(|bit| i32::from((bytes[(at + bit) / 8] >> ((at + bit) % 8)) & 1) << bit).sum()
+    }
+
+    /// One value of a block by the definition of its encoding, looked up bit by bit.
+    fn naive(encoding: Encoding, block: &[u8], index: usize) -> f64 {
+        let half = |at: usize| f64::from(f16::from_le_bytes([block[at], block[at + 1]]).to_f32());
+        // 32 numbers of 4 bits: the low halves of 16 bytes, then the high ones.
+        let nibble = |from: usize| bits(block, 8 * (from + index % 16) + index / 16 * 4, 4);
+        let fifth = |from: usize| bits(block, 8 * from + index, 1) << 4;
+        // Scales and minima of 6 bits: four of each as they are, four split between two places.
+        let packed = |part: usize, minimum: usize| match part {
+            0..4 => bits(block, 8 * (4 + part + 4 * minimum), 6),
+            _ => bits(block, 8 * (8 + part) + 4 * minimum, 4) | bits(block, 8 * (part + 4 * minimum) + 6, 2) << 4,
+        };
+        // 256 numbers of 4 bits: of each 64 the low halves of 32 bytes, then the high ones.
+        let long = |from: usize| bits(block, 8 * (from + index / 64 * 32 + index % 32) + index % 64 / 32 * 4, 4);
+        // 256 numbers of 2 bits: of each 128 the four pairs of 32 bytes.
+        let pair = |from: usize| bits(block, 8 * (from + index / 128 * 32 + index % 32) + index % 128 / 32 * 2, 2);
+        let (part, short) = (index / 32, index / 16);
+        match encoding {
+            Encoding::F32 => f64::from(f32::from_le_bytes([block[0], block[1], block[2], block[3]])),
+            Encoding::F16 => half(0),
+            Encoding::BF16 => f64::from(f32::from_bits((bits(block, 0, 16) as u32) << 16)),
+            Encoding::Q4_0 => half(0) * f64::from(nibble(2) - 8),
+            Encoding::Q4_1 => half(0) * f64::from(nibble(4)) + half(2),
+            Encoding::Q5_0 => half(0) * f64::from((nibble(6) | fifth(2)) - 16),
+            Encoding::Q5_1 => half(0) * f64::from(nibble(8) | fifth(4)) + half(2),
+            Encoding::Q8_0 => half(0) * f64::from(block[2 + index].cast_signed()),
+            Encoding::Q2_K => {
+                let (scale, minimum) = (bits(block, 8 * short, 4), bits(block, 8 * short + 4, 4));
+                half(80) * f64::from(scale * pair(16)) - half(82) * f64::from(minimum)
+            }
+            Encoding::Q3_K => {
+                let scale = bits(block, 8 * (96 + short % 8) + short / 8 * 4, 4)
+                    | bits(block, 8 * (104 + short % 4) + short / 4 * 2, 2) << 4;
+                let high = bits(block, 8 * (index % 32) + part, 1) << 2;
+                half(108) * f64::from((scale - 32) * ((pair(32) | high) - 4))
+            }
+            Encoding::Q4_K => half(0) * f64::from(packed(part, 0) * long(16)) - half(2) * f64::from(packed(part, 1)),
+            Encoding::Q5_K => {
+                let number = long(48) | bits(block, 8 * (16 + index % 32) + part, 1) << 4;
+                half(0) * f64::from(packed(part, 0) * number) - half(2) * f64::from(packed(part, 1))
+            }
+            Encoding::Q6_K => {
+                let low = bits(block, 8 * (index / 128 * 64 + index % 64) + index % 128 / 64 * 4, 4);
+                let high = bits(block, 8 * (128 + index / 128 * 32 + index % 32) + index % 128 / 32 * 2, 2) << 4;
+                half(208) * f64::from(i32::from(block[192 + short].cast_signed()) * ((low | high) - 32))
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_of_every_block_is_the_one_of_its_definition() {
+        for (encoding, ..) in TABLE {
+            let bytes = blocks(encoding, 5);
+            let found = encoding.decode(&bytes);
+            assert_eq!(found.len(), 5 * encoding.block_elements());
+            for (index, found) in found.into_iter().enumerate() {
+                let block = &bytes[index / encoding.block_elements() * encoding.block_bytes()..];
+                let expected = naive(encoding, &block[..encoding.block_bytes()], index % encoding.block_elements());
+                let close = (f64::from(found) - expected).abs() <= 1e-5 * expected.abs().max(1.0);
+                assert!(close || found.is_nan() && expected.is_nan(), "{encoding:?} {index}: {found} for {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_decode_like_the_whole_and_a_broken_block_not_at_all() {
+        for (encoding, ..) in TABLE {
+            let bytes = blocks(encoding, BLOCKS_A_PIECE + 3);
+            let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            let whole = bits(encoding.decode(&bytes));
+            for cut in [1, BLOCKS_A_PIECE - 1, BLOCKS_A_PIECE, BLOCKS_A_PIECE + 1] {
+                let (first, rest) = bytes.split_at(cut * encoding.block_bytes());
+                let parts = [bits(encoding.decode(first)), bits(encoding.decode(rest))].concat();
+                assert_eq!(parts, whole, "{encoding:?} cut after {cut} blocks");
+            }
+            let broken = &bytes[..2 * encoding.block_bytes() - 1];
+            assert_eq!(encoding.decode(broken).len(), encoding.block_elements(), "{encoding:?}");
+            assert!(encoding.decode(&[]).is_empty());
+        }
+    }
+
+    #[test]
+    fn numbers_and_names_of_encodings_are_found_again() {
+        for (encoding, name, number, elements, bytes) in TABLE {
+            assert_eq!((Encoding::from_ggml(number), encoding.name()), (Some(encoding), name));
+            assert_eq!(encoding.bytes_for(3 * elements as u64), Some(3 * bytes as u64));
+            assert!(Encoding::supported().split(", ").any(|found| found == name));
+        }
+        assert_eq!(Encoding::Q6_K.bytes_for(0), Some(0));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A file mapped into memory: the only `unsafe` of this crate.
+//! Memory-mapped files.
 
 use std::{
     fs::File,
@@ -28,10 +28,10 @@ impl Mapped {
         } else {
             #[expect(
                 unsafe_code,
-                reason = "tensors are larger than what one wants to copy; the snapshot's files are ours and not written after they were verified"
+                reason = "tensors are too large to copy; the snapshot's files are ours and not written after they were verified"
             )]
-            // SAFETY: the map is read-only and private. Nobody shortens or rewrites a snapshot once it is verified (files
-            // arrive under another name and are renamed); on a folder that the operator points at, the operator keeps it still.
+            // SAFETY: the map is read-only and private. No process shortens or rewrites a snapshot once it is verified (files
+            // arrive under another name and are renamed); a folder given by the operator is kept unchanged by the operator.
             let map = unsafe { Mmap::map(&file) }.map_err(read)?;
             Some(map)
         };

@@ -1,4 +1,4 @@
-//! A model's tensors, wherever they come from.
+//! Trait through which a model's tensors are read from any file format.
 
 use std::borrow::Cow;
 
@@ -14,9 +14,12 @@ pub trait TensorSource: Send + Sync {
     fn shape(&self, name: &str) -> Option<Vec<usize>>;
 
     /// The values in row-major order, decoded to `f32`.
+    ///
+    /// # Errors
+    /// If there is no such tensor, or a file cannot be read.
     fn read(&self, name: &str) -> Result<Vec<f32>, LoadError>;
 
-    /// The values as they lie in the file, for whoever computes on the encoding itself.
+    /// The encoded values as they lie in the file, for decoding them some rows at a time.
     ///
     /// `None` where the file's own values are not those of the convention and would have to be decoded first.
     fn stored(&self, name: &str) -> Option<Stored<'_>> {
@@ -24,7 +27,7 @@ pub trait TensorSource: Send + Sync {
         None
     }
 
-    /// Lets go of what was cached in memory for a tensor that will not be read again soon.
+    /// Releases resident memory of a tensor that will not be read again soon.
     fn release(&self, name: &str) {
         let _ = name;
     }
@@ -33,7 +36,7 @@ pub trait TensorSource: Send + Sync {
 /// Encoded values, rows in the convention's order; each row is a whole number of blocks.
 #[derive(Debug)]
 pub struct Stored<'a> {
-    /// How the bytes are to be read.
+    /// Encoding of the bytes.
     pub encoding: Encoding,
     /// Outermost dimension first.
     pub shape: Vec<usize>,

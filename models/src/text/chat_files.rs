@@ -1,4 +1,4 @@
-//! What a folder says about tokens and turns: `tokenizer_config.json`, `chat_template.jinja` and their like.
+//! Chat template and special tokens from `tokenizer_config.json`, `chat_template.jinja` and the like.
 
 use serde_json::Value;
 

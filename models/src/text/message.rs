@@ -1,24 +1,24 @@
-//! Conversations as chat templates see them.
+//! Messages of a conversation.
 
 use serde::{Deserialize, Serialize};
 
-/// Who speaks.
+/// Role of a message's author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Whoever set the conversation up.
+    /// Instructions for the whole conversation.
     System,
-    /// Whoever asks.
+    /// The model's counterpart.
     User,
     /// The model.
     Assistant,
 }
 
-/// One turn of a conversation.
+/// Message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who speaks.
+    /// Role of its author.
     pub role: Role,
-    /// What is said.
+    /// Its text.
     pub content: String,
 }

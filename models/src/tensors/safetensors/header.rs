@@ -29,18 +29,21 @@ pub struct Header {
 /// One tensor of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeaderEntry {
-    /// How its values are stored; `None` for a data type that is never decoded.
+    /// Encoding of its values; `None` for a data type that is never decoded.
     pub encoding: Option<Encoding>,
     /// The data type as written.
     pub data_type: String,
     /// Outermost dimension first.
     pub shape: Vec<usize>,
-    /// Where it lies in the file, counted from the file's first byte.
+    /// Byte range, counted from the file's first byte.
     pub bytes: Range<usize>,
 }
 
 impl Header {
     /// Reads and checks the header of a file given as bytes.
+    ///
+    /// # Errors
+    /// If the header is malformed, or its tensors do not cover the file exactly.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Refusal> {
         let refuse = |reason: String| Refusal::Safetensors { file: file.to_owned(), reason };
         let (length, rest) = bytes

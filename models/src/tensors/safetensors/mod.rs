@@ -1,4 +1,4 @@
-//! Safetensors files: a header that is believed in nothing, and the tensors behind it.
+//! Safetensors files: header, index of shards, and tensors.
 
 mod header;
 mod index;

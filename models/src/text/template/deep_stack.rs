@@ -1,16 +1,16 @@
-//! Work that may recurse as deeply as a stranger's file is nested.
+//! Threads with a large stack, for recursion as deep as a miner's file is nested.
 
 use std::{io, thread};
 
 /// Reserved, not used: memory is taken as the stack grows.
 const STACK: usize = 512 << 20;
 
-/// Why work gave no result.
+/// Failure of work on such a thread.
 #[derive(Debug)]
 pub(super) enum Unfinished {
-    /// It panicked, which is the doing of whoever wrote the file.
+    /// The work panicked, which only the file can have caused.
     Panicked,
-    /// This machine had no room for the thread, which is nobody's doing who wrote a file.
+    /// This machine could not start the thread; the file is not at fault.
     NoThread(io::Error),
 }
 

@@ -61,6 +61,8 @@ impl Formatter for Spaced {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -68,5 +70,21 @@ mod tests {
         assert_eq!(spaced(&[1, 2], 0, 6).unwrap(), "[1, 2]");
         assert!(spaced(&[1, 2], 0, 5).is_err());
         assert!(spaced(&[1, 2], 16, 30).is_err());
+    }
+
+    #[test]
+    fn values_are_spaced_as_python_does() {
+        for (value, line, lines) in [
+            (json!(null), "null", "null"),
+            (json!([]), "[]", "[]"),
+            (json!({}), "{}", "{}"),
+            (json!([1, "a", true]), "[1, \"a\", true]", "[\n 1,\n \"a\",\n true\n]"),
+            (json!({"a": {"b": [1.5]}}), "{\"a\": {\"b\": [1.5]}}", "{\n \"a\": {\n  \"b\": [\n   1.5\n  ]\n }\n}"),
+            (json!("<\u{e9}\n\">"), "\"<\u{e9}\\n\\\">\"", "\"<\u{e9}\\n\\\">\""),
+        ] {
+            assert_eq!(spaced(&value, 0, 1000).unwrap(), line);
+            assert_eq!(spaced(&value, 1, 1000).unwrap(), lines);
+            assert!(spaced(&value, 0, line.len() - 1).is_err());
+        }
     }
 }

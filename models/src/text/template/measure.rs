@@ -1,4 +1,4 @@
-//! Puts a measure on every value that a chat template makes, so that none grows beyond what may be written.
+//! Rewrites a template's AST so that every container's size is checked when it is created.
 //!
 //! Fuel pays for what is copied. It does not see that lists share their items: twelve lists, each of eight times the one
 //! before, are made in a few instructions and written in gigabytes, and comparing two of them takes as long. So the
@@ -125,14 +125,14 @@ impl Sizes {
     }
 }
 
-/// Whether a value is held by the template anyway, and was not only made to be looked at.
+/// Tells values that the template holds from those that were made to be measured.
 #[derive(Clone, Copy)]
 enum Kept {
     Yes,
     No,
 }
 
-/// Where a list lies in memory; nothing that lies there can change.
+/// Address of a list, whose items cannot change.
 fn place(value: &Value) -> Option<usize> {
     let list = value.downcast_object_ref::<Vec<Value>>().map(|list| std::ptr::from_ref(list).addr());
     list.or_else(|| value.downcast_object_ref::<TupleValue>().map(|tuple| std::ptr::from_ref(tuple).addr()))
@@ -237,7 +237,7 @@ fn block_filter<'a>(expr: &Expr<'a>) -> Expr<'a> {
     }
 }
 
-/// What is assigned to: it makes nothing.
+/// Target of an assignment: it creates no value.
 fn plain<'a>(expr: &Expr<'a>) -> Expr<'a> {
     rebuilt(expr)
 }

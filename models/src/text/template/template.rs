@@ -1,4 +1,4 @@
-//! Chat templates: a stranger's program that lays a conversation out as text.
+//! Chat templates (Jinja): a miner's program that renders a conversation as text.
 //!
 //! It runs with bounded fuel (which also bounds what it can build in memory), a clock that stands still, no files, no
 //! other templates and no environment, so that it gives the same text on every machine and every day.
@@ -65,13 +65,13 @@ pub enum TemplateError {
     /// The template's own doing.
     #[error("the chat template failed: {reason}")]
     Template {
-        /// What it said, or what it ran out of.
+        /// Its error, or the resource that it exhausted.
         reason: String,
     },
     /// This machine's: the same conversation may well be laid out a little later.
     #[error("this machine has no thread to run a chat template on: {reason}")]
     Host {
-        /// What the system said.
+        /// The system's error.
         reason: String,
     },
 }
@@ -79,7 +79,8 @@ pub enum TemplateError {
 impl ChatTemplate {
     /// Compiles a template and tries it on one question.
     ///
-    /// The error is a refusal unless this machine had no room to try it.
+    /// # Errors
+    /// A refusal, unless this machine had no thread to try it on.
     pub fn parse(source: &str, tokens: NamedTokens) -> Result<Self, LoadError> {
         let refuse = |reason: String| LoadError::Refused(Refusal::Template { reason });
         if source.len() > LONGEST_TEMPLATE {
@@ -95,13 +96,19 @@ impl ChatTemplate {
     }
 
     /// The conversation as text, ending where the model's reply begins.
+    ///
+    /// # Errors
+    /// If the template fails, or this machine has no thread for it.
     pub fn render(&self, messages: &[Message]) -> Result<String, TemplateError> {
         deep_stack::run(|| self.render_here(messages)).unwrap_or_else(|unfinished| Err(unfinished.into()))
     }
 
     /// The same, from a template that repeats what it is told and lets nothing else depend on it.
-    /// `key` makes the marks that tell; it has to be a number that whoever wrote the template could not know.
-    pub fn lay_out(&self, messages: &[Message], key: u64) -> Result<String, TemplateError> {
+    /// `key` seeds the marks; it has to be a number that the template's author could not know.
+    ///
+    /// # Errors
+    /// If the template fails or depends on a message's content, or this machine has no thread for it.
+    pub fn render_faithfully(&self, messages: &[Message], key: u64) -> Result<String, TemplateError> {
         let both = || {
             let text = self.render_here(messages)?;
             let marks = faith::Marks::new(messages, key);
@@ -175,7 +182,7 @@ impl fmt::Debug for ChatTemplate {
     }
 }
 
-/// What templates may rely on: Jinja as Hugging Face sets it up, less everything that looks outside.
+/// Jinja environment as Hugging Face sets it up, without everything that reads from outside.
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
@@ -188,7 +195,7 @@ fn environment() -> Environment<'static> {
     environment.add_filter("tojson", to_json);
     // They write values with an indent for each level, which no measure bounds, and are for people who write templates.
     environment.remove_filter("pprint");
-    // It makes what it makes before anybody can charge for it, and `~` and the method do the same.
+    // Its result is built before fuel is charged for it, and `~` and the method do the same.
     environment.remove_filter("format");
     environment.remove_global("debug");
     let sizes = Arc::new(Mutex::new(measure::Sizes::default()));
@@ -216,7 +223,7 @@ fn method(state: &mut State<'_, '_>, value: &Value, name: &str, arguments: &[Val
     minijinja_contrib::pycompat::unknown_method_callback(state, value, name, arguments)
 }
 
-/// What a format makes is made before anybody can charge for it: it may not fill up to a width, and each of its places
+/// Bounds a format before fuel is charged for it: it may not fill up to a width, and each of its places
 /// may take the longest argument.
 fn bounded_format(format: &str, arguments: &[Value]) -> Result<(), Error> {
     let refused = |what: &'static str| Err(Error::new(ErrorKind::InvalidOperation, what));
@@ -249,7 +256,7 @@ fn without_generation_marks(source: &str) -> String {
     plain
 }
 
-/// The day on which every conversation takes place: the one that Llama's own templates fall back to.
+/// Date of every conversation: the one that Llama's own templates fall back to.
 fn strftime_now(format: &str) -> Result<String, Error> {
     let mut text = String::new();
     let mut characters = format.chars();
@@ -468,7 +475,7 @@ mod tests {
             message(Role::Assistant, "<think>two twos</think>4"),
             message(Role::User, "Clauses: a=1 or b=0\nReply with one line."),
         ];
-        let found = template.lay_out(&conversation, 7);
+        let found = template.render_faithfully(&conversation, 7);
         assert_eq!(found.is_ok(), faithful, "{source}: {found:?}");
         if let Err(error) = found {
             assert!(error.to_string().contains("depending on what it is told"), "{error}");
@@ -497,8 +504,8 @@ mod tests {
             "{{% set t = {{'task': 'answer', '{known}': 'answer'}} %}}{{{{ messages[0].content }}}} {{{{ t.get(messages[0].content) }}}}"
         );
         let template = ChatTemplate::parse(&table, NamedTokens::default()).unwrap();
-        assert!(template.lay_out(&[message(Role::User, "task")], 0).is_ok(), "that is how it would be done");
-        assert!(template.lay_out(&[message(Role::User, "task")], 1).is_err());
+        assert!(template.render_faithfully(&[message(Role::User, "task")], 0).is_ok(), "that is how it would be done");
+        assert!(template.render_faithfully(&[message(Role::User, "task")], 1).is_err());
     }
 
     #[test]
@@ -506,7 +513,7 @@ mod tests {
         check("{% set ns = namespace() %}{% set ns.a = ns %}{{ ns.a }}", Err("used whole"));
     }
 
-    /// What overflows a stack ends the process, so that this test ends is a part of its result.
+    /// A stack overflow ends the process, so that this test ends is a part of its result.
     #[test]
     fn a_template_cannot_nest_itself_out_of_the_stack() {
         let nested = "{% set ns = namespace(a=[]) %}{% for i in range(40000) %}{% set ns.a = [ns.a] %}{% endfor %}";

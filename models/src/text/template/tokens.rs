@@ -1,4 +1,4 @@
-//! What is looked at in a chat template before it is compiled, because neither fuel nor a handler catches it later.
+//! Checks of a chat template's tokens before it is compiled, for what neither fuel nor a handler catches later.
 //!
 //! A namespace is the only thing that a template can change after it was made, and so the only way to build a value that
 //! contains itself; writing such a value out recurses until the stack ends. A namespace that is never used whole, only
@@ -10,7 +10,7 @@ use minijinja::{
     syntax::SyntaxConfig,
 };
 
-/// What makes one.
+/// Function that makes a namespace.
 const NAMESPACE: &str = "namespace";
 
 /// Tokens of one tag; published templates have some hundred at most.
@@ -58,7 +58,7 @@ fn check_namespaces(tokens: &[Token<'_>]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a token is a variable of that name, not an attribute or a keyword of a call.
+/// True for a variable of that name, not an attribute or a keyword of a call.
 fn is_use_of(tokens: &[Token<'_>], at: usize, name: &str) -> bool {
     let before = at.checked_sub(1).map(|before| &tokens[before]);
     let keyword = matches!(before, Some(Token::ParenOpen | Token::Comma)) && is(tokens, at + 1, &Token::Assign);

@@ -20,10 +20,10 @@ const CONTROL: i64 = 3;
 const USER_DEFINED: i64 = 4;
 /// Longest token that is made by merging, and all tokens together, in bytes: every way to cut each is tried.
 const LONGEST_PIECES: (usize, usize) = (256, 1 << 24);
-/// What stands for a space in the vocabularies made by SentencePiece.
+/// Space in the vocabularies made by SentencePiece.
 const SPACE: &str = "\u{2581}";
 
-/// How a family of byte-level tokenizers cuts and normalizes.
+/// Pre-tokenizer and normalizer of a family of byte-level tokenizers.
 struct Style {
     pattern: Option<&'static str>,
     single_digits: bool,

@@ -10,11 +10,11 @@ use crate::refusal::Refusal;
 const LONGEST_REPLACEMENT: usize = 16;
 /// Parts in a sequence, over all levels.
 const MOST_PARTS: usize = 32;
-/// How many times as long the parts in a sequence may make a text: as many as NFKC, a prepended space of SentencePiece
+/// Largest growth of a text by the parts in a sequence: as much as NFKC, a prepended space of SentencePiece
 /// and its spaces of three bytes can, one after the other.
 const LARGEST_GROWTH: f64 = 144.0;
 
-/// Which of the four places of a pipeline a part stands in.
+/// The four places of a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Normalizer,
@@ -59,7 +59,7 @@ pub(super) fn part<T: DeserializeOwned>(place: Place, value: &Value) -> Result<O
     T::deserialize(value).map(Some).map_err(|error| refuse(format!("{place:?}: {error}")))
 }
 
-/// How many times as long normalizer and pre-tokenizer together may make a text.
+/// Growth of a text by normalizer and pre-tokenizer together, as a factor.
 pub(super) fn growth_before_cutting(normalizer: &Value, pre_tokenizer: &Value) -> Result<f64, Refusal> {
     let mut growth = 1.0;
     for (place, value) in [(Place::Normalizer, normalizer), (Place::PreTokenizer, pre_tokenizer)] {
@@ -86,10 +86,10 @@ pub(super) fn special_ids(value: &Value) -> Result<Vec<u32>, Refusal> {
     Ok(ids)
 }
 
-/// What was seen of a sequence of parts.
+/// Count and growth of a sequence of parts.
 struct Sequence {
     count: usize,
-    /// How many times as long a text can become.
+    /// Growth of a text, as a factor.
     growth: f64,
 }
 
@@ -120,7 +120,7 @@ fn check(place: Place, value: &Value, sequence: &mut Sequence) -> Result<(), Ref
     Ok(())
 }
 
-/// How many times as long a part can make a text, or the ids of one; a part of a text may be a single byte.
+/// Growth by one part of a text, or of its ids, as a factor; a part of a text may be a single byte.
 fn growth(place: Place, kind: &str, value: &Value) -> f64 {
     let length = |text: &Value| text.as_str().map_or(0, str::len) as f64;
     match (place, kind) {

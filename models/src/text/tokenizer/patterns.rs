@@ -1,6 +1,6 @@
 //! The patterns by which text is cut before pairs are merged: facts about published tokenizers.
 //!
-//! An unknown pattern is refused rather than run: the time that a stranger's pattern takes has no bound.
+//! An unknown pattern is refused rather than run: the time that a miner's pattern takes has no bound.
 
 /// GPT-2.
 pub(super) const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -18,7 +18,7 @@ const O200K: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\
 /// Cuts digits in threes or one by one.
 const DIGITS: [&str; 2] = [r"\p{N}{1,3}", r"\p{N}"];
 
-/// Whether a pattern is one that published tokenizers use.
+/// True for a pattern that published tokenizers use.
 pub(super) fn is_known(pattern: &str) -> bool {
     [GPT2, LLAMA3, QWEN2, QWEN35, TEKKEN, O200K].contains(&pattern) || DIGITS.contains(&pattern)
 }

@@ -1,4 +1,4 @@
-//! The tokenizer that the rest of the crate uses.
+//! Tokenizer built from checked parts.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ const LONGEST_TEXT: usize = 8 << 20;
 /// Token ids stay below this, so that nothing is ever sized by an absurd one.
 const LARGEST_ID: u32 = 1 << 22;
 
-/// What to do with the tokens that stand for no text, such as the one that begins a text.
+/// Handling of special tokens, which stand for no text, such as BOS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpecialTokens {
     /// Add them when encoding, show them when decoding.
@@ -35,7 +35,7 @@ const LARGEST_WORK: f64 = 32.0 * 1024.0 * 1024.0;
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     largest: u32,
-    /// How many times as long it may make a text before it is cut.
+    /// Growth of a text before it is cut, as a factor.
     growth: f64,
 }
 
@@ -104,7 +104,7 @@ pub(super) struct Written {
     pub(super) added: Vec<(u32, AddedToken)>,
     /// Those that the post-processor puts in.
     pub(super) special_ids: Vec<u32>,
-    /// How many times as long normalizer and pre-tokenizer may make a text.
+    /// Growth of a text by normalizer and pre-tokenizer, as a factor.
     pub(super) growth: f64,
     pub(super) normalizer: Option<NormalizerWrapper>,
     pub(super) pre_tokenizer: Option<PreTokenizerWrapper>,

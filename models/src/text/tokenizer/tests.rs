@@ -1,0 +1,156 @@
+//! Tokenizers from `tokenizer.json`: encoding and decoding at the edges, and a refusal for every part that is not sound.
+
+use serde_json::{Value, json};
+
+use super::{SpecialTokens, Tokenizer};
+
+/// A byte-level tokenizer of a few letters.
+fn written() -> Value {
+    json!({
+        "added_tokens": [
+            { "id": 7, "content": "<s>", "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false },
+            { "id": 8, "content": "[tool]", "special": false, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false }
+        ],
+        "normalizer": null,
+        "pre_tokenizer": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [{ "SpecialToken": { "id": "<s>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }],
+            "pair": [{ "Sequence": { "id": "A", "type_id": 0 } }, { "Sequence": { "id": "B", "type_id": 1 } }],
+            "special_tokens": { "<s>": { "id": "<s>", "ids": [7], "tokens": ["<s>"] } }
+        },
+        "decoder": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        "model": {
+            "type": "BPE",
+            // The bytes of U+00E9 are 0xC3 and 0xA9, which byte-level vocabularies write as these two letters.
+            "vocab": { "a": 0, "b": 1, "ab": 2, "\u{120}": 3, "\u{c3}": 4, "\u{a9}": 5, "\u{120}a": 6 },
+            "merges": ["a b", ["\u{120}", "a"]]
+        }
+    })
+}
+
+fn parse(value: &Value) -> Result<Tokenizer, String> {
+    Tokenizer::parse(value.to_string().as_bytes()).map_err(|refusal| refusal.to_string())
+}
+
+#[test]
+fn texts_become_ids_and_ids_become_texts_again() {
+    let tokenizer = parse(&written()).unwrap();
+    for (text, ids) in [
+        ("", &[][..]),
+        ("ab", &[2]),
+        ("aab b", &[0, 2, 3, 1]),
+        ("b a", &[1, 6]),
+        ("\u{e9}", &[4, 5]),
+        ("a<s>[tool]b", &[0, 7, 8, 1]),
+    ] {
+        assert_eq!(tokenizer.encode(text, SpecialTokens::Skip).unwrap(), ids, "{text:?}");
+        assert_eq!(tokenizer.encode(text, SpecialTokens::Keep).unwrap(), [&[7], ids].concat(), "{text:?}");
+        assert_eq!(tokenizer.decode(ids, SpecialTokens::Keep).unwrap(), text);
+        assert_eq!(tokenizer.decode(ids, SpecialTokens::Skip).unwrap(), text.replace("<s>", ""), "{text:?}");
+    }
+    assert_eq!((tokenizer.id("[tool]"), tokenizer.id("<t>"), tokenizer.largest()), (Some(8), None, 8));
+}
+
+#[test]
+fn half_characters_and_unknown_ids_decode_to_something() {
+    let tokenizer = parse(&written()).unwrap();
+    let decode = |ids: &[u32]| tokenizer.decode(ids, SpecialTokens::Keep).unwrap();
+    assert_eq!(decode(&[4]), "\u{FFFD}");
+    assert_eq!(decode(&[0, 4, 1]), "a\u{FFFD}b");
+    assert_eq!(decode(&[0, 9, 1_000_000, u32::MAX, 1]), "ab");
+    assert_eq!(decode(&[]), "");
+}
+
+#[test]
+fn a_text_that_is_too_long_is_refused_and_not_cut() {
+    let tokenizer = parse(&written()).unwrap();
+    let error = tokenizer.encode(&"a".repeat((8 << 20) + 1), SpecialTokens::Skip).unwrap_err().to_string();
+    assert!(error.contains("at most 8388608 bytes are encoded"), "{error}");
+    let mut growing = written();
+    growing["normalizer"] = json!({ "type": "Prepend", "prepend": "ab".repeat(8) });
+    let growing = parse(&growing).unwrap();
+    assert!(growing.encode("a", SpecialTokens::Skip).is_ok());
+    let error = growing.encode(&"a".repeat(2 << 20), SpecialTokens::Skip).unwrap_err().to_string();
+    assert!(error.contains("times as long"), "{error}");
+}
+
+#[test]
+fn a_tokenizer_survives_its_own_description() {
+    let tokenizer = parse(&written()).unwrap();
+    let again = Tokenizer::parse(tokenizer.to_json().unwrap().as_bytes()).unwrap();
+    let text = "ab a\u{e9}<s>[tool] ";
+    assert_eq!(again.encode(text, SpecialTokens::Keep), tokenizer.encode(text, SpecialTokens::Keep));
+    assert_eq!(again.to_json().unwrap(), tokenizer.to_json().unwrap());
+}
+
+#[track_caller]
+fn check(path: &str, value: Value, sentence: &str) {
+    let mut spoiled = written();
+    *spoiled.pointer_mut(path).unwrap() = value;
+    let refusal = parse(&spoiled).unwrap_err();
+    assert!(refusal.contains(sentence), "{refusal}");
+}
+
+#[test]
+fn models_that_are_not_sound_are_refused() {
+    check("/model/type", json!("Unigram"), "model \"Unigram\" is not BPE");
+    check("/model/vocab", json!({}), "it has no tokens");
+    check("/model/vocab", json!({ "a": 1, "b": 1 }), "two tokens have id 1");
+    check("/model/vocab", json!({ "a": 1 << 22 }), "");
+    check("/model/vocab/b", json!(-1), "only byte-pair encoding is known");
+    check("/model/merges", json!(["a a a a a"]), "");
+    check("/model/merges", json!([["ab", "ab"]]), "gives no token");
+    check("/model/merges", json!([["a", "x"]]), "");
+    check("/model/merges", json!([["a"]]), "only byte-pair encoding is known");
+    for (key, value, sentence) in [
+        ("dropout", json!(0.1), "with dropout"),
+        ("continuing_subword_prefix", json!("##"), "the affix \"##\" is not known"),
+        ("end_of_word_suffix", json!("</w>"), "the affix \"</w>\" is not known"),
+    ] {
+        let mut model = written()["model"].clone();
+        model[key] = value;
+        check("/model", model, sentence);
+    }
+}
+
+#[test]
+fn added_tokens_that_are_not_sound_are_refused() {
+    let token = |id: u64, content: &str| json!({ "id": id, "content": content, "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false });
+    check("/added_tokens", json!([token(9, "<s>")]), "");
+    check("/added_tokens", json!([token(7, "<s>"), token(9, "<t>")]), "should have id 9");
+    check("/added_tokens", json!([token(7, "<s>"), token(1 << 22, "<t>")]), "beyond reason");
+    check("/added_tokens", json!([token(7, "<s>"), token(8, "")]), "");
+    check("/added_tokens/0/id", json!("7"), "only byte-pair encoding is known");
+}
+
+#[test]
+fn parts_that_are_unknown_or_without_bound_are_refused() {
+    check("/normalizer", json!({ "type": "Precompiled", "precompiled_charsmap": "" }), "Precompiled");
+    check(
+        "/pre_tokenizer",
+        json!({ "type": "Split", "pattern": { "Regex": "(a+)+b" }, "behavior": "Isolated", "invert": false }),
+        "not one of a published base model",
+    );
+    check(
+        "/pre_tokenizer",
+        json!({ "type": "Split", "pattern": { "String": "" }, "behavior": "Isolated", "invert": false }),
+        "has no pattern",
+    );
+    check(
+        "/normalizer",
+        json!({ "type": "Replace", "pattern": { "Regex": "a" }, "content": "b" }),
+        "not one of a published",
+    );
+    check("/normalizer", json!({ "type": "Prepend", "prepend": "x".repeat(10_000) }), "puts in more than");
+    check("/normalizer", json!(7), "");
+    check(
+        "/post_processor/single",
+        json!([{ "Sequence": { "id": "B", "type_id": 0 } }]),
+        "a second text where there is one",
+    );
+    check("/post_processor/single", json!(null), "TemplateProcessing without single");
+    check("/post_processor/special_tokens", json!({}), "which it does not define");
+    check("/post_processor/special_tokens/<s>/ids", json!([99]), "puts in token 99");
+    check("/post_processor/special_tokens/<s>/ids", json!([7, 7]), "which it does not define");
+}
