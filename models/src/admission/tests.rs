@@ -87,11 +87,11 @@ fn memory_is_limited_by_token_by_sequence_and_by_activation() {
     let check = |changes: Value, limits: &Limits| memory::check(&ModelConfig::parse(&llama(&changes)).unwrap(), limits);
     let limits = Limits::default();
     assert_eq!(check(json!({}), &limits), Ok(()));
-    // Two layers of four heads of 16 keys and 16 values, four bytes each.
-    let bytes = 2 * 4 * 32 * 4;
+    // Two layers of four heads with 16 keys and 16 values, which take the room of 32, four bytes each.
+    let bytes = 2 * 4 * (16 + 32) * 4;
     assert_eq!(check(json!({}), &Limits { bytes_per_token: bytes, ..limits.clone() }), Ok(()));
     let refused = check(json!({}), &Limits { bytes_per_token: bytes - 1, ..limits.clone() }).unwrap_err();
-    assert!(refused.to_string().starts_with("the keys and values of one token take 1024 bytes"), "{refused}");
+    assert!(refused.to_string().starts_with("the keys and values of one token take 1536 bytes"), "{refused}");
     for wide in [json!({"intermediate_size": 1 << 20}), json!({"num_attention_heads": 512, "head_dim": 1024})] {
         let refused = check(wide, &Limits { bytes_per_token: u64::MAX, ..limits.clone() }).unwrap_err();
         assert!(refused.to_string().starts_with("the widest activations of one token take"), "{refused}");

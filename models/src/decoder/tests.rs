@@ -238,10 +238,10 @@ fn the_delta_rule_agrees_with_its_definition_and_forgets_when_reset() {
             step_bias: noise(value_heads, 3),
             net: net.clone(),
         };
-        let inputs: Vec<_> = (0..9)
+        let inputs: Vec<_> = (0..9_u32)
             .map(|position| {
                 let part =
-                    |count, key| noise(count, 100 * position + key).iter().map(|x| 3.0 * x).collect::<Vec<f32>>();
+                    |count, key: u32| noise(count, 100 * position + key).iter().map(|x| 3.0 * x).collect::<Vec<f32>>();
                 (part(net.channels(), 10), part(value_heads, 11), part(value_heads, 12))
             })
             .collect();

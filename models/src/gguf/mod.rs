@@ -2,7 +2,7 @@
 
 mod container;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod metadata;
 mod source;
 #[cfg(test)]

@@ -97,7 +97,7 @@ fn headers_that_lie_are_refused_before_anything_is_made() {
     check(&file.bytes_with(b"GGUF", 4, 0, 0), "version 4");
     check(&file.bytes_with(b"GGUF", 3, u64::MAX, 0), "beyond reason");
     check(&file.bytes_with(b"GGUF", 3, 0, 4097), "beyond reason");
-    check(&file.bytes_with(b"GGUF", 3, 0, 1), "not complete");
+    check(&file.bytes_with(b"GGUF", 3, 0, 1)[..28], "not complete");
     check(&file.clone().list("k", 0, u64::MAX, &[]).bytes(), "makes more than 4194304");
     check(&file.clone().list("k", 12, 1 << 22, &[0; 64]).bytes(), "not complete");
     check(&file.clone().list("k", 9, 1, &[0; 64]).bytes(), "a list of unknown kind 9");

@@ -82,4 +82,33 @@ mod tests {
         files.jinja = Some("{{ messages[0].content }}".to_owned());
         assert_eq!(render(&files).as_deref(), Some("hi"));
     }
+
+    fn tokens(tokenizer_config: Value, special_tokens_map: Option<Value>) -> [Option<String>; 4] {
+        let files = ChatFiles { tokenizer_config: Some(tokenizer_config), special_tokens_map, ..ChatFiles::default() };
+        let NamedTokens { bos, eos, unk, pad } = files.named_tokens();
+        [bos, eos, unk, pad]
+    }
+
+    #[test]
+    fn special_tokens_are_texts_or_objects_in_either_file() {
+        let some = |text: &str| Some(text.to_owned());
+        let config =
+            json!({ "bos_token": "<s>", "eos_token": { "content": "</s>", "lstrip": false }, "pad_token": null });
+        assert_eq!(tokens(config.clone(), None), [some("<s>"), some("</s>"), None, None]);
+        let map = json!({ "bos_token": "other", "unk_token": { "content": "<unk>" }, "pad_token": "<pad>" });
+        assert_eq!(tokens(config, Some(map)), [some("<s>"), some("</s>"), some("<unk>"), some("<pad>")]);
+        assert_eq!(tokens(json!({ "bos_token": 7, "eos_token": ["x"] }), Some(json!({}))), [None, None, None, None]);
+    }
+
+    #[test]
+    fn a_model_without_a_default_template_is_a_base_model() {
+        for chat_template in [json!(null), json!(7), json!([]), json!([{ "name": "rag", "template": "x" }]), json!({})]
+        {
+            let files =
+                ChatFiles { tokenizer_config: Some(json!({ "chat_template": chat_template })), ..ChatFiles::default() };
+            assert_eq!(render(&files), None);
+        }
+        let broken = ChatFiles { jinja: Some("{% if %}".to_owned()), ..ChatFiles::default() };
+        assert!(matches!(broken.template(), Err(LoadError::Refused(_))), "a file of its own is not passed over");
+    }
 }

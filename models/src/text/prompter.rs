@@ -86,7 +86,7 @@ mod tests {
     fn the_beginning_token_is_put_in_once_by_template_or_by_tokenizer() {
         let plain = Prompter { tokenizer: Some(tokenizer()), template: None };
         let messages = [message(Role::User, "a"), message(Role::User, "b")];
-        assert_eq!(plain.render(&messages, 0).unwrap(), [4, 0, 3, 1]);
+        assert_eq!(plain.render(&messages, 0).unwrap(), [4, 0, 2, 2, 1]);
         let tokens = NamedTokens { bos: Some("<s>".to_owned()), ..NamedTokens::default() };
         let source = "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}";
         let template = Some(ChatTemplate::parse(source, tokens).unwrap());

@@ -125,3 +125,90 @@ impl TensorSource for Safetensors {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Writes a file of single-precision tensors with one value each.
+    fn write(folder: &Path, file: &str, tensors: &[(&str, f32)]) {
+        let entries: Vec<String> = tensors
+            .iter()
+            .enumerate()
+            .map(|(at, (name, _))| {
+                format!(r#""{name}":{{"dtype":"F32","shape":[1],"data_offsets":[{},{}]}}"#, 4 * at, 4 * at + 4)
+            })
+            .collect();
+        let header = format!("{{{}}}", entries.join(","));
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend(tensors.iter().flat_map(|(_, value)| value.to_le_bytes()));
+        fs::write(folder.join(file), bytes).unwrap();
+    }
+
+    fn write_index(folder: &Path, places: &[(&str, &str)]) {
+        let places: Vec<String> = places.iter().map(|(name, file)| format!(r#""{name}":"{file}""#)).collect();
+        fs::write(folder.join(INDEX), format!(r#"{{"weight_map":{{{}}}}}"#, places.join(","))).unwrap();
+    }
+
+    fn open(folder: &Path) -> Result<Safetensors, String> {
+        Safetensors::open(&Snapshot::of_folder(folder).unwrap()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn tensors_of_all_shards_are_read_under_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "one.safetensors", &[("b", 1.0), ("c", 2.0)]);
+        write(folder.path(), "two.safetensors", &[("a", 3.0)]);
+        write_index(folder.path(), &[("a", "two.safetensors"), ("b", "one.safetensors"), ("c", "one.safetensors")]);
+        let source = open(folder.path()).unwrap();
+        assert_eq!(source.names(), ["a", "b", "c"]);
+        for (name, value) in [("a", 3.0), ("b", 1.0), ("c", 2.0)] {
+            assert_eq!((source.shape(name), source.read(name).unwrap()), (Some(vec![1]), vec![value]));
+            let stored = source.stored(name).unwrap();
+            assert_eq!(stored.encoding.decode(&stored.bytes), [value]);
+            source.release(name);
+            assert_eq!(source.read(name).unwrap(), [value], "released memory comes back from the file");
+        }
+        assert_eq!((source.shape("d"), source.stored("d").is_none()), (None, true));
+        assert!(matches!(source.read("d"), Err(LoadError::UnknownTensor { name }) if name == "d"));
+        source.release("d");
+    }
+
+    #[test]
+    fn an_index_that_contradicts_its_shards_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |places: &[(&str, &str)], sentence: &str| {
+            write_index(folder.path(), places);
+            let error = open(folder.path()).unwrap_err();
+            assert!(error.contains(sentence), "{error}");
+        };
+        write(folder.path(), "one.safetensors", &[("a", 1.0)]);
+        write(folder.path(), "two.safetensors", &[("b", 2.0)]);
+        let (one, two) = ("one.safetensors", "two.safetensors");
+        check(&[("a", one), ("b", two), ("c", two)], "two.safetensors does not hold c");
+        check(&[("b", one), ("a", two)], "one.safetensors holds a, which is not listed there");
+        check(&[("a", one), ("b", "three.safetensors")], "three.safetensors is missing");
+        check(&[("a", "../one.safetensors")], "not an acceptable file name");
+        check(&[("a", "one.bin")], "not an acceptable file name");
+        check(&[], "it lists no tensor");
+        fs::write(folder.path().join(INDEX), "[]").unwrap();
+        assert!(open(folder.path()).unwrap_err().contains("cannot be understood"));
+    }
+
+    #[test]
+    fn a_single_file_needs_its_usual_name_and_data_types_that_are_decoded() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "other.safetensors", &[("a", 1.0)]);
+        assert!(open(folder.path()).unwrap_err().contains("there is no model here"));
+        write(folder.path(), SINGLE, &[("a", 2.0)]);
+        assert_eq!(open(folder.path()).unwrap().names(), ["a"], "the other file is not looked at");
+        let bytes = fs::read(folder.path().join(SINGLE)).unwrap();
+        let text = String::from_utf8(bytes).unwrap().replace("F32", "I32");
+        fs::write(folder.path().join(SINGLE), text.as_bytes()).unwrap();
+        let error = open(folder.path()).unwrap_err();
+        assert!(error.contains("tensor a is stored as I32"), "{error}");
+    }
+}

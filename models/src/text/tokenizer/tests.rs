@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{SpecialTokens, Tokenizer};
+use crate::gguf::{Content, fixtures::File};
 
 /// A byte-level tokenizer of a few letters.
 fn written() -> Value {
@@ -153,4 +154,94 @@ fn parts_that_are_unknown_or_without_bound_are_refused() {
     check("/post_processor/special_tokens", json!({}), "which it does not define");
     check("/post_processor/special_tokens/<s>/ids", json!([99]), "puts in token 99");
     check("/post_processor/special_tokens/<s>/ids", json!([7, 7]), "which it does not define");
+}
+
+/// Tokens of a byte-level vocabulary in a GGUF file.
+const TOKENS: [&str; 6] = ["<s>", "</s>", "a", "b", "ab", "[tool]"];
+
+fn byte_level(pre: &str) -> File {
+    let file = File::default().text("tokenizer.ggml.model", "gpt2").text("tokenizer.ggml.pre", pre);
+    let file = file.texts("tokenizer.ggml.tokens", &TOKENS).integers("tokenizer.ggml.token_type", &[3, 3, 1, 1, 1, 4]);
+    let file = file.texts("tokenizer.ggml.merges", &["a b"]);
+    file.count("tokenizer.ggml.bos_token_id", 0).count("tokenizer.ggml.eos_token_id", 1)
+}
+
+fn from_gguf(file: &File) -> Result<Option<Tokenizer>, String> {
+    let bytes = file.bytes();
+    let content = Content::parse("x", &bytes).unwrap();
+    Tokenizer::from_gguf(&content).map_err(|refusal| refusal.to_string())
+}
+
+#[test]
+fn metadata_of_every_known_style_gives_a_tokenizer() {
+    for (pre, begins) in [
+        ("gpt-2", false),
+        ("smollm", false),
+        ("llama-bpe", true),
+        ("smaug-bpe", false),
+        ("qwen2", false),
+        ("qwen35", false),
+        ("tekken", true),
+    ] {
+        let tokenizer = from_gguf(&byte_level(pre)).unwrap().unwrap();
+        let expected: &[u32] = if begins { &[0, 4, 5, 2, 1] } else { &[4, 5, 2, 1] };
+        assert_eq!(tokenizer.encode("ab[tool]a</s>", SpecialTokens::Keep).unwrap(), expected, "{pre}");
+        assert_eq!(tokenizer.decode(expected, SpecialTokens::Skip).unwrap(), "ab[tool]a", "{pre}");
+    }
+    let flagged =
+        byte_level("gpt-2").flag("tokenizer.ggml.add_bos_token", true).flag("tokenizer.ggml.add_eos_token", true);
+    let tokenizer = from_gguf(&flagged).unwrap().unwrap();
+    assert_eq!(tokenizer.encode("a", SpecialTokens::Keep).unwrap(), [0, 2, 1]);
+    assert_eq!(tokenizer.encode("a", SpecialTokens::Skip).unwrap(), [2]);
+    assert!(from_gguf(&File::default()).unwrap().is_none(), "a file without a vocabulary has no tokenizer");
+}
+
+#[test]
+fn pieces_are_merged_by_their_scores() {
+    // U+2581 stands for a space; bytes without a token of their own are written as <0xNN>.
+    let tokens = ["<unk>", "<s>", "</s>", "\u{2581}", "a", "b", "ab", "\u{2581}a", "<0x7A>"];
+    let scores = [0.0, 0.0, 0.0, -5.0, -6.0, -7.0, -2.0, -1.0, 0.0];
+    let file = File::default().text("tokenizer.ggml.model", "llama").texts("tokenizer.ggml.tokens", &tokens);
+    let file = file.integers("tokenizer.ggml.token_type", &[2, 3, 3, 1, 1, 1, 1, 1, 6]);
+    let file = file.count("tokenizer.ggml.bos_token_id", 1);
+    let scored = file.clone().floats("tokenizer.ggml.scores", &scores);
+    let tokenizer = from_gguf(&scored).unwrap().unwrap();
+    // A space is put before the text, and its pair has the better score.
+    assert_eq!(tokenizer.encode("ab", SpecialTokens::Keep).unwrap(), [1, 7, 5]);
+    assert_eq!(tokenizer.encode("b ab", SpecialTokens::Skip).unwrap(), [3, 5, 7, 5]);
+    assert_eq!(tokenizer.encode("z", SpecialTokens::Skip).unwrap(), [3, 8]);
+    assert_eq!(tokenizer.decode(&[1, 7, 5, 8], SpecialTokens::Skip).unwrap(), "abz");
+    let plain = scored.flag("tokenizer.ggml.add_space_prefix", false);
+    assert_eq!(from_gguf(&plain).unwrap().unwrap().encode("ab", SpecialTokens::Skip).unwrap(), [6]);
+    for wrong in [file.clone(), file.floats("tokenizer.ggml.scores", &scores[1..])] {
+        assert!(from_gguf(&wrong).unwrap_err().contains("tokenizer.ggml.scores is not one number a token"));
+    }
+}
+
+#[test]
+fn metadata_that_gives_no_tokenizer_is_refused_by_its_key() {
+    let tokens =
+        |model: &str| File::default().text("tokenizer.ggml.model", model).texts("tokenizer.ggml.tokens", &TOKENS);
+    for (file, sentence) in [
+        (tokens("bert"), "tokenizer.ggml.model Some(\"bert\") is neither gpt2 nor llama"),
+        (tokens("gpt2"), "tokenizer.ggml.pre \"missing\" is not known"),
+        (tokens("gpt2").text("tokenizer.ggml.pre", "gpt-2"), "tokenizer.ggml.merges is missing"),
+        (
+            tokens("gpt2").integers("tokenizer.ggml.token_type", &[1]),
+            "tokenizer.ggml.token_type is not one number a token",
+        ),
+        (
+            tokens("gpt2").text("tokenizer.ggml.pre", "gpt-2").texts("tokenizer.ggml.merges", &["ab"]),
+            "a merge is not two tokens",
+        ),
+        (byte_level("gpt-2").flag("tokenizer.ggml.add_sep_token", true).texts("x", &[]), ""),
+    ] {
+        match from_gguf(&file) {
+            Err(refusal) => assert!(!sentence.is_empty() && refusal.contains(sentence), "{refusal}"),
+            Ok(_) => assert!(sentence.is_empty(), "{sentence}"),
+        }
+    }
+    let twice = File::default().text("tokenizer.ggml.model", "gpt2").text("tokenizer.ggml.pre", "gpt-2");
+    let twice = twice.texts("tokenizer.ggml.tokens", &["a", "a"]).texts("tokenizer.ggml.merges", &[]);
+    assert!(from_gguf(&twice).unwrap_err().contains("token \"a\" appears twice"));
 }
