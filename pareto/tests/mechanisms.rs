@@ -334,7 +334,8 @@ fn a_single_challenge_is_the_duel_at_the_alpha_of_its_number() {
 #[test]
 fn each_environment_of_a_challenge_is_told_by_its_clearest_test() {
     use pareto::mechanisms::EnvironmentVerdict::{Dominant, NotWorse, Undecided, Worse};
-    let check = |sides: &[(&[Option<f64>], &[Option<f64>])], reason: Reason, expected: &[_]| {
+    type Lists<'a> = (&'a [Option<f64>], &'a [Option<f64>]);
+    let check = |sides: &[Lists<'_>], reason: Reason, expected: &[_]| {
         let sides: Vec<Sides<'_>> =
             sides.iter().map(|(champion, challenger)| Sides { environment: "sat", champion, challenger }).collect();
         let settings = DuelSettings { tolerance: 0.3, budget: 200, ..DuelSettings::default() };
@@ -342,7 +343,6 @@ fn each_environment_of_a_challenge_is_told_by_its_clearest_test() {
         let judgement = rule.compare(&sides).expect("valid");
         assert_eq!(judgement.decision.expect("a duel").reason, reason);
         assert_eq!(judgement.per_environment, expected);
-        assert_eq!(judgement.per_environment.iter().map(|one| one.word().len()).min() > Some(4), true);
     };
     check(&[(&WRONG, &RIGHT), (&WRONG, &RIGHT)], Reason::Better, &[Dominant, Dominant]);
     check(&[(&WRONG, &RIGHT), (&RIGHT, &RIGHT)], Reason::Better, &[Dominant, NotWorse]);

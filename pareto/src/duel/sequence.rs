@@ -132,11 +132,11 @@ impl Duel {
         while fed && self.end.is_none() {
             fed = false;
             for environment in 0..self.environments.len() {
-                if self.waits_for(environment) {
-                    if let Some(pair) = pair(environment, self.environments[environment].pushed) {
-                        self.push(environment, pair)?;
-                        fed = true;
-                    }
+                if self.waits_for(environment)
+                    && let Some(pair) = pair(environment, self.environments[environment].pushed)
+                {
+                    self.push(environment, pair)?;
+                    fed = true;
                 }
             }
         }
