@@ -42,3 +42,16 @@ impl From<ExitStatus> for ExitCode {
         Self::from(status.code())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ends_well_has_the_code_of_success() {
+        assert_eq!(ExitCode::from(ExitStatus::Success), ExitCode::SUCCESS);
+        assert_eq!(ExitCode::from(ExitStatus::Unexpected), ExitCode::FAILURE);
+        // The code that a panic of Rust's ends with must not mean anything else.
+        assert!(ExitStatus::CheckFailed.code() < 101);
+    }
+}

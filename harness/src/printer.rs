@@ -36,18 +36,26 @@ impl Printer {
     /// # Errors
     /// If standard output is closed or full.
     pub(crate) fn data<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Problem> {
+        self.write(&mut std::io::stdout().lock(), value, text)
+    }
+
+    fn write<T: Serialize>(
+        &self,
+        out: &mut impl Write,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Problem> {
         let rendered = match self.format {
             Format::Text => text(value),
             Format::Json => serde_json::to_string_pretty(value)
                 .map_err(|error| Problem::from_error(ExitStatus::Unexpected, &error))?,
         };
-        let mut out = std::io::stdout().lock();
         match writeln!(out, "{}", rendered.trim_end()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Problem::new(ExitStatus::Store, format!("cannot write to standard output: {error}"))
-                    .hint("check that the disk it goes to has room"))
-            }
-            _ => Ok(()),
+            // A reader such as `head` has what it wanted.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Problem::new(ExitStatus::Store, format!("cannot write to standard output: {error}"))
+                .hint("check that the disk it goes to has room")),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -57,12 +65,54 @@ impl Printer {
     }
 }
 
-/// Whether a person watches standard error: progress bars there, one line an event elsewhere.
+/// True where standard error is a terminal and no CI runs the program: progress is drawn as bars there.
 pub(crate) fn is_watched() -> bool {
     std::io::stderr().is_terminal() && !Variables::of_process().is_unattended
 }
 
-/// Whether standard output may carry color: a terminal, and `NO_COLOR` not set (<https://no-color.org>).
+/// True where standard output may carry color: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
 pub(crate) fn may_color() -> bool {
     std::io::stdout().is_terminal() && !Variables::of_process().is_colorless
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    /// A file on which every write fails in this way.
+    struct Failing(ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(Error::from(self.0))
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn printed(format: Format) -> String {
+        let mut out = Vec::new();
+        let words = |numbers: &Vec<u32>| format!("{} numbers\n\n", numbers.len());
+        Printer::new(format).write(&mut out, &vec![1_u32, 2], words).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn data_is_text_or_json_and_ends_with_one_line_break() {
+        assert_eq!(printed(Format::Text), "2 numbers\n");
+        assert_eq!(printed(Format::Json), "[\n  1,\n  2\n]\n");
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_is_no_problem_and_a_full_disk_is_one() {
+        let print = |kind| Printer::new(Format::Text).write(&mut Failing(kind), &1, |_| "1".to_owned());
+        assert!(print(ErrorKind::BrokenPipe).is_ok());
+        let problem = print(ErrorKind::StorageFull).unwrap_err();
+        assert_eq!(problem.status, ExitStatus::Store);
+        assert!(problem.to_string().contains("hint: check that the disk it goes to has room"), "{problem}");
+    }
 }

@@ -16,7 +16,7 @@ use crate::settings::Variables;
 #[derive(Debug, Parser)]
 #[command(name = "dethrone", version, arg_required_else_help = true)]
 struct CommandLine {
-    /// How to print data.
+    /// Form of the data on standard output.
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]

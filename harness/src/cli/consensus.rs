@@ -1,4 +1,4 @@
-//! `dethrone consensus`: what would it cost to set other weights than the other validators?
+//! `dethrone consensus`: the price of setting other weights than the other validators.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::report::svg::{LineAxes, Series, lines};
 use crate::report::tables::Table;
 use crate::report::{percent, percent_exact};
 
-/// The state of the chain, and who differs.
+/// The state of the chain, and the validator that differs.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The state of the chain as JSON: `{"epoch": {...}, "uid": 3, "weights": [[uid, weight], ...]}`. Without `weights`
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// Blocks from epoch to epoch.
     #[arg(long, default_value_t = 361)]
     tempo: u64,
-    /// Where to write the page with the pictures.
+    /// Write a page with the pictures to this file.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
 }
@@ -322,5 +322,40 @@ mod tests {
         refused(&|question| question.uid = Some(3), "uid 3 may not validate");
         refused(&|question| question.epoch.stake = vec![1], "stake has 1 entries for 5 uids");
         refused(&|question| question.epoch.weights = vec![Vec::new(); 5], "nobody else sets weights");
+    }
+
+    #[test]
+    fn the_price_is_one_sentence_for_losses_gains_and_recoveries() {
+        let answer = answer(&question(65_535, true), &arguments(4, Some(1))).expect("an answer");
+        let check = |lost: f64, recovered_after: Option<usize>, differs: usize, expected: &str| {
+            let epochs = answer.epochs.iter().map(|epoch| AnswerEpoch { block: epoch.block, validators: Vec::new() });
+            let (uid, agrees_with) = (answer.uid, answer.agrees_with);
+            let answer = Answer { uid, agrees_with, differs, lost, recovered_after, epochs: epochs.collect() };
+            assert_eq!(price(&answer), expected);
+        };
+        let against = "against setting the weights of uid 1";
+        check(0.5, None, 1, &format!("Differing for 1 of 4 epochs costs uid 0 50% of its dividends, {against}."));
+        check(
+            0.05,
+            Some(3),
+            2,
+            &format!(
+                "Differing for 2 of 4 epochs costs uid 0 5.0% of its dividends, {against}, and 3 of agreeing until its \
+                 dividends are back."
+            ),
+        );
+        check(-0.1, None, 9, &format!("Differing for 4 of 4 epochs brings uid 0 10% more dividends, {against}."));
+    }
+
+    #[test]
+    fn the_validator_is_named_by_the_file_before_the_flag() {
+        let named = |in_file: Option<u16>, flag: Option<u16>| {
+            let question = Question { uid: in_file, ..question(0, true) };
+            let arguments = Arguments { uid: flag, ..arguments(1, None) };
+            answer(&question, &arguments).map(|answer| answer.uid).ok()
+        };
+        assert_eq!(named(Some(0), Some(2)), Some(0));
+        assert_eq!(named(None, Some(2)), Some(2));
+        assert_eq!(named(Some(9), None), None, "a uid that the file does not have");
     }
 }

@@ -1,4 +1,4 @@
-//! `dethrone lab`: which attacks work on which rule?
+//! `dethrone lab`: attacks and honest gains, simulated against every rule.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::report::svg::{Series, bars};
 use crate::report::tables::Table;
 use crate::report::{percent, percent_exact};
 
-/// What to play.
+/// Arguments of the lab.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     /// Scenarios whose name contains this.
     #[arg(long)]
     scenario: Option<String>,
-    /// Where to write the page with the pictures.
+    /// Write a page with the pictures to this file.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
 }
@@ -188,5 +188,27 @@ mod tests {
         for part in ["copy", "+0.20 everywhere", "sequential", "window", "four_stage", "powerset", "100% (<100.00%)"] {
             assert!(drawn.contains(part), "{part} is missing in\n{drawn}");
         }
+    }
+
+    #[test]
+    fn a_page_has_a_picture_only_of_what_was_played() {
+        let settings = LabSettings { trials: 5, ..LabSettings::default() };
+        let scenarios = [Scenario::plain("+0.20 everywhere", true, &[0.2])];
+        let known = settings.mechanisms();
+        let window = known.named("window").unwrap();
+        let rows = play(&scenarios, &[window], &settings, &|| ()).expect("valid settings");
+        let lab = Lab { settings: settings.clone(), rows };
+        let page = page(&lab);
+        let titles: Vec<&str> = page.figures.iter().map(|figure| figure.title.as_str()).collect();
+        assert_eq!(titles, ["Gains that win"]);
+        // The tasks of a sequential duel are those of no other rule.
+        assert!(page.tables[1].rows.is_empty() && page.tables[0].header.len() == 2);
+    }
+
+    #[test]
+    fn a_rule_is_chosen_by_its_name_and_an_unknown_one_lists_all() {
+        assert_eq!(rule("sequential"), Ok("sequential".to_owned()));
+        let error = rule("oracle").unwrap_err();
+        assert_eq!(error, "there is no such rule; there are sequential, window, four_stage, powerset");
     }
 }

@@ -1,4 +1,4 @@
-//! `dethrone plan`: how many tasks would a duel take, and what can it promise?
+//! `dethrone plan`: the number of tasks that a duel takes, and the error rates that it promises.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::report::svg::{LineAxes, Series, lines};
 use crate::report::tables::Table;
 use crate::report::{percent, percent_exact};
 
-/// What to plan for.
+/// Arguments of the plan.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// Simulated duels for each number.
     #[arg(long, default_value_t = 500)]
     trials: usize,
-    /// Where to write the page with the picture of what a tolerance buys and lets pass.
+    /// Write a page to this file, with the picture of what a tolerance buys and lets pass.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
 }
@@ -173,5 +173,15 @@ mod tests {
         let value = serde_json::to_value(&planned).expect("plain data");
         assert_eq!(value["needs"].as_array().expect("a list").len(), 4);
         assert_eq!(value["false_dethrone_bound"], 0.01);
+    }
+
+    #[test]
+    fn a_small_chance_is_told_by_its_power_of_ten() {
+        let check = |value: f64, expected: &str| assert_eq!(share(value), expected);
+        check(0.01, "1.00%");
+        check(0.001, "0.10%");
+        check(0.000_999, "1.0e-3");
+        check(2.5e-7, "2.5e-7");
+        check(0.0, "0.0e0");
     }
 }

@@ -24,10 +24,10 @@ pub(super) struct WorldArguments {
     /// Alpha of the whole reign.
     #[arg(long, default_value_t = 0.01)]
     alpha: f64,
-    /// Challengers that the reign has seen before.
+    /// Challengers tested earlier in the reign.
     #[arg(long, default_value_t = 0)]
     challengers_before: u64,
-    /// How much worse still counts as not worse.
+    /// Tolerance: a challenger worse by no more than this counts as not worse.
     #[arg(long, default_value_t = DuelSettings::default().tolerance)]
     tolerance: f64,
     /// An average gain shown to be smaller than this ends a duel.

@@ -17,21 +17,21 @@ const VERSION: u32 = 2;
 pub struct Summary {
     /// The version of this schema.
     pub version: u32,
-    /// Who holds the weight.
+    /// The champion, which holds the weight.
     pub champion: Option<Hotkey>,
     /// The environments' names, versions and tiers.
     pub environments: Vec<String>,
     /// The entries in order of commitment.
     pub entries: Vec<EntrySummary>,
-    /// What goes to uid 0 to be burned, where no entry has that number; with the entries' shares it sums to one.
+    /// Share that goes to uid 0 to be burned, where no entry has that number; with the entries' shares it sums to one.
     pub burned: f64,
     /// One plain sentence a decision.
     pub decisions: Vec<String>,
-    /// Rollouts that a server made: that its models gave these replies cannot be checked by anybody.
+    /// Number of rollouts answered by a server: nobody can check that its models gave these replies.
     pub not_reproducible: usize,
-    /// Where the results are.
+    /// Paths of the results.
     pub files: Files,
-    /// Where the time went, in this process.
+    /// Time of this process by use.
     pub timing: Timing,
 }
 
@@ -46,7 +46,7 @@ pub struct EntrySummary {
     pub model: String,
     /// Its standing at the end.
     pub standing: Standing,
-    /// What became of it in one sentence.
+    /// Its fate in one sentence.
     pub verdict: String,
     /// Its scores, one for each environment.
     pub scores: Vec<EnvironmentSummary>,
@@ -67,7 +67,7 @@ pub struct EnvironmentSummary {
     pub interval: Option<(f64, f64)>,
 }
 
-/// Where the results are.
+/// Paths of the results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Files {
     /// The weights.
@@ -80,7 +80,7 @@ pub struct Files {
     pub database: PathBuf,
 }
 
-/// Where the time went, in seconds.
+/// Time of a command by use, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Timing {
     /// From the start of the command to its end.
@@ -135,7 +135,7 @@ impl Summary {
         }
     }
 
-    /// What the champion holds, who else has a share, and what is burned: the end of a sentence about the champion.
+    /// The champion's share, the others' and the burned one: the end of a sentence about the champion.
     pub fn held(&self) -> String {
         let own =
             self.entries.iter().find(|entry| entry.standing == Standing::Champion).map_or(0.0, |entry| entry.weight);

@@ -10,7 +10,7 @@ static QUIET: AtomicBool = AtomicBool::new(false);
 /// Our crates, whose events are logged first.
 const CRATES: [&str; 5] = ["harness", "models", "environments", "sandboxes", "pareto"];
 
-/// How much is written to standard error.
+/// Amount of output on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
 pub(crate) struct Verbosity {
     /// Log more to standard error: our own events, with -vv also the libraries', with -vvv all. `RUST_LOG` overrides it.
@@ -40,7 +40,7 @@ impl Verbosity {
     }
 }
 
-/// Whether `--quiet` was given.
+/// True if `--quiet` was given.
 pub(super) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }

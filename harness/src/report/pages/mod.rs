@@ -11,7 +11,7 @@ use super::svg::dark_colors;
 
 pub(crate) use figures::{Figure, FigurePage, save};
 
-/// What all pages begin with: the security policy, the colors of light and dark, and the charts' colors in the dark.
+/// The frame of all pages: security policy, colors in light and dark, and the charts' colors in the dark.
 const BASE: &str = include_str!("base.html");
 
 /// A page from a template that extends `base.html`.

@@ -71,3 +71,40 @@ pub(super) fn draw_mark(area: &Area<'_>, shape: usize, (x, y): (i32, i32), size:
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::svg::palette::ink_of;
+
+    fn drawn(label: &str, paint: impl FnOnce(&Area<'_>) -> Drawn) -> String {
+        draw((20, 10), label, paint).to_string()
+    }
+
+    #[test]
+    fn a_picture_tells_its_size_and_its_label_or_that_it_has_none() {
+        let told = drawn("a < b", |_| Ok(()));
+        let start = "<svg viewBox=\"0 0 20 10\" width=\"20\" height=\"10\" role=\"img\" aria-label=\"a &lt; b\">";
+        assert!(told.starts_with(start), "{told}");
+        let silent = drawn("", |_| Ok(()));
+        assert!(silent.contains("aria-hidden=\"true\"") && !silent.contains("role="), "{silent}");
+    }
+
+    #[test]
+    fn every_series_has_a_mark_of_its_own_shape() {
+        let shape = |shape| {
+            let text = drawn("", |area| draw_mark(area, shape, (10, 5), 4, ink_of(0)));
+            text.split_once('>').unwrap().1.to_owned()
+        };
+        let shapes: std::collections::BTreeSet<String> = (0..MARKS).map(shape).collect();
+        assert_eq!(shapes.len(), MARKS);
+        assert_eq!(shape(MARKS), shape(0));
+    }
+
+    #[test]
+    fn an_opaque_line_does_not_say_that_it_is_opaque() {
+        let text = drawn("", |area| Ok(area.draw(&line((0, 0), (9, 9), ink_of(1), 2))?));
+        assert!(text.contains("points=\"0,0 9,9 \"") || text.contains("x2=\"9\""), "{text}");
+        assert!(text.contains("#D55E00") && !text.contains("opacity=\"1\""), "{text}");
+    }
+}

@@ -19,11 +19,11 @@ const LARGEST_SHARE: f64 = 1.25;
 /// One test's evidence in the course of a duel.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trace {
-    /// Which line it is: decides its color and its mark.
+    /// Place of the line: decides its color and its mark.
     pub(crate) series: usize,
     /// Rounds, and the evidence as a share of what is needed.
     pub(crate) points: Vec<(f64, f64)>,
-    /// Whether the line ends because the test is settled.
+    /// True where the line ends because the test is settled.
     pub(crate) settled: bool,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Difference {
 /// An entry's row among the mean scores of an environment.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct MeanRow {
-    /// What the row is called: short and ours.
+    /// The row's label: short and ours.
     pub(crate) name: String,
     /// The champion's mean on the tasks compared.
     pub(crate) champion: Option<f64>,

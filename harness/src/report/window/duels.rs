@@ -161,3 +161,50 @@ fn odds(log_e: f64) -> String {
         _ => "under 0.01".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(odds_to_one: f64, expected: &str) {
+        assert_eq!(odds(odds_to_one.ln()), expected, "{odds_to_one}");
+    }
+
+    #[test]
+    fn odds_are_rounded_down_so_that_none_is_said_to_be_reached_before_it_is() {
+        check(1.0, "1.00");
+        check(0.5, "0.50");
+        check(9.994, "9.99");
+        check(12.9, "12");
+        check(999_999.0, "999999");
+        check(1.5e6, "10^6");
+        check(9.9e8, "10^8");
+        check(0.02, "0.02");
+        check(0.001, "under 0.01");
+        assert_eq!(odds(f64::NEG_INFINITY), "under 0.01");
+    }
+
+    #[test]
+    fn every_test_of_a_duel_is_named_with_its_environment_where_it_has_one() {
+        let names = ["sat".to_owned(), "deduction".to_owned()];
+        let named = [
+            Kind::NotWorse(0),
+            Kind::Better(1),
+            Kind::BetterSomewhere,
+            Kind::Worse(1),
+            Kind::NotBetter(0),
+            Kind::GainTooSmall,
+        ]
+        .map(|kind| test_name(kind, &names));
+        let expected = [
+            "not worse in sat",
+            "better in deduction",
+            "better somewhere",
+            "worse in deduction",
+            "not better in sat",
+            "gains too little on average",
+        ];
+        assert_eq!(named, expected);
+    }
+}

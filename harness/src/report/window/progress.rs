@@ -1,4 +1,4 @@
-//! How a duel went, round by round: it is held again on the stored scores.
+//! Course of a duel, round by round: the duel is held again on the stored scores.
 
 use pareto::{Decision, Duel, DuelMode, DuelSettings, Reason};
 
@@ -18,9 +18,9 @@ pub(super) struct Progress {
 /// One of a duel's tests.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Test {
-    /// Whom it speaks for when it settles.
+    /// The side that it favors when it settles.
     pub(super) side: Side,
-    /// What it tests.
+    /// Its hypothesis.
     pub(super) kind: Kind,
     /// Log wealth at the duel's end.
     pub(super) log_e: f64,
@@ -30,7 +30,7 @@ pub(super) struct Test {
     pub(super) trace: Trace,
 }
 
-/// Whom a test speaks for.
+/// The side that a test favors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     /// The challenger: all of these have to settle.
@@ -39,7 +39,7 @@ pub(super) enum Side {
     Champion,
 }
 
-/// What a test tests.
+/// The hypothesis of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The challenger is not worse in an environment.
@@ -108,7 +108,7 @@ impl Progress {
         points
     }
 
-    /// How the duel ended.
+    /// The duel's end.
     pub(super) fn last(&self) -> &Decision {
         self.standings.last().expect("a duel has a standing before its first task")
     }
@@ -167,7 +167,7 @@ impl Kind {
         }
     }
 
-    /// Whether the test is settled for good.
+    /// True where the test is settled for good.
     pub(super) fn is_settled(self, standing: &Decision) -> bool {
         match self {
             Self::NotWorse(place) | Self::Better(place) => standing.environments[place].settled_after.is_some(),

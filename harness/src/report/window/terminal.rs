@@ -47,7 +47,7 @@ pub fn table(summary: &Summary) -> String {
     text
 }
 
-/// What has to be said where a server made rollouts.
+/// The warning about rollouts that a server answered.
 pub fn doubt(count: usize) -> String {
     format!(
         "{count} rollouts were made by a server and cannot be reproduced: other validators have no way to check them."

@@ -1,4 +1,4 @@
-//! What the page shows, ready to be put into the template.
+//! View of a window: the values of the page's template.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -99,7 +99,7 @@ struct ReasonRow {
     counts: Vec<usize>,
 }
 
-/// How to check the page.
+/// Ways to check the page.
 #[derive(Debug, Serialize)]
 struct Check {
     command: String,
@@ -119,7 +119,7 @@ struct EnvironmentView {
     file: Option<String>,
 }
 
-/// Where the time went.
+/// Time by use.
 #[derive(Debug, Serialize)]
 struct TimingView {
     wall: String,
@@ -133,7 +133,7 @@ struct TimingView {
 }
 
 impl PageView {
-    /// What the page shows of a window.
+    /// The view of a finished window.
     pub(super) fn new(conclusion: &Conclusion, summary: &Summary) -> Self {
         let terms = &conclusion.terms;
         let rollouts = || conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts);
@@ -172,7 +172,7 @@ impl PageView {
     }
 }
 
-/// Who holds the weight, and why.
+/// The champion, and the reason why it holds the weight.
 fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
     let Some(champion) = conclusion.champion else {
         return "No model was admitted: nobody holds the weight.".to_owned();
@@ -240,7 +240,7 @@ fn facts(conclusion: &Conclusion, rollouts: usize) -> Vec<(&'static str, String)
     facts
 }
 
-/// What the environments are called.
+/// Names of the environments.
 pub(super) fn environment_names(conclusion: &Conclusion) -> Vec<String> {
     conclusion.terms.environments.iter().map(|environment| environment.name.clone()).collect()
 }
@@ -391,4 +391,36 @@ pub(super) fn scale(intervals: impl Iterator<Item = (f64, f64)>) -> f64 {
 fn shell_word(word: &str) -> String {
     // Only a zero byte cannot be quoted, and no path holds one.
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_quoted_for_a_shell_only_where_it_has_to_be() {
+        let check = |path: &str, expected: &str| {
+            assert_eq!(shell_word(path), expected);
+            assert_eq!(shlex::split(expected), Some(vec![path.to_owned()]), "a shell reads the same word");
+        };
+        check("out/window-1/evidence.jsonl", "out/window-1/evidence.jsonl");
+        check("out put/e.jsonl", "'out put/e.jsonl'");
+        check("$HOME", "'$HOME'");
+        check("", "''");
+        let odd = "it's; rm -rf *";
+        assert_eq!(shlex::split(&shell_word(odd)), Some(vec![odd.to_owned()]));
+    }
+
+    #[test]
+    fn a_scale_holds_every_interval_and_is_never_too_small_to_read() {
+        let check = |intervals: &[(f64, f64)], expected: f64| {
+            let found = scale(intervals.iter().copied());
+            assert!((found - expected).abs() < 1e-12, "{found} for {intervals:?}");
+        };
+        check(&[], 0.1);
+        check(&[(-0.01, 0.02)], 0.1);
+        check(&[(-0.31, 0.02)], 0.35);
+        check(&[(0.0, 0.2), (-0.1, 0.51)], 0.55);
+        check(&[(-1.0, 1.0)], 1.0);
+    }
 }
