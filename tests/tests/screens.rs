@@ -78,11 +78,18 @@ fn what_was_typed_wrong_is_named_with_the_way_out() {
     check_alone("unknown_setting", &["validate", "--once", "--set", "duel.tolerence=0.1"]);
     check_alone("setting_of_another_type", &["validate", "--once", "--set", "engine.mode=float16"]);
     check_alone("setting_out_of_range", &["validate", "--once", "--set", "alpha=2"]);
+    let folder = tempfile::tempdir().unwrap();
+    for (name, variable) in
+        [("unknown_variable", "DETHRONE_ENGINE__ROSW"), ("unknown_variable_at_the_top", "DETHRONE_ALHPA")]
+    {
+        let mut command = command(folder.path(), &["validate", "--once"]);
+        command.env(variable, "3");
+        check(name, &["validate", "--once"], &run(command));
+    }
     check_alone("quiet_and_verbose", &["plan", "--quiet", "--verbose"]);
     check_alone("model_of_no_kind", &["eval", "qwen"]);
     check_alone("unknown_scenario", &["lab", "--scenario", "bribery"]);
     check_alone("unknown_mechanism", &["lab", "--mechanism", "oracle"]);
-    let folder = tempfile::tempdir().unwrap();
     let mut loud = command(folder.path(), &["plan"]);
     loud.env("RUST_LOG", "models=loud");
     check("log_of_no_level", &["plan"], &run(loud));

@@ -8,7 +8,7 @@ use super::{audit, consensus, decide, demo, env, eval, lab, plan, sandbox, score
 use crate::exit_status::ExitStatus;
 use crate::printer::{Format, Printer};
 use crate::problem::Problem;
-use crate::reporter::{Verbosity, start_log};
+use crate::reporter::{HEADING, Verbosity, start_log};
 use crate::settings::Variables;
 
 /// Judges open models fairly: runs each miner's model over reinforcement-learning environments, screens out copies and
@@ -17,7 +17,7 @@ use crate::settings::Variables;
 #[command(name = "dethrone", version, arg_required_else_help = true)]
 struct CommandLine {
     /// Form of the data on standard output.
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = HEADING)]
     format: Format,
     #[command(flatten)]
     verbosity: Verbosity,

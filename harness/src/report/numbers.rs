@@ -22,7 +22,11 @@ pub(crate) fn percent_trimmed(share: f64) -> String {
 
 /// A number with its noun, in the plural unless it is 1.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    match noun.strip_suffix('y') {
+        _ if number == 1 => format!("1 {noun}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {noun}s"),
+    }
 }
 
 #[cfg(test)]
@@ -53,5 +57,6 @@ mod tests {
     #[test]
     fn a_noun_is_in_the_plural_unless_there_is_one() {
         assert_eq!([0, 1, 2].map(|number| count(number, "task")), ["0 tasks", "1 task", "2 tasks"]);
+        assert_eq!([1, 4].map(|number| count(number, "entry")), ["1 entry", "4 entries"]);
     }
 }

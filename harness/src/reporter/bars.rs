@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{add_bar, say};
 use crate::events::{Event, Reporter};
+use crate::report::count;
 
 /// Draws events as bars on standard error.
 #[derive(Debug)]
@@ -58,7 +59,7 @@ impl Reporter for Bars {
             }
             Event::Opened { entries, resumed } => {
                 let verb = if resumed { "resumed" } else { "opened" };
-                say(&format!("{verb}: {entries} entries"));
+                say(&format!("{verb}: {}", count(entries, "entry")));
             }
             Event::Checking { entry } => self.with_bar(&format!("{entry}: checking"), spinner, |_| {}),
             Event::Standing { entry, standing } => {

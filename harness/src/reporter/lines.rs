@@ -7,6 +7,7 @@ use indicatif::HumanBytes;
 
 use super::say;
 use crate::events::{Event, Reporter};
+use crate::report::count;
 
 /// Prints events as lines on standard error.
 #[derive(Debug, Default)]
@@ -47,8 +48,8 @@ impl Lines {
         match event {
             Event::Asset { subject, doing, done, total } => self.asset(&subject, doing, done, total),
             Event::AssetReady { subject } => Some(format!("ready: {subject}")),
-            Event::Opened { entries, resumed: false } => Some(format!("opened: {entries} entries")),
-            Event::Opened { entries, resumed: true } => Some(format!("resumed: {entries} entries")),
+            Event::Opened { entries, resumed: false } => Some(format!("opened: {}", count(entries, "entry"))),
+            Event::Opened { entries, resumed: true } => Some(format!("resumed: {}", count(entries, "entry"))),
             Event::Checking { .. } | Event::Played { .. } => None,
             Event::Standing { entry, standing } => Some(format!("{entry}: {standing}")),
             Event::Playing { entry, done, total } => {
@@ -127,7 +128,7 @@ mod tests {
         check(vec![Event::Checking { entry: entry() }, Event::Played { entry: entry() }], &[]);
         check(vec![Event::Standing { entry: entry(), standing: "admitted".to_owned() }], &["alice: admitted"]);
         check(vec![Event::Opened { entries: 2, resumed: true }], &["resumed: 2 entries"]);
-        check(vec![Event::Opened { entries: 1, resumed: false }], &["opened: 1 entries"]);
+        check(vec![Event::Opened { entries: 1, resumed: false }], &["opened: 1 entry"]);
         check(vec![Event::Retrying { what: "the hub".to_owned() }], &["trying again: the hub"]);
     }
 }

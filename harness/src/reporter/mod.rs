@@ -10,4 +10,4 @@ mod verbosity;
 pub(crate) use choice::{for_this_terminal, shows_bars};
 pub(crate) use log::start as start_log;
 pub(crate) use screen::{add_bar, say};
-pub(crate) use verbosity::Verbosity;
+pub(crate) use verbosity::{HEADING, Verbosity};

@@ -7,6 +7,9 @@ use clap::{ArgAction, Args};
 /// Set once at the start: every reporter of the process is silent.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
+/// Heading of the flags that every command takes.
+pub(crate) const HEADING: &str = "Options of every command";
+
 /// Our crates, whose events are logged first.
 const CRATES: [&str; 5] = ["harness", "models", "environments", "sandboxes", "pareto"];
 
@@ -14,10 +17,10 @@ const CRATES: [&str; 5] = ["harness", "models", "environments", "sandboxes", "pa
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
 pub(crate) struct Verbosity {
     /// Log more to standard error: our own events, with -vv also the libraries', with -vvv all. `RUST_LOG` overrides it.
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet", help_heading = HEADING)]
     verbose: u8,
     /// No progress and no log on standard error, only errors.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = HEADING)]
     quiet: bool,
 }
 

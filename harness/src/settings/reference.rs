@@ -1,6 +1,6 @@
 //! Reference pages generated from doc comments and compared with the files in `docs/`: settings and exit codes.
 //!
-//! `DETHRONE_UPDATE_DOCS=1 cargo test -p harness reference` writes the files anew.
+//! `UPDATE_DOCS=1 cargo test -p harness reference` writes the files anew.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -22,14 +22,14 @@ fn root() -> PathBuf {
 /// Compares a generated page with its file, or writes it where that is asked for.
 fn compare(name: &str, generated: &str) {
     let path = root().join("docs").join(name);
-    if std::env::var_os("DETHRONE_UPDATE_DOCS").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, generated).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == generated,
-        "docs/{name} is not what the doc comments say; run `DETHRONE_UPDATE_DOCS=1 cargo test -p harness reference`"
+        "docs/{name} is not what the doc comments say; run `UPDATE_DOCS=1 cargo test -p harness reference`"
     );
 }
 
@@ -288,8 +288,6 @@ impl Reference {
             }
         }
         page.push_str("\n## Environment variables that are not settings\n\n| variable | |\n|---|---|\n");
-        let variables = &self.types.structs.get(&("harness".to_owned(), "Variables".to_owned()));
-        assert!(variables.is_none(), "the variables are not read by serde");
         page + &variables_page()
     }
 }
@@ -310,13 +308,17 @@ fn inline(value: &Value) -> String {
 fn variables_page() -> String {
     let path = root().join("harness/src/settings/variables.rs");
     let file = syn::parse_file(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let mut rows = String::new();
+    let mut rows = String::from(
+        "| `DETHRONE_CACHE` | The folder for models and the sandbox guest; else `$XDG_CACHE_HOME/dethrone`, else \
+         `~/.cache/dethrone`. |\n",
+    );
     for item in file.items {
         let Item::Struct(item) = item else { continue };
         for field in &item.fields {
             let doc = doc(&field.attrs);
             let (name, rest) = doc.split_once([' ', ':']).unwrap();
-            writeln!(rows, "| {name} | {} |", rest.trim()).unwrap();
+            let (first, rest) = rest.trim().split_at(1);
+            writeln!(rows, "| {name} | {}{rest} |", first.to_uppercase()).unwrap();
         }
     }
     rows
@@ -324,7 +326,7 @@ fn variables_page() -> String {
 
 const PREFACE: &str = "# Settings
 
-<!-- Generated from the doc comments; `DETHRONE_UPDATE_DOCS=1 cargo test -p harness reference` writes this file anew. -->
+<!-- Generated from the doc comments; `UPDATE_DOCS=1 cargo test -p harness reference` writes this file anew. -->
 
 `dethrone validate --config FILE` reads a TOML file; every key has a default, so that the file holds only what differs.
 What is given later overrides what is given earlier: defaults, file, variables such as `DETHRONE_ENGINE__ROWS=16` (two
@@ -358,7 +360,7 @@ fn every_exit_code_is_on_its_page_with_its_number() {
     let types = Types::read();
     let item = &types.enums[&("harness".to_owned(), "ExitStatus".to_owned())];
     let mut page = String::from(
-        "# Exit codes\n\n<!-- Generated from `harness/src/exit_status.rs`; `DETHRONE_UPDATE_DOCS=1 cargo test -p harness \
+        "# Exit codes\n\n<!-- Generated from `harness/src/exit_status.rs`; `UPDATE_DOCS=1 cargo test -p harness \
          reference` writes this file anew. -->\n\nThe numbers keep their meaning in all releases, and none is used \
          twice.\n\n| code | name | |\n|---|---|---|\n",
     );

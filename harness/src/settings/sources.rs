@@ -107,7 +107,7 @@ impl Sources {
         match found.keys().find(|key| !known.contains_key(*key)) {
             None => Ok(()),
             Some(key) => {
-                let origin = origin(self.figment.find_metadata(key));
+                let origin = origin(key, self.figment.find_metadata(key));
                 Err(SettingsError::Invalid(unknown(key, key, &origin, known.keys().map(String::as_str))))
             }
         }
@@ -128,9 +128,7 @@ impl Sources {
             Some(source) if source.file_path().is_some() => {
                 source.file_path().map(|path| path.display().to_string()).unwrap_or_default()
             }
-            _ if metadata.name.contains("environment") => {
-                format!("variable DETHRONE_{}", key.to_uppercase().replace('.', "__"))
-            }
+            _ if is_variable(metadata) => format!("variable {}", variable(key)),
             _ if metadata.name.starts_with("flag") => metadata.name.to_string(),
             _ => "default".to_owned(),
         }
@@ -170,7 +168,7 @@ fn flatten(prefix: &str, value: serde_json::Value, leaves: &mut Vec<(String, ser
 /// figment's first complaint, with the key, the file and the nearest known key.
 fn explain(error: &figment::Error) -> String {
     let key = error.path.join(".");
-    let origin = origin(error.metadata.as_ref());
+    let origin = origin(&key, error.metadata.as_ref());
     match &error.kind {
         Kind::UnknownField(field, expected) => {
             let place = if key.is_empty() || key == *field { field } else { &key };
@@ -185,11 +183,22 @@ fn unknown<'a>(place: &str, field: &str, origin: &str, known: impl IntoIterator<
     format!("unknown setting `{place}`{origin}{near}")
 }
 
+/// True of a value that came from an environment variable.
+fn is_variable(metadata: &Metadata) -> bool {
+    metadata.name.contains("environment")
+}
+
+/// The variable that sets a key.
+fn variable(key: &str) -> String {
+    format!("DETHRONE_{}", key.to_uppercase().replace('.', "__"))
+}
+
 /// The source of a value, as a part of a sentence.
-fn origin(metadata: Option<&Metadata>) -> String {
+fn origin(key: &str, metadata: Option<&Metadata>) -> String {
     match metadata {
         None => String::new(),
         Some(Metadata { source: Some(source), .. }) => format!(" in {source}"),
+        Some(metadata) if is_variable(metadata) => format!(" in the variable {}", variable(key)),
         Some(metadata) => format!(" in {}", metadata.name),
     }
 }
