@@ -100,3 +100,47 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(arguments: &[&str], expected: Result<(), clap::error::ErrorKind>) {
+        let found = CommandLine::try_parse_from(std::iter::once(&"dethrone").chain(arguments));
+        assert_eq!(found.map(|_| ()).map_err(|error| error.kind()), expected, "{arguments:?}");
+    }
+
+    #[test]
+    fn no_two_flags_of_a_command_are_the_same() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_options_of_every_command_may_stand_before_and_after_it() {
+        use clap::error::ErrorKind::{ArgumentConflict, InvalidValue, UnknownArgument};
+        check(&["plan", "-vv", "--format", "json"], Ok(()));
+        check(&["-q", "--format=text", "plan"], Ok(()));
+        check(&["env", "check", "sat", "--quiet"], Ok(()));
+        check(&["-q", "plan", "-v"], Err(ArgumentConflict));
+        check(&["plan", "--format", "xml"], Err(InvalidValue));
+        check(&["plan", "--loud"], Err(UnknownArgument));
+    }
+
+    #[test]
+    fn a_command_names_what_it_cannot_do_without() {
+        use clap::error::ErrorKind::{
+            DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, InvalidSubcommand, MissingRequiredArgument,
+        };
+        check(&[], Err(DisplayHelpOnMissingArgumentOrSubcommand));
+        check(&["valdate"], Err(InvalidSubcommand));
+        check(&["validate"], Err(MissingRequiredArgument));
+        check(&["validate", "--show-settings"], Ok(()));
+        check(&["validate", "--once"], Ok(()));
+        check(&["score", "model"], Err(MissingRequiredArgument));
+        check(&["eval"], Err(MissingRequiredArgument));
+        check(&["lab", "--help"], Err(DisplayHelp));
+    }
+}

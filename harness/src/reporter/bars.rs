@@ -90,3 +90,44 @@ fn spinner() -> ProgressBar {
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates are constants")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bars that are left after these events, by name; nothing is drawn, since the tests have no terminal.
+    #[track_caller]
+    fn check(events: &[Event], expected: &[(&str, u64, Option<u64>)]) {
+        let bars = Bars::new();
+        for event in events {
+            bars.report(event.clone());
+        }
+        let left = bars.bars.lock().unwrap();
+        let left: Vec<_> = left.iter().map(|(name, bar)| (name.as_str(), bar.position(), bar.length())).collect();
+        assert_eq!(left, expected, "{events:?}");
+    }
+
+    fn asset(done: u64, total: Option<u64>) -> Event {
+        Event::Asset { subject: "model".to_owned(), doing: "fetching", done, total }
+    }
+
+    #[test]
+    fn a_download_has_a_bar_until_it_is_ready() {
+        check(&[asset(5, None)], &[("model", 5, None)]);
+        check(&[asset(5, None), asset(7, Some(9))], &[("model", 7, Some(9))]);
+        check(&[asset(5, Some(9)), Event::AssetReady { subject: "model".to_owned() }], &[]);
+        check(&[Event::AssetReady { subject: "never begun".to_owned() }], &[]);
+    }
+
+    #[test]
+    fn an_entry_has_a_bar_while_it_is_checked_and_while_it_plays() {
+        let entry = || "alice".to_owned();
+        let playing = Event::Playing { entry: entry(), done: 2, total: 8 };
+        let ended = Event::RolloutEnded { entry: entry() };
+        check(&[Event::Checking { entry: entry() }], &[("alice: checking", 0, None)]);
+        let standing = Event::Standing { entry: entry(), standing: "admitted".to_owned() };
+        check(&[Event::Checking { entry: entry() }, standing], &[]);
+        check(&[playing.clone(), ended.clone(), ended.clone()], &[("alice", 4, Some(8))]);
+        check(&[playing, ended, Event::Played { entry: entry() }], &[]);
+    }
+}

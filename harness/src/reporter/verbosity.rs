@@ -64,4 +64,17 @@ mod tests {
         assert!(levels.iter().all(Option::is_some) && levels.is_sorted(), "{levels:?}");
         assert_eq!(loudest(9, false), loudest(3, false));
     }
+
+    #[test]
+    fn only_our_warnings_are_logged_unless_more_is_asked_for() {
+        let directives = |verbose, quiet| Verbosity { verbose, quiet }.directives();
+        let quiet = directives(0, true);
+        let usual = directives(0, false);
+        let verbose = directives(1, false);
+        assert_eq!(quiet, "off");
+        for name in CRATES {
+            assert!(usual.contains(&format!("{name}=warn")) && verbose.contains(&format!("{name}=debug")), "{name}");
+        }
+        assert!(usual.starts_with("off,") && verbose.starts_with("warn,"), "{usual} {verbose}");
+    }
 }

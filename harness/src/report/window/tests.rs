@@ -361,3 +361,55 @@ fn the_time_of_a_command_is_split_without_a_rest_below_nothing() {
     check(10, 20, 1, 1, 0.0, 0.0);
     check(10, 5, 4, 4, 0.0, 0.5);
 }
+
+#[test]
+fn failures_beyond_the_most_frequent_are_counted_together() {
+    let mut conclusion = window(DuelMode::Pareto);
+    for (number, rollout) in conclusion.entries[0].rollouts.iter_mut().take(60).enumerate() {
+        rollout.fault = Some(Fault::Model);
+        rollout.reason = format!("reason {}", number % 30);
+    }
+    let text = read(&shown(&conclusion).0);
+    assert!(text.contains("all other reasons together"), "{}", words(&text));
+    let listed = (0..30).filter(|number| text.contains(&format!(">reason {number}<"))).count();
+    // Of the twenty that are listed two are the failures of the other entries.
+    assert_eq!(listed, 18);
+    assert_eq!(text.matches("class=\"reason\"").count(), 22);
+}
+
+#[test]
+fn rollouts_of_a_server_are_told_on_the_page_and_below_the_table() {
+    let mut conclusion = window(DuelMode::Pareto);
+    assert!(!shown(&conclusion).0.contains("not reproducible"));
+    for rollout in conclusion.entries[1].rollouts.iter_mut().take(7) {
+        rollout.reproducible = false;
+    }
+    let (page, summary) = shown(&conclusion);
+    assert!(words(&page).contains("rollouts of a server, not reproducible 7"), "{}", words(&page));
+    let table = crate::report::table(&summary);
+    assert!(table.contains("7 rollouts were made by a server and cannot be reproduced"), "{table}");
+}
+
+#[test]
+fn a_champion_that_others_wait_for_is_said_to_have_them_behind_it() {
+    let mut conclusion = window(DuelMode::Pareto);
+    conclusion.entries[3].finding = None;
+    let text = read(&shown(&conclusion).0);
+    assert!(text.contains("those who come after it wait for the next window."), "{}", words(&text));
+}
+
+#[test]
+fn a_long_duel_is_drawn_at_no_more_standings_than_a_picture_can_show() {
+    let conclusion = window(DuelMode::Pareto);
+    for duel in &conclusion.duels {
+        let progress = Progress::of(&conclusion, duel);
+        assert!(progress.standings.len() <= 97, "{}", progress.standings.len());
+        assert!(progress.standings.is_sorted_by_key(|standing| standing.rounds));
+        for environment in 0..2 {
+            let differences = progress.differences(environment);
+            assert!(differences.is_sorted_by(|one, next| one.tasks < next.tasks), "a task counts once");
+            let last = differences.last().unwrap();
+            assert_eq!(last.mean, duel.decision.environments[environment].difference);
+        }
+    }
+}
