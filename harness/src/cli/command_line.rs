@@ -124,7 +124,7 @@ mod tests {
         check(&["plan", "-vv", "--format", "json"], Ok(()));
         check(&["-q", "--format=text", "plan"], Ok(()));
         check(&["env", "check", "sat", "--quiet"], Ok(()));
-        check(&["-q", "plan", "-v"], Err(ArgumentConflict));
+        check(&["plan", "-q", "-v"], Err(ArgumentConflict));
         check(&["plan", "--format", "xml"], Err(InvalidValue));
         check(&["plan", "--loud"], Err(UnknownArgument));
     }

@@ -174,13 +174,24 @@ fn explain(error: &figment::Error) -> String {
             let place = if key.is_empty() || key == *field { field } else { &key };
             unknown(place, field, &origin, expected.iter().copied())
         }
+        Kind::UnknownVariant(found, expected) => {
+            let known = expected.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!(
+                "setting `{key}`{origin}: `{found}` is none of {known}{}",
+                suggestion(found, expected.iter().copied())
+            )
+        }
         kind => format!("setting `{key}`{origin}: {kind}"),
     }
 }
 
 fn unknown<'a>(place: &str, field: &str, origin: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let near = nearest(field, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    format!("unknown setting `{place}`{origin}{near}")
+    format!("unknown setting `{place}`{origin}{}", suggestion(field, known))
+}
+
+/// The question whether the nearest known name was meant; empty where none is near.
+fn suggestion<'a>(misspelt: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(misspelt, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
 /// True of a value that came from an environment variable.
