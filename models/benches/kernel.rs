@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use models::kernel::{self, AttentionShape, PackedLinear, PackedLinearBuilder, PagedKeyValues, Processor, Query, Slot};
 
-/// What of the machine's time one figure may take.
+/// Time spent on each figure.
 const SECONDS: f64 = 0.6;
 
 fn main() {

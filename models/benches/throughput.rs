@@ -96,7 +96,7 @@ fn main() {
     header(&path, &mode, sequences, threads);
 }
 
-/// What linear layers compute with, and where.
+/// Arithmetic and device of a run.
 #[derive(Debug)]
 enum Mode {
     Exact,
@@ -221,7 +221,7 @@ fn plain_rate(config: &ModelConfig, rows: usize, threads: usize) -> f64 {
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started"));
     let (mut operations, mut time) = (0.0, 0.0);
     for (outputs, inputs, count) in shapes {
-        // several copies, so that the tensors come from memory as they do in a model
+        // Several copies, so that the tensors come from memory as they do in a model
         let copies = if count == 1 { 1 } else { 8 };
         let matrices: Vec<Vec<f32>> = (0..copies).map(|i| vec![0.01 * (i + 1) as f32; outputs * inputs]).collect();
         let x = vec![0.5_f32; rows * inputs];

@@ -1,4 +1,4 @@
-//! Reads spoiled files for as long as one likes: `fuzz [TARGET] [SECONDS]`.
+//! Fuzzes the parsers of untrusted files: `fuzz [TARGET] [SECONDS]`.
 
 #[path = "../fuzz/mutate.rs"]
 mod mutate;
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// No file may take longer.
+/// Time limit of a file.
 const SLOW: Duration = Duration::from_secs(1);
 
 #[expect(clippy::disallowed_methods, reason = "a program that runs for a given time needs a clock")]
@@ -41,7 +41,7 @@ fn main() {
             };
             let mut took = read();
             if took > SLOW {
-                // What a busy machine delays it does not delay every time.
+                // A busy machine does not delay every repetition.
                 took = (0..3).map(|_| read()).fold(took, Duration::min);
                 if took > SLOW {
                     keep(&format!("takes {took:?}"));

@@ -1,6 +1,6 @@
-//! Sound GGUF files of several families and tokenizers, as small as they can be.
+//! Minimal sound GGUF files of several families and tokenizers.
 
-/// The kinds of metadata values that are used here.
+/// Type codes of metadata values.
 const U32: u32 = 4;
 const I32: u32 = 5;
 const F32: u32 = 6;
@@ -8,11 +8,11 @@ const BOOL: u32 = 7;
 const TEXT: u32 = 8;
 const LIST: u32 = 9;
 
-/// Width of everything, so that a row of Q8_0 is one block.
+/// Width of every tensor, so that a row of Q8_0 is one block.
 const WIDTH: u64 = 32;
 const TOKENS: [&str; 8] = ["<unk>", "<s>", "a", "b", "ab", "\u{2581}", "<0x0A>", "abab"];
 
-/// A file being put together.
+/// A file under construction.
 #[derive(Default)]
 struct Seed {
     entries: Vec<u8>,

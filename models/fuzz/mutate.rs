@@ -1,9 +1,9 @@
-//! Spoils sound files at random, the same way every time.
+//! Mutates sound files with a seeded generator.
 
-/// Numbers that lengths and offsets are best spoiled with.
+/// Extreme lengths and offsets.
 const NUMBERS: [u64; 9] =
     [0, 1, 7, 0x7F, 0xFFFF, 0x7FFF_FFFF, 0xFFFF_FFFF, 0x7FFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF];
-/// Pieces of text that readers may trip over.
+/// Pieces of text that parsers may trip over.
 const TEXTS: [&str; 26] = [
     "\"",
     "{",
@@ -33,7 +33,7 @@ const TEXTS: [&str; 26] = [
     "(",
 ];
 
-/// A stream of numbers that look random.
+/// A pseudo-random generator (xorshift).
 pub(crate) struct Random(u64);
 
 impl Random {

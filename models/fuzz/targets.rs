@@ -1,4 +1,4 @@
-//! What is read from strangers, each with sound files to begin from.
+//! Fuzz targets: every parser of untrusted files, each with sound files as seeds.
 
 #[path = "gguf_seeds.rs"]
 mod gguf_seeds;

@@ -67,6 +67,7 @@ impl Pages {
     pub(crate) fn claim(&mut self, sequence: SequenceId, hashes: &[PageHash], count: usize) -> Option<Vec<u32>> {
         let found: Vec<u32> =
             hashes.iter().map_while(|hash| self.known.get(hash.as_bytes()).copied()).take(count).collect();
+        // Idle pages of the prefix count as available, and are no longer once they are claimed.
         let revived = found.iter().filter(|page| self.pages[**page as usize].references == 0).count();
         if self.available() < count - found.len() + revived {
             return None;

@@ -172,12 +172,14 @@ fn write_shard(
         offset = end;
     }
     let mut header = serde_json::to_vec(&header).expect("names and numbers are JSON");
+    // The format wants tensor data aligned to 8 bytes.
     header.resize(header.len().next_multiple_of(8), b' ');
     let failed = |source| LoadError::Write { path: path.to_owned(), source };
     let mut file = AtomicFile::create(path).map_err(failed)?;
     file.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
     file.write_all(&header).map_err(failed)?;
     for name in names {
+        // Mapped pages of a tensor are given back before the next one is read.
         let mut values = source.read(name)?;
         source.release(name);
         change(name, &mut values);

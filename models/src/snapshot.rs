@@ -84,6 +84,7 @@ impl Snapshot {
     pub(crate) fn of_names(root: &Path, mut names: Vec<String>) -> Result<Self, SnapshotError> {
         names.sort();
         names.dedup();
+        // Hashing is bound by the processor, so files are hashed in parallel.
         let files = names.into_par_iter().map(|name| SnapshotFile::read(root, name)).collect::<Result<_, _>>()?;
         Ok(Self { root: root.to_owned(), files })
     }

@@ -58,7 +58,7 @@ fn small() -> EngineSettings {
     EngineSettings { rows: 4, pages: 64, ..EngineSettings::default() }
 }
 
-/// What every cut of the work is compared with: one text after another.
+/// Settings of the reference: one sequence after another.
 fn alone() -> EngineSettings {
     EngineSettings { rows: 1, pages: 16, prefix_cache: false, ..EngineSettings::default() }
 }
@@ -147,7 +147,7 @@ fn bits(completions: &[Completion]) -> Vec<(Vec<u32>, Vec<u32>)> {
 async fn run(engine: &Engine, requests: &[Request], order: &[usize]) -> Vec<Completion> {
     let mut results: Vec<Option<Completion>> = vec![None; requests.len()];
     let mut futures: Vec<_> = order.iter().map(|index| Box::pin(engine.generate(requests[*index].clone()))).collect();
-    // first contact in order: a request is handed over when its future is polled first
+    // First contact in order: a request is handed over when its future is polled first
     for (future, index) in futures.iter_mut().zip(order) {
         tokio::select! {
             biased;
@@ -198,7 +198,7 @@ struct Cut {
     settings: EngineSettings,
     /// In which order requests arrive.
     order: Vec<usize>,
-    /// How many of them arrive together; the next ones come when these are done.
+    /// Numbers of requests that arrive together; the next ones come when these are done.
     waves: Vec<usize>,
 }
 

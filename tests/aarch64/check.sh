@@ -71,7 +71,7 @@ if [ "$what" != workspace ]; then
         grep -E '^(bytemuck|libm|memmap2|pulp|rayon) = ' Cargo.toml
     } >"$work/kernels/Cargo.toml"
     cat >"$work/kernels/lib.rs" <<RUST
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, unused_imports)]
 #[path = "$root/models/src/kernel/mod.rs"]
 pub mod kernel;
 RUST

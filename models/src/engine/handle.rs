@@ -100,6 +100,7 @@ impl Engine {
             statistics: statistics.clone(),
         });
         let (jobs, queue) = mpsc::channel();
+        // A thread of its own: a forward pass would block the tasks of an asynchronous runtime.
         let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || scheduler.run(&queue));
         let thread = Some(thread.map_err(|error| trouble(error.to_string()))?);
         Ok(Self { jobs: Some(jobs), thread, statistics, vocabulary: config.vocabulary, context, has_text })
@@ -181,6 +182,7 @@ impl Engine {
             return Err(refuse("the prompt is empty: nothing can be said about the first token of a text"));
         }
         let tokens = [prompt, completion].concat();
+        // The last token is scored and never computed, so it needs no position.
         self.check_tokens(&tokens[..tokens.len() - 1])?;
         self.check_tokens(completion)?;
         Ok(Some((tokens, prompt.len())))
@@ -203,6 +205,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        // The closed channel ends the scheduler's loop.
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             // Every request that waited was told of a panic there: its channel was closed.

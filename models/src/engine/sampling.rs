@@ -44,6 +44,7 @@ impl Sampling {
         if self.temperature == 0.0 {
             return largest as u32;
         }
+        // Noise depends on the token id, so that candidates may be visited in any order.
         let noise = Noise::new(self.key, position);
         match self.candidates(logits, logits[largest]) {
             Some(candidates) => {

@@ -88,6 +88,7 @@ impl Scheduler {
                     Err(mpsc::TryRecvError::Disconnected) => return,
                 }
             }
+            // Before admission, so that their rows and pages are free for it.
             self.drop_cancelled();
             self.admit();
             let shares = self.plan();
@@ -118,6 +119,7 @@ impl Scheduler {
             }
             let count = job.positions(self.parts.context).div_ceil(page_tokens);
             let id = self.next_id;
+            // A job that does not fit blocks later ones, so that long prompts are not starved by short ones.
             let Some(pages) = self.pages.claim(id, &hashes, count) else { return };
             let job = self.waiting.pop_front().expect("a waiting job was found");
             self.free_slots.pop();
@@ -132,6 +134,7 @@ impl Scheduler {
         let mut shares = Vec::with_capacity(self.running.len());
         let mut budget = self.parts.settings.chunk;
         for index in 0..self.running.len() {
+            // Decodes do not count against the chunk, which bounds the delay that prompts cause them.
             let tokens = if self.running[index].is_decoding() {
                 1
             } else {
@@ -168,6 +171,7 @@ impl Scheduler {
         while end < limit {
             let page = end / page_tokens;
             let foreign = page < shared && self.pages.access(sequence.pages[page], sequence.id) != Access::Write;
+            // The chunk ends where the next step can skip a page or has to wait for it.
             if foreign {
                 break;
             }
@@ -200,6 +204,7 @@ impl Scheduler {
         let mut results: Vec<LogitsResult> = Vec::with_capacity(tasks.len());
         let (processor, vocabulary) = (&self.processor, self.parts.vocabulary_size);
         let started = now();
+        // Rows are sampled block by block, so that the logits of a whole step are never held at once.
         self.parts.decoder.forward(&self.step, &mut |first, logits| {
             let rows = logits.par_chunks(vocabulary).zip(&tasks[first..]);
             results.par_extend(rows.map(|(logits, task)| task.run(processor, logits)));

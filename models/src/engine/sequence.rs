@@ -154,6 +154,7 @@ impl Sequence {
 
     fn push_token(&mut self, token: u32, logprob: f32, vocabulary: &Vocabulary, context: usize) {
         let Job::Generate { request, .. } = &self.job else { unreachable!("only generation samples tokens") };
+        // Broken weights give NaN or infinite logits, of which no token is a meaningful sample.
         if !logprob.is_finite() {
             self.finish = Some(Finish::NotFinite);
             return;

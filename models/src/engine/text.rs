@@ -27,6 +27,7 @@ impl TextSoFar {
         self.text.push_str(&all[known.len()..]);
         self.start = self.end;
         self.end = tokens.len();
+        // A stop string may have begun in the text before the new tokens.
         let longest = stop_strings.iter().map(String::len).max().unwrap_or(0);
         let mut from = before.saturating_sub(longest);
         while !self.text.is_char_boundary(from) {

@@ -87,6 +87,7 @@ impl HuggingFaceHub {
             .token(settings.token.as_ref().map_or(NO_TOKEN, Secret::reveal))
             .client(client.clone())
             .cache_enabled(false)
+            // Retries are our own, with the limits of the settings.
             .retry_max_attempts(0)
             .build()
             .map_err(|error| setup(error.to_string()))?;
@@ -123,6 +124,7 @@ impl HuggingFaceHub {
             }
         };
         let large = listing.large(shards)?;
+        // A model that is refused by its configuration costs no download of its tensors. GGUF files have theirs inside.
         if large.iter().any(|file| file.name.ends_with(".safetensors")) {
             files.sort();
             check_configuration(&Snapshot { root: layout.files(), files: files.clone() }, &self.settings.limits)?;

@@ -126,6 +126,7 @@ impl Listing {
 
 /// Compares the sizes and the number of files with the limits.
 pub(super) fn check_size(files: &[&ListedFile], limits: &Limits) -> Result<(), Refusal> {
+    // Sizes are the hub's claim and may be anything; the sum saturates instead of wrapping.
     let bytes = files.iter().fold(0u64, |sum, file| sum.saturating_add(file.size));
     if bytes > limits.bytes {
         return Err(Refusal::TooLarge { what: "the model".to_owned(), bytes, limit: limits.bytes });

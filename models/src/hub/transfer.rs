@@ -88,6 +88,7 @@ impl Transfer<'_> {
     /// Downloads the missing bytes. An error comes with the number of bytes on disk.
     async fn attempt(&self) -> Result<(), (HubError, u64)> {
         let mut here = fs::metadata(&self.part).await.map_or(0, |metadata| metadata.len());
+        // A partial file larger than the listed one is no beginning of it.
         if here > self.file.size {
             self.discard().await.map_err(|error| (error, 0))?;
             here = 0;
@@ -111,6 +112,7 @@ impl Transfer<'_> {
         let mut options = OpenOptions::new();
         options.create(true).append(append).write(true).truncate(!append);
         let mut part = options.open(&self.part).await.map_err(|source| write_error(&self.part, source))?;
+        // What arrived before an error is kept on disk, since the next attempt continues there.
         let received = self.receive(&mut response, &mut part, here).await;
         part.flush().await.map_err(|source| write_error(&self.part, source))?;
         part.sync_all().await.map_err(|source| write_error(&self.part, source))?;

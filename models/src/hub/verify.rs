@@ -26,6 +26,7 @@ pub(super) fn verify(path: &Path, listed: &ListedFile) -> io::Result<Verified> {
     let mut sha256 = Sha256::new();
     let mut git = Sha1::new();
     let with_git = matches!(listed.hash, ListedHash::Git(_));
+    // Git hashes a header before the content.
     git.update(format!("blob {size}\0"));
     let mut buffer = vec![0; 1 << 18];
     loop {

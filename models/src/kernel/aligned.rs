@@ -30,6 +30,7 @@ impl AlignedFloats {
             let _ = map.advise(memmap2::Advice::HugePage);
             return Self { storage: Storage::Mapped(map), length };
         }
+        // A `Vec` is aligned to its element only, so that the first aligned element is looked for.
         let values = vec![0.0; length + LINE_BYTES / size_of::<f32>()];
         let start = values.as_ptr().align_offset(LINE_BYTES).min(values.len() - length);
         Self { storage: Storage::Heap { values, start }, length }

@@ -39,6 +39,7 @@ impl WithSimd for Rows<'_> {
         let width = self.scale.len();
         for (x, y) in self.x.chunks_exact(width).zip(self.y.chunks_exact_mut(width)) {
             let mean = sum_of_squares(x) / width as f32;
+            // Division and square root are correctly rounded everywhere; a reciprocal square root is not.
             let factor = 1.0 / (mean + self.epsilon).sqrt();
             for ((y, x), scale) in y.iter_mut().zip(x).zip(self.scale) {
                 *y = x * factor * scale;

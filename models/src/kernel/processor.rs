@@ -128,6 +128,7 @@ impl Processor {
         let work = &work;
         self.pool.scope(|scope| {
             let mut parts = parts.into_iter();
+            // The calling thread takes the first part itself and would otherwise idle.
             let first = parts.next();
             for part in parts {
                 scope.spawn(move |_| work(part));

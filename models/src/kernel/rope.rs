@@ -18,6 +18,7 @@ impl RopeTable {
     /// A table of angles `position * frequency` for `positions` positions. Cosines and sines are multiplied by `scale`,
     /// which is 1 for most models. With partial rotary embedding there are fewer frequencies than half the head size.
     pub(crate) fn new(frequencies: &[f32], positions: usize, scale: f32) -> Self {
+        // The product is rounded to f32 as in training code; its cosine and sine are then exact to f32.
         let angles = |position: usize| frequencies.iter().map(move |frequency| f64::from(position as f32 * frequency));
         let (cosines, sines) = (0..positions)
             .flat_map(angles)

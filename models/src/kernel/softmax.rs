@@ -52,6 +52,7 @@ pub fn argmax(processor: &Processor, row: &[f32]) -> usize {
 /// The largest element; NaN counts as smaller than anything.
 #[inline(always)]
 pub(super) fn greatest(row: &[f32]) -> f32 {
+    // Comparisons instead of `f32::max`, whose result for zeros of both signs is unspecified.
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let (chunks, rest) = row.as_chunks::<LANES>();
     for chunk in chunks {

@@ -194,6 +194,7 @@ impl RemoteModel {
     }
 
     async fn attempt(&self, body: &Value) -> Result<Reply, RemoteError> {
+        // The permit is held until the response is complete.
         let _permit = self.gate.acquire().await.expect("the gate is never closed");
         self.pace.wait().await;
         let period = self.retries.stall_timeout;
@@ -238,6 +239,7 @@ impl RemoteModel {
             let chunk = response.chunk().await;
             let chunk = chunk.map_err(|error| self.error(RemoteErrorKind::Connection { reason: innermost(&error) }))?;
             let Some(chunk) = chunk else { return Ok(bytes) };
+            // Checked while reading: the announced length may be absent or false.
             if bytes.len() + chunk.len() > LARGEST_BODY {
                 let reason = format!("it has more than {LARGEST_BODY} bytes");
                 return Err(self.error(RemoteErrorKind::Answer { reason }));

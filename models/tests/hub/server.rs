@@ -50,7 +50,7 @@ pub(crate) enum Fault {
     Elsewhere(String),
 }
 
-/// What was asked.
+/// A request that arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) path: String,
@@ -104,7 +104,7 @@ impl Server {
         self.state.lock().unwrap().faults.insert(part.to_owned(), (vec![fault], true));
     }
 
-    /// What was asked so far.
+    /// Requests that arrived so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.lock().unwrap().asked.clone()
     }

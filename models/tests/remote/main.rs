@@ -70,7 +70,7 @@ fn hi() -> Reply {
     Reply { text: "hi".to_owned(), prompt_tokens: 11, tokens: None, logprobs, finish: Finish::StopToken }
 }
 
-/// What a server that gives these answers is said to have done, and how often it was asked.
+/// Compares the reply or error after these answers, and the number of requests.
 async fn check(answers: &[Answer], expected: Result<Reply, &str>, requests: usize) {
     let server = Server::start(answers);
     let model = model(&server, settings());
@@ -162,7 +162,7 @@ async fn what_trying_again_cannot_mend_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_repeats_the_key_gives_it_away_to_nobody() {
+async fn a_server_that_repeats_the_key_gives_it_away_to_no_reader() {
     check(&[Answer::EchoedReply], Err("repeats the key"), 1).await;
     check(&[Answer::EchoedError], Err("Bearer (hidden)"), 1).await;
 }

@@ -18,17 +18,17 @@ pub(crate) enum Answer {
     Whole(u16, &'static str, String),
     /// Half of the body that was announced.
     Truncated(String),
-    /// Nothing at all, for longer than anybody waits here.
+    /// Nothing at all, for longer than any client waits here.
     Silence,
     /// The authorization that was sent, as a reply.
     EchoedReply,
     /// The authorization that was sent, as an error.
     EchoedError,
-    /// More than anybody wants.
+    /// A body without end.
     Endless,
 }
 
-/// What was asked.
+/// A request that arrived.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) path: String,
@@ -38,7 +38,7 @@ pub(crate) struct Asked {
 
 #[derive(Default)]
 struct State {
-    /// What is answered next; the last one again and again.
+    /// The next answers; the last one is repeated.
     answers: VecDeque<Answer>,
     asked: Vec<Asked>,
     open: usize,
@@ -72,7 +72,7 @@ impl Server {
         server
     }
 
-    /// What was asked so far.
+    /// Requests that arrived so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.lock().unwrap().asked.clone()
     }

@@ -102,6 +102,7 @@ impl WithSimd for Part<'_> {
                 }
             }
             sums.clear();
+            // The softmax is normalized after the sum over values, by one factor per query head.
             sums.resize(stored * unit.q.len() + unit.q.len(), 0.0_f32);
             let (sums, factors) = sums.split_at_mut(stored * unit.q.len());
             for (index, (scores, factor)) in scores.chunks_mut(length).zip(factors.iter_mut()).enumerate() {

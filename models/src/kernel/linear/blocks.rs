@@ -69,6 +69,7 @@ impl BlockPanels {
             let steps = values.chunks_exact(PANEL * STEP).take(BLOCK / STEP);
             for (row, step) in row.chunks_exact_mut(STEP).zip(steps) {
                 for (row, value) in row.iter_mut().zip(&step[column * STEP..]) {
+                    // Flipping the top bit takes the offset of 128 out.
                     *row = scales[column] * f32::from((value ^ OFFSET).cast_signed());
                 }
             }
@@ -131,6 +132,7 @@ impl WithSimd for BlockProduct<'_> {
 /// The integer sums over one block, one for each column of a panel.
 #[inline(always)]
 fn block_sums(x: &[i8; BLOCK], values: &[u8], correction: i32) -> [i32; PANEL] {
+    // The stored bytes are larger by 128 than the integers; the correction takes that out again.
     let mut sums = [correction; PANEL];
     for (x, step) in x.as_chunks::<STEP>().0.iter().zip(values.chunks_exact(PANEL * STEP)) {
         for (sum, values) in sums.iter_mut().zip(step.as_chunks::<STEP>().0) {

@@ -135,6 +135,7 @@ macro_rules! product {
                                     1 => tile::<1, 1>(&blocks, group, row, y),
                                     2 if $most > 2 => tile::<2, 1>(&blocks, group, row, y),
                                     3 => tile::<3, 1>(&blocks, group, row, y),
+                                    // Only the first tile prefetches: the others read the same panel.
                                     _ if (group, index) == (0, 0) => tile::<$most, 1>(&blocks, group, row, y),
                                     _ => tile::<$most, 0>(&blocks, group, row, y),
                                 }

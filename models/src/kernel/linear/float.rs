@@ -40,6 +40,7 @@ impl FloatPanels {
         let panel = &mut self.values[panel * PANEL * inputs..][..PANEL * inputs];
         for start in (0..inputs).step_by(STRETCH) {
             let end = (start + STRETCH).min(inputs);
+            // All rows before the next inputs, so that the lines of the panel are written while they are in the cache.
             for (offset, row) in rows.chunks_exact(inputs).enumerate() {
                 let steps = panel[start * PANEL..end * PANEL].chunks_exact_mut(PANEL);
                 for (step, value) in steps.zip(&row[start..end]) {
@@ -121,6 +122,7 @@ impl<S: Simd> Block<'_, S> {
                     5 => self.tile::<5, 3>(group, row, y),
                     6 => self.tile::<6, 3>(group, row, y),
                     7 => self.tile::<7, 3>(group, row, y),
+                    // Only the first tile prefetches: the others read the same part of the panel.
                     _ if (group, index) == (0, 0) => self.tile::<8, 3>(group, row, y),
                     _ => self.tile::<8, 0>(group, row, y),
                 }

@@ -189,11 +189,13 @@ pub(crate) fn forward_many(processor: &Processor, x: &[f32], layers: &mut [(&Pac
     if rows == 0 {
         return;
     }
+    // Layers that share an input share its quantization.
     let quantized = layers.iter().any(|(linear, _)| matches!(linear.panels, Panels::Blocks(_)));
     let quantized = quantized.then(|| QuantizedRows::of(processor, x, inputs));
     let total: usize = layers.iter().map(|(linear, _)| linear.panel_count()).sum();
     let spread = if total * PANEL * rows * inputs < SMALL { 1 } else { processor.threads() * PARTS_PER_THREAD };
     let panels = total.div_ceil(spread).max(1);
+    // One list of parts for all layers, so that threads do not wait at the end of each layer.
     let parts = layers.iter_mut().flat_map(|(linear, y)| split(linear, y, panels)).collect();
     let instructions = processor.instructions();
     processor.each(parts, |(linear, part): (&PackedLinear, Part<'_>)| match &linear.panels {
