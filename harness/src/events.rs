@@ -2,7 +2,7 @@
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// A package, a model or the sandbox guest is being fetched or made.
     Asset {
         /// What.
@@ -91,7 +91,7 @@ impl From<sandbox_builder::Progress> for Event {
 }
 
 /// Shows events to somebody.
-pub trait Reporter: Send + Sync {
+pub(crate) trait Reporter: Send + Sync {
     /// Shows one event.
     fn report(&self, event: Event);
 }

@@ -1,32 +1,45 @@
 //! The program behind the `dethrone` command.
 //!
-//! A window goes `registry -> hub -> load -> plan -> rollout -> verify -> store -> screens -> duel -> weights`; every
-//! arrow is a plain struct, and what is stored is enough to go on after any interruption.
+//! A window reads the registry, admits and fingerprints the models, screens them for copies, and holds duels in order of
+//! commitment, making rollouts while a duel wants them; the conclusion gives evidence, weights and report. Whatever is
+//! finished is stored at once, so that an interrupted window is resumed by the same command.
+//!
+//! In reading order: what a command is and shows; what a window is made of; how models get in and rollouts come about;
+//! the steps of a window; what is written of it.
 
 #![forbid(unsafe_code)]
 
-pub mod assets;
-pub mod chain;
 mod cli;
-mod clock;
-pub mod contestant;
-mod demo;
-pub mod events;
-pub mod evidence;
 pub mod exit_status;
-pub mod hub;
 mod printer;
-pub mod problem;
-pub mod record;
-pub mod registry;
-pub mod report;
+mod problem;
+mod settings;
+
+mod events;
+mod job;
 mod reporter;
-pub mod rollout;
-pub mod seeds;
-pub mod settings;
-pub mod store;
-pub mod succession;
-pub mod units;
-pub mod window;
+
+mod record;
+mod registry;
+mod seeds;
+mod units;
+
+mod loader;
+mod rollout;
+mod sandbox;
+mod store;
+
+mod succession;
+mod window;
+
+mod chain;
+pub mod evidence;
+mod replay;
+mod report;
+
+pub mod assets;
+mod clock;
+mod demo;
+mod files;
 
 pub use cli::run;

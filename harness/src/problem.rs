@@ -1,31 +1,34 @@
-//! What a person is told when a command cannot go on: what happened, what caused it, and the way out.
+//! A command's failure as it is shown to a person: summary, causes and a hint.
 
 use std::error::Error;
 use std::fmt;
 
+use models::source::ModelSourceError;
+
 use crate::exit_status::ExitStatus;
+use crate::settings::SettingsError;
 
 /// A command's failure, ready to be shown on one screen.
 #[derive(Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The exit code.
     pub status: ExitStatus,
-    /// What happened, naming the thing.
+    /// What happened, and to which file, setting or model.
     pub summary: String,
-    /// Why, outermost first.
+    /// Causes, outermost first.
     pub causes: Vec<String>,
-    /// What to do about it.
+    /// The way out.
     pub hint: Option<String>,
 }
 
 impl Problem {
     /// A problem without an underlying error.
-    pub fn new(status: ExitStatus, summary: impl Into<String>) -> Self {
+    pub(crate) fn new(status: ExitStatus, summary: impl Into<String>) -> Self {
         Self { status, summary: summary.into(), causes: Vec::new(), hint: None }
     }
 
     /// A problem whose summary and causes are those of `error` and its sources.
-    pub fn from_error(status: ExitStatus, error: &(dyn Error + 'static)) -> Self {
+    pub(crate) fn from_error(status: ExitStatus, error: &(dyn Error + 'static)) -> Self {
         let mut problem = Self::new(status, error.to_string());
         let mut source = error.source();
         while let Some(cause) = source {
@@ -40,7 +43,7 @@ impl Problem {
 
     /// The same problem with the way out.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -60,6 +63,22 @@ impl fmt::Display for Problem {
 }
 
 impl Error for Problem {}
+
+impl From<ModelSourceError> for Problem {
+    fn from(error: ModelSourceError) -> Self {
+        Self::from_error(ExitStatus::Usage, &error).hint(
+            "a model is `owner/name@<40 hex>`, a folder with config.json and safetensors, a .gguf file, or \
+             `openai:MODEL@URL` on a server",
+        )
+    }
+}
+
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Self {
+        Self::from_error(ExitStatus::Usage, &error)
+            .hint("`dethrone validate --show-settings` prints every setting with its source")
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use crate::registry::Hotkey;
 
 /// The champion and the alpha its reign has left.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Succession {
+pub(crate) struct Succession {
     /// The champion's place among the entries.
     pub champion: usize,
     /// The place of the champion that was dethroned in this window, if one was.
@@ -23,7 +23,7 @@ impl Succession {
     ///
     /// # Errors
     /// If alpha is not a usable error probability.
-    pub fn new(champion: usize, alpha: f64, tested: u64) -> Result<Self, ReignError> {
+    pub(crate) fn new(champion: usize, alpha: f64, tested: u64) -> Result<Self, ReignError> {
         Ok(Self { champion, dethroned: None, reign: Reign::resumed(alpha, tested)? })
     }
 
@@ -32,7 +32,7 @@ impl Succession {
     ///
     /// # Errors
     /// If alpha is not a usable error probability.
-    pub fn open(terms: &WindowTerms, playing: &[usize]) -> Result<Option<Self>, ReignError> {
+    pub(crate) fn open(terms: &WindowTerms, playing: &[usize]) -> Result<Option<Self>, ReignError> {
         let reigning = playing.iter().find(|entry| terms.champion.as_ref() == Some(&terms.entries[**entry].hotkey));
         let (champion, tested) = match (reigning, playing.first()) {
             (Some(reigning), _) => (*reigning, terms.tested),
@@ -43,7 +43,7 @@ impl Succession {
     }
 
     /// Applies a decision: a dethroned champion's reign ends and the winner's begins with all of alpha.
-    pub fn settle(&mut self, challenger: usize, decision: &Decision) {
+    pub(crate) fn settle(&mut self, challenger: usize, decision: &Decision) {
         if decision.verdict == Verdict::Dethroned {
             let alpha = self.reign.alpha();
             self.dethroned = Some(self.champion);
@@ -53,7 +53,7 @@ impl Succession {
     }
 
     /// Earlier champions, the latest first: of this window, then of those before it.
-    pub fn former(&self, terms: &WindowTerms) -> Vec<Hotkey> {
+    pub(crate) fn former(&self, terms: &WindowTerms) -> Vec<Hotkey> {
         let hotkey = |entry: &usize| terms.entries[*entry].hotkey.clone();
         let first = hotkey(self.dethroned.as_ref().unwrap_or(&self.champion));
         let before = terms.champion.iter().filter(|reigning| **reigning != first).chain(&terms.former);
@@ -63,7 +63,7 @@ impl Succession {
 
 /// Shares of emission; they sum to one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shares {
+pub(crate) struct Shares {
     /// Each entry's, in the order of the entries.
     pub entries: Vec<f64>,
     /// The share that goes to uid 0 to be burned, where no entry has that number.
@@ -75,7 +75,7 @@ pub struct Shares {
 ///
 /// # Errors
 /// If the settings are not usable.
-pub fn shares(terms: &WindowTerms, playing: &[usize], succession: &Succession) -> Result<Shares, WeightError> {
+pub(crate) fn shares(terms: &WindowTerms, playing: &[usize], succession: &Succession) -> Result<Shares, WeightError> {
     let entries = &terms.entries;
     let former = succession.former(terms);
     let former = former.iter().filter_map(|hotkey| playing.iter().find(|entry| entries[**entry].hotkey == *hotkey));
@@ -91,7 +91,7 @@ pub fn shares(terms: &WindowTerms, playing: &[usize], succession: &Succession) -
 ///
 /// # Errors
 /// If the settings are not usable.
-pub fn decide_duel(
+pub(crate) fn decide_duel(
     environments: usize,
     champion: &[UnitScore],
     challenger: &[UnitScore],
@@ -106,7 +106,7 @@ mod tests {
     use pareto::weights::WeightSettings;
 
     use super::*;
-    use crate::registry::{Entry, Registry, Uid};
+    use crate::registry::{Entry, RegistryState, Uid};
     use crate::settings::{Deciding, Settings};
 
     fn unit(environment: usize, task: u32, score: f64) -> UnitScore {
@@ -147,7 +147,7 @@ mod tests {
             position: 0,
         });
         let hotkeys = |names: &[&str]| names.iter().map(|name| Hotkey((*name).to_owned())).collect::<Vec<_>>();
-        let registry = Registry {
+        let registry = RegistryState {
             netuid: 1,
             seed_block: 9,
             seed_hash: [0; 32],

@@ -1,27 +1,26 @@
-//! What is still to be done: a pure function of what should be there and what is.
+//! Units of work of a duel: which rollouts are unfinished, and which tasks make a round.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// One rollout to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// The task's number.
-    pub task: u32,
+    pub(crate) task: u32,
     /// The environment's place in the settings.
-    pub environment: usize,
+    pub(crate) environment: usize,
 }
 
-/// The units of these tasks in these environments that are not finished, by task, then environment.
-pub fn plan(tasks: Range<u32>, environments: &[usize], finished: &BTreeSet<Unit>) -> Vec<Unit> {
+/// The unfinished units of these tasks in these environments, by task, then environment.
+pub(crate) fn unfinished(tasks: Range<u32>, environments: &[usize], is_finished: impl Fn(Unit) -> bool) -> Vec<Unit> {
     tasks
         .flat_map(|task| environments.iter().map(move |&environment| Unit { task, environment }))
-        .filter(|unit| !finished.contains(unit))
+        .filter(|unit| !is_finished(*unit))
         .collect()
 }
 
-/// The rounds of a duel: the numbers of the tasks answered between two looks at it.
-pub fn rounds(budget: u32, round: u32) -> impl Iterator<Item = Range<u32>> {
+/// The rounds of a duel: the tasks answered between two looks at it.
+pub(crate) fn rounds(budget: u32, round: u32) -> impl Iterator<Item = Range<u32>> {
     (0..budget).step_by(round as usize).map(move |start| start..budget.min(start.saturating_add(round)))
 }
 
@@ -30,15 +29,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finished_units_are_not_planned_again() {
-        let finished = BTreeSet::from([Unit { task: 0, environment: 1 }, Unit { task: 1, environment: 0 }]);
+    fn finished_units_are_not_asked_for_again() {
+        let finished = [Unit { task: 0, environment: 1 }, Unit { task: 1, environment: 0 }];
         let expected = [Unit { task: 0, environment: 0 }, Unit { task: 1, environment: 1 }];
-        assert_eq!(plan(0..2, &[0, 1], &finished), expected);
+        assert_eq!(unfinished(0..2, &[0, 1], |unit| finished.contains(&unit)), expected);
+        assert_eq!(unfinished(0..2, &[], |_| false), []);
+        assert_eq!(unfinished(3..5, &[2], |_| false), [3, 4].map(|task| Unit { task, environment: 2 }));
     }
 
     #[test]
     fn rounds_cover_the_budget_once() {
         assert_eq!(rounds(40, 16).collect::<Vec<_>>(), [0..16, 16..32, 32..40]);
         assert_eq!(rounds(0, 16).count(), 0);
+        for (budget, round) in [(1, 1), (7, 3), (16, 16), (15, 16), (1_000, 1), (u32::MAX, u32::MAX)] {
+            let all: Vec<_> = rounds(budget, round).collect();
+            assert_eq!((all[0].start, all[all.len() - 1].end), (0, budget));
+            assert!(all.windows(2).all(|pair| pair[0].end == pair[1].start), "{all:?}");
+            assert!(all.iter().all(|tasks| !tasks.is_empty() && tasks.end - tasks.start <= round), "{all:?}");
+        }
     }
 }

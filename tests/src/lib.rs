@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use harness::evidence::{Chain, Record, ValidatorKey};
+use harness::evidence::{HashChain, Record, ValidatorKey};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -156,7 +156,7 @@ pub fn bodies(evidence: &str) -> Vec<String> {
 /// An evidence log with other bodies, linked and signed with the validator's own key: what a validator that lies writes.
 pub fn signed_again(evidence: &str, key: &Path, change: impl Fn(&str, &str) -> String) -> String {
     let key = ValidatorKey::read_or_make(key).expect("the key is there");
-    let mut chain = Chain::default();
+    let mut chain = HashChain::default();
     let again = |line: &str| {
         let record: Record = serde_json::from_str(line).expect("a line of evidence is a record");
         let body = RawValue::from_string(change(&record.kind, record.body.get())).expect("a changed body is JSON");

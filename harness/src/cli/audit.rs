@@ -1,4 +1,4 @@
-//! `dethrone audit`: does this evidence hold?
+//! `dethrone audit`: checks evidence, and makes rollouts of it again.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -6,16 +6,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::common::{block_on, cache_folder, open_sandbox, settings_problem};
+use super::runtime::block_on;
 use crate::evidence::{Audited, EvidenceError, Log, audit};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
+use crate::replay::{Replay, ReplayError};
 use crate::reporter::for_this_terminal;
+use crate::sandbox::{cache_folder, open_sandbox};
 use crate::settings::{Settings, Sources};
-use crate::window::{Replay, ReplayError};
 
-/// What to check.
+/// Arguments of `dethrone audit`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The evidence, one record a line.
@@ -47,15 +48,21 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
 
 fn replay(arguments: &Arguments, log: &Log) -> Result<usize, Problem> {
     let sources = Sources::new(&Settings::default(), arguments.config.as_deref(), &arguments.set);
-    let settings = sources.and_then(|sources| sources.settings()).map_err(|error| settings_problem(&error))?;
+    let settings = sources.and_then(|sources| sources.settings())?;
     let reporter = for_this_terminal();
     let cache = cache_folder()?;
     let (sandbox, runtime) = open_sandbox(&settings, &*reporter)?;
-    let replay =
-        Replay { settings: &settings, cache: &cache, sandbox: &sandbox, runtime: &runtime, reporter: &*reporter };
+    let replay = Replay { settings: &settings, cache: &cache, sandbox: &sandbox, runtime: &runtime, reporter };
     block_on(async {
         replay.run(log, arguments.replay).await.map_err(|error| match error {
-            ReplayError::Window(error) => error.into(),
+            ReplayError::Environment(error) => Problem::from_error(ExitStatus::Usage, &error)
+                .hint("mend the settings; `--show-settings` prints each with its source"),
+            ReplayError::Loader(error) => error.into(),
+            ReplayError::Changed { .. } => Problem::from_error(ExitStatus::Source, &error)
+                .hint("check the network, the hub and the folder; the models must be those that the evidence names"),
+            ReplayError::Rollout(_) => {
+                Problem::from_error(ExitStatus::Incomplete, &error).hint("run the same command again")
+            }
             ReplayError::Evidence(error) => evidence_problem(&error),
             ReplayError::Entropy(_) => Problem::from_error(ExitStatus::Unexpected, &error),
             ReplayError::Another { .. } => Problem::from_error(ExitStatus::Source, &error).hint(

@@ -1,21 +1,24 @@
-//! `dethrone demo`: the whole job on real models.
+//! `dethrone demo`: a window on real models, set up from nothing.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::common::{block_on, cache_folder, decide, settings_problem};
+use super::runtime::block_on;
+use crate::chain::WeightsFile;
 use crate::clock::Stopwatch;
 use crate::demo::{DemoError, lay_out, settings};
 use crate::exit_status::ExitStatus;
+use crate::job::{self, Job, Ports};
 use crate::printer::Printer;
 use crate::problem::Problem;
-use crate::registry;
+use crate::registry::RegistryFile;
 use crate::report::table;
 use crate::reporter::for_this_terminal;
+use crate::sandbox::cache_folder;
 use crate::settings::Sources;
 
-/// Where the demonstration's results go.
+/// Arguments of `dethrone demo`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The folder for the database, the evidence, the weights and the report.
@@ -32,13 +35,13 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let reporter = for_this_terminal();
     let hub = lay_out(&cache_folder()?, &*reporter).map_err(|error| layout_problem(&error))?;
     let settings = Sources::new(&settings(&hub, &arguments.output), None, &arguments.set)
-        .and_then(|sources| sources.settings())
-        .map_err(|error| settings_problem(&error))?;
-    let registry =
-        registry::read(&settings.registry).map_err(|error| Problem::from_error(ExitStatus::Source, &error))?;
-    let (output, database) = (settings.output.clone(), settings.output.join("dethrone.sqlite"));
-    let (_, summary) = block_on(decide(settings, registry, &database, &output, reporter, watch))?;
-    printer.data(&summary, table)
+        .and_then(|sources| sources.settings())?;
+    let registry = RegistryFile::new(settings.registry.clone());
+    let chain = WeightsFile::new(settings.output.clone());
+    let database = settings.output.join("dethrone.sqlite");
+    let ports = Ports { registry: &registry, chain: &chain, reporter };
+    let finished = block_on(job::run(Job { settings, database, watch }, ports))?;
+    printer.data(&finished.summary, table)
 }
 
 fn layout_problem(error: &DemoError) -> Problem {

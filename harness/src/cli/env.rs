@@ -1,19 +1,18 @@
 //! `dethrone env`: starts a new environment, and runs the check that every environment has to pass.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use environments::Environment;
 use environments::check::{CheckReport, CheckSettings, check};
 
-use super::common::{block_on, open_sandbox};
+use super::runtime::block_on;
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::reporter::for_this_terminal;
+use crate::rollout::open_environment;
+use crate::sandbox::open_sandbox;
 use crate::settings::Settings;
-use crate::window::open_environment;
 
 /// Arguments of `dethrone env`.
 #[derive(Debug, Args)]
@@ -56,8 +55,11 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
 fn run_check(arguments: &Check, printer: &Printer) -> Result<(), Problem> {
     let report = block_on(async {
         let (sandbox, _) = open_sandbox(&Settings::default(), &*for_this_terminal())?;
-        let environment: Arc<dyn Environment> =
-            open_environment(&arguments.environment, arguments.tier, &sandbox).await?;
+        let environment =
+            open_environment(&arguments.environment, arguments.tier, &sandbox).await.map_err(|error| {
+                Problem::from_error(ExitStatus::Usage, &error)
+                    .hint("mend the settings; `--show-settings` prints each with its source")
+            })?;
         check(&*environment, &CheckSettings::default()).await.map_err(|error| {
             Problem::from_error(ExitStatus::CheckFailed, &error).hint("mend the environment and check it again")
         })

@@ -1,7 +1,6 @@
-//! `dethrone eval`: what a miner should know before paying for a submission.
+//! `dethrone eval`: scores a model before a submission is paid for.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
@@ -11,14 +10,15 @@ use models::source::ModelSource;
 use pareto::duel::Forecast;
 use pareto::{Duel, DuelSettings};
 
-use super::common::{block_on, decide, parse_model, settings_problem};
+use super::runtime::block_on;
+use crate::chain::WeightsFile;
 use crate::clock::Stopwatch;
-use crate::events::Reporter;
 use crate::exit_status::ExitStatus;
+use crate::job::{self, Finished, Job, Ports};
 use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::record::{AdmissionOutcome, Conclusion, DuelRecord, Standing, paired, unit_scores};
-use crate::registry::{Entry, Hotkey, Registry, Uid};
+use crate::registry::{Entry, Hotkey, RegistryState, Uid};
 use crate::report::{Summary, doubt};
 use crate::reporter::for_this_terminal;
 use crate::settings::{Deciding, Settings, Sources};
@@ -26,7 +26,7 @@ use crate::settings::{Deciding, Settings, Sources};
 /// The block that stands for "known before any commitment" in a window of one's own.
 const SEED_BLOCK: u64 = 1;
 
-/// What to score, and against what.
+/// Arguments of `dethrone eval`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The model: `owner/name@<40 hex>`, a folder in the Hugging Face layout, a GGUF file, or `openai:MODEL@URL` on a server.
@@ -48,7 +48,7 @@ pub(super) struct Arguments {
     set: Vec<String>,
 }
 
-/// What an evaluation found.
+/// Result of an evaluation.
 #[derive(Debug, Serialize)]
 struct Evaluation {
     version: u32,
@@ -60,13 +60,13 @@ struct Evaluation {
     /// Further tasks in each environment until the model would dethrone, if things go on as they went; none if that is
     /// more than the validator's budget or the duel would be given up before.
     further_tasks: Option<usize>,
-    /// Rollouts that a server made; nobody can make them again.
+    /// Number of rollouts answered by a server, which no one can reproduce.
     not_reproducible: usize,
     environments: Vec<EnvironmentEvaluation>,
     files: crate::report::Files,
 }
 
-/// How a duel of the model would end.
+/// Predicted end of the model's duel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(into = "&'static str")]
 enum Prediction {
@@ -94,18 +94,18 @@ struct EnvironmentEvaluation {
 /// Scores the model in a window of its own, with the same code as `validate`.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
     let watch = Stopwatch::start();
-    let reporter: Arc<dyn Reporter> = for_this_terminal();
-    let model = parse_model(&arguments.model)?;
-    let against = arguments.against.as_deref().map(parse_model).transpose()?;
+    let model: ModelSource = arguments.model.parse()?;
+    let against: Option<ModelSource> = arguments.against.as_deref().map(str::parse).transpose()?;
     let settings = settings(arguments)?;
     let validator_budget = settings.deciding.duel.budget;
     let deciding = Deciding { duel: budgeted(&settings, arguments.tasks), ..settings.deciding };
     let settings = Settings { deciding, ..settings };
     let registry = registry(&model, against.as_ref(), arguments.seed);
-    let output = settings.output.clone();
-    let database = output.join("eval.sqlite");
+    let chain = WeightsFile::new(settings.output.clone());
+    let database = settings.output.join("eval.sqlite");
     let duel_settings = settings.deciding.duel.clone();
-    let (conclusion, summary) = block_on(decide(settings, registry, &database, &output, reporter, watch))?;
+    let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
+    let Finished { conclusion, summary } = block_on(job::run(Job { settings, database, watch }, ports))?;
     let subject = conclusion.entries.len() - 1;
     for concluded in &conclusion.entries {
         if let AdmissionOutcome::Refused(reason) = &concluded.admission.outcome {
@@ -120,9 +120,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
 
 fn settings(arguments: &Arguments) -> Result<Settings, Problem> {
     let base = Settings { output: PathBuf::from("dethrone-output/eval"), ..Settings::default() };
-    let mut settings = Sources::new(&base, arguments.config.as_deref(), &arguments.set)
-        .and_then(|sources| sources.settings())
-        .map_err(|error| settings_problem(&error))?;
+    let mut settings =
+        Sources::new(&base, arguments.config.as_deref(), &arguments.set).and_then(|sources| sources.settings())?;
     if arguments.config.is_some() {
         settings.output.push("eval");
     }
@@ -138,7 +137,7 @@ fn budgeted(settings: &Settings, tasks: usize) -> DuelSettings {
 }
 
 /// A registry of the opponent, who reigns, and the model.
-fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> Registry {
+fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> RegistryState {
     let entry = |uid, hotkey: &str, model: &ModelSource, position| Entry {
         hotkey: Hotkey(hotkey.to_owned()),
         uid: Uid(uid),
@@ -149,7 +148,15 @@ fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> Re
     let mut entries: Vec<Entry> = against.map(|against| entry(1, "against", against, 0)).into_iter().collect();
     entries.push(entry(2, "model", model, 1));
     let seed_hash = blake3::derive_key("dethrone 2026-11 evaluation seed", &seed.to_le_bytes());
-    Registry { netuid: 0, seed_block: SEED_BLOCK, seed_hash, champion: None, former: Vec::new(), tested: 0, entries }
+    RegistryState {
+        netuid: 0,
+        seed_block: SEED_BLOCK,
+        seed_hash,
+        champion: None,
+        former: Vec::new(),
+        tested: 0,
+        entries,
+    }
 }
 
 fn evaluate(
@@ -215,7 +222,7 @@ impl From<Prediction> for &'static str {
     }
 }
 
-/// How the duel would go on under the validator's own budget.
+/// Forecast of the duel under the validator's own budget.
 fn forecast(conclusion: &Conclusion, duel: &DuelRecord, settings: &DuelSettings, budget: usize) -> Forecast {
     let scores = |entry: usize| unit_scores(&conclusion.entries[entry].rollouts);
     let environments = conclusion.terms.environments.len();

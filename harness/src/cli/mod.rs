@@ -10,11 +10,11 @@ mod env;
 mod eval;
 mod lab;
 mod plan;
+mod runtime;
 mod sandbox;
 mod score;
 mod validate;
 
-mod common;
 mod world;
 
 pub use command_line::run;

@@ -8,11 +8,12 @@ use clap::{Args, Subcommand};
 use sandboxes::{Ending, Judgement, Limits, Outcome, Program, Sandbox, SandboxSettings, Trial};
 use serde::Serialize;
 
-use super::common::{block_on, open_sandbox, sandbox_problem};
+use super::runtime::block_on;
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::reporter::for_this_terminal;
+use crate::sandbox::{open_sandbox, sandbox_problem};
 use crate::settings::Settings;
 
 /// Seconds that a program has at least.

@@ -1,18 +1,22 @@
-//! `dethrone score`: what a model thinks of given token ids.
+//! `dethrone score`: log-probabilities of given token ids under a model.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use models::engine::{Engine, EngineError, EngineSettings, Request, Sampling};
+use models::source::ModelSource;
 use serde::Serialize;
 
-use super::common::{block_on, bring_model, parse_model};
+use super::runtime::block_on;
 use crate::exit_status::ExitStatus;
+use crate::loader::ModelLoader;
 use crate::printer::Printer;
 use crate::problem::Problem;
+use crate::reporter::for_this_terminal;
+use crate::sandbox::cache_folder;
 use crate::settings::Settings;
 
-/// What to score.
+/// Arguments of `dethrone score`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The model: `owner/name@<40 hex>`, a folder in the Hugging Face layout (a tokenizer is not needed), or a GGUF file.
@@ -46,12 +50,13 @@ struct Row {
 /// Scores each list in one forward pass.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
     let lists = read_ids(&arguments.ids)?;
-    let source = parse_model(&arguments.model)?;
+    let source: ModelSource = arguments.model.parse()?;
     let defaults = Settings::default();
     let engine = EngineSettings { threads: arguments.threads, prefix_cache: false, ..defaults.engine };
     let settings = Settings { engine, ..defaults };
     let scores = block_on(async {
-        let model = bring_model(&source, &settings).await?;
+        let loader = ModelLoader::new(&settings, &cache_folder()?, for_this_terminal())?;
+        let model = loader.open_local(&source).await?;
         let rows = lists.iter().map(|ids| score(&model.engine, ids, arguments.greedy));
         let rows = futures::future::try_join_all(rows).await.map_err(|error| {
             Problem::from_error(ExitStatus::Usage, &error).hint("the ids have to be below the model's vocabulary size")
@@ -62,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     printer.data(&scores, text)
 }
 
-/// JSON has no word for what is not a number, so such a score would be written as nothing at all.
+/// Refuses scores that are not finite, which JSON cannot express: they would be written as `null`.
 fn check_finite(scores: &Scores, model: &str) -> Result<(), Problem> {
     for (row, scores) in scores.rows.iter().enumerate() {
         if let Some(place) = scores.token_logprobs.iter().position(|logprob| !logprob.is_finite()) {

@@ -1,20 +1,21 @@
-//! `dethrone validate`: who earns the weight of this window?
+//! `dethrone validate`: decides the weights of a window.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::common::{block_on, decide, settings_problem};
+use super::runtime::block_on;
+use crate::chain::WeightsFile;
 use crate::clock::Stopwatch;
-use crate::exit_status::ExitStatus;
+use crate::job::{self, Job, Ports};
 use crate::printer::Printer;
 use crate::problem::Problem;
-use crate::registry;
+use crate::registry::RegistryFile;
 use crate::report::table;
 use crate::reporter::for_this_terminal;
 use crate::settings::{Settings, ShownSetting, Sources};
 
-/// What to decide, and how.
+/// Arguments of `dethrone validate`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The settings file (TOML).
@@ -34,21 +35,18 @@ pub(super) struct Arguments {
 /// Decides the window of the registry.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
     let watch = Stopwatch::start();
-    let sources = Sources::new(&Settings::default(), arguments.config.as_deref(), &arguments.set)
-        .map_err(|error| settings_problem(&error))?;
+    let sources = Sources::new(&Settings::default(), arguments.config.as_deref(), &arguments.set)?;
     if arguments.show_settings {
-        let shown = sources.show().map_err(|error| settings_problem(&error))?;
+        let shown = sources.show()?;
         return printer.data(&shown, |shown| settings_text(shown));
     }
-    let settings = sources.settings().map_err(|error| settings_problem(&error))?;
-    let registry = registry::read(&settings.registry).map_err(|error| {
-        Problem::from_error(ExitStatus::Source, &error)
-            .hint("the setting `registry` names the file; the README shows one")
-    })?;
-    let output = settings.output.clone();
-    let database = output.join("dethrone.sqlite");
-    let (_, summary) = block_on(decide(settings, registry, &database, &output, for_this_terminal(), watch))?;
-    printer.data(&summary, table)
+    let settings = sources.settings()?;
+    let registry = RegistryFile::new(settings.registry.clone());
+    let chain = WeightsFile::new(settings.output.clone());
+    let database = settings.output.join("dethrone.sqlite");
+    let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
+    let finished = block_on(job::run(Job { settings, database, watch }, ports))?;
+    printer.data(&finished.summary, table)
 }
 
 fn settings_text(shown: &[ShownSetting]) -> String {

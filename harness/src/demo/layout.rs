@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::assets::{AssetError, GEMMA3, SMOLLM2};
 use crate::events::{Event, Reporter};
+use crate::files::write_whole;
 
 /// The version of the layout: a change of what is laid out is another folder.
 const LAYOUT: &str = "demo-2";
@@ -32,7 +33,7 @@ struct Variant {
     make: Make,
 }
 
-/// How an entry's files come about.
+/// Origin of an entry's files.
 enum Make {
     /// A file as it is, under a name.
     Copy(Source, &'static str),
@@ -40,7 +41,7 @@ enum Make {
     Rewrite { noise: f32, data_type: ExportType, shards: usize },
 }
 
-/// Which real model.
+/// A real model.
 enum Source {
     SmolLm2,
     Gemma3,
@@ -92,18 +93,18 @@ const VARIANTS: [Variant; 7] = [
     },
 ];
 
-/// Why the demonstration could not be laid out.
+/// The demonstration could not be laid out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
-    /// A model could not be had.
+    /// A model could not be fetched.
     #[error(transparent)]
     Asset(#[from] AssetError),
     /// A model could not be read or written.
     #[error("cannot make the entry {entry}")]
     Model {
-        /// Whose.
+        /// The entry's address.
         entry: &'static str,
-        /// Why.
+        /// The cause.
         source: LoadError,
     },
     /// A model's files could not be read.
@@ -114,7 +115,7 @@ pub(crate) enum DemoError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -123,7 +124,7 @@ pub(crate) enum DemoError {
 /// each entry's folder appears at once, and the registry last.
 ///
 /// # Errors
-/// If a model cannot be had or the disk has no room.
+/// If a model cannot be fetched or the disk has no room.
 pub(crate) fn lay_out(cache: &Path, reporter: &dyn Reporter) -> Result<PathBuf, DemoError> {
     let hub = cache.join(LAYOUT);
     let registry = hub.join("registry.json");
@@ -159,10 +160,7 @@ pub(crate) fn lay_out(cache: &Path, reporter: &dyn Reporter) -> Result<PathBuf, 
         "entries": entries,
     });
     let text = serde_json::to_string_pretty(&document).expect("the registry is plain data");
-    let beside = registry.with_extension("new");
-    fs::write(&beside, text)
-        .and_then(|()| fs::rename(&beside, &registry))
-        .map_err(|source| DemoError::File { path: registry.clone(), source })?;
+    write_whole(&registry, text.as_bytes()).map_err(|source| DemoError::File { path: registry.clone(), source })?;
     Ok(hub)
 }
 

@@ -9,14 +9,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::body::{AdmissionBody, ReplyBody, RolloutBody, WeightsBody};
-use super::chain::{Chain, ChainError, Record};
+use super::hash_chain::{ChainError, HashChain, Record};
 use crate::record::{DuelRecord, EVIDENCE_VERSION as VERSION, FindingRecord, UnitScore, WindowTerms, playing};
 use crate::seeds::WindowSeed;
 use crate::succession::{Succession, decide_duel, shares};
 
 /// What an audit has checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Audited {
+pub(crate) struct Audited {
     /// Records whose place, hash and signature hold.
     pub records: u64,
     /// Rollouts whose seeds were derived again.
@@ -35,7 +35,7 @@ pub struct Audited {
 
 /// Why a log does not hold.
 #[derive(Debug, thiserror::Error)]
-pub enum EvidenceError {
+pub(crate) enum EvidenceError {
     /// The log cannot be read.
     #[error("cannot read the evidence")]
     Unreadable(#[source] std::io::Error),
@@ -74,7 +74,7 @@ pub enum EvidenceError {
 
 /// A log that holds: what its rollouts can be made again from.
 #[derive(Debug)]
-pub struct Log {
+pub(crate) struct Log {
     /// The window's terms.
     pub terms: WindowTerms,
     /// The entries' admissions, in order.
@@ -88,7 +88,7 @@ impl Log {
     ///
     /// # Errors
     /// If the hash that the log names is none.
-    pub fn seed(&self) -> Result<WindowSeed, EvidenceError> {
+    pub(crate) fn seed(&self) -> Result<WindowSeed, EvidenceError> {
         seed_of(&self.terms)
     }
 }
@@ -121,7 +121,7 @@ struct FindingBody {
 ///
 /// # Errors
 /// If it cannot be read, its chain does not hold, or a seed, a decision or a weight does not follow from its records.
-pub fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
+pub(crate) fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
     let (mut facts, records) = read(log)?;
     let (terms, validator) = facts.opened.take().ok_or(EvidenceError::Incomplete("it has no first record"))?;
     let weights = facts.weights.as_ref().ok_or(EvidenceError::Incomplete("it ends before the weights"))?;
@@ -145,7 +145,7 @@ pub fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
 
 fn read(log: impl BufRead) -> Result<(Facts, u64), EvidenceError> {
     let mut facts = Facts::default();
-    let mut chain = Chain::default();
+    let mut chain = HashChain::default();
     let mut validator = None;
     let mut count = 0;
     for line in log.lines() {
@@ -314,7 +314,7 @@ fn check_weights(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{Entry, Hotkey, Registry, Uid};
+    use crate::registry::{Entry, Hotkey, RegistryState, Uid};
     use crate::settings::Settings;
     use models::remote::ServedModel;
 
@@ -331,7 +331,7 @@ mod tests {
             committed: 1,
             position: 0,
         };
-        let registry = Registry {
+        let registry = RegistryState {
             netuid: 1,
             seed_block: 9,
             seed_hash: [0; 32],

@@ -10,7 +10,7 @@ use crate::registry::{Hotkey, Uid};
 
 /// Body of a record.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
+pub(crate) enum Body {
     /// The window's terms, and the signing key.
     Opened {
         /// The window's terms.
@@ -38,7 +38,7 @@ pub enum Body {
 /// An entry's admission.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "AdmissionLine", into = "AdmissionLine")]
-pub struct AdmissionBody {
+pub(crate) struct AdmissionBody {
     /// The entry's place.
     pub entry: usize,
     /// The admission.
@@ -79,7 +79,7 @@ impl From<AdmissionBody> for AdmissionLine {
 /// A rollout: its replies are token ids, from which the text is derived, unless a server made them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RolloutBody {
+pub(crate) struct RolloutBody {
     /// The entry's place.
     pub entry: usize,
     /// The environment's place.
@@ -103,7 +103,7 @@ pub struct RolloutBody {
 /// A reply: its token ids, or its text where a server told no ids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum ReplyBody {
+pub(crate) enum ReplyBody {
     /// The token ids.
     Tokens(Vec<u32>),
     /// The text.
@@ -113,7 +113,7 @@ pub enum ReplyBody {
 /// Shares of emission; they sum to one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WeightsBody {
+pub(crate) struct WeightsBody {
     /// The entries' in order.
     pub entries: Vec<WeightBody>,
     /// The share that goes to uid 0 to be burned, where no entry has that number.
@@ -123,7 +123,7 @@ pub struct WeightsBody {
 /// One entry's share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WeightBody {
+pub(crate) struct WeightBody {
     /// The miner's number.
     pub uid: Uid,
     /// The miner's address.
@@ -151,7 +151,7 @@ impl Body {
 }
 
 /// Record bodies of a finished window: terms, admissions, findings, rollouts, decisions, weights.
-pub fn records(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
+pub(crate) fn records(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
     let mut bodies = vec![Body::Opened { opened: Box::new(conclusion.terms.clone()), validator: validator.to_owned() }];
     bodies.extend(
         conclusion
@@ -173,7 +173,7 @@ pub fn records(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
 
 impl RolloutBody {
     /// The evidence of a rollout.
-    pub fn of(rollout: &Rollout) -> Self {
+    pub(crate) fn of(rollout: &Rollout) -> Self {
         Self {
             entry: rollout.entry,
             environment: rollout.environment,

@@ -1,15 +1,16 @@
 //! The validator's signing key.
 
 use std::fmt;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::{Signer, SigningKey};
 
+use crate::files::write_secret;
+
 /// An ed25519 secret key that cannot be printed.
 pub struct ValidatorKey(SigningKey);
 
-/// Why there is no key.
+/// The key cannot be read or made.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file is there and cannot be read, or cannot be made.
@@ -17,7 +18,7 @@ pub enum KeyError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: std::io::Error,
     },
     /// The file does not hold 32 bytes as hexadecimal digits.
@@ -47,10 +48,7 @@ impl ValidatorKey {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut secret = [0_u8; 32];
                 getrandom::fill(&mut secret).map_err(KeyError::Entropy)?;
-                if let Some(folder) = path.parent() {
-                    std::fs::create_dir_all(folder).map_err(trouble)?;
-                }
-                write_secret(path, &hex::encode(secret)).map_err(trouble)?;
+                write_secret(path, hex::encode(secret).as_bytes()).map_err(trouble)?;
                 Ok(Self(SigningKey::from_bytes(&secret)))
             }
             Err(error) => Err(trouble(error)),
@@ -72,22 +70,6 @@ impl fmt::Debug for ValidatorKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "ValidatorKey(public {})", self.public())
     }
-}
-
-/// Writes beside the file and renames, so that a killed process leaves no half key.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }
 
 #[cfg(test)]

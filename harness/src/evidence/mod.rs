@@ -1,15 +1,15 @@
 //! The signed record from which every decision can be recomputed.
 //!
-//! One record a fact, one JSON object a line. A record's hash covers its place, its kind, its body's bytes and the hash
+//! The log holds one JSON object a line. A record's hash covers its place, its kind, its body's bytes and the hash
 //! before it (BLAKE3 in key derivation mode); its signature (ed25519, RFC 8032) covers that hash. No clock and no
 //! machine appears in a body, so two runs over the same registry, seed and files write the same bodies.
 
 mod audit;
 mod body;
-mod chain;
+mod hash_chain;
 mod key;
 
-pub use audit::{Audited, EvidenceError, Log, audit};
-pub use body::{AdmissionBody, Body, RolloutBody, WeightBody, WeightsBody, records};
-pub use chain::{Chain, Record};
+pub(crate) use audit::{Audited, EvidenceError, Log, audit};
+pub(crate) use body::{RolloutBody, records};
+pub use hash_chain::{HashChain, Record};
 pub use key::{KeyError, ValidatorKey};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Outcome of an entry's admission, with the files of its snapshot.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Admission {
+pub(crate) struct Admission {
     /// Admitted, refused or late.
     pub outcome: AdmissionOutcome,
     /// The snapshot's files; empty where none was read.
@@ -14,7 +14,7 @@ pub struct Admission {
 /// One file of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FileRecord {
+pub(crate) struct FileRecord {
     /// Its name.
     pub name: String,
     /// Its size in bytes.
@@ -25,7 +25,7 @@ pub struct FileRecord {
 
 /// Admitted, refused or late.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AdmissionOutcome {
+pub(crate) enum AdmissionOutcome {
     /// The model may be run.
     Admitted,
     /// The model cannot be run; the sentence tells its miner what to change.
@@ -37,7 +37,7 @@ pub enum AdmissionOutcome {
 /// A stored word, or its combination with a reason, that this program never writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} {} is no outcome of an admission", if *.reasoned { "with a reason" } else { "without a reason" })]
-pub struct UnknownOutcome {
+pub(crate) struct UnknownOutcome {
     /// The word.
     pub word: String,
     /// Whether a reason stood beside it.
@@ -46,7 +46,7 @@ pub struct UnknownOutcome {
 
 impl AdmissionOutcome {
     /// The word that stands for it in the database and in the evidence.
-    pub fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
             Self::Refused(_) => "refused",
@@ -55,7 +55,7 @@ impl AdmissionOutcome {
     }
 
     /// The sentence for the miner of a refused model.
-    pub fn reason(&self) -> Option<&str> {
+    pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Self::Refused(reason) => Some(reason),
             Self::Admitted | Self::Late => None,
@@ -66,7 +66,7 @@ impl AdmissionOutcome {
     ///
     /// # Errors
     /// If the word is unknown, a refusal has no reason, or anything else has one.
-    pub fn from_parts(word: &str, reason: Option<String>) -> Result<Self, UnknownOutcome> {
+    pub(crate) fn from_parts(word: &str, reason: Option<String>) -> Result<Self, UnknownOutcome> {
         match (word, reason) {
             ("admitted", None) => Ok(Self::Admitted),
             ("refused", Some(reason)) => Ok(Self::Refused(reason)),
@@ -77,7 +77,7 @@ impl AdmissionOutcome {
 }
 
 /// Entries that take part in duels, in order of commitment: admitted, and without a finding of a screen.
-pub fn playing<'a>(
+pub(crate) fn playing<'a>(
     outcomes: impl IntoIterator<Item = &'a AdmissionOutcome>,
     is_found: impl Fn(usize) -> bool,
 ) -> Vec<usize> {

@@ -10,7 +10,7 @@ use crate::registry::{Entry, Hotkey};
 
 /// A finished window. Evidence, report, table and weights are pure functions of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Conclusion {
+pub(crate) struct Conclusion {
     /// The terms: registry, seed, settings, environments, runtime.
     pub terms: WindowTerms,
     /// The entries in order of commitment.
@@ -29,7 +29,7 @@ pub struct Conclusion {
 
 /// Conclusion about one entry.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EntryConclusion {
+pub(crate) struct EntryConclusion {
     /// The submission.
     pub entry: Entry,
     /// Its admission.
@@ -44,7 +44,7 @@ pub struct EntryConclusion {
 
 /// Finding of a screen about an entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FindingRecord {
+pub(crate) struct FindingRecord {
     /// The numbers.
     pub finding: pareto::screens::Finding,
     /// The finding in one sentence.
@@ -53,7 +53,7 @@ pub struct FindingRecord {
 
 /// An ended duel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DuelRecord {
+pub(crate) struct DuelRecord {
     /// Place in the window's order of duels, from 0.
     pub duel: usize,
     /// The champion's place among the entries.
@@ -70,13 +70,13 @@ pub struct DuelRecord {
 
 impl EntryConclusion {
     /// Whether the entry takes part in duels: admitted, and without a finding.
-    pub fn plays(&self) -> bool {
+    pub(crate) fn plays(&self) -> bool {
         self.admission.outcome == AdmissionOutcome::Admitted && self.finding.is_none()
     }
 
     /// Mean score in an environment, and the number of tasks it is taken over; tasks that the environment failed to make
     /// do not count.
-    pub fn mean(&self, environment: usize) -> (f64, usize) {
+    pub(crate) fn mean(&self, environment: usize) -> (f64, usize) {
         let own = self.rollouts.iter().filter(|rollout| rollout.environment == environment);
         let scores: Vec<f64> = own.filter_map(|rollout| counted_score(rollout.score, rollout.fault)).collect();
         let total: f64 = scores.iter().sum();
@@ -86,18 +86,18 @@ impl EntryConclusion {
 
 impl Conclusion {
     /// Number of rollouts that a server answered, which no other validator can reproduce.
-    pub fn not_reproducible(&self) -> usize {
+    pub(crate) fn not_reproducible(&self) -> usize {
         let rollouts = self.entries.iter().flat_map(|concluded| &concluded.rollouts);
         rollouts.filter(|rollout| !rollout.reproducible).count()
     }
 
     /// The duel in which this entry was the challenger.
-    pub fn duel_of(&self, entry: usize) -> Option<&DuelRecord> {
+    pub(crate) fn duel_of(&self, entry: usize) -> Option<&DuelRecord> {
         self.duels.iter().find(|duel| duel.challenger == entry)
     }
 
     /// The standing of an entry.
-    pub fn standing(&self, entry: usize) -> Standing {
+    pub(crate) fn standing(&self, entry: usize) -> Standing {
         let concluded = &self.entries[entry];
         match (&concluded.admission.outcome, &concluded.finding, self.duel_of(entry)) {
             (AdmissionOutcome::Refused(_), ..) => Standing::Refused,
@@ -115,7 +115,7 @@ impl Conclusion {
     }
 
     /// The conclusion about an entry in one sentence.
-    pub fn verdict_of(&self, entry: usize) -> String {
+    pub(crate) fn verdict_of(&self, entry: usize) -> String {
         let concluded = &self.entries[entry];
         if let AdmissionOutcome::Refused(reason) = &concluded.admission.outcome {
             return format!("refused: {reason}");
@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::record::{Fault, UnitScore, paired};
-    use crate::registry::{Registry, Uid};
+    use crate::registry::{RegistryState, Uid};
     use crate::settings::Settings;
 
     fn entry(place: usize) -> Entry {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn window(outcomes: Vec<AdmissionOutcome>, champion: Option<usize>, duels: Vec<DuelRecord>) -> Conclusion {
-        let registry = Registry {
+        let registry = RegistryState {
             netuid: 1,
             seed_block: 9,
             seed_hash: [0; 32],

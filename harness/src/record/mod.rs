@@ -11,10 +11,12 @@ mod standing;
 mod terms;
 mod timings;
 
-pub use admission::{Admission, AdmissionOutcome, FileRecord, UnknownOutcome, playing};
-pub use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
-pub use rollout::{Fault, Reply, Rollout, UnknownFault, counted_score};
-pub use scores::{UnitScore, paired, unit_scores};
-pub use standing::Standing;
-pub use terms::{DecidingSettings, EVIDENCE_VERSION, EntryTerms, WindowTerms};
-pub use timings::{Phase, Timings};
+pub(crate) use admission::{Admission, AdmissionOutcome, FileRecord, UnknownOutcome, playing};
+pub(crate) use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
+pub(crate) use rollout::{Fault, Reply, Rollout, counted_score};
+pub(crate) use scores::{UnitScore, paired, unit_scores};
+pub(crate) use standing::Standing;
+#[cfg(test)]
+pub(crate) use terms::{DecidingSettings, EntryTerms};
+pub(crate) use terms::{EVIDENCE_VERSION, WindowTerms};
+pub(crate) use timings::{Phase, Timings};

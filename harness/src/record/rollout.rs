@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A finished rollout.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rollout {
+pub(crate) struct Rollout {
     /// The entry's place in the registry's order.
     pub entry: usize,
     /// The environment's place in the settings.
@@ -31,7 +31,7 @@ pub struct Rollout {
 
 /// One reply: its token ids are the record and its text is derived; where a server sends no ids, its text is the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
     /// The text, if there are no token ids to derive it from.
@@ -48,7 +48,7 @@ pub struct Reply {
 /// Origin of a failed rollout. Failures of this machine are retried and never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The model: it scores 0.
     Model,
     /// The environment: the task counts for neither side.
@@ -58,11 +58,11 @@ pub enum Fault {
 /// A stored word that names no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no fault of a rollout")]
-pub struct UnknownFault(pub String);
+pub(crate) struct UnknownFault(pub String);
 
 impl Fault {
     /// The word that stands for it in the database and in the evidence.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Model => "model",
             Self::Environment => "environment",
@@ -73,7 +73,7 @@ impl Fault {
     ///
     /// # Errors
     /// If no fault has this word.
-    pub fn from_word(word: &str) -> Result<Self, UnknownFault> {
+    pub(crate) fn from_word(word: &str) -> Result<Self, UnknownFault> {
         [Self::Model, Self::Environment]
             .into_iter()
             .find(|fault| fault.word() == word)
@@ -82,7 +82,7 @@ impl Fault {
 }
 
 /// The score that a rollout contributes to a duel: none where the environment failed to make the task.
-pub fn counted_score(score: f64, fault: Option<Fault>) -> Option<f64> {
+pub(crate) fn counted_score(score: f64, fault: Option<Fault>) -> Option<f64> {
     (fault != Some(Fault::Environment)).then_some(score)
 }
 

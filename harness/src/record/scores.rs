@@ -6,7 +6,7 @@ use super::rollout::{Rollout, counted_score};
 
 /// A score on one task.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct UnitScore {
+pub(crate) struct UnitScore {
     /// The environment's place.
     pub environment: usize,
     /// The task's number.
@@ -16,7 +16,7 @@ pub struct UnitScore {
 }
 
 /// Scores of finished rollouts.
-pub fn unit_scores(rollouts: &[Rollout]) -> Vec<UnitScore> {
+pub(crate) fn unit_scores(rollouts: &[Rollout]) -> Vec<UnitScore> {
     rollouts.iter().map(UnitScore::from).collect()
 }
 
@@ -28,7 +28,7 @@ impl From<&Rollout> for UnitScore {
 }
 
 /// Pairs of each environment in task order, up to the first task without a score on either side.
-pub fn paired(environments: usize, champion: &[UnitScore], challenger: &[UnitScore]) -> PairedScores {
+pub(crate) fn paired(environments: usize, champion: &[UnitScore], challenger: &[UnitScore]) -> PairedScores {
     let pairs_of = |environment| {
         let champion = prefix(environment, champion);
         let challenger = prefix(environment, challenger);

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Standing of an entry at the end of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub(crate) enum Standing {
     /// Holds the weight.
     Champion,
     /// Held the weight and lost it to a challenger of this window.
@@ -28,7 +28,7 @@ pub enum Standing {
 
 impl Standing {
     /// The word of the summary, the table and the page.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Champion => "champion",
             Self::Deposed => "deposed",

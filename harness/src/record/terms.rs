@@ -5,74 +5,79 @@ use models::decoder::Arithmetic;
 use models::remote::{Interface, ServedModel};
 use serde::{Deserialize, Serialize};
 
-use crate::registry::{Hotkey, Registry, Uid};
+use crate::registry::{Hotkey, RegistryState, Uid};
 use crate::settings::{Deciding, Settings};
 
 /// Version of the evidence's schema; it is part of the terms, so that a window is not resumed under another one.
-pub const EVIDENCE_VERSION: u32 = 2;
+pub(crate) const EVIDENCE_VERSION: u32 = 2;
 
 /// Terms of a window: everything that decides its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WindowTerms {
+pub(crate) struct WindowTerms {
     /// The version of the evidence's schema.
-    pub version: u32,
+    pub(crate) version: u32,
     /// The subnet.
-    pub netuid: u16,
+    pub(crate) netuid: u16,
     /// The block whose hash seeds the tasks.
-    pub seed_block: u64,
+    pub(crate) seed_block: u64,
     /// That block's hash, as hexadecimal digits.
-    pub seed_hash: String,
+    pub(crate) seed_hash: String,
     /// The champion when the window opened.
-    pub champion: Option<Hotkey>,
+    pub(crate) champion: Option<Hotkey>,
     /// Earlier champions, the latest first.
-    pub former: Vec<Hotkey>,
+    pub(crate) former: Vec<Hotkey>,
     /// Challengers tested in that champion's reign.
-    pub tested: u64,
+    pub(crate) tested: u64,
     /// The entries in order of commitment.
-    pub entries: Vec<EntryTerms>,
+    pub(crate) entries: Vec<EntryTerms>,
     /// The environments: name, version, tier, digest of the file.
-    pub environments: Vec<EnvironmentId>,
+    pub(crate) environments: Vec<EnvironmentId>,
     /// The digest of the sandbox runtime.
-    pub runtime: String,
+    pub(crate) runtime: String,
     /// The settings that decide.
-    pub settings: DecidingSettings,
+    pub(crate) settings: DecidingSettings,
 }
 
 /// An entry as it was read from the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EntryTerms {
+pub(crate) struct EntryTerms {
     /// The miner's number.
-    pub uid: Uid,
+    pub(crate) uid: Uid,
     /// The miner's address.
-    pub hotkey: Hotkey,
+    pub(crate) hotkey: Hotkey,
     /// The model reference.
-    pub model: String,
+    pub(crate) model: String,
     /// The block of commitment.
-    pub committed: u64,
+    pub(crate) committed: u64,
     /// The order within that block.
-    pub position: u32,
+    pub(crate) position: u32,
 }
 
 /// The settings that decide a result; threads, batch sizes, paths and keys do not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DecidingSettings {
+pub(crate) struct DecidingSettings {
     /// Those that are tables of their own in the settings file, too.
     #[serde(flatten)]
-    pub deciding: Deciding,
+    pub(crate) deciding: Deciding,
     /// Arithmetic of the linear layers.
-    pub mode: Arithmetic,
+    pub(crate) mode: Arithmetic,
     /// The endpoint of a server that replies.
-    pub interface: Interface,
+    pub(crate) interface: Interface,
     /// Models that servers run in place of this machine.
-    pub served: Vec<ServedModel>,
+    pub(crate) served: Vec<ServedModel>,
 }
 
 impl WindowTerms {
     /// The terms of a window over this registry under these settings.
-    pub fn new(registry: &Registry, settings: &Settings, environments: Vec<EnvironmentId>, runtime: String) -> Self {
+    pub(crate) fn new(
+        registry: &RegistryState,
+        settings: &Settings,
+        environments: Vec<EnvironmentId>,
+        runtime: String,
+    ) -> Self {
         let entries = registry.entries.iter().map(|entry| EntryTerms {
             uid: entry.uid,
             hotkey: entry.hotkey.clone(),
@@ -101,14 +106,14 @@ impl WindowTerms {
     }
 
     /// The digest by which a run is resumed: BLAKE3 in key derivation mode over the terms' JSON.
-    pub fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> String {
         let mut hasher = blake3::Hasher::new_derive_key("dethrone 2026-11 run identity");
         hasher.update(self.to_json().as_bytes());
         hasher.finalize().to_hex().to_string()
     }
 
     /// The terms as JSON: the bytes of the evidence's first record.
-    pub fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("terms are plain data")
     }
 }
@@ -118,7 +123,7 @@ mod tests {
     use super::*;
 
     fn terms() -> WindowTerms {
-        let registry = Registry {
+        let registry = RegistryState {
             netuid: 1,
             seed_block: 9,
             seed_hash: [7; 32],

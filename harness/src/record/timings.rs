@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A part of a window that is timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Fetching, hashing and checking models, and taking their fingerprints.
     Checking,
     /// Loading models into engines.
@@ -15,7 +15,7 @@ pub enum Phase {
 
 /// Time by phase. Judging, storing, deciding and starting up are in none of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Timings {
+pub(crate) struct Timings {
     /// See [`Phase::Checking`].
     pub checking: Duration,
     /// See [`Phase::Loading`].
@@ -26,7 +26,7 @@ pub struct Timings {
 
 impl Timings {
     /// Adds time to a phase.
-    pub fn add(&mut self, phase: Phase, time: Duration) {
+    pub(crate) fn add(&mut self, phase: Phase, time: Duration) {
         match phase {
             Phase::Checking => self.checking += time,
             Phase::Loading => self.loading += time,

@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use models::{model_ref::ModelRef, source::ModelSource};
 use serde::Deserialize;
 
-use super::{Entry, Hotkey, Registry, Uid};
+use super::{Entry, Hotkey, Registry, RegistryState, Uid};
 
 /// The version of the file's schema.
 const VERSION: u32 = 1;
 
-/// Why a registry file cannot be used.
+/// A registry file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
+pub(crate) enum RegistryError {
     /// The file is not there or not readable.
     #[error("cannot read the registry {}: {cause}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: std::io::Error,
     },
     /// The file is not the JSON expected.
@@ -27,7 +27,7 @@ pub enum RegistryError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// The place and the fault.
         cause: serde_json::Error,
     },
     /// The file was written for another version of this program.
@@ -43,9 +43,9 @@ pub enum RegistryError {
     Reference {
         /// The file.
         path: PathBuf,
-        /// Whose entry.
+        /// The entry's address.
         hotkey: String,
-        /// Why.
+        /// The fault of the reference.
         cause: models::model_ref::ModelRefError,
     },
     /// A hotkey or a uid occurs twice, or a hash is not one.
@@ -53,14 +53,14 @@ pub enum RegistryError {
     Inconsistent {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The contradiction.
         problem: String,
     },
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RegistryFile {
+struct RegistryDocument {
     version: u32,
     netuid: u16,
     seed_block: u64,
@@ -85,11 +85,27 @@ struct EntryLine {
     position: u32,
 }
 
-/// Reads a registry file.
-///
-/// # Errors
-/// If it cannot be read, is not of this version's schema, names a branch instead of a commit, or contradicts itself.
-pub fn read(path: &Path) -> Result<Registry, RegistryError> {
+/// A registry in a JSON file.
+#[derive(Debug, Clone)]
+pub(crate) struct RegistryFile {
+    path: PathBuf,
+}
+
+impl RegistryFile {
+    /// The registry in this file.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+}
+
+impl Registry for RegistryFile {
+    async fn read(&self) -> Result<RegistryState, RegistryError> {
+        read(&self.path)
+    }
+}
+
+/// Reads a registry file: one of this version's schema, with a full commit for each entry.
+fn read(path: &Path) -> Result<RegistryState, RegistryError> {
     let at = || path.to_owned();
     let bytes = std::fs::read(path).map_err(|cause| RegistryError::Unreadable { path: at(), cause })?;
     let malformed = |cause| RegistryError::Malformed { path: at(), cause };
@@ -100,7 +116,7 @@ pub fn read(path: &Path) -> Result<Registry, RegistryError> {
     {
         return Err(RegistryError::Version { path: at(), found: u32::try_from(found).unwrap_or(u32::MAX) });
     }
-    let file: RegistryFile = serde_json::from_slice(&bytes).map_err(malformed)?;
+    let file: RegistryDocument = serde_json::from_slice(&bytes).map_err(malformed)?;
     debug_assert_eq!(file.version, VERSION, "any other version was refused above");
     let seed_hash = parse_hash(&file.seed_hash).ok_or_else(|| RegistryError::Inconsistent {
         path: at(),
@@ -122,7 +138,7 @@ pub fn read(path: &Path) -> Result<Registry, RegistryError> {
         });
     }
     entries.sort_by(|a, b| (a.committed, a.position, &a.hotkey).cmp(&(b.committed, b.position, &b.hotkey)));
-    let registry = Registry {
+    let registry = RegistryState {
         netuid: file.netuid,
         seed_block: file.seed_block,
         seed_hash,
@@ -142,7 +158,7 @@ fn parse_hash(text: &str) -> Option<[u8; 32]> {
     hex::decode(digits).ok()?.try_into().ok()
 }
 
-fn contradiction(registry: &Registry) -> Option<String> {
+fn contradiction(registry: &RegistryState) -> Option<String> {
     let mut hotkeys = BTreeSet::new();
     let mut uids = BTreeSet::new();
     for entry in &registry.entries {

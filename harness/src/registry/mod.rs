@@ -1,16 +1,32 @@
-//! Who submitted which model, and when: the registry as read at one block.
+//! The registry: submissions of miners in order of commitment, and the randomness of a window.
 
 mod file;
 
 use models::source::ModelSource;
 use serde::{Deserialize, Serialize};
 
-pub use file::{RegistryError, read};
+pub(crate) use file::{RegistryError, RegistryFile};
+
+/// A source of registry states.
+pub(crate) trait Registry {
+    /// Reads the registry as it stands for the window to decide.
+    ///
+    /// # Errors
+    /// If it cannot be read or contradicts itself.
+    fn read(&self) -> impl Future<Output = Result<RegistryState, RegistryError>> + Send;
+}
+
+/// A state that is known already, such as that of an evaluation, which no registry holds.
+impl Registry for RegistryState {
+    async fn read(&self) -> Result<RegistryState, RegistryError> {
+        Ok(self.clone())
+    }
+}
 
 /// A miner's address on the chain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Hotkey(pub String);
+pub(crate) struct Hotkey(pub String);
 
 impl std::fmt::Display for Hotkey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -21,11 +37,11 @@ impl std::fmt::Display for Hotkey {
 /// A miner's number on the subnet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Uid(pub u16);
+pub(crate) struct Uid(pub u16);
 
 /// A miner's submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The miner's address.
     pub hotkey: Hotkey,
     /// The miner's number.
@@ -38,20 +54,27 @@ pub struct Entry {
     pub position: u32,
 }
 
-/// The registry at one block: the entries in order of commitment, and the randomness of the window.
+impl Entry {
+    /// The entry's name in messages: address and model.
+    pub(crate) fn label(&self) -> String {
+        format!("{} ({})", self.hotkey, self.model)
+    }
+}
+
+/// The registry as it stands at one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registry {
+pub(crate) struct RegistryState {
     /// The subnet.
     pub netuid: u16,
     /// The block whose hash seeds the window's tasks; entries committed at or after it wait for the next window.
     pub seed_block: u64,
     /// That block's hash.
     pub seed_hash: [u8; 32],
-    /// Who holds the weight, if anybody; otherwise the earliest admitted entry starts the first reign.
+    /// The reigning champion, if there is one; otherwise the earliest admitted entry starts the first reign.
     pub champion: Option<Hotkey>,
-    /// Who held it before, the latest first.
+    /// Earlier champions, the latest first.
     pub former: Vec<Hotkey>,
-    /// How many challengers this reign has tested before this window.
+    /// Challengers that this reign has tested before this window.
     pub tested: u64,
     /// The entries, by block of commitment, then position.
     pub entries: Vec<Entry>,

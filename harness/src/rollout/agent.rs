@@ -1,4 +1,4 @@
-//! A model as an environment's opposite: conversation in, reply out, every token kept.
+//! A model as an environment's `Agent`: conversation in, reply out, every token recorded.
 
 use environments::{Agent, Conversation, Message};
 use models::engine::Finish;
@@ -28,7 +28,7 @@ impl Agent for ModelAgent<'_> {
     type Error = ReplyError;
 
     async fn reply(&mut self, conversation: &Conversation) -> Result<Message, ReplyError> {
-        // Without blanks around it: some templates leave them out, and none shall have the choice.
+        // Some templates trim messages and some do not: trimmed here, a task reads alike to all of them.
         let messages: Vec<models::text::Message> = conversation
             .messages()
             .iter()

@@ -1,26 +1,29 @@
-//! What can go wrong with the database.
+//! Errors of the database.
 
 use std::path::{Path, PathBuf};
 
 use sqlx::migrate::MigrateError;
 
+use crate::exit_status::ExitStatus;
+use crate::problem::Problem;
+
 /// The database could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} the database {}: {cause}", path.display())]
-pub struct StoreError {
+pub(crate) struct StoreError {
     /// The database file.
     pub path: PathBuf,
-    /// What was being done.
+    /// The attempted action, as a verb.
     pub action: &'static str,
-    /// What kind of trouble it is.
+    /// The kind.
     pub kind: StoreErrorKind,
-    /// What the database said.
+    /// The database's own message.
     pub cause: String,
 }
 
-/// Kinds of trouble with a database.
+/// Kinds of errors of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreErrorKind {
+pub(crate) enum StoreErrorKind {
     /// Another process works on it.
     Busy,
     /// No room on the disk, or a quota or size limit was reached.
@@ -54,8 +57,7 @@ impl StoreError {
         Self { path: path.to_owned(), action: "prepare", kind, cause }
     }
 
-    /// The way out.
-    pub fn hint(&self) -> &'static str {
+    fn hint(&self) -> &'static str {
         match self.kind {
             StoreErrorKind::Busy => "wait for the other process, or give this one another output folder",
             StoreErrorKind::Full => {
@@ -68,6 +70,22 @@ impl StoreError {
             StoreErrorKind::Damaged => "restore the file from a copy, or choose another output folder",
             StoreErrorKind::Other => "check the path and the disk",
         }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let status = if error.kind == StoreErrorKind::Busy { ExitStatus::Busy } else { ExitStatus::Store };
+        Self::new(status, error.to_string()).hint(error.hint())
+    }
+}
+
+/// The kind of an error in making or locking the lock's file.
+pub(super) fn kind_of_io(error: &std::io::Error) -> StoreErrorKind {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => StoreErrorKind::ReadOnly,
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreErrorKind::Full,
+        _ => StoreErrorKind::Other,
     }
 }
 

@@ -1,39 +1,43 @@
-//! What the runs learned, in one SQLite file: rows are inserted once and never changed.
+//! Everything a run learns, in one SQLite file: rows are inserted once and never changed.
 
 mod admissions;
-mod decisions;
 mod error;
-mod lock;
+mod fingerprints;
+mod outcomes;
 mod rollouts;
 mod runs;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-pub use error::{StoreError, StoreErrorKind};
-pub use runs::{Outcome, RunId};
+pub(crate) use error::{StoreError, StoreErrorKind};
+pub(crate) use outcomes::Outcome;
+pub(crate) use runs::RunId;
 
-use lock::Lock;
+use crate::files::Lock;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// The database, held by this process alone.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     pool: SqlitePool,
     path: PathBuf,
+    /// Rows of rollouts that were read, whole or as scores.
+    rollouts_read: AtomicU64,
     _lock: Lock,
 }
 
 impl Store {
-    /// Opens the database at `path`, making it if it is not there, and brings its schema up to date.
+    /// Opens the database at `path`, creating it if it does not exist, and brings its schema up to date.
     ///
     /// # Errors
     /// If another process holds it, it cannot be written, is not a database, or comes from a newer version.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = Lock::take(path)?;
+    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -43,17 +47,18 @@ impl Store {
         let store_error = |error| StoreError::of(path, "open", error);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(store_error)?;
         MIGRATIONS.run(&pool).await.map_err(|error| StoreError::of_migration(path, error))?;
-        Ok(Self { pool, path: path.to_owned(), _lock: lock })
-    }
-
-    /// Where the database is.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { pool, path: path.to_owned(), rollouts_read: AtomicU64::new(0), _lock: lock })
     }
 
     /// Closes the database, folding its write-ahead log into the file.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
+        tracing::debug!(database = %self.path.display(), rows = self.rollouts_read(), "rollouts read");
         self.pool.close().await;
+    }
+
+    /// Rows of rollouts read since the database was opened.
+    pub(crate) fn rollouts_read(&self) -> u64 {
+        self.rollouts_read.load(Ordering::Relaxed)
     }
 
     fn failed(&self, action: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
@@ -69,3 +74,16 @@ impl Store {
         }
     }
 }
+
+/// Locks the database at `path` against other processes, by a file beside it.
+fn lock(path: &Path) -> Result<Lock, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let failed = |kind, cause: String| StoreError { path: path.to_owned(), action: "lock", kind, cause };
+    Lock::try_take(Path::new(&name))
+        .map_err(|error| failed(error::kind_of_io(&error), error.to_string()))?
+        .ok_or_else(|| failed(StoreErrorKind::Busy, "another process works on it".to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

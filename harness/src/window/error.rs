@@ -1,53 +1,32 @@
-//! Why a window could not be finished. Everything finished before is stored.
+//! Errors of a window. Everything finished before is stored.
 
-use environments::EnvironmentError;
 use models::error::LoadError;
-use models::hub::HubError;
 use pareto::DuelError;
 use pareto::reign::ReignError;
 use pareto::weights::WeightError;
 
-use crate::contestant::ContestantError;
 use crate::exit_status::ExitStatus;
+use crate::loader::LoaderError;
 use crate::problem::Problem;
-use crate::rollout::RolloutError;
+use crate::rollout::ExecutorError;
 use crate::store::StoreError;
 
-/// Why a window could not be finished.
+/// A window could not be finished.
 #[derive(Debug, thiserror::Error)]
-pub enum WindowError {
-    /// The database.
+pub(crate) enum WindowError {
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An environment is unknown or could not be opened.
+    /// A model could not be fetched or checked.
     #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    /// The hub's client could not be set up.
-    #[error("cannot set up the hub's client")]
-    HubSetup(#[source] HubError),
-    /// A model could not be fetched for reasons that are not its miner's.
-    #[error("cannot fetch {model}")]
-    Hub {
-        /// The model reference.
-        model: String,
-        /// Why.
-        source: HubError,
-    },
-    /// An admitted model could not be loaded.
+    Loader(#[from] LoaderError),
+    /// An admitted model's tensors could not be read.
     #[error("cannot load {model}")]
-    Load {
+    Fingerprint {
         /// The model reference.
         model: String,
-        /// Why.
-        source: ContestantError,
-    },
-    /// A model that was admitted is not the same any more.
-    #[error("{model} was admitted and is refused now: {reason}")]
-    Changed {
-        /// The model reference.
-        model: String,
-        /// The refusal.
-        reason: String,
+        /// The cause.
+        source: LoadError,
     },
     /// The model that the settings name as base cannot be compared with.
     #[error("{model}, which `screens.base` names, is refused: {reason}")]
@@ -63,9 +42,9 @@ pub enum WindowError {
         /// The model reference.
         model: String,
     },
-    /// A rollout could not be finished on this machine.
+    /// A rollout could not be made.
     #[error(transparent)]
-    Rollout(#[from] RolloutError),
+    Executor(#[from] ExecutorError),
     /// The duel's settings are not usable.
     #[error(transparent)]
     Duel(#[from] DuelError),
@@ -79,41 +58,21 @@ pub enum WindowError {
 
 impl From<WindowError> for Problem {
     fn from(error: WindowError) -> Self {
-        let status = match &error {
-            WindowError::Store(error) => return Self::from_store(error),
-            WindowError::Environment(_)
-            | WindowError::Duel(_)
-            | WindowError::Reign(_)
-            | WindowError::Weights(_)
-            | WindowError::Base { .. }
-            | WindowError::Load {
-                source: ContestantError::Engine(_) | ContestantError::Remote(_) | ContestantError::Built,
-                ..
-            } => ExitStatus::Usage,
-            WindowError::HubSetup(_) | WindowError::Hub { .. } => ExitStatus::Source,
-            WindowError::Load { source: ContestantError::Load(LoadError::Refused(_)), .. } => ExitStatus::ModelRefused,
-            WindowError::Load { .. } | WindowError::Changed { .. } => ExitStatus::Source,
-            WindowError::NoFingerprint { .. } => ExitStatus::Store,
-            WindowError::Rollout(_) => ExitStatus::Incomplete,
-        };
-        let hint = match status {
-            ExitStatus::Usage => "mend the settings; `--show-settings` prints each with its source",
-            ExitStatus::Source => {
-                "check the network, the hub and the folder; what is finished is kept, so run the same command again"
+        let (status, hint) = match error {
+            WindowError::Store(error) => return error.into(),
+            WindowError::Loader(error) => return error.into(),
+            WindowError::Executor(error) => return error.into(),
+            WindowError::Duel(_) | WindowError::Reign(_) | WindowError::Weights(_) | WindowError::Base { .. } => {
+                (ExitStatus::Usage, "mend the settings; `--show-settings` prints each with its source")
             }
-            ExitStatus::ModelRefused => "change the model as the sentence says and publish a new commit",
-            ExitStatus::Store => "restore the database from a copy, or choose another output folder",
-            _ => "what is finished is kept: run the same command again",
+            WindowError::Fingerprint { .. } => (
+                ExitStatus::Source,
+                "check the network, the hub and the folder; what is finished is kept, so run the same command again",
+            ),
+            WindowError::NoFingerprint { .. } => {
+                (ExitStatus::Store, "restore the database from a copy, or choose another output folder")
+            }
         };
         Self::from_error(status, &error).hint(hint)
-    }
-}
-
-impl Problem {
-    /// The problem that a database error is.
-    pub fn from_store(error: &StoreError) -> Self {
-        let status =
-            if error.kind == crate::store::StoreErrorKind::Busy { ExitStatus::Busy } else { ExitStatus::Store };
-        Self::new(status, error.to_string()).hint(error.hint())
     }
 }

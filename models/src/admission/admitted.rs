@@ -46,6 +46,13 @@ pub struct Admitted {
 /// # Errors
 /// A refusal that tells the miner what to change, or a file that this machine could not read.
 pub fn admit(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadError> {
+    let admitted = reopen(snapshot, limits)?;
+    finite::check(admitted.tensors.as_ref(), limits.finite)?;
+    Ok(admitted)
+}
+
+/// Opens a snapshot that [`admit`] has accepted before: everything but the tensors' values is checked again.
+pub fn reopen(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadError> {
     check_size(snapshot, limits)?;
     let names = snapshot.files.iter().map(|file| file.name.as_str());
     let kind = files::tensor_files(names)?.map_or(TensorFiles::Safetensors, TensorFiles::Gguf);
@@ -59,7 +66,6 @@ pub fn admit(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadError
             return Err(Refusal::Vocabulary { largest, rows }.into());
         }
     }
-    finite::check(admitted.tensors.as_ref(), limits.finite)?;
     Ok(admitted)
 }
 

@@ -9,6 +9,6 @@ mod memory;
 mod tests;
 
 pub(crate) use admitted::check_configuration;
-pub use admitted::{Admitted, admit};
+pub use admitted::{Admitted, admit, reopen};
 pub(crate) use files::tensor_files;
 pub use limits::{FiniteCheck, Limits};

@@ -3,7 +3,9 @@
 mod finding;
 
 pub mod copy;
+mod explain;
 pub(crate) mod overfit;
 mod parts;
 
+pub use explain::explain;
 pub use finding::{Finding, FindingKind, Yardstick};

@@ -1,55 +1,55 @@
-//! Weights on their way to the chain. Nothing is sent: the file is what a signing tool would submit.
+//! Weights of a window, as shares and as the integers that the chain takes.
 
 use serde::Serialize;
 
 use crate::record::Conclusion;
 use crate::registry::{Hotkey, Uid};
 
-/// The version of the weights file's schema.
+/// Version of the weights file's schema.
 const VERSION: u32 = 2;
 
-/// The weights file.
+/// Weights of a window: the content of the weights file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WeightsFile {
+pub(crate) struct Weights {
     /// The version of this schema.
-    pub version: u32,
+    pub(crate) version: u32,
     /// The subnet.
-    pub netuid: u16,
+    pub(crate) netuid: u16,
     /// The block whose hash seeded the tasks.
-    pub seed_block: u64,
+    pub(crate) seed_block: u64,
     /// Each entry's share; with what is burned they sum to one.
-    pub weights: Vec<WeightLine>,
-    /// What goes to uid 0 to be burned, where no entry has that number.
-    pub burned: f64,
+    pub(crate) weights: Vec<WeightLine>,
+    /// The share that goes to uid 0 to be burned, where no entry has that number.
+    pub(crate) burned: f64,
     /// The same as the chain takes them: uids and integers, the largest 65535.
-    pub chain: Vec<ChainWeight>,
-    /// Rollouts behind them that a server made, so that no other validator can check them; none if all is well.
-    pub not_reproducible: usize,
+    pub(crate) chain: Vec<ChainWeight>,
+    /// Number of rollouts answered by a server, which no other validator can reproduce.
+    pub(crate) not_reproducible: usize,
 }
 
 /// One entry's share.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WeightLine {
+pub(crate) struct WeightLine {
     /// The miner's address.
-    pub hotkey: Hotkey,
+    pub(crate) hotkey: Hotkey,
     /// The miner's number.
-    pub uid: Uid,
+    pub(crate) uid: Uid,
     /// The share.
-    pub weight: f64,
+    pub(crate) weight: f64,
 }
 
 /// One weight as the chain takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ChainWeight {
+pub(crate) struct ChainWeight {
     /// The miner's number.
-    pub uid: Uid,
+    pub(crate) uid: Uid,
     /// The weight, relative to the largest, which is 65535.
-    pub value: u16,
+    pub(crate) value: u16,
 }
 
-impl WeightsFile {
+impl Weights {
     /// The weights that a finished window gives.
-    pub fn new(conclusion: &Conclusion) -> Self {
+    pub(crate) fn new(conclusion: &Conclusion) -> Self {
         let lines = conclusion.entries.iter().map(|concluded| WeightLine {
             hotkey: concluded.entry.hotkey.clone(),
             uid: concluded.entry.uid,

@@ -1,4 +1,4 @@
-//! Records and what holds them together.
+//! Hash chain of records: each covers the one before it and is signed.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -16,9 +16,9 @@ const GENESIS: [u8; 32] = [0; 32];
 pub struct Record {
     /// Place in the log, from 0.
     pub index: u64,
-    /// What kind of fact the body is.
+    /// The kind of the body.
     pub kind: String,
-    /// The fact.
+    /// The body.
     pub body: Box<RawValue>,
     /// The hash of the record before; zeros for the first.
     pub previous: String,
@@ -28,16 +28,16 @@ pub struct Record {
     pub signature: String,
 }
 
-/// Links records, writing or checking.
+/// The end of a hash chain, to which records are appended or against which they are checked.
 #[derive(Debug)]
-pub struct Chain {
+pub struct HashChain {
     index: u64,
     previous: [u8; 32],
 }
 
-/// What is wrong with a record's place in the chain.
+/// Fault of a record in the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ChainError {
+pub(crate) enum ChainError {
     /// The index is not the next one.
     #[error("its index is not the next one: a record is missing, repeated or out of order")]
     Index,
@@ -52,21 +52,21 @@ pub enum ChainError {
     Signature,
 }
 
-impl Default for Chain {
+impl Default for HashChain {
     fn default() -> Self {
         Self { index: 0, previous: GENESIS }
     }
 }
 
-impl Chain {
-    /// The next record for this fact, signed.
-    pub fn append(&mut self, body: &Body, key: &ValidatorKey) -> Record {
+impl HashChain {
+    /// Appends a body as the next record, signed.
+    pub(crate) fn append(&mut self, body: &Body, key: &ValidatorKey) -> Record {
         let (kind, text) = body.encode();
         let text = RawValue::from_string(text).expect("a body is JSON");
         self.link(kind, text, key)
     }
 
-    /// The next record for a body as it was written, signed.
+    /// Appends a body in its written form as the next record, signed.
     pub fn link(&mut self, kind: &str, body: Box<RawValue>, key: &ValidatorKey) -> Record {
         let hash = digest(self.index, kind, body.get(), &self.previous);
         let record = Record {
@@ -86,7 +86,7 @@ impl Chain {
     ///
     /// # Errors
     /// If it is not.
-    pub fn follow(&mut self, record: &Record, validator: &VerifyingKey) -> Result<(), ChainError> {
+    pub(crate) fn follow(&mut self, record: &Record, validator: &VerifyingKey) -> Result<(), ChainError> {
         if record.index != self.index {
             return Err(ChainError::Index);
         }

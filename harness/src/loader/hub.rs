@@ -1,4 +1,4 @@
-//! Where models come from: a folder, or the Hugging Face hub.
+//! Sources of models' files: a folder, or the Hugging Face hub.
 
 use std::path::Path;
 
@@ -11,17 +11,17 @@ use models::source::ModelSource;
 use crate::events::{Event, Reporter};
 use crate::settings::Variables;
 
-/// A model's files, wherever a model may come from.
+/// The hub of the settings; folders and GGUF files of this machine need none.
 #[derive(Debug)]
-pub struct Hub(ModelHub);
+pub(super) struct Hub(ModelHub);
 
-/// Why a model's files are not here.
+/// A model's files cannot be fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    /// Its miner's doing: the sentence says what to change.
+pub(super) enum FetchError {
+    /// The model's own fault: the sentence tells its miner what to change.
     #[error("{0}")]
     Miner(String),
-    /// The hub's, the network's or this machine's doing.
+    /// A fault of the hub, the network or this machine.
     #[error(transparent)]
     Host(HubError),
 }
@@ -31,7 +31,7 @@ impl Hub {
     ///
     /// # Errors
     /// If its client cannot be set up.
-    pub fn new(settings: &HubSettings, cache: &Path, limits: &Limits) -> Result<Self, HubError> {
+    pub(super) fn new(settings: &HubSettings, cache: &Path, limits: &Limits) -> Result<Self, HubError> {
         let variables = Variables::of_process();
         let connection = HuggingFaceSettings {
             endpoint: variables.hub_endpoint.unwrap_or_else(|| ENDPOINT.to_owned()),
@@ -46,8 +46,8 @@ impl Hub {
     /// The files of a model.
     ///
     /// # Errors
-    /// If they cannot be had.
-    pub async fn fetch(&self, source: &ModelSource, reporter: &dyn Reporter) -> Result<Snapshot, FetchError> {
+    /// If they cannot be fetched or read.
+    pub(super) async fn fetch(&self, source: &ModelSource, reporter: &dyn Reporter) -> Result<Snapshot, FetchError> {
         let snapshot = match source {
             ModelSource::Folder(path) => Snapshot::of_folder(path).map_err(HubError::from),
             ModelSource::Gguf(path) => Snapshot::of_gguf(path).map_err(HubError::from),
@@ -61,7 +61,7 @@ impl Hub {
                     reporter.report(Event::Asset { subject, doing: "fetching", done, total });
                 };
                 match &self.0 {
-                    // What lies on this disk needs no progress.
+                    // Files on this disk need no progress.
                     ModelHub::Folder(hub) => hub.fetch(reference, &|_| {}).await,
                     hub => hub.fetch(reference, &listener).await,
                 }
@@ -72,7 +72,7 @@ impl Hub {
 }
 
 impl FetchError {
-    /// Tells what a miner has to answer for from what the network or this machine did.
+    /// Tells faults of the model from those of the network and this machine.
     fn of(error: HubError) -> Self {
         match error {
             HubError::Refused(refusal) => Self::Miner(refusal.to_string()),

@@ -1,0 +1,58 @@
+//! Errors of fetching, admitting and opening a model.
+
+use models::error::LoadError;
+use models::hub::HubError;
+
+use super::responder::ResponderError;
+use crate::exit_status::ExitStatus;
+use crate::problem::Problem;
+
+/// A model cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoaderError {
+    /// The hub's client could not be set up.
+    #[error("cannot set up the hub's client")]
+    HubSetup(#[source] HubError),
+    /// A model could not be fetched for reasons that are not its miner's.
+    #[error("cannot fetch {model}")]
+    Fetch {
+        /// The model reference.
+        model: String,
+        /// The cause.
+        source: HubError,
+    },
+    /// The model is refused; the sentence tells its miner what to change.
+    #[error("{model} cannot be used: {reason}")]
+    Refused {
+        /// The model reference.
+        model: String,
+        /// The refusal.
+        reason: String,
+    },
+    /// An admitted model could not be read, or its engine or client not be started.
+    #[error("cannot load {model}")]
+    Open {
+        /// The model reference.
+        model: String,
+        /// The cause.
+        source: ResponderError,
+    },
+}
+
+impl From<LoaderError> for Problem {
+    fn from(error: LoaderError) -> Self {
+        let status = match &error {
+            LoaderError::HubSetup(_) | LoaderError::Fetch { .. } => ExitStatus::Source,
+            LoaderError::Refused { .. } => ExitStatus::ModelRefused,
+            LoaderError::Open { source: ResponderError::Load(LoadError::Refused(_)), .. } => ExitStatus::ModelRefused,
+            LoaderError::Open { source: ResponderError::Load(_), .. } => ExitStatus::Source,
+            LoaderError::Open { .. } => ExitStatus::Usage,
+        };
+        let hint = match status {
+            ExitStatus::Usage => "mend the settings; `--show-settings` prints each with its source",
+            ExitStatus::ModelRefused => "change the model as the sentence says and publish a new commit",
+            _ => "check the network, the hub and the folder; what is finished is kept, so run the same command again",
+        };
+        Self::from_error(status, &error).hint(hint)
+    }
+}

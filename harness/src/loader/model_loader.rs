@@ -1,0 +1,175 @@
+//! The loader: fetches and admits models, and opens them as responders.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use models::admission::{Admitted, Limits, admit, reopen};
+use models::engine::EngineSettings;
+use models::error::LoadError;
+use models::local::LocalModel;
+use models::remote::{RemoteRef, RemoteSettings};
+use models::responder::Responder;
+use models::snapshot::{Snapshot, SnapshotFile, Stamp};
+use models::source::ModelSource;
+
+use super::error::LoaderError;
+use super::hub::{FetchError, Hub};
+use super::responder::{ResponderError, connect, start_engine};
+use crate::events::Reporter;
+use crate::record::FileRecord;
+use crate::settings::Settings;
+
+/// Fetches and admits models, and opens them as responders.
+///
+/// A model is hashed and its tensors' values are checked once in a process. What is kept of an admitted model is its list
+/// of files and their time stamps: 250 tokenizers would take gigabytes, while the tensors are mapped and take no memory
+/// that is counted. Opening reads the small files again and maps the tensors anew; files written to since they were
+/// hashed are admitted again.
+pub(crate) struct ModelLoader {
+    hub: Hub,
+    limits: Limits,
+    engine: EngineSettings,
+    /// Tokens of a conversation with all its replies at most.
+    context: usize,
+    remote: RemoteSettings,
+    reporter: Arc<dyn Reporter>,
+    admitted: Mutex<BTreeMap<String, (Snapshot, Stamp)>>,
+}
+
+/// Outcome of fetching and checking a model: it may be loaded, or a sentence for its miner.
+pub(crate) enum Arrival {
+    /// The model may be loaded.
+    Admitted(Box<Admitted>),
+    /// The model is refused.
+    Refused {
+        /// The sentence for its miner.
+        reason: String,
+        /// Its files, if they could be fetched.
+        files: Vec<FileRecord>,
+    },
+}
+
+impl ModelLoader {
+    /// A loader with a hub, limits, an engine and servers as the settings say; downloads are kept below `cache`.
+    ///
+    /// # Errors
+    /// If the hub's client cannot be set up.
+    pub(crate) fn new(settings: &Settings, cache: &Path, reporter: Arc<dyn Reporter>) -> Result<Self, LoaderError> {
+        let hub = Hub::new(&settings.hub, cache, &settings.deciding.admission).map_err(LoaderError::HubSetup)?;
+        Ok(Self {
+            hub,
+            limits: settings.deciding.admission.clone(),
+            engine: settings.engine.clone(),
+            context: settings.deciding.sampling.context,
+            remote: settings.remote.clone(),
+            reporter,
+            admitted: Mutex::default(),
+        })
+    }
+
+    /// Fetches a model and checks it. A fault of the model is a refusal, one of this machine or the hub an error.
+    ///
+    /// # Errors
+    /// If the hub cannot be reached or a file not be read.
+    pub(crate) async fn admit(&self, source: &ModelSource) -> Result<Arrival, LoaderError> {
+        if let Some(snapshot) = self.unchanged(source) {
+            return self.open_again(source, snapshot).await.map(Arrival::Admitted);
+        }
+        let snapshot = match self.hub.fetch(source, &*self.reporter).await {
+            Ok(snapshot) => snapshot,
+            Err(FetchError::Miner(reason)) => return Ok(Arrival::Refused { reason, files: Vec::new() }),
+            Err(FetchError::Host(cause)) => {
+                return Err(LoaderError::Fetch { model: source.to_string(), source: cause });
+            }
+        };
+        let (files, stamp) = (files_of(&snapshot), snapshot.stamp());
+        match self.check(snapshot, admit).await {
+            Ok(admitted) => {
+                if let Ok(stamp) = stamp {
+                    let kept = (admitted.snapshot.clone(), stamp);
+                    self.admitted.lock().expect("no holder panics").insert(source.to_string(), kept);
+                }
+                Ok(Arrival::Admitted(admitted))
+            }
+            Err(LoadError::Refused(refusal)) => Ok(Arrival::Refused { reason: refusal.to_string(), files }),
+            Err(error) => Err(open_error(source, error.into())),
+        }
+    }
+
+    /// Opens a model: an engine on this machine, or the client of the server that runs it.
+    ///
+    /// # Errors
+    /// If it is refused, cannot be read, or its engine or client cannot be started.
+    pub(crate) async fn open(&self, source: &ModelSource) -> Result<Box<dyn Responder>, LoaderError> {
+        match self.server_of(source) {
+            Some(server) => {
+                let remote = connect(server, &self.remote).map_err(|error| open_error(source, error.into()))?;
+                Ok(Box::new(remote))
+            }
+            None => Ok(Box::new(self.open_local(source).await?)),
+        }
+    }
+
+    /// Opens a model on this machine.
+    ///
+    /// # Errors
+    /// As [`ModelLoader::open`].
+    pub(crate) async fn open_local(&self, source: &ModelSource) -> Result<LocalModel, LoaderError> {
+        let admitted = match self.admit(source).await? {
+            Arrival::Admitted(admitted) => admitted,
+            Arrival::Refused { reason, .. } => {
+                return Err(LoaderError::Refused { model: source.to_string(), reason });
+            }
+        };
+        start_engine(admitted, &self.engine, self.context).await.map_err(|error| open_error(source, error))
+    }
+
+    /// The server that runs a model in place of this machine, if one does.
+    pub(crate) fn server_of<'a>(&'a self, source: &'a ModelSource) -> Option<&'a RemoteRef> {
+        match source {
+            ModelSource::Server(reference) => Some(reference),
+            ModelSource::Hub(reference) => {
+                let served = self.remote.served.iter().find(|served| served.model == *reference);
+                served.map(|served| &served.by)
+            }
+            ModelSource::Folder(_) | ModelSource::Gguf(_) => None,
+        }
+    }
+
+    /// The snapshot of a model that this process has admitted, unless a file was written to since.
+    fn unchanged(&self, source: &ModelSource) -> Option<Snapshot> {
+        let (snapshot, stamp) = self.admitted.lock().expect("no holder panics").get(&source.to_string()).cloned()?;
+        snapshot.stamp().is_ok_and(|now| now == stamp).then_some(snapshot)
+    }
+
+    async fn open_again(&self, source: &ModelSource, snapshot: Snapshot) -> Result<Box<Admitted>, LoaderError> {
+        self.check(snapshot, reopen).await.map_err(|error| open_error(source, error.into()))
+    }
+
+    /// Checks a snapshot on a thread for blocking work: reading and measuring takes seconds.
+    async fn check(
+        &self,
+        snapshot: Snapshot,
+        check: fn(&Snapshot, &Limits) -> Result<Admitted, LoadError>,
+    ) -> Result<Box<Admitted>, LoadError> {
+        let limits = self.limits.clone();
+        tokio::task::spawn_blocking(move || check(&snapshot, &limits).map(Box::new))
+            .await
+            .expect("checking a model does not panic")
+    }
+}
+
+fn open_error(model: &ModelSource, source: ResponderError) -> LoaderError {
+    LoaderError::Open { model: model.to_string(), source }
+}
+
+/// The snapshot's files as they are recorded.
+pub(crate) fn files_of(snapshot: &Snapshot) -> Vec<FileRecord> {
+    let record =
+        |file: &SnapshotFile| FileRecord { name: file.name.clone(), size: file.size, sha256: hex::encode(file.sha256) };
+    snapshot.files.iter().map(record).collect()
+}
+
+#[cfg(test)]
+mod tests;

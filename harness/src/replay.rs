@@ -1,0 +1,220 @@
+//! Replay: makes rollouts of a log again from the models' files and compares them, which the log alone cannot prove.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use environments::{Environment, EnvironmentError, EnvironmentId};
+use futures::StreamExt;
+use models::decoder::Arithmetic;
+use models::engine::EngineSettings;
+use models::local::LocalModel;
+use models::source::ModelSource;
+use sandboxes::Sandbox;
+
+use crate::events::{Event, Reporter};
+use crate::evidence::{EvidenceError, Log, RolloutBody};
+use crate::loader::{Arrival, LoaderError, ModelLoader, files_of};
+use crate::rollout::{RolloutError, TaskRules, open_environment};
+use crate::settings::Settings;
+use crate::units::Unit;
+
+/// Recorded rollouts could not be made again, or came out differently.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    /// An environment of the log is unknown or could not be opened.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A model could not be fetched or loaded.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// A model of the log is not the same any more.
+    #[error("{model} was admitted and is refused now: {reason}")]
+    Changed {
+        /// The model reference.
+        model: String,
+        /// The refusal.
+        reason: String,
+    },
+    /// A rollout failed in every attempt.
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
+    /// The rollouts were made by a program of another version: of the sandbox, or of an environment.
+    #[error("the rollouts were made with {recorded}, and this program has {here}")]
+    Another {
+        /// The version that the evidence names.
+        recorded: String,
+        /// The version of this program.
+        here: String,
+    },
+    /// The system gave no randomness to draw a sample with.
+    #[error("the system gave no randomness to draw a sample with: {0}")]
+    Entropy(getrandom::Error),
+    /// The models do not give what the evidence says.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+}
+
+/// Everything that a replay needs beside the log.
+pub(crate) struct Replay<'a> {
+    /// The hub, the engine's size and files of environments; everything that decides comes from the log.
+    pub(crate) settings: &'a Settings,
+    /// The cache folder.
+    pub(crate) cache: &'a Path,
+    /// The sandbox.
+    pub(crate) sandbox: &'a Sandbox,
+    /// The digest of its runtime.
+    pub(crate) runtime: &'a str,
+    /// The reporter of progress.
+    pub(crate) reporter: Arc<dyn Reporter>,
+}
+
+impl Replay<'_> {
+    /// Makes a random sample of `count` of the log's rollouts again and compares tokens, scores and reasons; the number of
+    /// rollouts made.
+    ///
+    /// # Errors
+    /// If this machine cannot make them, or one comes out differently.
+    pub(crate) async fn run(&self, log: &Log, count: usize) -> Result<usize, ReplayError> {
+        let terms = &log.terms;
+        if terms.runtime != self.runtime {
+            let (recorded, here) = (format!("sandbox {}", terms.runtime), self.runtime.to_owned());
+            return Err(ReplayError::Another { recorded, here });
+        }
+        if terms.settings.mode == Arithmetic::Bf16 {
+            let recorded = "a graphics processor, whose results are those of one make of card".to_owned();
+            return Err(ReplayError::Another { recorded, here: "no way to know which one it was".to_owned() });
+        }
+        let rules = TaskRules {
+            environments: self.environments(&terms.environments).await?,
+            seed: log.seed()?,
+            sampling: terms.settings.deciding.sampling.clone(),
+        };
+        let chosen = sample(log.rollouts.iter().filter(|rollout| rollout.reproducible).collect(), count, draw()?);
+        let mut by_entry: BTreeMap<usize, Vec<&RolloutBody>> = BTreeMap::new();
+        for rollout in &chosen {
+            by_entry.entry(rollout.entry).or_default().push(*rollout);
+        }
+        // The limits of what may be fetched and loaded are the auditor's own, not those of the log.
+        let loader = self.loader(log)?;
+        for (entry, rollouts) in by_entry {
+            let model = self.open(&loader, log, entry).await?;
+            let label = terms.entries[entry].hotkey.to_string();
+            self.reporter.report(Event::Playing { entry: label.clone(), done: 0, total: rollouts.len() });
+            let again = rollouts.iter().map(|recorded| self.compare(&rules, &model, recorded));
+            let mut again = futures::stream::iter(again).buffer_unordered(self.settings.engine.rows);
+            while let Some(same) = again.next().await {
+                same?;
+                self.reporter.report(Event::RolloutEnded { entry: label.clone() });
+            }
+            self.reporter.report(Event::Played { entry: label });
+        }
+        Ok(chosen.len())
+    }
+
+    async fn compare(&self, rules: &TaskRules, model: &LocalModel, recorded: &RolloutBody) -> Result<(), ReplayError> {
+        let RolloutBody { entry, environment, task, .. } = *recorded;
+        let made = rules.rollout(model, entry, Unit { task, environment }, &*self.reporter).await?;
+        let made = RolloutBody::of(&made);
+        if made == *recorded {
+            return Ok(());
+        }
+        let what = if made.replies == recorded.replies { "the verdict" } else { "what the model replied" };
+        let what = format!("{what} in entry {entry}'s task {task} in environment {environment}");
+        Err(EvidenceError::Differs { what }.into())
+    }
+
+    /// The environments of the log: those of the catalog by name, those in files from the files of the settings.
+    async fn environments(&self, recorded: &[EnvironmentId]) -> Result<Vec<Arc<dyn Environment>>, ReplayError> {
+        let mut environments = Vec::with_capacity(recorded.len());
+        for id in recorded {
+            let mut found = Vec::new();
+            if id.file.is_none() {
+                found.push(open_environment(&id.name, id.tier, self.sandbox).await?);
+            } else {
+                for choice in self.settings.environments.iter().filter(|choice| choice.name.ends_with(".py")) {
+                    // A file that cannot be opened is not the environment of the log.
+                    found.extend(open_environment(&choice.name, choice.tier, self.sandbox).await.ok());
+                }
+            }
+            let here: Vec<String> = found.iter().map(|environment| environment.id().to_string()).collect();
+            let same = found.into_iter().find(|environment| environment.id() == id);
+            let another = || ReplayError::Another {
+                recorded: format!("{id}{}", id.file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default()),
+                here: if here.is_empty() { "none of that name".to_owned() } else { here.join(", ") },
+            };
+            environments.push(same.ok_or_else(another)?);
+        }
+        Ok(environments)
+    }
+
+    /// A loader with the arithmetic and the sampling of the log.
+    fn loader(&self, log: &Log) -> Result<ModelLoader, ReplayError> {
+        let mut settings = self.settings.clone();
+        settings.engine = EngineSettings { mode: log.terms.settings.mode, ..settings.engine };
+        settings.deciding.sampling = log.terms.settings.deciding.sampling.clone();
+        Ok(ModelLoader::new(&settings, self.cache, Arc::clone(&self.reporter))?)
+    }
+
+    /// Opens the model of an entry, if its files have the recorded digests.
+    async fn open(&self, loader: &ModelLoader, log: &Log, entry: usize) -> Result<LocalModel, ReplayError> {
+        let model = log.terms.entries[entry].model.clone();
+        let source: ModelSource = model.parse().map_err(|_| EvidenceError::Incomplete("an entry names no model"))?;
+        let files = match loader.admit(&source).await? {
+            Arrival::Admitted(admitted) => files_of(&admitted.snapshot),
+            Arrival::Refused { reason, .. } => return Err(ReplayError::Changed { model, reason }),
+        };
+        let recorded = log.admissions.iter().find(|admission| admission.entry == entry);
+        if recorded.is_none_or(|recorded| recorded.admission.files != files) {
+            let reason = "its files are not those that the evidence names".to_owned();
+            return Err(ReplayError::Changed { model, reason });
+        }
+        Ok(loader.open_local(&source).await?)
+    }
+}
+
+/// Randomness that the writer of the log could not know.
+fn draw() -> Result<[u8; 32], ReplayError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(ReplayError::Entropy)?;
+    Ok(bytes)
+}
+
+/// A uniform sample of `count` items in their order; all items where there are no more. Each item draws a key, and those
+/// with the smallest keys are taken.
+fn sample<T>(all: Vec<T>, count: usize, randomness: [u8; 32]) -> Vec<T> {
+    let mut stream = blake3::Hasher::new_keyed(&randomness).finalize_xof();
+    let mut keyed: Vec<(u64, usize, T)> = Vec::with_capacity(all.len());
+    for (place, item) in all.into_iter().enumerate() {
+        let mut key = [0; 8];
+        stream.fill(&mut key);
+        keyed.push((u64::from_le_bytes(key), place, item));
+    }
+    keyed.sort_unstable_by_key(|(key, place, _)| (*key, *place));
+    keyed.truncate(count);
+    keyed.sort_unstable_by_key(|(_, place, _)| *place);
+    keyed.into_iter().map(|(_, _, item)| item).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_has_its_size_and_reaches_everything() {
+        let draw = |total: usize, count: usize, seed: u32| {
+            let randomness = *blake3::hash(&seed.to_le_bytes()).as_bytes();
+            sample((0..total).collect::<Vec<_>>(), count, randomness)
+        };
+        assert_eq!(draw(3, 9, 1), [0, 1, 2]);
+        assert_eq!((draw(3, 0, 1), draw(0, 4, 1)), (vec![], vec![]));
+        let mut seen = [0; 10];
+        for seed in 0..1_000 {
+            let drawn = draw(10, 3, seed);
+            assert!(drawn.len() == 3 && drawn.is_sorted(), "{drawn:?}");
+            drawn.into_iter().for_each(|place| seen[place] += 1);
+        }
+        assert!(seen.iter().all(|count| (240..360).contains(count)), "{seen:?}");
+        assert_ne!(draw(1_000, 10, 1), draw(1_000, 10, 2));
+    }
+}
