@@ -1,1 +1,257 @@
-//! Tests.
+//! The database: what is written is read back, and what this program never writes is an error.
+
+use std::path::Path;
+
+use environments::EnvironmentId;
+use models::fingerprint::Fingerprint;
+
+use super::*;
+use crate::record::{Admission, AdmissionOutcome, Fault, FileRecord, Reply, Rollout, UnitScore, WindowTerms};
+use crate::registry::{Hotkey, RegistryState};
+use crate::settings::Settings;
+
+fn terms(netuid: u16, seed_block: u64) -> WindowTerms {
+    let registry = RegistryState {
+        netuid,
+        seed_block,
+        seed_hash: [1; 32],
+        champion: None,
+        former: Vec::new(),
+        tested: 0,
+        entries: Vec::new(),
+    };
+    WindowTerms::new(&registry, &Settings::default(), vec![EnvironmentId::built_in("sat", "1.0.0", 0)], "c0de".into())
+}
+
+async fn open(folder: &Path) -> Store {
+    Store::open(&folder.join("dethrone.sqlite")).await.unwrap()
+}
+
+async fn run(store: &Store) -> RunId {
+    store.open_run(&terms(1, 9)).await.unwrap().0
+}
+
+/// Executes a statement that the program itself would not.
+async fn execute(store: &Store, statement: &'static str) {
+    sqlx::query(statement).execute(&store.pool).await.unwrap();
+}
+
+fn rollout(entry: usize, environment: usize, task: u32) -> Rollout {
+    let reply = Reply {
+        prompt_tokens: 12,
+        text: None,
+        tokens: vec![1, 2, u32::MAX],
+        logprob_bits: vec![(-0.5_f32).to_bits(), 0],
+        finish: "stop token".to_owned(),
+    };
+    Rollout {
+        entry,
+        environment,
+        task,
+        seed: u64::MAX - u64::from(task),
+        replies: vec![reply],
+        score: 0.1 + 0.2,
+        reason: "it's \"right\"; ü".to_owned(),
+        fault: None,
+        reproducible: true,
+        attempts: 2,
+        seconds: 1.25,
+    }
+}
+
+#[tokio::test]
+async fn rollouts_are_read_back_to_the_last_bit_in_task_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let id = run(&store).await;
+    let served = Reply {
+        text: Some("words".into()),
+        tokens: Vec::new(),
+        logprob_bits: Vec::new(),
+        ..rollout(0, 0, 0).replies[0].clone()
+    };
+    let rollouts = [
+        rollout(0, 1, 7),
+        Rollout { fault: Some(Fault::Model), score: 0.0, replies: Vec::new(), ..rollout(0, 0, 7) },
+        Rollout { fault: Some(Fault::Environment), score: 0.0, ..rollout(0, 1, 3) },
+        Rollout { reproducible: false, replies: vec![served], ..rollout(1, 0, 0) },
+    ];
+    for rollout in &rollouts {
+        store.add_rollout(id, rollout).await.unwrap();
+    }
+    let [last, second, first, other] = rollouts;
+    assert_eq!(store.rollouts(id, 0).await.unwrap(), [first, second, last]);
+    assert_eq!(store.rollouts(id, 1).await.unwrap(), [other]);
+    assert_eq!(store.rollouts(id, 2).await.unwrap(), []);
+    assert_eq!(store.rollouts_read(), 4);
+}
+
+#[tokio::test]
+async fn scores_leave_out_what_the_environment_failed_to_make() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let id = run(&store).await;
+    store.add_rollout(id, &rollout(3, 1, 7)).await.unwrap();
+    let failed = Rollout { fault: Some(Fault::Environment), score: 0.0, ..rollout(4, 0, 2) };
+    store.add_rollout(id, &failed).await.unwrap();
+    let mut scores = store.scores(id).await.unwrap();
+    scores.sort_by_key(|(entry, _)| *entry);
+    let expected = [
+        (3, UnitScore { environment: 1, task: 7, score: Some(0.1 + 0.2) }),
+        (4, UnitScore { environment: 0, task: 2, score: None }),
+    ];
+    assert_eq!(scores, expected);
+}
+
+#[tokio::test]
+async fn nothing_is_counted_twice_and_runs_do_not_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let id = run(&store).await;
+    store.add_rollout(id, &rollout(0, 0, 0)).await.unwrap();
+    let again = Rollout { score: 1.0, ..rollout(0, 0, 0) };
+    assert!(store.add_rollout(id, &again).await.is_err());
+    let (other, existed) = store.open_run(&terms(1, 10)).await.unwrap();
+    assert!(!existed && other != id);
+    store.add_rollout(other, &again).await.unwrap();
+    assert_eq!(store.rollouts(id, 0).await.unwrap(), [rollout(0, 0, 0)]);
+}
+
+#[tokio::test]
+async fn a_run_is_found_again_by_its_terms_after_the_database_was_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let (id, existed) = store.open_run(&terms(1, 9)).await.unwrap();
+    assert!(!existed);
+    store.close().await;
+    let store = open(folder.path()).await;
+    assert_eq!(store.open_run(&terms(1, 9)).await.unwrap(), (id, true));
+    assert!(!store.open_run(&terms(2, 9)).await.unwrap().1);
+}
+
+#[tokio::test]
+async fn admissions_are_read_back_and_are_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let id = run(&store).await;
+    let files = vec![FileRecord { name: "config.json".into(), size: 3, sha256: "ab".repeat(32) }];
+    let admissions = [
+        Admission { outcome: AdmissionOutcome::Admitted, files: files.clone() },
+        Admission { outcome: AdmissionOutcome::Refused("it's too large".into()), files },
+        Admission { outcome: AdmissionOutcome::Late, files: Vec::new() },
+    ];
+    for (entry, admission) in admissions.iter().enumerate() {
+        store.add_admission(id, entry, admission).await.unwrap();
+        assert!(store.add_admission(id, entry, admission).await.is_err());
+    }
+    let read: Vec<Admission> = store.admissions(id).await.unwrap().into_values().collect();
+    assert_eq!(read, admissions);
+}
+
+#[tokio::test]
+async fn rows_that_this_program_never_writes_are_errors_and_not_guesses() {
+    // The schema's checks keep most of them out; a file that was written to by hand has none.
+    let damages: [(&str, bool); 5] = [
+        ("UPDATE rollouts SET fault = 'weather'", true),
+        ("UPDATE rollouts SET replies = '[{'", true),
+        ("UPDATE rollouts SET score = 'much'", true),
+        ("UPDATE admissions SET standing = 'welcome'", false),
+        ("UPDATE admissions SET standing = 'refused', reason = NULL", false),
+    ];
+    for (damage, of_rollouts) in damages {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        let id = run(&store).await;
+        store.add_rollout(id, &rollout(0, 0, 0)).await.unwrap();
+        let admitted = Admission { outcome: AdmissionOutcome::Admitted, files: Vec::new() };
+        store.add_admission(id, 0, &admitted).await.unwrap();
+        execute(&store, "PRAGMA ignore_check_constraints = ON").await;
+        let written = sqlx::query(damage).execute(&store.pool).await;
+        if written.is_err() {
+            continue; // A strict table does not take it at all.
+        }
+        let error = match of_rollouts {
+            true => store.rollouts(id, 0).await.map(drop).unwrap_err(),
+            false => store.admissions(id).await.map(drop).unwrap_err(),
+        };
+        assert_eq!(error.kind, StoreErrorKind::Damaged, "{damage}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn fingerprints_belong_to_files_and_the_first_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let print = |byte| Fingerprint { files: [byte; 32], tensors: Vec::new() };
+    assert_eq!(store.fingerprint("snapshot").await.unwrap(), None);
+    store.add_fingerprint("snapshot", &print(1)).await.unwrap();
+    store.add_fingerprint("snapshot", &print(2)).await.unwrap();
+    assert_eq!(store.fingerprint("snapshot").await.unwrap(), Some(print(1)));
+    assert_eq!(store.fingerprint("another").await.unwrap(), None);
+    // One that was taken by other rules is none.
+    execute(&store, "UPDATE fingerprints SET snapshot = 'snapshot.0'").await;
+    assert_eq!(store.fingerprint("snapshot").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_outcome_before_is_that_of_the_latest_earlier_window_of_the_subnet() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let hotkey = |name: &str| Hotkey(name.to_owned());
+    let outcome =
+        |name: &str, tested| Outcome { champion: hotkey(name), former: vec![hotkey("old"), hotkey("older")], tested };
+    for (netuid, seed_block, name) in [(1, 10, "ten"), (1, 20, "twenty"), (2, 15, "other")] {
+        let (id, _) = store.open_run(&terms(netuid, seed_block)).await.unwrap();
+        store.finish_run(id, &outcome(name, seed_block)).await.unwrap();
+        // A window that is told again keeps its outcome.
+        store.finish_run(id, &outcome("another", 0)).await.unwrap();
+    }
+    store.open_run(&terms(1, 25)).await.unwrap();
+    let before = async |netuid, seed_block| store.outcome_before(netuid, seed_block).await.unwrap();
+    assert_eq!(before(1, 10).await, None);
+    assert_eq!(before(1, 20).await, Some(outcome("ten", 10)));
+    assert_eq!(before(1, 1_000).await, Some(outcome("twenty", 20)));
+    assert_eq!(before(2, 1_000).await, Some(outcome("other", 15)));
+    assert_eq!(before(3, 1_000).await, None);
+}
+
+#[tokio::test]
+async fn a_second_process_is_told_that_the_database_is_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/dethrone.sqlite");
+    let held = Store::open(&path).await.unwrap();
+    let error = Store::open(&path).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Busy);
+    assert!(error.to_string().contains("another process"), "{error}");
+    held.close().await;
+    Store::open(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_schema_is_brought_up_to_date_and_keeps_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dethrone.sqlite");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let first = Migrator { migrations: MIGRATIONS.iter().take(1).cloned().collect(), ..Migrator::DEFAULT };
+    first.run(&pool).await.unwrap();
+    let identity = terms(1, 9).identity();
+    let run =
+        sqlx::query("INSERT INTO runs (identity, netuid, seed_block, opened, created_at) VALUES (?, 1, 9, '{}', 0)");
+    run.bind(identity).execute(&pool).await.unwrap();
+    for row in [
+        "INSERT INTO rollouts VALUES (1, 0, 0, 5, 7, '[]', 0.5, 'half', NULL, 1, 0.25)",
+        "INSERT INTO findings VALUES (1, 0, '{}')",
+        "INSERT INTO outcomes (run_id, champion, tested, finished_at) VALUES (1, 'ada', 3, 0)",
+    ] {
+        sqlx::query(row).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+    let store = Store::open(&path).await.unwrap();
+    let (id, existed) = store.open_run(&terms(1, 9)).await.unwrap();
+    assert!(existed);
+    let rollouts = store.rollouts(id, 0).await.unwrap();
+    assert_eq!((rollouts.len(), rollouts[0].task, rollouts[0].reproducible), (1, 5, true));
+    let outcome = store.outcome_before(1, 10).await.unwrap().unwrap();
+    assert_eq!((outcome.champion.0.as_str(), outcome.former.len(), outcome.tested), ("ada", 0, 3));
+}

@@ -1,1 +1,168 @@
-//! Fixtures.
+//! Support of the window's tests: made-up registries, a recording reporter and an executor that follows a script.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use environments::EnvironmentId;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use pareto::DuelSettings;
+
+use super::{OpenWindow, open};
+use crate::events::{Event, Reporter};
+use crate::record::Rollout;
+use crate::registry::{Entry, Hotkey, RegistryState, Uid};
+use crate::rollout::{Executor, ExecutorError};
+use crate::settings::{Deciding, Settings};
+use crate::store::Store;
+use crate::units::Unit;
+
+/// A commit hash; folder hubs ask for nothing more.
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// Keeps the events that it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder(Mutex<Vec<Event>>);
+
+impl Recorder {
+    /// The events so far.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Reporter for Recorder {
+    fn report(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+/// A registry whose entry number `n` is `5Hot<n>` with the model `o/m<n>`, committed at block `n`; the seed block is 100.
+pub(crate) fn registry(entries: usize) -> RegistryState {
+    let entry = |place: usize| Entry {
+        hotkey: Hotkey(format!("5Hot{place}")),
+        uid: Uid(place as u16 + 1),
+        model: format!("o/m{place}@{COMMIT}").parse().unwrap(),
+        committed: place as u64,
+        position: 0,
+    };
+    RegistryState {
+        netuid: 1,
+        seed_block: 100,
+        seed_hash: [7; 32],
+        champion: None,
+        former: Vec::new(),
+        tested: 0,
+        entries: (0..entries).map(entry).collect(),
+    }
+}
+
+/// Settings of a duel with this budget and rounds of so many tasks.
+pub(crate) fn settings(budget: usize, round: u32) -> Settings {
+    let duel = DuelSettings { budget, minimum_tasks: 4.min(budget), ..DuelSettings::default() };
+    Settings { deciding: Deciding { round, duel, ..Deciding::default() }, ..Settings::default() }
+}
+
+/// A window of so many environments over a registry.
+pub(crate) async fn opened<'a>(
+    registry: RegistryState,
+    settings: &Settings,
+    environments: usize,
+    store: &'a Store,
+    reporter: &'a Recorder,
+) -> OpenWindow<'a> {
+    let ids = ["sat", "abduction", "deduction"][..environments].iter();
+    let ids = ids.map(|name| EnvironmentId::built_in(name, "1.0.0", 0)).collect();
+    open(registry, settings, (ids, "c0de".to_owned()), store, reporter).await.unwrap()
+}
+
+/// A rollout with this score.
+pub(crate) fn rollout(entry: usize, Unit { task, environment }: Unit, score: f64) -> Rollout {
+    Rollout {
+        entry,
+        environment,
+        task,
+        seed: u64::from(task),
+        replies: Vec::new(),
+        score,
+        reason: "as the script says".to_owned(),
+        fault: None,
+        reproducible: true,
+        attempts: 1,
+        seconds: 0.0,
+    }
+}
+
+/// An executor whose scores are a function of entry and unit, and which breaks down after so many rollouts.
+pub(crate) struct Scripted<F> {
+    score: F,
+    in_flight: usize,
+    left: Mutex<usize>,
+    asked: Mutex<Vec<(usize, Unit)>>,
+    released: Mutex<Vec<usize>>,
+}
+
+impl<F: Fn(usize, Unit) -> f64> Scripted<F> {
+    pub(crate) fn new(in_flight: usize, lasts: usize, score: F) -> Self {
+        Self { score, in_flight, left: Mutex::new(lasts), asked: Mutex::default(), released: Mutex::default() }
+    }
+
+    /// The units that were finished, in the order in which they ended.
+    pub(crate) fn made(&self) -> Vec<(usize, Unit)> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    pub(crate) fn released(&self) -> Vec<usize> {
+        self.released.lock().unwrap().clone()
+    }
+}
+
+impl<F: Fn(usize, Unit) -> f64 + Send + Sync> Executor for Scripted<F> {
+    fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    fn rollout(&self, entry: usize, unit: Unit) -> BoxFuture<'_, Result<Rollout, ExecutorError>> {
+        async move {
+            // Rollouts end in another order than they were asked for.
+            for _ in 0..(unit.task * 7 + unit.environment as u32 * 3) % 5 {
+                tokio::task::yield_now().await;
+            }
+            {
+                let mut left = self.left.lock().unwrap();
+                if *left == 0 {
+                    let (model, reason) = (format!("o/m{entry}"), "the script ends here".to_owned());
+                    return Err(ExecutorError::Changed { model, reason });
+                }
+                *left -= 1;
+            }
+            self.asked.lock().unwrap().push((entry, unit));
+            Ok(rollout(entry, unit, (self.score)(entry, unit)))
+        }
+        .boxed()
+    }
+
+    fn release(&self, entry: usize) -> BoxFuture<'_, ()> {
+        async move { self.released.lock().unwrap().push(entry) }.boxed()
+    }
+}
+
+/// Lays out a tiny random model of a family in a folder.
+pub(crate) fn lay_out(folder: &Path, family: &str) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+    fs::create_dir_all(folder).unwrap();
+    for (from, name) in [
+        (format!("golden/{family}"), "config.json"),
+        (format!("golden/{family}"), "model.safetensors"),
+        ("tokenizer".to_owned(), "tokenizer.json"),
+        ("tokenizer".to_owned(), "tokenizer_config.json"),
+    ] {
+        fs::copy(fixtures.join(from).join(name), folder.join(name)).unwrap();
+    }
+}
+
+/// The folder of entry number `place`'s model in a folder hub.
+pub(crate) fn model_folder(hub: &Path, place: usize) -> std::path::PathBuf {
+    hub.join("o").join(format!("m{place}")).join(COMMIT).join("files")
+}

@@ -19,4 +19,4 @@ pub(crate) use error::WindowError;
 pub(crate) use open::{OpenWindow, open};
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;

@@ -1,1 +1,134 @@
-//! Tests.
+//! Admission of tiny models from a folder hub, with a real database.
+
+use std::sync::Arc;
+
+use models::hub::{HubKind, HubSettings};
+use tempfile::TempDir;
+
+use super::*;
+use crate::record::Standing;
+use crate::registry::RegistryState;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::window::decide;
+use crate::window::fixtures::{Recorder, Scripted, lay_out, model_folder, opened, registry, settings};
+
+/// A hub with a llama, a copy of it, another family, and a model whose configuration is broken; entry 4 has no files.
+struct Subnet {
+    folder: TempDir,
+    settings: Settings,
+}
+
+impl Subnet {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (place, family) in ["llama", "llama", "qwen2", "qwen3"].into_iter().enumerate() {
+            lay_out(&model_folder(folder.path(), place), family);
+        }
+        std::fs::write(model_folder(folder.path(), 3).join("config.json"), "{}").unwrap();
+        let mut settings = settings(12, 4);
+        settings.hub = HubSettings { kind: HubKind::Folder, folder: Some(folder.path().to_owned()), ..settings.hub };
+        Self { folder, settings }
+    }
+
+    /// Five entries; the last was committed at the seed block.
+    fn registry() -> RegistryState {
+        let mut registry = registry(6);
+        registry.entries[5].committed = registry.seed_block;
+        registry
+    }
+
+    fn loader(&self) -> ModelLoader {
+        ModelLoader::new(&self.settings, &self.folder.path().join("cache"), Arc::new(Recorder::default())).unwrap()
+    }
+
+    async fn store(&self) -> Store {
+        Store::open(&self.folder.path().join("dethrone.sqlite")).await.unwrap()
+    }
+}
+
+fn words(admissions: &[Admission]) -> Vec<&'static str> {
+    admissions.iter().map(|admission| admission.outcome.word()).collect()
+}
+
+const EXPECTED: [&str; 6] = ["admitted", "admitted", "admitted", "refused", "refused", "late"];
+
+#[tokio::test]
+async fn entries_are_admitted_refused_or_late_and_recorded_at_once() {
+    let subnet = Subnet::new();
+    let (store, reporter) = (subnet.store().await, Recorder::default());
+    let window = opened(Subnet::registry(), &subnet.settings, 1, &store, &reporter).await;
+    let admissions = admit(&window, &subnet.loader()).await.unwrap();
+    assert_eq!(words(&admissions), EXPECTED);
+    assert_eq!(admissions.iter().map(|admission| admission.files.len()).collect::<Vec<_>>(), [4, 4, 4, 4, 0, 0]);
+    let recorded: Vec<Admission> = store.admissions(window.run).await.unwrap().into_values().collect();
+    assert_eq!(recorded, admissions);
+    let told: Vec<String> = reporter
+        .events()
+        .into_iter()
+        .filter_map(|event| if let Event::Standing { standing, .. } = event { Some(standing) } else { None })
+        .collect();
+    assert_eq!(told.iter().filter(|standing| *standing == "admitted").count(), 3);
+    assert!(told.iter().any(|standing| standing.starts_with("refused: ")), "{told:?}");
+    // What was found stands, even if the files are others by now: nothing is looked at again.
+    std::fs::remove_dir_all(subnet.folder.path().join("o")).unwrap();
+    assert_eq!(admit(&window, &subnet.loader()).await.unwrap(), admissions);
+}
+
+#[tokio::test]
+async fn a_machine_in_trouble_records_nothing_about_an_entry() {
+    let subnet = Subnet::new();
+    let (store, reporter) = (subnet.store().await, Recorder::default());
+    let mut state = registry(1);
+    state.entries[0].model = ModelSource::Folder(subnet.folder.path().join("nowhere"));
+    let window = opened(state, &subnet.settings, 1, &store, &reporter).await;
+    assert!(matches!(admit(&window, &subnet.loader()).await, Err(WindowError::Loader(_))));
+    assert!(store.admissions(window.run).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_model_of_a_server_has_no_files_to_check() {
+    let subnet = Subnet::new();
+    let (store, reporter) = (subnet.store().await, Recorder::default());
+    let mut state = registry(1);
+    state.entries[0].model = "openai:m@http://127.0.0.1:9/v1".parse().unwrap();
+    let window = opened(state, &subnet.settings, 1, &store, &reporter).await;
+    let admissions = admit(&window, &subnet.loader()).await.unwrap();
+    assert_eq!((words(&admissions), admissions[0].files.len()), (vec!["admitted"], 0));
+}
+
+#[tokio::test]
+async fn all_steps_together_give_every_entry_its_standing() {
+    let subnet = Subnet::new();
+    let (store, reporter) = (subnet.store().await, Recorder::default());
+    let script = |entry: usize, _| if entry == 2 { 1.0 } else { 0.0 };
+    let settings = Settings {
+        deciding: crate::settings::Deciding {
+            duel: pareto::DuelSettings { budget: 200, ..subnet.settings.deciding.duel.clone() },
+            ..subnet.settings.deciding.clone()
+        },
+        ..subnet.settings.clone()
+    };
+    let window = opened(Subnet::registry(), &settings, 2, &store, &reporter).await;
+    let run = window.run;
+    let executor = Scripted::new(4, usize::MAX, script);
+    let decided = decide(window, &subnet.loader(), &executor).await.unwrap();
+    let conclusion = decided.conclusion;
+    let standings: Vec<Standing> = (0..6).map(|entry| conclusion.standing(entry)).collect();
+    use Standing::{Champion, Copy, Deposed, Late, Refused};
+    assert_eq!(standings, [Deposed, Copy, Champion, Refused, Refused, Late]);
+    assert!(conclusion.verdict_of(1).contains("5Hot0 (committed at block 0)"), "{}", conclusion.verdict_of(1));
+    // The next window begins where this one ended, whatever its registry says.
+    assert_eq!(store.outcome_before(1, 101).await.unwrap().unwrap().champion.0, "5Hot2");
+    let later = RegistryState { seed_block: 200, ..Subnet::registry() };
+    let next = opened(later, &settings, 2, &store, &reporter).await;
+    assert!(next.run != run);
+    assert_eq!(next.terms.champion, Some(crate::registry::Hotkey("5Hot2".to_owned())));
+    assert_eq!((next.terms.tested, next.terms.former), (0, vec![crate::registry::Hotkey("5Hot0".to_owned())]));
+    assert!(!format!("{:?}", reporter.events()).contains("resumed: true"));
+    // The same window again asks for nothing and gives the same conclusion.
+    let again = opened(Subnet::registry(), &settings, 2, &store, &reporter).await;
+    let idle = Scripted::new(4, 0, script);
+    assert_eq!(decide(again, &subnet.loader(), &idle).await.unwrap().conclusion, conclusion);
+    assert!(idle.made().is_empty());
+}

@@ -1,1 +1,231 @@
-//! Tests.
+//! Duels with a scripted executor and a real database.
+
+use pareto::Verdict;
+use tempfile::TempDir;
+
+use super::*;
+use crate::record::Standing;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::units::Unit;
+use crate::window::conclude::conclude;
+use crate::window::fixtures::{Recorder, Scripted, opened, registry, settings};
+
+const ENVIRONMENTS: usize = 3;
+
+type Script = fn(usize, Unit) -> f64;
+
+/// Every entry answers alike and badly.
+fn alike(_: usize, unit: Unit) -> f64 {
+    f64::from(u8::from((unit.task + unit.environment as u32).is_multiple_of(3)))
+}
+
+/// Entry 2 is right everywhere, the others nowhere.
+fn second_wins(entry: usize, _: Unit) -> f64 {
+    if entry == 2 { 1.0 } else { 0.0 }
+}
+
+/// The challenger is right in environment 0 and as bad as the champion elsewhere.
+fn better_in_one(entry: usize, unit: Unit) -> f64 {
+    if entry == 1 && unit.environment == 0 { 1.0 } else { alike(entry, unit) }
+}
+
+/// Scores that differ from task to task.
+fn mixed(entry: usize, unit: Unit) -> f64 {
+    f64::from((unit.task * 13 + unit.environment as u32 * 5 + entry as u32 * 3) % 7 / 2) / 3.0
+}
+
+/// A database, which processes open one after the other.
+struct Disk(TempDir);
+
+impl Disk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Runs one process; what came of its duels, the rows it read, and the events.
+    async fn run(
+        &self,
+        entries: usize,
+        settings: &Settings,
+        executor: &dyn Executor,
+    ) -> (Result<(Vec<DuelRecord>, Option<Succession>), WindowError>, u64, Vec<Event>) {
+        let store = Store::open(&self.0.path().join("dethrone.sqlite")).await.unwrap();
+        let reporter = Recorder::default();
+        let window = opened(registry(entries), settings, ENVIRONMENTS, &store, &reporter).await;
+        let playing: Vec<usize> = (0..entries).collect();
+        let held = hold_duels(&window, &playing, executor).await;
+        // As a finished window does: every rollout is read once for the conclusion.
+        if held.is_ok() {
+            for entry in 0..entries {
+                store.rollouts(window.run, entry).await.unwrap();
+            }
+        }
+        let read = store.rollouts_read();
+        store.close().await;
+        (held, read, reporter.events())
+    }
+}
+
+async fn undisturbed(
+    entries: usize,
+    settings: &Settings,
+    script: Script,
+) -> (Vec<DuelRecord>, Vec<(usize, Unit)>, u64) {
+    let executor = Scripted::new(8, usize::MAX, script);
+    let (held, read, _) = Disk::new().run(entries, settings, &executor).await;
+    let mut made = executor.made();
+    made.sort();
+    (held.unwrap().0, made, read)
+}
+
+#[tokio::test]
+async fn a_duel_reads_at_most_twice_the_rows_that_were_written() {
+    for (script, budget) in [(alike as Script, 400), (mixed, 60), (second_wins, 200)] {
+        let settings = settings(budget, 16);
+        let (_, made, read) = undisturbed(3, &settings, script).await;
+        assert!(read <= 2 * made.len() as u64, "{read} rows read for {} written", made.len());
+        // One that was killed half-way reads what was there before it goes on.
+        let disk = Disk::new();
+        let killed = disk.run(3, &settings, &Scripted::new(8, made.len() / 2, script)).await;
+        let resumed = disk.run(3, &settings, &Scripted::new(8, usize::MAX, script)).await;
+        assert!(killed.0.is_err() && resumed.0.is_ok());
+        assert!(killed.1 + resumed.1 <= 2 * made.len() as u64, "{} and {} rows read", killed.1, resumed.1);
+        // So does one that has nothing left to do.
+        let again = disk.run(3, &settings, &Scripted::new(8, 0, script)).await;
+        assert!(again.0.is_ok() && again.1 <= 2 * made.len() as u64);
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_duel_asks_for_what_an_uninterrupted_one_asks_for() {
+    for script in [alike as Script, better_in_one, mixed] {
+        let settings = settings(40, 4);
+        let (duels, made, _) = undisturbed(2, &settings, script).await;
+        for lasts in [0, 1, 7, made.len() / 2, made.len() / 2 + 1, made.len() - 9, made.len() - 1] {
+            let disk = Disk::new();
+            let first = Scripted::new(16, lasts, script);
+            assert!(disk.run(2, &settings, &first).await.0.is_err());
+            let second = Scripted::new(5, usize::MAX, script);
+            let resumed = disk.run(2, &settings, &second).await.0.unwrap().0;
+            // The executor's last rollouts may have ended when the process did, without having been stored.
+            let mut all = [first.made(), second.made()].concat();
+            all.sort();
+            all.dedup();
+            assert_eq!(all, made, "after {lasts}");
+            assert_eq!(resumed, duels, "after {lasts}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_asked_for_twice() {
+    let (_, made, _) = undisturbed(3, &settings(24, 5), mixed).await;
+    let mut once = made.clone();
+    once.dedup();
+    assert_eq!(made, once);
+}
+
+#[tokio::test]
+async fn the_number_of_rollouts_in_flight_changes_nothing() {
+    let settings = settings(60, 16);
+    let (expected, made, _) = undisturbed(3, &settings, mixed).await;
+    for in_flight in [1, 3, 1_000] {
+        let executor = Scripted::new(in_flight, usize::MAX, mixed);
+        let (held, ..) = Disk::new().run(3, &settings, &executor).await;
+        assert_eq!(held.unwrap().0, expected, "{in_flight}");
+        let mut again = executor.made();
+        again.sort();
+        assert_eq!(again, made, "{in_flight}");
+    }
+}
+
+#[tokio::test]
+async fn duels_end_with_the_one_that_dethrones_and_the_rest_wait() {
+    let executor = Scripted::new(8, usize::MAX, second_wins);
+    let (held, _, events) = Disk::new().run(4, &settings(200, 16), &executor).await;
+    let (duels, succession) = held.unwrap();
+    let seen: Vec<_> =
+        duels.iter().map(|duel| (duel.champion, duel.challenger, duel.number, duel.decision.verdict)).collect();
+    let ended = duels[0].decision.verdict;
+    assert!(ended != Verdict::Dethroned);
+    assert_eq!(seen, [(0, 1, 1, ended), (0, 2, 2, Verdict::Dethroned)]);
+    let succession = succession.unwrap();
+    assert_eq!((succession.champion, succession.dethroned), (2, Some(0)));
+    assert!(executor.made().iter().all(|(entry, _)| *entry != 3), "an entry that waits answers nothing");
+    assert_eq!(executor.released(), [0, 1, 2]);
+    let told = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count();
+    assert_eq!(told(|event| matches!(event, Event::Playing { done: 0, total: 600, .. })), 3);
+    assert_eq!(told(|event| matches!(event, Event::Played { .. })), 3);
+    assert_eq!(told(|event| matches!(event, Event::RolloutEnded { .. })), executor.made().len());
+    let sentence = format!("5Hot2 (o/m2@{}): 5Hot2 dethrones 5Hot0", crate::window::fixtures::COMMIT);
+    assert!(
+        events.iter().any(|event| matches!(event, Event::Decided { sentence: told } if told.starts_with(&sentence)))
+    );
+}
+
+#[tokio::test]
+async fn an_environment_that_has_settled_gets_no_further_tasks() {
+    let (duels, made, _) = undisturbed(2, &settings(200, 8), better_in_one).await;
+    let asked =
+        |environment: usize| made.iter().filter(|(entry, unit)| *entry == 1 && unit.environment == environment).count();
+    let settled = duels[0].decision.environments[0].settled_after.expect("a model that is always right settles");
+    assert!(settled <= asked(0) && asked(0) < settled + 8, "{settled} of {}", asked(0));
+    assert!(asked(1) > asked(0) && asked(2) > asked(0), "{}, {}, {}", asked(0), asked(1), asked(2));
+}
+
+#[tokio::test]
+async fn an_entry_without_opponents_answers_the_whole_budget() {
+    let (duels, made, _) = undisturbed(1, &settings(10, 4), alike).await;
+    assert_eq!((duels.len(), made.len()), (0, 10 * ENVIRONMENTS));
+}
+
+#[tokio::test]
+async fn a_window_in_which_no_entry_plays_asks_for_nothing() {
+    let disk = Disk::new();
+    let store = Store::open(&disk.0.path().join("dethrone.sqlite")).await.unwrap();
+    let reporter = Recorder::default();
+    let window = opened(registry(2), &settings(10, 4), ENVIRONMENTS, &store, &reporter).await;
+    let executor = Scripted::new(8, 0, alike);
+    let (duels, succession) = hold_duels(&window, &[], &executor).await.unwrap();
+    assert!(duels.is_empty() && succession.is_none() && executor.released().is_empty());
+}
+
+#[tokio::test]
+async fn a_reigning_champion_meets_the_earlier_entries_too() {
+    let disk = Disk::new();
+    let store = Store::open(&disk.0.path().join("dethrone.sqlite")).await.unwrap();
+    let reporter = Recorder::default();
+    let champion = Some(crate::registry::Hotkey("5Hot1".to_owned()));
+    let state = crate::registry::RegistryState { champion, tested: 5, ..registry(3) };
+    let window = opened(state, &settings(12, 4), ENVIRONMENTS, &store, &reporter).await;
+    let (duels, succession) = hold_duels(&window, &[0, 1, 2], &Scripted::new(8, usize::MAX, alike)).await.unwrap();
+    let seen: Vec<_> = duels.iter().map(|duel| (duel.champion, duel.challenger, duel.number)).collect();
+    assert_eq!(seen, [(1, 0, 6), (1, 2, 7)]);
+    assert_eq!(succession.unwrap().reign.challengers(), 7);
+}
+
+#[tokio::test]
+async fn a_conclusion_holds_the_records_of_the_steps_and_shares_that_sum_to_one() {
+    use crate::record::{Admission, AdmissionOutcome};
+    let disk = Disk::new();
+    let store = Store::open(&disk.0.path().join("dethrone.sqlite")).await.unwrap();
+    let reporter = Recorder::default();
+    let window = opened(registry(4), &settings(200, 16), ENVIRONMENTS, &store, &reporter).await;
+    let playing = [0, 2, 3];
+    let held = hold_duels(&window, &playing, &Scripted::new(8, usize::MAX, second_wins)).await.unwrap();
+    let mut records = Vec::new();
+    for entry in 0..4 {
+        let outcome = if entry == 1 { AdmissionOutcome::Refused("no".to_owned()) } else { AdmissionOutcome::Admitted };
+        records.push((Admission { outcome, files: Vec::new() }, store.rollouts(window.run, entry).await.unwrap()));
+    }
+    let findings = std::collections::BTreeMap::new();
+    let conclusion = conclude(window.terms, window.entries, records, findings, &playing, held).unwrap();
+    let standings = [0, 1, 2, 3].map(|entry| conclusion.standing(entry));
+    assert_eq!(standings, [Standing::Deposed, Standing::Refused, Standing::Champion, Standing::Waiting]);
+    let weights: Vec<f64> = conclusion.entries.iter().map(|concluded| concluded.weight).collect();
+    assert_eq!((weights, conclusion.burned), (vec![0.0, 0.0, 1.0, 0.0], 0.0));
+    assert_eq!(conclusion.former, [crate::registry::Hotkey("5Hot0".to_owned())]);
+    assert_eq!((conclusion.tested, conclusion.entries[0].mean(1)), (0, (0.0, 200)));
+    assert!(conclusion.entries[1].rollouts.is_empty() && conclusion.entries[3].rollouts.is_empty());
+}
