@@ -19,4 +19,4 @@ pub(crate) use standing::Standing;
 #[cfg(test)]
 pub(crate) use terms::{DecidingSettings, EntryTerms};
 pub(crate) use terms::{EVIDENCE_VERSION, WindowTerms};
-pub(crate) use timings::{Phase, Timings};
+pub(crate) use timings::Timings;

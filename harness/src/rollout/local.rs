@@ -10,7 +10,7 @@ use super::{Executor, ExecutorError, TaskRules};
 use crate::clock::Stopwatch;
 use crate::events::{Event, Reporter};
 use crate::loader::{LoaderError, ModelLoader};
-use crate::record::{Phase, Rollout, Timings};
+use crate::record::{Rollout, Timings};
 use crate::registry::Entry;
 use crate::units::Unit;
 
@@ -61,8 +61,8 @@ impl<'a> LocalExecutor<'a> {
         *self.timings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spend(&self, phase: Phase, time: std::time::Duration) {
-        self.timings.lock().unwrap_or_else(PoisonError::into_inner).add(phase, time);
+    fn spend(&self, add: impl FnOnce(&mut Timings)) {
+        add(&mut self.timings.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     async fn make(&self, entry: usize, unit: Unit) -> Result<Rollout, ExecutorError> {
@@ -90,14 +90,14 @@ impl<'a> LocalExecutor<'a> {
             Err(LoaderError::Refused { model, reason }) => return Err(ExecutorError::Changed { model, reason }),
             Err(error) => return Err(error.into()),
         };
-        self.spend(Phase::Loading, loading.elapsed());
+        self.spend(|timings| timings.loading += loading.elapsed());
         *open = Some(OpenModel { entry, model: Arc::clone(&model) });
         Ok(model)
     }
 
     fn close(&self, open: &mut Option<OpenModel>) {
         if let Some(OpenModel { model, .. }) = open.take() {
-            self.spend(Phase::Forward, model.forward_time());
+            self.spend(|timings| timings.forward += model.forward_time());
         }
     }
 }
