@@ -146,7 +146,7 @@ impl RopeScaling {
             },
         };
         match kind {
-            // three axes for pictures and films; on text they are one and the same
+            // Three axes for images and video; on text all three are the position.
             "default" | "mrope" => Ok(Self::None),
             "linear" => Ok(Self::Linear { factor: required("factor")? }),
             "llama3" => Ok(Self::Llama3 {

@@ -84,7 +84,7 @@ fn stretched_frequencies_are_those_of_the_papers() {
     let yarn = rope(json!({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512}));
     assert!((yarn.magnitude() - (0.1 * 4.0_f64.ln() + 1.0)).abs() < 1e-12);
     let frequencies = yarn.frequencies();
-    // the fastest turns too often to be stretched, the slowest not once
+    // The fastest rotates too often to be scaled, the slowest not once.
     assert_eq!(frequencies[0], plain[0]);
     assert!((frequencies.last().unwrap() * 4.0 - plain.last().unwrap()).abs() < 1e-7);
     let divided = with(

@@ -110,7 +110,7 @@ impl Accelerator {
         let scores = (q.matmul(&keys.transpose(1, 2)?.contiguous()?)? * f64::from(attention.scale))?;
         let mut mask = vec![f32::NEG_INFINITY; TILE * context];
         for (row, mask) in mask.chunks_exact_mut(context).enumerate() {
-            // rows that only fill the tile up see what the last one sees, so that nothing is undefined
+            // Padding rows attend to the same positions as the last row, so that no softmax is over nothing.
             let end = first + row.min(rows - 1) + 1;
             let start = attention.window.map_or(0, |window| end.saturating_sub(window));
             mask[start..end].fill(0.0);

@@ -68,7 +68,7 @@ fn farthest(family: &str, mut decoder: Decoder, vocabulary: usize, chunk: usize)
             let expected = &expected.logits[(text * 48 + position) * vocabulary..][..vocabulary];
             for (token, (found, expected)) in found.iter().zip(expected).enumerate() {
                 let difference = (found - expected).abs();
-                // what is not a number is as far off as can be
+                // NaN counts as infinitely far off.
                 if difference.is_nan() || difference > farthest.0 {
                     let place = format!("text {text}, position {position}, token {token}: {found} for {expected}");
                     farthest = (if difference.is_nan() { f32::INFINITY } else { difference }, place);

@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn interleaved_halves_come_apart_again() {
-        // two heads of four rows, written as half 0 and half 1 in turn
+        // Two heads of four rows, written as half 0 and half 1 in turn
         let stored = [0, 2, 1, 3, 4, 6, 5, 7];
         assert_eq!(restore_rows(&stored, 1, 2), [0, 1, 2, 3, 4, 5, 6, 7]);
         let stored = ["a0", "a1", "c0", "c1", "b0", "b1", "d0", "d1"];

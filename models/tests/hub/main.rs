@@ -239,7 +239,7 @@ async fn no_token_is_taken_from_the_disk() {
 async fn pages_of_a_listing_are_followed_on_the_same_hub_and_bounded() {
     let (server, root) = (honest(), tempfile::tempdir().unwrap());
     let next = Fault::NextPage(format!("{}/api/models/owner/name/tree/page2", server.address));
-    server.fail("/tree/", &[next.clone()]);
+    server.fail("/tree/", std::slice::from_ref(&next));
     // Every page of this server lists the same files.
     let error = fetch(settings(&server, root.path())).await.unwrap_err();
     assert!(error.to_string().contains("a file is listed twice"), "{error}");

@@ -126,11 +126,11 @@ fn growth(place: Place, kind: &str, value: &Value) -> f64 {
     match (place, kind) {
         (_, "Replace") => (length(&value["content"]) / length(&value["pattern"]["String"])).max(1.0),
         (_, "Prepend") => 1.0 + length(&value["prepend"]),
-        // the largest decompositions that Unicode has
+        // The largest decompositions that Unicode has
         (_, "NFC" | "NFD") => 3.0,
         (_, "NFKC" | "NFKD") => 11.0,
         (_, "Lowercase") => 1.5,
-        // a byte becomes a character of two
+        // A byte becomes a character of two bytes.
         (Place::PreTokenizer, "ByteLevel") if value["add_prefix_space"] == true => 4.0,
         (Place::PreTokenizer, "ByteLevel") => 2.0,
         (Place::PreTokenizer, "Metaspace") => 7.0,
