@@ -103,4 +103,26 @@ mod tests {
         assert_eq!(Pair::new(0.5, -0.1).out_of_range(), Some(-0.1));
         assert!(Pair::new(f64::NAN, 0.0).out_of_range().expect("found").is_nan());
     }
+
+    #[test]
+    fn the_difference_spans_from_loss_to_win() {
+        for (champion, challenger, expected) in [(0.0, 1.0, 1.0), (1.0, 0.0, -1.0), (0.5, 0.5, 0.0), (0.25, 1.0, 0.75)]
+        {
+            let counted = Pair::new(champion, challenger).counted(MissingChallenger::LeftOut).expect("both are known");
+            assert_eq!(counted.difference(), expected);
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_unit_interval_are_scores_and_what_lies_beyond_is_not() {
+        let found = |champion, challenger| Pair { champion, challenger }.out_of_range();
+        for score in [0.0, -0.0, f64::MIN_POSITIVE, 0.5, 1.0] {
+            assert_eq!(found(Some(score), None), None, "{score}");
+        }
+        for score in [-f64::MIN_POSITIVE, 1.0 + f64::EPSILON, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!((found(Some(score), None), found(None, Some(score))), (Some(score), Some(score)));
+        }
+        assert_eq!(found(Some(2.0), Some(3.0)), Some(2.0), "the champion's is named first");
+        assert_eq!(found(None, None), None);
+    }
 }

@@ -87,4 +87,41 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn at_full_correlation_equal_models_give_equal_answers() {
+        let world = World { means: vec![0.3, 0.8], correlation: 1.0 };
+        let mut champion = Champion::new(&world, Random::new(4, &[]));
+        let mut random = Random::new(5, &[]);
+        for task in 0..2_000 {
+            for environment in 0..2 {
+                let (difficulty, right) = champion.answer(environment, task);
+                assert_eq!(answer(&mut random, difficulty, champion.mean(environment), 1.0), right);
+                // A better model is right wherever a worse one is.
+                assert!(!right || answer(&mut random, difficulty, champion.mean(environment) + 0.1, 1.0));
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_given_once_is_given_again() {
+        let world = World { means: vec![0.5; 2], correlation: 0.6 };
+        let mut champion = Champion::new(&world, Random::new(6, &[]));
+        let first: Vec<_> = (0..50).map(|task| champion.answer(1, task)).collect();
+        champion.answer(0, 30);
+        assert_eq!((0..50).map(|task| champion.answer(1, task)).collect::<Vec<_>>(), first);
+    }
+
+    #[test]
+    fn means_of_nothing_and_of_everything_leave_no_luck() {
+        let mut random = Random::new(7, &[]);
+        for by_item in [0.0, 0.5, 1.0] {
+            for _ in 0..500 {
+                let difficulty = random.uniform();
+                assert!(
+                    !answer(&mut random, difficulty, 0.0, by_item) && answer(&mut random, difficulty, 1.0, by_item)
+                );
+            }
+        }
+    }
 }

@@ -202,3 +202,65 @@ pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0_usize), |(sum, count), value| (sum + value, count + 1));
     if count == 0 { 0.0 } else { sum / count as f64 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(scores: &[&[Option<f64>]]) -> Field {
+        let entry = |(place, scores): (usize, &&[Option<f64>])| FieldEntry {
+            committed: 10 - place as u64,
+            position: 0,
+            number: place as u64 + 1,
+            scores: vec![scores.to_vec()],
+        };
+        Field { environments: 1, entries: scores.iter().enumerate().map(entry).collect(), champion: None }
+    }
+
+    #[test]
+    fn an_entry_takes_part_with_enough_of_the_longest_list() {
+        let check = |scores: &[&[Option<f64>]], completeness: f64, expected: &[(f64, usize, bool)]| {
+            let means = field(scores).means(completeness);
+            let found: Vec<_> = means.iter().map(|one| (one.means[0], one.counts[0], one.valid[0])).collect();
+            assert_eq!(found, expected, "{scores:?} {completeness}");
+        };
+        let (one, none) = (Some(1.0), None);
+        check(&[&[one, one, Some(0.0), Some(0.0)], &[one, one]], 0.5, &[(0.5, 4, true), (1.0, 2, true)]);
+        check(&[&[one, one, Some(0.0), Some(0.0)], &[one, one]], 0.6, &[(0.5, 4, true), (1.0, 2, false)]);
+        // A missing score counts for neither the mean nor the count, but its task does for the length.
+        check(&[&[one, none, none, none], &[none; 4]], 0.25, &[(1.0, 1, true), (0.0, 0, false)]);
+        check(&[&[one, none, none, none], &[none; 4]], 0.3, &[(1.0, 1, false), (0.0, 0, false)]);
+        // Without any task nobody takes part, whatever is asked for.
+        check(&[&[], &[]], 0.0, &[(0.0, 0, false), (0.0, 0, false)]);
+        check(&[], 0.9, &[]);
+    }
+
+    #[test]
+    fn the_earliest_reigns_where_no_champion_is_given() {
+        let mut field = field(&[&[], &[], &[]]);
+        assert_eq!((field.by_commitment(), field.reigning()), (vec![2, 1, 0], Some(2)));
+        field.champion = Some(0);
+        assert_eq!(field.reigning(), Some(0));
+        // Within a block the position decides.
+        for entry in &mut field.entries {
+            (entry.committed, entry.position) = (5, 100 - entry.number as u32);
+        }
+        field.entries[1].position = 200;
+        assert_eq!(field.by_commitment(), [2, 0, 1]);
+        field.validate().expect("every entry has its own place");
+        field.entries.clear();
+        assert_eq!(field.validate(), Err(FieldError::Champion { champion: 0, entries: 0 }));
+    }
+
+    #[test]
+    fn refusals_name_the_entries_and_what_they_share() {
+        let mut twice = field(&[&[], &[], &[]]);
+        twice.entries[2].number = 1;
+        let message = twice.validate().expect_err("a number is there twice").to_string();
+        assert_eq!(message, "entries 0 and 2 have the same number in the reign; every entry has its own");
+        let mut more = field(&[&[], &[]]);
+        more.environments = 3;
+        let message = more.validate().expect_err("scores are missing").to_string();
+        assert_eq!(message, "entry 0 has scores in 1 environments; the field has 3");
+    }
+}
