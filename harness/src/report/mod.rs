@@ -11,5 +11,5 @@ pub(crate) mod tables;
 mod window;
 
 pub(crate) use numbers::{count, percent, percent_exact, percent_trimmed};
-pub use summary::{EntrySummary, EnvironmentSummary, Files, Summary, Timing};
-pub use window::{doubt, page, table};
+pub(crate) use summary::{Files, Summary, Timing};
+pub(crate) use window::{doubt, page, table};

@@ -14,7 +14,7 @@ const VERSION: u32 = 2;
 
 /// A finished window.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The version of this schema.
     pub version: u32,
     /// The champion, which holds the weight.
@@ -37,7 +37,7 @@ pub struct Summary {
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EntrySummary {
+pub(crate) struct EntrySummary {
     /// The miner's address.
     pub hotkey: Hotkey,
     /// The miner's number.
@@ -56,7 +56,7 @@ pub struct EntrySummary {
 
 /// An entry's score in one environment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EnvironmentSummary {
+pub(crate) struct EnvironmentSummary {
     /// Tasks answered.
     pub tasks: usize,
     /// Mean score over them; none without any.
@@ -69,7 +69,7 @@ pub struct EnvironmentSummary {
 
 /// Paths of the results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Files {
+pub(crate) struct Files {
     /// The weights.
     pub weights: PathBuf,
     /// The signed evidence.
@@ -82,7 +82,7 @@ pub struct Files {
 
 /// Time of a command by use, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Timing {
+pub(crate) struct Timing {
     /// From the start of the command to its end.
     pub wall: f64,
     /// In the models' forward passes.
@@ -97,7 +97,7 @@ pub struct Timing {
 
 impl Timing {
     /// The split of a command's time.
-    pub fn new(wall: Duration, timings: &Timings) -> Self {
+    pub(crate) fn new(wall: Duration, timings: &Timings) -> Self {
         Self {
             wall: wall.as_secs_f64(),
             forward: timings.forward.as_secs_f64(),
@@ -108,19 +108,19 @@ impl Timing {
     }
 
     /// The part of everything else that has no name of its own: starting up, tasks, sandbox, database, decisions.
-    pub fn remaining(&self) -> f64 {
+    pub(crate) fn remaining(&self) -> f64 {
         (self.harness - self.checking - self.loading).max(0.0)
     }
 
     /// The harness's share of all the time.
-    pub fn harness_share(&self) -> f64 {
+    pub(crate) fn harness_share(&self) -> f64 {
         if self.wall > 0.0 { self.harness / self.wall } else { 0.0 }
     }
 }
 
 impl Summary {
     /// The summary of a finished window.
-    pub fn new(conclusion: &Conclusion, files: Files, timing: Timing) -> Self {
+    pub(crate) fn new(conclusion: &Conclusion, files: Files, timing: Timing) -> Self {
         let entries = conclusion.entries.iter().enumerate();
         Self {
             version: VERSION,
@@ -136,7 +136,7 @@ impl Summary {
     }
 
     /// The champion's share, the others' and the burned one: the end of a sentence about the champion.
-    pub fn held(&self) -> String {
+    pub(crate) fn held(&self) -> String {
         let own =
             self.entries.iter().find(|entry| entry.standing == Standing::Champion).map_or(0.0, |entry| entry.weight);
         if own >= 1.0 {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Neither this nor what it is flattened into refuses unknown keys by itself: the readers do, since only they know all
 /// keys of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Deciding {
+pub(crate) struct Deciding {
     /// Tasks answered between two looks at a duel.
     pub round: u32,
     /// The chance that any model which is not better ever dethrones a champion, for the whole reign; in (0, 1).
@@ -31,7 +31,7 @@ pub struct Deciding {
 /// Settings of the screens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ScreenSettings {
+pub(crate) struct ScreenSettings {
     /// The public model that the entries are tunings of, as `owner/name@` and 40 digits: the task vectors are then
     /// compared instead of the whole tensors.
     pub base: Option<ModelRef>,
@@ -42,7 +42,7 @@ pub struct ScreenSettings {
 /// Sampling of a model's tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SamplingSettings {
+pub(crate) struct SamplingSettings {
     /// The longest conversation in tokens, replies included, where the model has room for more; a longer one is the
     /// model's failure.
     pub context: usize,

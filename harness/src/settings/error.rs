@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
+pub(crate) enum SettingsError {
     /// The settings file is not there or not readable.
     #[error("cannot read the settings file {}: {cause}", path.display())]
     Unreadable {

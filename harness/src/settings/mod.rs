@@ -8,11 +8,11 @@ mod sources;
 mod suggestion;
 mod variables;
 
-pub use deciding::{Deciding, SamplingSettings, ScreenSettings};
-pub use error::SettingsError;
-pub use schema::{EnvironmentChoice, Settings};
-pub use sources::{ShownSetting, Sources};
-pub use variables::Variables;
+pub(crate) use deciding::{Deciding, SamplingSettings};
+pub(crate) use error::SettingsError;
+pub(crate) use schema::{EnvironmentChoice, Settings};
+pub(crate) use sources::{ShownSetting, Sources};
+pub(crate) use variables::Variables;
 
 #[cfg(test)]
 mod reference;

@@ -12,7 +12,7 @@ use super::deciding::Deciding;
 
 /// The settings of a run. [`super::Sources`] refuses keys that are not here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The registry file: each entry's miner, model and block of commitment.
     pub registry: PathBuf,
     /// The folder for the database, the evidence, the weights and the report.
@@ -38,7 +38,7 @@ pub struct Settings {
 /// One environment and its difficulty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EnvironmentChoice {
+pub(crate) struct EnvironmentChoice {
     /// A name of the catalog, or the path of an environment's Python file.
     pub name: String,
     /// Difficulty, from 0.

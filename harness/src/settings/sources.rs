@@ -19,14 +19,14 @@ const NOT_SETTINGS: [&str; 1] = ["cache"];
 
 /// Reads the settings from their sources.
 #[derive(Debug, Clone)]
-pub struct Sources {
+pub(crate) struct Sources {
     figment: Figment,
     file: Option<PathBuf>,
 }
 
 /// One setting, its value, and its source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ShownSetting {
+pub(crate) struct ShownSetting {
     /// The dotted key.
     pub key: String,
     /// The value in force.
@@ -40,7 +40,7 @@ impl Sources {
     ///
     /// # Errors
     /// If the file cannot be read or a flag is not `key=value`.
-    pub fn new(base: &Settings, file: Option<&Path>, flags: &[String]) -> Result<Self, SettingsError> {
+    pub(crate) fn new(base: &Settings, file: Option<&Path>, flags: &[String]) -> Result<Self, SettingsError> {
         let mut figment = Figment::from(Serialized::defaults(base));
         if let Some(path) = file {
             std::fs::File::open(path).map_err(|cause| SettingsError::Unreadable { path: path.to_owned(), cause })?;
@@ -60,7 +60,7 @@ impl Sources {
     ///
     /// # Errors
     /// If a key is unknown, a value has the wrong type or lies outside its range.
-    pub fn settings(&self) -> Result<Settings, SettingsError> {
+    pub(crate) fn settings(&self) -> Result<Settings, SettingsError> {
         self.check_keys()?;
         let invalid = |error| SettingsError::Invalid(explain(&error));
         // Read by themselves first: an error inside of what is flattened tells neither key nor source.
@@ -87,7 +87,7 @@ impl Sources {
     ///
     /// # Errors
     /// As [`Sources::settings`].
-    pub fn show(&self) -> Result<Vec<ShownSetting>, SettingsError> {
+    pub(crate) fn show(&self) -> Result<Vec<ShownSetting>, SettingsError> {
         let value = serde_json::to_value(self.settings()?).expect("settings are plain data");
         let mut leaves = Vec::new();
         flatten("", value, &mut leaves);

@@ -6,7 +6,7 @@ use models::secret::Secret;
 
 /// The environment variables of the process that are not settings.
 #[derive(Debug, Clone, Default)]
-pub struct Variables {
+pub(crate) struct Variables {
     /// `HF_ENDPOINT`: the address of a server with the interface of Hugging Face, used in its place.
     pub hub_endpoint: Option<String>,
     /// `HF_TOKEN`: sent with every request to the hub.
@@ -22,13 +22,13 @@ pub struct Variables {
 impl Variables {
     /// The variables of this process.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         Self::from(|name| std::env::var_os(name))
     }
 
     /// The value of the variable with this name as a secret; none where it is not set or blank.
     #[must_use]
-    pub fn secret(name: &str) -> Option<Secret> {
+    pub(crate) fn secret(name: &str) -> Option<Secret> {
         written(std::env::var_os(name)).map(|value| Secret::new(value.trim()))
     }
 

@@ -11,13 +11,13 @@ use crate::record::Conclusion;
 
 use views::PageView;
 
-pub use terminal::{doubt, table};
+pub(crate) use terminal::{doubt, table};
 
 const TEMPLATE: &str = include_str!("page.html");
 
 /// The page of a finished window. Everything that a stranger wrote is escaped, and the page forbids itself to run
 /// scripts or to load anything.
-pub fn page(conclusion: &Conclusion, summary: &Summary) -> String {
+pub(crate) fn page(conclusion: &Conclusion, summary: &Summary) -> String {
     render(TEMPLATE, PageView::new(conclusion, summary))
 }
 

@@ -10,7 +10,7 @@ use crate::report::tables::grid;
 const WIDTH: u16 = 120;
 
 /// The summary as text: the entries as a table, the decisions as sentences, the files and the time.
-pub fn table(summary: &Summary) -> String {
+pub(crate) fn table(summary: &Summary) -> String {
     let mut text = entries_table(summary).to_string();
     text.push('\n');
     for entry in summary.entries.iter().filter(|entry| entry.standing != Standing::Champion) {
@@ -48,7 +48,7 @@ pub fn table(summary: &Summary) -> String {
 }
 
 /// The warning about rollouts that a server answered.
-pub fn doubt(count: usize) -> String {
+pub(crate) fn doubt(count: usize) -> String {
     format!(
         "{count} rollouts were made by a server and cannot be reproduced: other validators have no way to check them."
     )
