@@ -1,64 +1,32 @@
-//! Succession of champions from duel to duel, and shares of emission: pure, so that an audit computes them the same way.
+//! Succession of champions between windows, and shares of emission: pure, so that an audit computes them the same way.
 
+use pareto::mechanisms::Sequential;
 use pareto::reign::ReignError;
 use pareto::weights::{WeightError, winner_takes_all};
-use pareto::{Decision, DuelError, DuelSettings, Reign, Verdict};
+use pareto::{Decision, DuelError, DuelSettings, Succession};
 
 use crate::record::{UnitScore, WindowTerms, paired};
 use crate::registry::Hotkey;
 
-/// The champion and the alpha its reign has left.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Succession {
-    /// The champion's place among the entries.
-    pub champion: usize,
-    /// The place of the champion that was dethroned in this window, if one was.
-    pub dethroned: Option<usize>,
-    /// The reign.
-    pub reign: Reign,
+/// The duels of a window, given the playing entries in order of commitment: against the champion of the terms if it plays,
+/// else against the earliest; none if no entry plays.
+///
+/// # Errors
+/// If alpha is not a usable error probability.
+pub(crate) fn open(terms: &WindowTerms, playing: &[usize]) -> Result<Option<Succession>, ReignError> {
+    let deciding = &terms.settings.deciding;
+    let rule = Sequential { duel: deciding.duel.clone(), alpha: deciding.alpha, tested: terms.tested };
+    let reigning = |entry: &&usize| terms.champion.as_ref() == Some(&terms.entries[**entry].hotkey);
+    rule.open(playing, playing.iter().find(reigning).copied())
 }
 
-impl Succession {
-    /// A champion whose reign has tested so many challengers.
-    ///
-    /// # Errors
-    /// If alpha is not a usable error probability.
-    pub(crate) fn new(champion: usize, alpha: f64, tested: u64) -> Result<Self, ReignError> {
-        Ok(Self { champion, dethroned: None, reign: Reign::resumed(alpha, tested)? })
-    }
-
-    /// The champion before the first duel, given the playing entries in order of commitment: the champion of the terms if
-    /// it plays, else the earliest; none if no entry plays.
-    ///
-    /// # Errors
-    /// If alpha is not a usable error probability.
-    pub(crate) fn open(terms: &WindowTerms, playing: &[usize]) -> Result<Option<Self>, ReignError> {
-        let reigning = playing.iter().find(|entry| terms.champion.as_ref() == Some(&terms.entries[**entry].hotkey));
-        let (champion, tested) = match (reigning, playing.first()) {
-            (Some(reigning), _) => (*reigning, terms.tested),
-            (None, Some(earliest)) => (*earliest, 0),
-            (None, None) => return Ok(None),
-        };
-        Self::new(champion, terms.settings.deciding.alpha, tested).map(Some)
-    }
-
-    /// Applies a decision: a dethroned champion's reign ends and the winner's begins with all of alpha.
-    pub(crate) fn settle(&mut self, challenger: usize, decision: &Decision) {
-        if decision.verdict == Verdict::Dethroned {
-            let alpha = self.reign.alpha();
-            self.dethroned = Some(self.champion);
-            self.champion = challenger;
-            self.reign = Reign::resumed(alpha, 0).expect("alpha was checked when the succession began");
-        }
-    }
-
-    /// Earlier champions, the latest first: of this window, then of those before it.
-    pub(crate) fn former(&self, terms: &WindowTerms) -> Vec<Hotkey> {
-        let hotkey = |entry: &usize| terms.entries[*entry].hotkey.clone();
-        let first = hotkey(self.dethroned.as_ref().unwrap_or(&self.champion));
-        let before = terms.champion.iter().filter(|reigning| **reigning != first).chain(&terms.former);
-        self.dethroned.iter().map(hotkey).chain(before.cloned()).collect()
-    }
+/// Earlier champions, the latest first: of this window, then of those before it.
+pub(crate) fn former(terms: &WindowTerms, succession: &Succession) -> Vec<Hotkey> {
+    let hotkey = |entry: usize| terms.entries[entry].hotkey.clone();
+    let dethroned = succession.dethroned();
+    let first = hotkey(dethroned.unwrap_or(succession.champion()));
+    let before = terms.champion.iter().filter(|reigning| **reigning != first).chain(&terms.former);
+    dethroned.into_iter().map(hotkey).chain(before.cloned()).collect()
 }
 
 /// Shares of emission; they sum to one.
@@ -77,10 +45,10 @@ pub(crate) struct Shares {
 /// If the settings are not usable.
 pub(crate) fn shares(terms: &WindowTerms, playing: &[usize], succession: &Succession) -> Result<Shares, WeightError> {
     let entries = &terms.entries;
-    let former = succession.former(terms);
+    let former = former(terms, succession);
     let former = former.iter().filter_map(|hotkey| playing.iter().find(|entry| entries[**entry].hotkey == *hotkey));
     let uids: Vec<u16> =
-        std::iter::once(&succession.champion).chain(former).map(|entry| entries[*entry].uid.0).collect();
+        std::iter::once(&succession.champion()).chain(former).map(|entry| entries[*entry].uid.0).collect();
     let weights = winner_takes_all(&uids, &terms.settings.deciding.weights)?;
     let share = |uid: u16| weights.iter().find(|(other, _)| *other == uid).map_or(0.0, |(_, share)| *share);
     let burned = if entries.iter().any(|entry| entry.uid.0 == 0) { 0.0 } else { share(0) };
@@ -103,31 +71,12 @@ pub(crate) fn decide_duel(
 
 #[cfg(test)]
 mod tests {
+    use pareto::Verdict;
     use pareto::weights::WeightSettings;
 
     use super::*;
     use crate::registry::{Entry, RegistryState, Uid};
     use crate::settings::{Deciding, Settings};
-
-    fn unit(environment: usize, task: u32, score: f64) -> UnitScore {
-        UnitScore { environment, task, score: Some(score) }
-    }
-
-    #[test]
-    fn a_dethronement_starts_a_reign_with_all_of_alpha() {
-        let settings = DuelSettings { budget: 200, ..DuelSettings::default() };
-        let losses: Vec<UnitScore> = (0..200).map(|task| unit(0, task, 0.0)).collect();
-        let wins: Vec<UnitScore> = (0..200).map(|task| unit(0, task, 1.0)).collect();
-        let mut succession = Succession::new(4, 0.01, 0).unwrap();
-        let alpha = succession.reign.begin();
-        let decision = decide_duel(1, &losses, &wins, &settings, alpha).unwrap();
-        succession.settle(7, &decision);
-        assert_eq!((succession.champion, succession.reign.challengers()), (7, 0));
-        let alpha = succession.reign.begin();
-        let decision = decide_duel(1, &wins, &losses, &settings, alpha).unwrap();
-        succession.settle(9, &decision);
-        assert_eq!((succession.champion, succession.reign.challengers()), (7, 1));
-    }
 
     /// Uids 0 to 3 are called a to d; the window began under c, before which a, x (who left) and b held the weight.
     #[track_caller]
@@ -158,8 +107,12 @@ mod tests {
         };
         let settings = Settings { deciding: Deciding { weights, ..Deciding::default() }, ..Settings::default() };
         let terms = WindowTerms::new(&registry, &settings, Vec::new(), String::new());
-        let champion = if dethroned.is_none() { 2 } else { 3 };
-        let succession = Succession { dethroned, ..Succession::new(champion, 0.01, 0).unwrap() };
+        let mut succession = open(&terms, &[0, 1, 2, 3]).unwrap().unwrap();
+        while let Some(challenge) = succession.next_duel() {
+            let wins = dethroned.is_some() && challenge.challenger == 3;
+            succession.settle(&challenge, if wins { Verdict::Dethroned } else { Verdict::Defended });
+        }
+        assert_eq!(succession.dethroned(), dethroned);
         let shares = shares(&terms, playing, &succession).unwrap();
         assert_eq!(shares, Shares { entries: expected.to_vec(), burned });
         assert_eq!(shares.entries.iter().sum::<f64>() + shares.burned, 1.0);

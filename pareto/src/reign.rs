@@ -95,11 +95,6 @@ impl Reign {
         self.alpha * gamma(challenger)
     }
 
-    /// Begins the next duel and returns its alpha.
-    pub fn begin(&mut self) -> f64 {
-        self.draw(self.challengers + 1)
-    }
-
     /// Begins the duel of challenger number k, from 1, and returns its alpha.
     pub(crate) fn draw(&mut self, challenger: u64) -> f64 {
         self.challengers = self.challengers.max(challenger);

@@ -4,6 +4,7 @@ use std::io::BufRead;
 
 use ed25519_dalek::VerifyingKey;
 use models::source::ModelSource;
+use pareto::{Challenge, Succession};
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +13,7 @@ use super::body::{AdmissionBody, ReplyBody, RolloutBody, WeightsBody};
 use super::hash_chain::{ChainError, HashChain, Record};
 use crate::record::{DuelRecord, EVIDENCE_VERSION as VERSION, FindingRecord, UnitScore, WindowTerms, playing};
 use crate::seeds::WindowSeed;
-use crate::succession::{Succession, decide_duel, shares};
+use crate::succession::{decide_duel, open, shares};
 
 /// What an audit has checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -137,7 +138,7 @@ pub(crate) fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> 
         not_reproducible: facts.rollouts.iter().filter(|rollout| !rollout.reproducible).count(),
         duels: facts.decisions.len(),
         validator,
-        champion: terms.entries[succession.champion].hotkey.0.clone(),
+        champion: terms.entries[succession.champion()].hotkey.0.clone(),
     };
     let Facts { admissions, rollouts, .. } = facts;
     Ok((audited, Log { terms, admissions, rollouts }))
@@ -258,32 +259,26 @@ fn check_origins(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), Ev
 }
 
 fn check_decisions(terms: &WindowTerms, facts: &Facts, playing: &[usize]) -> Result<Succession, EvidenceError> {
-    let mut succession = Succession::open(terms, playing)
+    let mut succession = open(terms, playing)
         .map_err(|_| EvidenceError::Incomplete("its alpha is not usable"))?
         .ok_or(EvidenceError::Incomplete("nobody was admitted"))?;
-    let champion = succession.champion;
-    let challengers = playing.iter().filter(|entry| **entry != champion);
     let mut recorded = facts.decisions.iter();
-    for &challenger in challengers {
+    while let Some(challenge) = succession.next_duel() {
+        let Challenge { champion, challenger, number, alpha } = challenge;
         let differs = || EvidenceError::Differs { what: format!("the decision on entry {challenger}") };
         let decision = recorded.next().ok_or_else(differs)?;
-        let alpha = succession.reign.begin();
         let scores = |entry| scores_of(&facts.rollouts, entry);
         let settings = &terms.settings.deciding.duel;
-        let again =
-            decide_duel(terms.environments.len(), &scores(succession.champion), &scores(challenger), settings, alpha)
-                .map_err(|_| differs())?;
+        let again = decide_duel(terms.environments.len(), &scores(champion), &scores(challenger), settings, alpha)
+            .map_err(|_| differs())?;
         let same = decision.challenger == challenger
-            && decision.champion == succession.champion
-            && decision.number == succession.reign.challengers()
+            && decision.champion == champion
+            && decision.number == number
             && decision.decision == again;
         if !same {
             return Err(differs());
         }
-        succession.settle(challenger, &again);
-        if succession.champion == challenger {
-            break;
-        }
+        succession.settle(&challenge, again.verdict);
     }
     match recorded.next() {
         Some(extra) => Err(EvidenceError::Differs { what: format!("a decision on entry {}", extra.challenger) }),

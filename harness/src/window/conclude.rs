@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use pareto::Succession;
+
 use super::WindowError;
 use crate::record::{Admission, Conclusion, DuelRecord, EntryConclusion, FindingRecord, Rollout, WindowTerms};
 use crate::registry::Entry;
-use crate::succession::{Shares, Succession, shares};
+use crate::succession::{Shares, former, shares};
 
 /// Records of one entry: its admission, and its rollouts by task, then environment.
 pub(super) type EntryRecords = (Admission, Vec<Rollout>);
@@ -24,7 +26,7 @@ pub(super) fn conclude(
         None => Shares { entries: vec![0.0; entries.len()], burned: 0.0 },
     };
     let (champion, former, tested) = match &succession {
-        Some(succession) => (Some(succession.champion), succession.former(&terms), succession.reign.challengers()),
+        Some(succession) => (Some(succession.champion()), former(&terms, succession), succession.reign().challengers()),
         None => (None, Vec::new(), 0),
     };
     let concluded = entries.into_iter().zip(records).zip(weights).enumerate();

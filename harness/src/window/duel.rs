@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use environments::EnvironmentId;
 use futures::StreamExt;
-use pareto::{Decision, Duel, Names};
+use pareto::{Challenge, Decision, Names, Succession};
 
 use super::board::ScoreBoard;
 use super::{OpenWindow, WindowError};
 use crate::events::Event;
 use crate::record::{DuelRecord, UnitScore};
 use crate::rollout::Executor;
-use crate::succession::Succession;
+use crate::succession::open;
 use crate::units::{rounds, unfinished};
 
 /// Holds the duels in order of commitment until one dethrones the champion; none if no entry plays. The challengers after
@@ -21,25 +21,19 @@ pub(super) async fn hold_duels(
     playing: &[usize],
     executor: &dyn Executor,
 ) -> Result<(Vec<DuelRecord>, Option<Succession>), WindowError> {
-    let Some(mut succession) = Succession::open(&window.terms, playing)? else { return Ok((Vec::new(), None)) };
+    let Some(mut succession) = open(&window.terms, playing)? else { return Ok((Vec::new(), None)) };
     let stored = window.store.scores(window.run).await?;
     let mut board = ScoreBoard::new(window.entries.len(), window.terms.environments.len(), stored);
-    let first = succession.champion;
     let mut duels = Vec::new();
-    answer_budget(window, &mut board, first, executor).await?;
-    for &challenger in playing.iter().filter(|entry| **entry != first) {
-        let alpha = succession.reign.begin();
-        let number = succession.reign.challengers();
-        let champion = succession.champion;
-        let decision = hold_duel(window, &mut board, (champion, challenger), alpha, executor).await?;
-        succession.settle(challenger, &decision);
+    answer_budget(window, &mut board, succession.champion(), executor).await?;
+    while let Some(challenge) = succession.next_duel() {
+        let decision = hold_duel(window, &mut board, &challenge, executor).await?;
+        succession.settle(&challenge, decision.verdict);
+        let Challenge { champion, challenger, number, .. } = challenge;
         let sentence = pareto::explain(&decision, &Parties { window, champion, challenger });
         let label = window.entries[challenger].label();
         window.reporter.report(Event::Decided { sentence: format!("{label}: {sentence}") });
         duels.push(DuelRecord { duel: duels.len(), champion, challenger, number, decision, sentence });
-        if succession.champion == challenger {
-            break;
-        }
     }
     Ok((duels, Some(succession)))
 }
@@ -62,11 +56,11 @@ async fn answer_budget(
 async fn hold_duel(
     window: &OpenWindow<'_>,
     board: &mut ScoreBoard,
-    (champion, challenger): (usize, usize),
-    alpha: f64,
+    challenge: &Challenge,
     executor: &dyn Executor,
 ) -> Result<Decision, WindowError> {
-    let mut duel = Duel::new(window.terms.environments.len(), &window.terms.settings.deciding.duel, alpha)?;
+    let mut duel = challenge.duel(window.terms.environments.len(), &window.terms.settings.deciding.duel)?;
+    let Challenge { champion, challenger, .. } = *challenge;
     let mut answers = Answers::new(window, challenger, executor);
     for tasks in rounds(budget(window), window.terms.settings.deciding.round) {
         let end = tasks.end;

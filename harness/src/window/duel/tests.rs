@@ -151,7 +151,7 @@ async fn duels_end_with_the_one_that_dethrones_and_the_rest_wait() {
     assert!(ended != Verdict::Dethroned);
     assert_eq!(seen, [(0, 1, 1, ended), (0, 2, 2, Verdict::Dethroned)]);
     let succession = succession.unwrap();
-    assert_eq!((succession.champion, succession.dethroned), (2, Some(0)));
+    assert_eq!((succession.champion(), succession.dethroned()), (2, Some(0)));
     assert!(executor.made().iter().all(|(entry, _)| *entry != 3), "an entry that waits answers nothing");
     assert_eq!(executor.released(), [0, 1, 2]);
     let told = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count();
@@ -202,7 +202,7 @@ async fn a_reigning_champion_meets_the_earlier_entries_too() {
     let (duels, succession) = hold_duels(&window, &[0, 1, 2], &Scripted::new(8, usize::MAX, alike)).await.unwrap();
     let seen: Vec<_> = duels.iter().map(|duel| (duel.champion, duel.challenger, duel.number)).collect();
     assert_eq!(seen, [(1, 0, 6), (1, 2, 7)]);
-    assert_eq!(succession.unwrap().reign.challengers(), 7);
+    assert_eq!(succession.unwrap().reign().challengers(), 7);
 }
 
 #[tokio::test]
