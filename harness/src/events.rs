@@ -1,13 +1,13 @@
-//! What happens while a window runs, as data; reporters decide how a person sees it.
+//! Events of a run as data; reporters show them.
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A package, a model or the sandbox guest is being fetched or made.
     Asset {
-        /// What.
+        /// The subject.
         subject: String,
-        /// What is being done to it.
+        /// The activity, as a participle.
         doing: &'static str,
         /// Bytes so far.
         done: u64,
@@ -16,31 +16,31 @@ pub(crate) enum Event {
     },
     /// An asset is ready.
     AssetReady {
-        /// What.
+        /// The subject.
         subject: String,
     },
     /// The run is opened.
     Opened {
-        /// How many entries.
+        /// Number of entries.
         entries: usize,
-        /// Whether the run was there and is gone on with.
+        /// An earlier process has begun the run.
         resumed: bool,
     },
     /// An entry's model is being fetched and checked.
     Checking {
-        /// Whose.
+        /// The entry.
         entry: String,
     },
-    /// What became of an entry before it played.
+    /// Outcome of an entry's admission or of a screen.
     Standing {
-        /// Whose.
+        /// The entry.
         entry: String,
         /// `admitted`, or the sentence.
         standing: String,
     },
     /// A model begins to answer.
     Playing {
-        /// Whose.
+        /// The entry.
         entry: String,
         /// Rollouts already there.
         done: usize,
@@ -54,12 +54,12 @@ pub(crate) enum Event {
     },
     /// A rollout ended.
     RolloutEnded {
-        /// Whose.
+        /// The entry.
         entry: String,
     },
     /// A model has answered all it was asked.
     Played {
-        /// Whose.
+        /// The entry.
         entry: String,
     },
     /// A duel ended.
@@ -69,7 +69,7 @@ pub(crate) enum Event {
     },
     /// Something of this machine failed and is tried again.
     Retrying {
-        /// What and why.
+        /// The action and its error.
         what: String,
     },
 }

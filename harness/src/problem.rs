@@ -13,7 +13,7 @@ use crate::settings::SettingsError;
 pub(crate) struct Problem {
     /// The exit code.
     pub status: ExitStatus,
-    /// What happened, and to which file, setting or model.
+    /// The failure, naming the file, setting or model.
     pub summary: String,
     /// Causes, outermost first.
     pub causes: Vec<String>,

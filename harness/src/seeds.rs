@@ -1,4 +1,4 @@
-//! Where tasks and draws come from: everything is derived from the window's seed, which comes from a block hash that
+//! Seeds of tasks and sampling keys: everything is derived from the window's seed, which comes from a block hash that
 //! did not exist when the models were committed.
 
 use environments::{EnvironmentId, Seed};

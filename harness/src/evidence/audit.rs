@@ -15,7 +15,7 @@ use crate::record::{DuelRecord, EVIDENCE_VERSION as VERSION, FindingRecord, Unit
 use crate::seeds::WindowSeed;
 use crate::succession::{decide_duel, open, shares};
 
-/// What an audit has checked.
+/// Numbers of what an audit has checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Audited {
     /// Records whose place, hash and signature hold.
@@ -30,11 +30,11 @@ pub(crate) struct Audited {
     pub duels: usize,
     /// The validator's public key.
     pub validator: String,
-    /// Who holds the weight.
+    /// The champion.
     pub champion: String,
 }
 
-/// Why a log does not hold.
+/// A log does not hold.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EvidenceError {
     /// The log cannot be read.
@@ -45,7 +45,7 @@ pub(crate) enum EvidenceError {
     Malformed {
         /// The line, from 1.
         line: u64,
-        /// Where and why.
+        /// The parser's error.
         source: serde_json::Error,
     },
     /// The log was written by a program with another schema.
@@ -85,7 +85,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Where the window's tasks come from.
+    /// The seed of the window's tasks.
     ///
     /// # Errors
     /// If the hash that the log names is none.
@@ -315,7 +315,7 @@ mod tests {
 
     const SERVER: &str = "openai:m@http://127.0.0.1:8000/v1";
 
-    /// Whether a rollout that calls itself reproducible is believed; of one that does not it is the other way round,
+    /// Checks a rollout that calls itself reproducible against `believed`; one that does not is believed the other way round,
     /// unless it is its replies that tell.
     #[track_caller]
     fn check(model: &str, served: &[&str], reply: ReplyBody, believed: bool) {

@@ -96,7 +96,7 @@ pub(crate) struct RolloutBody {
     pub reason: String,
     /// Origin of the failure, if the rollout failed.
     pub fault: Option<Fault>,
-    /// Whether the model's files reproduce the replies; those of a server rest on its word alone.
+    /// The model's files reproduce the replies; those of a server rest on its word alone.
     pub reproducible: bool,
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum AdmissionOutcome {
 pub(crate) struct UnknownOutcome {
     /// The word.
     pub word: String,
-    /// Whether a reason stood beside it.
+    /// A reason stood beside it.
     pub reasoned: bool,
 }
 

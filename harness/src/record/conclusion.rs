@@ -69,7 +69,7 @@ pub(crate) struct DuelRecord {
 }
 
 impl EntryConclusion {
-    /// Whether the entry takes part in duels: admitted, and without a finding.
+    /// True if the entry takes part in duels: admitted, and without a finding.
     pub(crate) fn plays(&self) -> bool {
         self.admission.outcome == AdmissionOutcome::Admitted && self.finding.is_none()
     }

@@ -21,7 +21,7 @@ pub(crate) struct Rollout {
     pub reason: String,
     /// Origin of the failure, if the rollout failed.
     pub fault: Option<Fault>,
-    /// Whether the replies can be reproduced from the model's files; a server's cannot.
+    /// The replies can be reproduced from the model's files; a server's cannot.
     pub reproducible: bool,
     /// Number of attempts, counting the successful one.
     pub attempts: u32,
@@ -41,7 +41,7 @@ pub(crate) struct Reply {
     pub tokens: Vec<u32>,
     /// The bits of each token's natural log-probability (IEEE 754 single).
     pub logprob_bits: Vec<u32>,
-    /// Why the reply ended.
+    /// Reason for the end of the reply.
     pub finish: String,
 }
 

@@ -1,89 +1,18 @@
 //! Everything a run learns, in one SQLite file: rows are inserted once and never changed.
 
-mod admissions;
+mod database;
 mod error;
+
+mod admissions;
 mod fingerprints;
 mod outcomes;
 mod rollouts;
 mod runs;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-
-pub(crate) use error::{StoreError, StoreErrorKind};
+pub(crate) use database::Store;
+pub(crate) use error::StoreError;
 pub(crate) use outcomes::Outcome;
 pub(crate) use runs::RunId;
-
-use crate::files::Lock;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
-
-/// The database, held by this process alone.
-#[derive(Debug)]
-pub(crate) struct Store {
-    pool: SqlitePool,
-    path: PathBuf,
-    /// Rows of rollouts that were read, whole or as scores.
-    rollouts_read: AtomicU64,
-    _lock: Lock,
-}
-
-impl Store {
-    /// Opens the database at `path`, creating it if it does not exist, and brings its schema up to date.
-    ///
-    /// # Errors
-    /// If another process holds it, it cannot be written, is not a database, or comes from a newer version.
-    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = lock(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .foreign_keys(true);
-        let store_error = |error| StoreError::of(path, "open", error);
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(store_error)?;
-        MIGRATIONS.run(&pool).await.map_err(|error| StoreError::of_migration(path, error))?;
-        Ok(Self { pool, path: path.to_owned(), rollouts_read: AtomicU64::new(0), _lock: lock })
-    }
-
-    /// Closes the database, folding its write-ahead log into the file.
-    pub(crate) async fn close(self) {
-        tracing::debug!(database = %self.path.display(), rows = self.rollouts_read(), "rollouts read");
-        self.pool.close().await;
-    }
-
-    /// Rows of rollouts read since the database was opened.
-    pub(crate) fn rollouts_read(&self) -> u64 {
-        self.rollouts_read.load(Ordering::Relaxed)
-    }
-
-    fn failed(&self, action: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
-        move |error| StoreError::of(&self.path, action, error)
-    }
-
-    fn damaged<E: std::error::Error>(&self, what: &'static str) -> impl Fn(E) -> StoreError + '_ {
-        move |error| StoreError {
-            path: self.path.clone(),
-            action: what,
-            kind: StoreErrorKind::Damaged,
-            cause: error.to_string(),
-        }
-    }
-}
-
-/// Locks the database at `path` against other processes, by a file beside it.
-fn lock(path: &Path) -> Result<Lock, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let failed = |kind, cause: String| StoreError { path: path.to_owned(), action: "lock", kind, cause };
-    Lock::try_take(Path::new(&name))
-        .map_err(|error| failed(error::kind_of_io(&error), error.to_string()))?
-        .ok_or_else(|| failed(StoreErrorKind::Busy, "another process works on it".to_owned()))
-}
 
 #[cfg(test)]
 mod tests;

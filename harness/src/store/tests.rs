@@ -4,7 +4,11 @@ use std::path::Path;
 
 use environments::EnvironmentId;
 use models::fingerprint::Fingerprint;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
+use super::database::MIGRATIONS;
+use super::error::StoreErrorKind;
 use super::*;
 use crate::record::{Admission, AdmissionOutcome, Fault, FileRecord, Reply, Rollout, UnitScore, WindowTerms};
 use crate::registry::{Hotkey, RegistryState};

@@ -31,7 +31,7 @@ impl ScoreBoard {
         self.entries[entry].insert(Unit { task, environment }, score);
     }
 
-    /// Whether an entry's rollout is finished.
+    /// True if an entry's rollout is finished.
     pub(super) fn has(&self, entry: usize, unit: Unit) -> bool {
         self.entries[entry].contains_key(&unit)
     }

@@ -83,7 +83,7 @@ struct Answers<'a> {
     window: &'a OpenWindow<'a>,
     entry: usize,
     executor: &'a dyn Executor,
-    /// Whether the executor was asked for any.
+    /// The executor was asked for some.
     begun: bool,
 }
 

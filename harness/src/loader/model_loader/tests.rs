@@ -21,7 +21,7 @@ impl Shelf {
         let folder = tempfile::tempdir().unwrap();
         lay_out(&model_folder(folder.path(), 0), "llama");
         let mut settings = Settings::default();
-        settings.hub = HubSettings { kind: HubKind::Folder, folder: Some(folder.path().to_owned()), ..settings.hub };
+        settings.hub = HubSettings { kind: HubKind::Folder, folder: Some(folder.path().to_owned()) };
         settings.engine = EngineSettings { threads: 1, rows: 2, ..settings.engine };
         Self { folder, settings }
     }

@@ -27,7 +27,7 @@ impl Subnet {
         }
         std::fs::write(model_folder(folder.path(), 3).join("config.json"), "{}").unwrap();
         let mut settings = settings(12, 4);
-        settings.hub = HubSettings { kind: HubKind::Folder, folder: Some(folder.path().to_owned()), ..settings.hub };
+        settings.hub = HubSettings { kind: HubKind::Folder, folder: Some(folder.path().to_owned()) };
         Self { folder, settings }
     }
 

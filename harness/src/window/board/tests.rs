@@ -34,8 +34,8 @@ fn a_duel_fed_round_by_round_is_the_duel_held_at_once() {
                 let (entry, rest) = (place % 2, place / 2);
                 let (environment, task) = (rest % environments, start + (rest / environments) as u32);
                 let drawn = noise(seed * 10_000 + place as u64 + u64::from(task) * 100);
-                let score = (drawn % 11 != 0).then_some((drawn % 5) as f64 / 4.0);
-                if drawn % 97 != 0 {
+                let score = (!drawn.is_multiple_of(11)).then_some((drawn % 5) as f64 / 4.0);
+                if !drawn.is_multiple_of(97) {
                     round.push((entry, unit(environment, task, score)));
                 }
             }

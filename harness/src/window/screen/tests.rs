@@ -18,7 +18,7 @@ async fn check(families: &[&str], change: impl Fn(&mut Settings, &Path), expecte
         lay_out(&model_folder(folder.path(), place), family);
     }
     let mut settings = settings(12, 4);
-    settings.hub = HubSettings { kind: HubKind::Folder, folder: Some(folder.path().to_owned()), ..settings.hub };
+    settings.hub = HubSettings { kind: HubKind::Folder, folder: Some(folder.path().to_owned()) };
     change(&mut settings, folder.path());
     let store = Store::open(&folder.path().join("dethrone.sqlite")).await.unwrap();
     let reporter = Recorder::default();
