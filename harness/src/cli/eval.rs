@@ -73,7 +73,8 @@ enum Prediction {
     Dethrones,
     Loses,
     Undecided,
-    Copy,
+    /// Left out by the screen that has this word.
+    Screened(&'static str),
     /// Without an opponent there is nothing to predict.
     Scored,
 }
@@ -201,7 +202,7 @@ fn evaluate(
 impl Prediction {
     fn of(conclusion: &Conclusion, subject: usize) -> Self {
         match conclusion.standing(subject) {
-            Standing::Copy => Self::Copy,
+            Standing::Screened(word) => Self::Screened(word),
             Standing::Champion if conclusion.duel_of(subject).is_some() => Self::Dethrones,
             Standing::Lost => Self::Loses,
             Standing::Undecided => Self::Undecided,
@@ -216,7 +217,7 @@ impl From<Prediction> for &'static str {
             Prediction::Dethrones => "dethrones",
             Prediction::Loses => "does not dethrone",
             Prediction::Undecided => "undecided",
-            Prediction::Copy => "copy",
+            Prediction::Screened(word) => word,
             Prediction::Scored => "scored",
         }
     }

@@ -102,7 +102,7 @@ impl Conclusion {
         match (&concluded.admission.outcome, &concluded.finding, self.duel_of(entry)) {
             (AdmissionOutcome::Refused(_), ..) => Standing::Refused,
             (AdmissionOutcome::Late, ..) => Standing::Late,
-            (AdmissionOutcome::Admitted, Some(_), _) => Standing::Copy,
+            (AdmissionOutcome::Admitted, Some(record), _) => Standing::Screened(record.finding.word()),
             _ if self.champion == Some(entry) => Standing::Champion,
             (_, _, Some(duel)) => match duel.decision.verdict {
                 pareto::Verdict::Dethroned => unreachable!("the winner of the last duel is champion"),
@@ -218,7 +218,7 @@ mod tests {
             (Standing::Champion, "duel 2"),
             (Standing::Refused, "refused: too large"),
             (Standing::Late, "late: committed after the window's seed was known; it plays in the next window"),
-            (Standing::Copy, "copy: of an earlier entry"),
+            (Standing::Screened("copy"), "copy: of an earlier entry"),
             (Standing::Waiting, "waits: the champion changed before its duel; it meets the new one in the next window"),
         ];
         for (place, (standing, verdict)) in expected.into_iter().enumerate() {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// Standing of an entry at the end of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "&'static str")]
 pub(crate) enum Standing {
     /// Holds the weight.
     Champion,
@@ -18,8 +18,8 @@ pub(crate) enum Standing {
     Undecided,
     /// Had no duel, since the champion changed before it.
     Waiting,
-    /// Found to be a copy of an earlier entry.
-    Copy,
+    /// Left out by the screen that has this word.
+    Screened(&'static str),
     /// Not admitted.
     Refused,
     /// Committed after the window's seed was known.
@@ -35,10 +35,16 @@ impl Standing {
             Self::Lost => "lost",
             Self::Undecided => "undecided",
             Self::Waiting => "waiting",
-            Self::Copy => "copy",
+            Self::Screened(word) => word,
             Self::Refused => "refused",
             Self::Late => "late",
         }
+    }
+}
+
+impl From<Standing> for &'static str {
+    fn from(standing: Standing) -> Self {
+        standing.word()
     }
 }
 
@@ -54,8 +60,8 @@ mod tests {
 
     #[test]
     fn the_word_on_a_screen_is_the_word_in_the_summary() {
-        use Standing::{Champion, Copy, Deposed, Late, Lost, Refused, Undecided, Waiting};
-        for standing in [Champion, Deposed, Lost, Undecided, Waiting, Copy, Refused, Late] {
+        use Standing::{Champion, Deposed, Late, Lost, Refused, Screened, Undecided, Waiting};
+        for standing in [Champion, Deposed, Lost, Undecided, Waiting, Screened("copy"), Refused, Late] {
             assert_eq!(serde_json::to_value(standing).unwrap(), standing.to_string());
         }
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use models::fingerprint::Fingerprint;
 use models::source::ModelSource;
-use pareto::screens::Finding;
-use pareto::screens::copy::{EntryPrint, TensorPrint, copies};
+use pareto::screens::copy::{EntryPrint, TensorPrint};
+use pareto::screens::{Finding, Screens};
 
 use super::{OpenWindow, WindowError, fingerprints};
 use crate::events::Event;
@@ -22,7 +22,8 @@ pub(super) async fn screen(
     let (places, prints) = prints(window, admissions).await?;
     let base = base(window, loader).await?;
     let mut findings = BTreeMap::new();
-    for finding in copies(&prints, base.as_deref(), &window.terms.settings.deciding.screens.copy) {
+    let screens = Screens { copy: &window.terms.settings.deciding.screens.copy };
+    for finding in screens.findings(&prints, base.as_deref()) {
         let finding = Finding { entry: places[finding.entry], of: finding.of.map(|other| places[other]), ..finding };
         let record = FindingRecord { sentence: sentence(&finding, &window.entries), finding };
         let entry = window.entries[record.finding.entry].label();
@@ -69,7 +70,7 @@ async fn base(window: &OpenWindow<'_>, loader: &ModelLoader) -> Result<Option<Ve
 fn sentence(finding: &Finding, entries: &[Entry]) -> String {
     let original = finding.of.map(|other| &entries[other]);
     let original = original.map(|entry| format!("{} (committed at block {})", entry.hotkey, entry.committed));
-    pareto::screens::explain(finding, original.as_deref().unwrap_or("an earlier entry"))
+    finding.sentence(original.as_deref().unwrap_or("an earlier entry"))
 }
 
 fn tensors(fingerprint: Fingerprint) -> Vec<TensorPrint> {

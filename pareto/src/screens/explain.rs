@@ -1,9 +1,9 @@
-//! A finding as a sentence, built from the values that made it.
+//! The reason for a finding, built from the values that made it.
 
 use crate::screens::{Finding, FindingKind, Yardstick};
 
-/// Names the measurement and the threshold behind a finding; `original` is the caller's name of the earlier entry.
-pub fn explain(finding: &Finding, original: &str) -> String {
+/// The reason for which an entry is a copy of the earlier entry that is called `original`.
+pub(super) fn copied(finding: &Finding, original: &str) -> String {
     let Finding { measure, threshold, .. } = finding;
     let yardstick = match finding.yardstick {
         Yardstick::Whole => "their size",
@@ -11,18 +11,18 @@ pub fn explain(finding: &Finding, original: &str) -> String {
         Yardstick::Parts => "their number",
     };
     match finding.kind {
-        FindingKind::SameFiles => format!("copy: its tensor files are those of {original}, byte for byte"),
+        FindingKind::SameFiles => format!("its tensor files are those of {original}, byte for byte"),
         FindingKind::SameTensors => {
-            format!("copy: its tensors are those of {original} under other names or in other files")
+            format!("its tensors are those of {original} under other names or in other files")
         }
         FindingKind::NearTensors => format!(
-            "copy: its tensors differ from those of {original} by {measure:.2e} of {yardstick}, where {threshold:.0e} is too little to be a model of its own"
+            "its tensors differ from those of {original} by {measure:.2e} of {yardstick}, where {threshold:.0e} is too little to be a model of its own"
         ),
         FindingKind::Twin => format!(
-            "copy: its tensors are those of {original} with rows permuted or rescaled ({measure:.2e} of {yardstick} apart, at most {threshold:.0e})"
+            "its tensors are those of {original} with rows permuted or rescaled ({measure:.2e} of {yardstick} apart, at most {threshold:.0e})"
         ),
         FindingKind::Parts => format!(
-            "copy: in another layout it is made of {:.0}% of the matrices of {original}; a model of its own shares less than {:.0}%",
+            "in another layout it is made of {:.0}% of the matrices of {original}; a model of its own shares less than {:.0}%",
             100.0 * (1.0 - measure),
             100.0 * (1.0 - threshold),
         ),
@@ -36,7 +36,8 @@ mod tests {
     #[track_caller]
     fn check(kind: FindingKind, yardstick: Yardstick, measure: f64, threshold: f64, expected: &str) {
         let finding = Finding { entry: 1, kind, of: Some(0), measure, threshold, yardstick };
-        assert_eq!(explain(&finding, "ada"), expected);
+        assert_eq!(finding.sentence("ada"), expected);
+        assert_eq!(finding.word(), "copy");
     }
 
     #[test]
@@ -65,6 +66,27 @@ mod tests {
             0.25,
             0.5,
             "copy: in another layout it is made of 75% of the matrices of ada; a model of its own shares less than 50%",
+        );
+        check(
+            Parts,
+            Yardstick::Parts,
+            0.0,
+            0.1,
+            "copy: in another layout it is made of 100% of the matrices of ada; a model of its own shares less than 90%",
+        );
+        check(
+            NearTensors,
+            Tuning,
+            0.05,
+            0.05,
+            "copy: its tensors differ from those of ada by 5.00e-2 of what was added to the base, where 5e-2 is too little to be a model of its own",
+        );
+        check(
+            Twin,
+            Whole,
+            0.000_25,
+            0.000_3,
+            "copy: its tensors are those of ada with rows permuted or rescaled (2.50e-4 of their size apart, at most 3e-4)",
         );
     }
 }

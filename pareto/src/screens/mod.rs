@@ -4,8 +4,9 @@ mod finding;
 
 pub mod copy;
 mod explain;
+mod list;
 pub(crate) mod overfit;
 mod parts;
 
-pub use explain::explain;
 pub use finding::{Finding, FindingKind, Yardstick};
+pub use list::Screens;

@@ -69,7 +69,7 @@ fn entries_table(summary: &Summary) -> Table {
 fn row(entry: &EntrySummary) -> Vec<Cell> {
     let standing = Cell::new(entry.standing).fg(match entry.standing {
         Standing::Champion => Color::Green,
-        Standing::Copy | Standing::Refused => Color::Red,
+        Standing::Screened(_) | Standing::Refused => Color::Red,
         _ => Color::Reset,
     });
     let mut cells =

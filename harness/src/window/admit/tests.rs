@@ -115,8 +115,8 @@ async fn all_steps_together_give_every_entry_its_standing() {
     let decided = decide(window, &subnet.loader(), &executor).await.unwrap();
     let conclusion = decided.conclusion;
     let standings: Vec<Standing> = (0..6).map(|entry| conclusion.standing(entry)).collect();
-    use Standing::{Champion, Copy, Deposed, Late, Refused};
-    assert_eq!(standings, [Deposed, Copy, Champion, Refused, Refused, Late]);
+    use Standing::{Champion, Deposed, Late, Refused, Screened};
+    assert_eq!(standings, [Deposed, Screened("copy"), Champion, Refused, Refused, Late]);
     assert!(conclusion.verdict_of(1).contains("5Hot0 (committed at block 0)"), "{}", conclusion.verdict_of(1));
     // The next window begins where this one ended, whatever its registry says.
     assert_eq!(store.outcome_before(1, 101).await.unwrap().unwrap().champion.0, "5Hot2");
