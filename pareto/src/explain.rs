@@ -132,7 +132,7 @@ fn signed(value: f64) -> String {
 /// The odds a log wealth amounts to, for people.
 fn odds(log_e: f64) -> String {
     match log_e {
-        log if log >= libm::log(1e6) => format!("10^{:.0}", (log / std::f64::consts::LN_10).floor()),
+        log if log >= libm::log(1e6) => format!("10^{:.0}", (log / std::f64::consts::LN_10 + 1e-12).floor()),
         // The way there and back through the logarithm loses a bit, which must not turn 20 into 19.
         log if log >= std::f64::consts::LN_10 => format!("{:.0}", (libm::exp(log) * (1.0 + 1e-12)).floor()),
         log => format!("{:.2}", libm::exp(log)),
@@ -318,5 +318,40 @@ mod tests {
             Pareto,
             "ada/one stays champion, undecided after 80 tasks in 2 environments: the scores end there.",
         );
+    }
+
+    #[test]
+    fn odds_are_rounded_down_and_large_ones_told_by_their_power() {
+        let check = |log_e: f64, expected: &str| assert_eq!(odds(log_e), expected, "{log_e}");
+        check(f64::NEG_INFINITY, "0.00");
+        check(0.0, "1.00");
+        check(libm::log(0.05), "0.05");
+        check(libm::log(9.994), "9.99");
+        check(libm::log(20.99), "20");
+        check(libm::log(999_999.9), "999999");
+        for power in [6, 7, 9, 15, 60, 300] {
+            check(libm::log(libm::pow(10.0, f64::from(power))), &format!("10^{power}"));
+            check(libm::log(9.9 * libm::pow(10.0, f64::from(power))), &format!("10^{power}"));
+        }
+    }
+
+    #[test]
+    fn of_equal_environments_the_first_is_named() {
+        let tie = Pair::new(0.5, 0.5);
+        let scores = PairedScores { environments: vec![vec![tie; 4], vec![tie; 4]] };
+        let mut decision = duel(&scores, &DuelSettings::default(), 0.01).expect("valid");
+        let ends = |decision: &Decision| {
+            (extreme(decision, |left, right| left < right), extreme(decision, |left, right| left > right))
+        };
+        assert_eq!((ends(&decision), average(&decision)), ((0, 0), 0.0));
+        decision.environments[1].difference = 0.5;
+        assert_eq!((ends(&decision), average(&decision)), ((0, 1), 0.25));
+        decision.environments[0].difference = 0.75;
+        assert_eq!((ends(&decision), average(&decision)), ((1, 0), 0.625));
+    }
+
+    #[test]
+    fn gains_are_told_with_their_sign_and_three_decimals() {
+        assert_eq!([0.0, 0.1234, -0.0006, 1.0, -1.0].map(signed), ["+0.000", "+0.123", "-0.001", "+1.000", "-1.000"]);
     }
 }

@@ -197,4 +197,29 @@ mod tests {
         let error = Reign::new(f64::INFINITY).expect_err("no probability");
         assert_eq!(error.to_string(), "a reign's alpha is inf; it must be above 0 and at most 0.5");
     }
+
+    #[test]
+    fn shares_are_the_steps_of_what_is_left() {
+        let left = |challengers: u64| 1.0 / (1.0 + (1.0 + challengers as f64).ln());
+        for challenger in (1..2_000).chain([10_000, 1_000_000]) {
+            let step = left(challenger - 1) - left(challenger);
+            assert!((gamma(challenger) - step).abs() < 1e-15, "{challenger}: {} {step}", gamma(challenger));
+        }
+        // As documented: 15% are left for those after the 256th, and the last of all numbers still has a share.
+        assert_eq!((100.0 * tail(256)).round(), 15.0);
+        assert_eq!((tail(0), tail(u64::MAX) > 0.02), (1.0, true));
+    }
+
+    #[test]
+    fn a_reign_resumed_goes_on_as_the_one_that_was_left() {
+        let mut whole = Reign::new(0.05).expect("valid");
+        for number in 1..=20 {
+            let mut resumed = Reign::resumed(whole.alpha(), whole.challengers()).expect("valid");
+            assert_eq!(resumed.left(), whole.left());
+            assert_eq!((resumed.draw(number), resumed), (whole.draw(number), whole));
+        }
+        // A number drawn again, as after a run that was killed, spends nothing more.
+        let before = whole;
+        assert_eq!((whole.draw(20), whole), (before.alpha_of(20), before));
+    }
 }

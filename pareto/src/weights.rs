@@ -196,4 +196,45 @@ mod tests {
         let error = to_u16(&[(1, 1.0), (4, f64::INFINITY)]).expect_err("not finite");
         assert_eq!(error, WeightError::Weight { uid: 4, weight: f64::INFINITY });
     }
+
+    #[test]
+    fn settings_hold_at_the_ends_of_their_ranges_and_not_beyond() {
+        let check = |burn, decay, champions, refused: Option<&str>| {
+            let found = WeightSettings { burn, decay, champions }.check().err().map(|error| error.to_string());
+            assert_eq!(found.as_deref(), refused);
+        };
+        check(0.0, 0.0, 1, None);
+        check(1.0, 1.0, usize::MAX, None);
+        check(-0.0, -0.0, 1, None);
+        check(-1e-12, 0.0, 1, Some("the weights' burn is -0.000000000001; set it within [0, 1]"));
+        check(0.0, 1.5, 1, Some("the weights' decay is 1.5; set it within [0, 1]"));
+        check(0.0, f64::INFINITY, 1, Some("the weights' decay is inf; set it within [0, 1]"));
+        check(0.5, 0.5, 0, Some("the weights' champions is 0; set it within at least 1"));
+        // Of several the first is named.
+        check(2.0, 2.0, 0, Some("the weights' burn is 2; set it within [0, 1]"));
+    }
+
+    #[test]
+    fn shares_are_those_of_a_ledger_by_uid() {
+        use std::collections::BTreeMap;
+        for trial in 0..300 {
+            let mut random = crate::lab::Random::new(31, &[trial]);
+            let mut below = |most: f64| random.uniform() * most;
+            let champions: Vec<u16> = (0..below(7.0) as usize).map(|_| below(4.0) as u16).collect();
+            let settings = WeightSettings { burn: below(1.0), decay: below(1.0), champions: 1 + below(5.0) as usize };
+            let mut ledger = BTreeMap::from([(0, 0.0)]);
+            let sharing = &champions[..champions.len().min(settings.champions)];
+            let whole: f64 = (0..sharing.len()).map(|place| settings.decay.powi(place as i32)).sum();
+            for (place, uid) in sharing.iter().enumerate() {
+                *ledger.entry(*uid).or_insert(0.0) += (1.0 - settings.burn) * settings.decay.powi(place as i32) / whole;
+            }
+            *ledger.get_mut(&0).expect("it is there") += if sharing.is_empty() { 1.0 } else { settings.burn };
+            ledger.retain(|_, share| *share > 0.0);
+            let found = winner_takes_all(&champions, &settings).expect("valid settings");
+            assert_eq!(found.len(), ledger.len(), "{champions:?} {settings:?}: {found:?}");
+            for ((uid, share), (expected_uid, expected)) in found.iter().zip(&ledger) {
+                assert!(uid == expected_uid && (share - expected).abs() < 1e-12, "{champions:?}: {found:?} {ledger:?}");
+            }
+        }
+    }
 }

@@ -99,3 +99,80 @@ fn further(missing: f64, speed: f64, limit: usize) -> Option<usize> {
     let tasks = (missing / speed).ceil();
     (speed > 0.0 && tasks <= limit as f64).then_some(tasks as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::duel::{DuelMode, DuelSettings};
+    use crate::scores::{Pair, PairedScores};
+
+    #[test]
+    fn further_tasks_are_counted_up_to_the_limit() {
+        let check = |missing, speed, limit, expected: Option<usize>| {
+            assert_eq!(further(missing, speed, limit), expected, "{missing} {speed} {limit}");
+        };
+        check(1.0, 0.5, 2, Some(2));
+        check(1.0, 0.5, 1, None);
+        check(1.0, 0.3, 10, Some(4));
+        check(1e-9, 10.0, 1, Some(1));
+        // What is reached needs no task, whatever is left of the budget.
+        check(0.0, 0.5, 0, Some(0));
+        check(-3.0, f64::NEG_INFINITY, 0, Some(0));
+        for speed in [0.0, -0.1, f64::NEG_INFINITY, f64::NAN] {
+            check(1.0, speed, usize::MAX, None);
+        }
+    }
+
+    #[test]
+    fn a_challenger_wins_when_its_last_test_settles_unless_dismissed_before() {
+        let check = |environments: &[Option<usize>], superiority, dismissal, expected: Option<usize>| {
+            let forecast = Forecast { environments: environments.to_vec(), superiority, dismissal };
+            assert_eq!(forecast.dethroning(), expected, "{forecast:?}");
+        };
+        check(&[Some(0), Some(0)], Some(0), None, Some(0));
+        check(&[Some(3), Some(7)], Some(5), None, Some(7));
+        check(&[Some(3)], Some(9), None, Some(9));
+        check(&[Some(3), None], Some(9), None, None);
+        check(&[Some(3)], None, None, None);
+        check(&[Some(10)], Some(4), Some(9), None);
+        check(&[Some(10)], Some(4), Some(10), Some(10));
+        check(&[Some(10)], Some(4), Some(11), Some(10));
+    }
+
+    #[test]
+    fn every_mode_forecasts_the_test_that_settles_it() {
+        let held = |mode, tolerance, pairs: &[Pair]| {
+            let settings = DuelSettings { mode, tolerance, budget: 5_000, ..DuelSettings::default() };
+            let scores = PairedScores { environments: vec![pairs.to_vec(); 2] };
+            Duel::held(&scores, &settings, 1e-6).expect("valid").forecast()
+        };
+        let ties = [Pair::new(1.0, 1.0); 9];
+        // Ties show that a challenger is not worse than a tolerance, and never that it is better.
+        let pareto = held(DuelMode::Pareto, 0.1, &ties);
+        assert!(pareto.environments.iter().all(|tasks| tasks.is_some_and(|tasks| tasks > 0)), "{pareto:?}");
+        assert_eq!((pareto.superiority, pareto.dethroning()), (None, None));
+        assert!(pareto.dismissal.is_some(), "{pareto:?}");
+        let strict = held(DuelMode::Strict, 0.1, &ties);
+        assert_eq!((strict.environments, strict.superiority), (vec![None; 2], None));
+        // A wider tolerance is shown sooner.
+        let wider = held(DuelMode::Pareto, 0.3, &ties);
+        assert!(wider.environments[0] < pareto.environments[0], "{wider:?} {pareto:?}");
+    }
+
+    #[test]
+    fn a_forecast_looks_at_what_was_seen_and_not_at_its_order() {
+        let mut pairs: Vec<Pair> = [(0.0, 1.0), (0.5, 0.5), (1.0, 0.25), (0.0, 1.0), (0.25, 0.5)]
+            .map(|(champion, challenger)| Pair::new(champion, challenger))
+            .to_vec();
+        let forecast = |pairs: &[Pair]| {
+            let scores = PairedScores { environments: vec![pairs.to_vec()] };
+            Duel::held(&scores, &DuelSettings::default(), 0.01).expect("valid").forecast()
+        };
+        let expected = forecast(&pairs);
+        assert!(expected.dethroning().is_some(), "{expected:?}");
+        for _ in 0..pairs.len() {
+            pairs.rotate_left(1);
+            assert_eq!(forecast(&pairs), expected);
+        }
+    }
+}

@@ -60,4 +60,42 @@ mod tests {
         }
         assert_eq!((upper_limit(0, 0, 0.95), upper_limit(5, 4, 0.95)), (1.0, 1.0));
     }
+
+    #[test]
+    fn limits_rise_with_the_count_and_the_confidence_and_fall_with_the_trials() {
+        for trials in [1, 5, 40, 1_000] {
+            // Where none was seen the limit has a closed form.
+            let none = 1.0 - libm::pow(0.05, 1.0 / trials as f64);
+            assert!((upper_limit(0, trials, 0.95) - none).abs() < 1e-9, "{trials}");
+            let limits: Vec<f64> = (0..=trials.min(40)).map(|count| upper_limit(count, trials, 0.95)).collect();
+            assert!(
+                limits.is_sorted() && limits.iter().all(|limit| (0.0..=1.0).contains(limit)),
+                "{trials}: {limits:?}"
+            );
+            for count in 0..trials.min(40) {
+                let limit = upper_limit(count, trials, 0.95);
+                assert!(limit > count as f64 / trials as f64, "{count} of {trials}: {limit}");
+                assert!(upper_limit(count, trials, 0.5) < limit && limit < upper_limit(count, trials, 0.999));
+                assert!(upper_limit(count, 2 * trials, 0.95) < limit, "{count} of {trials}");
+            }
+        }
+    }
+
+    /// Over all counts that a rate can give, the limit falls below the rate in at most 5%.
+    #[test]
+    fn limits_cover_every_rate_by_enumeration() {
+        let trials = 30;
+        let limits: Vec<f64> = (0..=trials).map(|count| upper_limit(count, trials, 0.95)).collect();
+        for percent in 1..100 {
+            let rate = f64::from(percent) / 100.0;
+            let (mut choose, mut missed) = (1.0, 0.0);
+            for (count, limit) in limits.iter().enumerate() {
+                if *limit < rate {
+                    missed += choose * rate.powi(count as i32) * (1.0 - rate).powi((trials - count) as i32);
+                }
+                choose *= (trials - count) as f64 / (count + 1) as f64;
+            }
+            assert!(missed <= 0.05 + 1e-9, "{rate}: {missed}");
+        }
+    }
 }

@@ -240,3 +240,95 @@ fn cell(rule: &'static str, trials: &[Trial]) -> Cell {
         winning_tasks: winning.get(winning.len() / 2).copied(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trial(first: Verdict, tasks: usize) -> Trial {
+        Trial { dethroned: first == Verdict::Dethroned, first, tasks: tasks as f64 }
+    }
+
+    #[test]
+    fn a_cell_has_the_shares_and_the_upper_quantiles_of_its_trials() {
+        use Verdict::{Defended, Dethroned, Undecided};
+        let check = |trials: &[(Verdict, usize)], rates: (f64, f64), tasks: (f64, f64), winning: Option<f64>| {
+            let cell = cell("rule", &trials.iter().map(|(first, tasks)| trial(*first, *tasks)).collect::<Vec<_>>());
+            assert_eq!((cell.rate, cell.dismissed), rates, "{trials:?}");
+            assert_eq!((cell.median_tasks, cell.ninetieth_tasks, cell.winning_tasks), (tasks.0, tasks.1, winning));
+            assert_eq!((cell.rule, cell.trials), ("rule", trials.len()));
+            assert!(cell.upper > cell.rate || cell.rate == 1.0, "{cell:?}");
+        };
+        check(&[(Defended, 7)], (0.0, 1.0), (7.0, 7.0), None);
+        check(&[(Dethroned, 7)], (1.0, 0.0), (7.0, 7.0), Some(7.0));
+        check(&[(Dethroned, 9), (Undecided, 2)], (0.5, 0.0), (9.0, 9.0), Some(9.0));
+        check(&[(Dethroned, 9), (Dethroned, 3), (Dethroned, 5), (Defended, 1)], (0.75, 0.25), (5.0, 9.0), Some(5.0));
+        let ten: Vec<_> = (1..=10).rev().map(|tasks| (Defended, tasks)).collect();
+        check(&ten, (0.0, 1.0), (6.0, 10.0), None);
+    }
+
+    #[test]
+    fn a_win_by_a_later_challenger_counts_without_tasks_of_the_first() {
+        let trials = [Trial { dethroned: true, first: Verdict::Defended, tasks: 4.0 }, trial(Verdict::Defended, 8)];
+        let cell = cell("rule", &trials);
+        assert_eq!((cell.dethroned, cell.rate, cell.dismissed, cell.winning_tasks), (1, 0.5, 1.0, None));
+    }
+
+    #[test]
+    fn every_scenario_has_random_numbers_of_its_own_under_every_mechanism() {
+        let known = Mechanisms::default();
+        let mut seen = std::collections::BTreeSet::new();
+        for scenario in Scenario::all() {
+            for mechanism in known.all() {
+                assert!(seen.insert(label(&scenario, place(mechanism))), "{} {}", scenario.name, mechanism.name());
+            }
+            assert!(seen.insert(label(&scenario, known.all().len() as u64)), "{}: the screen", scenario.name);
+        }
+        // Constants change nothing about the seeds: variants of a rule meet the same answers.
+        assert_eq!(place(&FourStage::standard_error(1.5)), place(&known.four_stage));
+    }
+
+    #[test]
+    fn settings_are_taken_to_the_ends_of_their_ranges() {
+        let check = |settings: LabSettings, refused: Option<&str>| {
+            let found = settings.validate().err().map(|error| error.to_string());
+            assert_eq!(found.is_some(), refused.is_some(), "{settings:?}: {found:?}");
+            assert!(found.unwrap_or_default().contains(refused.unwrap_or_default()), "{settings:?}");
+        };
+        let known = LabSettings::default;
+        check(known(), None);
+        check(LabSettings { means: vec![0.0; 20], tasks: vec![1; 20], ..known() }, None);
+        check(
+            LabSettings { means: vec![0.0; 21], tasks: vec![1; 21], ..known() },
+            Some("means is 21; set it within [1, 20]"),
+        );
+        check(LabSettings { means: vec![1.0], tasks: vec![1_000_000], ..known() }, None);
+        check(LabSettings { means: vec![1.0], tasks: vec![1_000_001], ..known() }, Some("number of tasks is 1000001"));
+        check(LabSettings { means: vec![0.5], tasks: vec![0], ..known() }, Some("number of tasks is 0"));
+        check(LabSettings { means: vec![0.5, 1.01], tasks: vec![1; 2], ..known() }, Some("mean is 1.01"));
+        check(LabSettings { means: vec![f64::NAN], tasks: vec![1], ..known() }, Some("mean is NaN"));
+        check(LabSettings { correlation: 1.0, unpaired_correlation: 1.0, trials: 1, ..known() }, None);
+        check(LabSettings { correlation: -0.1, ..known() }, Some("the lab's correlation is -0.1"));
+        check(LabSettings { unpaired_correlation: 1.1, ..known() }, Some("unpaired correlation is 1.1"));
+        let duel = DuelSettings { tolerance: 0.6, ..DuelSettings::default() };
+        check(LabSettings { duel, ..known() }, Some("the duel's tolerance is 0.6"));
+    }
+
+    #[test]
+    fn every_trial_that_ends_is_told_of_whatever_the_mechanism() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let settings = LabSettings { means: vec![0.5], tasks: vec![20], trials: 9, ..LabSettings::default() };
+        let (mechanisms, told) = (settings.mechanisms(), AtomicUsize::new(0));
+        let scenarios = [Scenario::plain("copy", false, &[0.0]), Scenario::plain("gain", true, &[0.4])];
+        let done = || {
+            told.fetch_add(1, Ordering::Relaxed);
+        };
+        let rows = play(&scenarios, &mechanisms.all(), &settings, &done).expect("valid settings");
+        assert_eq!(told.into_inner(), scenarios.len() * mechanisms.all().len() * settings.trials);
+        for (row, scenario) in rows.iter().zip(&scenarios) {
+            assert_eq!(row.scenario, *scenario);
+            let rules: Vec<_> = row.cells.iter().map(|cell| cell.rule).collect();
+            assert_eq!(rules, mechanisms.all().map(|mechanism| mechanism.name()));
+        }
+    }
+}

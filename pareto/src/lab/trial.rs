@@ -230,3 +230,137 @@ impl Counts {
 fn score(right: bool) -> f64 {
     if right { 1.0 } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::duel::DuelSettings;
+    use crate::mechanisms::WindowRule;
+
+    fn world(mean: f64, environments: usize) -> World {
+        World { means: vec![mean; environments], correlation: 0.0 }
+    }
+
+    fn scenario(gain: f64, tasks: Tasks) -> Scenario {
+        Scenario { tasks, ..Scenario::plain("trial", false, &[gain]) }
+    }
+
+    /// Right answers, wrong answers and missing ones of a challenger on 200 tasks.
+    fn replies(mean: f64, gain: f64, tasks: Tasks) -> [usize; 3] {
+        let (world, scenario) = (world(mean, 1), scenario(gain, tasks));
+        let mut champion = Champion::new(&world, Random::new(1, &[]));
+        let (mut player, mut random) = (Player::new(&scenario, 1), Random::new(2, &[]));
+        let mut seen = [0; 3];
+        for task in 0..200 {
+            match player.reply(&mut champion, &mut random, 0, task) {
+                Some(true) => seen[0] += 1,
+                Some(false) => seen[1] += 1,
+                None => seen[2] += 1,
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn a_challenger_answers_in_the_way_of_its_scenario() {
+        let check = |mean, gain, tasks, expected: [usize; 3]| {
+            assert_eq!(replies(mean, gain, tasks), expected, "{mean} {gain} {tasks:?}");
+        };
+        check(0.0, 0.0, Tasks::Answered, [0, 200, 0]);
+        check(1.0, 0.0, Tasks::Answered, [200, 0, 0]);
+        // A gain leads no further than to always and never.
+        check(0.5, 0.7, Tasks::Answered, [200, 0, 0]);
+        check(0.5, -0.7, Tasks::Peeked, [0, 200, 0]);
+        // A staller withholds wrong answers only, and never more than its share so far.
+        check(0.0, 0.0, Tasks::Stalled { share: 0.0 }, [0, 200, 0]);
+        check(0.0, 0.0, Tasks::Stalled { share: 0.1 }, [0, 180, 20]);
+        check(0.0, 0.0, Tasks::Stalled { share: 0.25 }, [0, 150, 50]);
+        check(0.0, 0.0, Tasks::Stalled { share: 1.0 }, [0, 0, 200]);
+        check(1.0, 0.0, Tasks::Stalled { share: 1.0 }, [200, 0, 0]);
+        // Known tasks are right, unless they were drawn anew.
+        check(0.0, 0.0, Tasks::Leaked { share: 1.0 }, [200, 0, 0]);
+        check(0.0, 0.0, Tasks::Leaked { share: 0.0 }, [0, 200, 0]);
+        check(0.0, 0.0, Tasks::LeakedThenFresh { share: 1.0 }, [0, 200, 0]);
+        let [right, wrong, none] = replies(0.0, 0.0, Tasks::Leaked { share: 0.3 });
+        assert!((40..80).contains(&right) && right + wrong == 200 && none == 0, "{right} {wrong} {none}");
+    }
+
+    #[test]
+    fn an_environment_counts_from_nine_tenths_of_its_tasks() {
+        let check = |replies: &[Option<bool>], tasks: usize, expected: (f64, usize, bool)| {
+            let mut counts = Counts::new(1);
+            replies.iter().for_each(|reply| counts.push(0, *reply));
+            let means = counts.means(3, &[tasks]);
+            assert_eq!((means.means[0], means.counts[0], means.valid[0]), expected, "{replies:?} of {tasks}");
+            assert_eq!(means.order, (3, 0));
+        };
+        check(&[Some(true), Some(false)], 2, (0.5, 2, true));
+        check(&[Some(true); 9], 10, (1.0, 9, true));
+        check(&[Some(true); 8], 10, (1.0, 8, false));
+        check(&[Some(false), None, Some(true), None], 4, (0.5, 2, false));
+        check(&[None; 5], 5, (0.0, 0, false));
+        check(&[], 0, (0.0, 0, true));
+    }
+
+    #[test]
+    fn a_peeker_stops_at_the_first_look_at_which_it_is_ahead() {
+        let check = |mean: f64, gain: f64, tasks: [usize; 2], counts: [usize; 2], ahead: bool| {
+            let (world, scenario) = (world(mean, 2), scenario(gain, Tasks::Peeked));
+            let mut champion = Champion::new(&world, Random::new(3, &[]));
+            let rule = WindowRule::default();
+            let (means, found) = peeked(&scenario, &mut champion, &rule, &tasks, &mut Random::new(4, &[]));
+            assert_eq!((means.counts.as_slice(), found), (counts.as_slice(), ahead), "{mean} {gain} {tasks:?}");
+        };
+        check(0.0, 1.0, [200, 120], [50, 50], true);
+        check(0.0, 1.0, [200, 20], [50, 20], true);
+        check(1.0, -1.0, [60, 120], [60, 120], false);
+        // With fewer tasks than the first look there is none.
+        check(0.0, 1.0, [49, 10], [49, 10], false);
+    }
+
+    #[test]
+    fn a_trial_on_means_ends_with_the_first_winner() {
+        let check = |gain: f64, challengers: usize, expected: (bool, Verdict)| {
+            let scenario = Scenario { challengers, ..scenario(gain, Tasks::Answered) };
+            let trial = means(&scenario, &world(0.5, 2), &WindowRule::default(), &[40, 80], Random::new(5, &[]));
+            assert_eq!((trial.dethroned, trial.first, trial.tasks), (expected.0, expected.1, 60.0), "{gain}");
+        };
+        check(0.5, 1, (true, Verdict::Dethroned));
+        check(0.5, 7, (true, Verdict::Dethroned));
+        check(-0.5, 7, (false, Verdict::Defended));
+        check(0.0, 0, (false, Verdict::Defended));
+    }
+
+    #[test]
+    fn a_trial_of_duels_tells_of_the_first_challenger() {
+        let rule =
+            Sequential { duel: DuelSettings { budget: 120, ..DuelSettings::default() }, ..Sequential::default() };
+        let reign = Reign::new(0.01).expect("valid");
+        let play = |gain: f64, challengers: usize| {
+            let scenario = Scenario { challengers, ..scenario(gain, Tasks::Answered) };
+            duels(&scenario, &world(0.5, 2), &rule, &reign, Random::new(6, &[])).expect("valid settings")
+        };
+        let better = play(0.5, 1);
+        assert!(better.dethroned && better.first == Verdict::Dethroned && better.tasks < 120.0, "{better:?}");
+        // The others meet the same champion, and none of them changes how the first one's duel went.
+        let worse = play(-0.5, 1);
+        assert!(!worse.dethroned && worse.first == Verdict::Defended && worse.tasks < 120.0, "{worse:?}");
+        assert_eq!(play(-0.5, 6), worse);
+        let none = play(0.5, 0);
+        assert_eq!((none.dethroned, none.first, none.tasks), (false, Verdict::Undecided, 0.0));
+    }
+
+    #[test]
+    fn the_screen_warns_of_those_who_knew_tasks_before() {
+        let check = |tasks, expected: bool| {
+            let found = warned(&scenario(0.0, tasks), &world(0.3, 2), &[150, 150], Random::new(8, &[]));
+            assert_eq!(found, expected, "{tasks:?}");
+        };
+        check(Tasks::Leaked { share: 0.6 }, true);
+        check(Tasks::LeakedThenFresh { share: 0.6 }, true);
+        check(Tasks::Leaked { share: 0.0 }, false);
+        check(Tasks::Answered, false);
+        check(Tasks::Peeked, false);
+        check(Tasks::Stalled { share: 0.5 }, false);
+    }
+}

@@ -242,4 +242,75 @@ mod tests {
         check(&[&[0.5, -1.0], &[-1.0, 0.5]], &[0.5, 0.5]);
         check(&[&[-1.0, -1.0], &[0.1, 0.1]], &[0.0, 1.0]);
     }
+
+    #[test]
+    fn the_mean_to_exceed_lies_between_the_smallest_and_the_largest_margin() {
+        let check = |rule: &FourStage, mean: f64, count: usize, expected: f64| {
+            let found = rule.threshold(mean, count);
+            assert!((found - expected).abs() < 1e-12, "{rule:?} {mean} {count}: {found}");
+            assert!(!rule.exceeds(expected, mean, count) && rule.exceeds(expected + 1e-6, mean, count));
+        };
+        let errors = FourStage::default();
+        check(&errors, 0.75, 1, 0.75 + 0.2 * 0.25);
+        check(&errors, 0.0, 1, 0.1);
+        check(&errors, 0.5, 1, 0.6);
+        check(&errors, 0.9, 1, 0.92);
+        check(&errors, 0.99, 1, 1.0);
+        let standard = FourStage::standard_error(1.5);
+        check(&standard, 0.5, 100, 0.5 + 1.5 * 0.05);
+        check(&standard, 0.5, 4, 0.6);
+        check(&standard, 0.5, 0, 0.6);
+        check(&standard, 0.5, 1_000_000, 0.52);
+        check(&standard, 0.0, 10, 0.02);
+    }
+
+    #[test]
+    fn weights_too_small_are_dropped_before_and_after_they_are_shares() {
+        let rule = FourStage { min_weight: 0.1, ..FourStage::default() };
+        let check = |weights: &[f64], expected: &[f64], burned: f64| {
+            let order: Vec<usize> = (0..weights.len()).collect();
+            let (found, rest) = rule.finish(weights.to_vec(), &order);
+            let near = found.iter().zip(expected).all(|(one, other)| (one - other).abs() < 1e-12);
+            assert!(near && (rest - burned).abs() < 1e-12, "{weights:?}: {found:?} and {rest}");
+        };
+        check(&[3.0, 1.0], &[0.75, 0.25], 0.0);
+        check(&[4.0, 0.09], &[1.0, 0.0], 0.0);
+        // Large enough by itself and too small a share: it is burned and not shared out.
+        check(&[4.0, 0.2], &[4.0 / 4.2, 0.0], 0.2 / 4.2);
+        check(&[0.09, 0.05], &[0.0, 0.0], 1.0);
+        check(&[], &[], 1.0);
+    }
+
+    #[test]
+    fn one_value_that_is_not_positive_makes_the_mean_nothing() {
+        for (values, expected) in [
+            (vec![0.25], 0.25),
+            (vec![0.25, 1.0], 0.5),
+            (vec![0.5, 0.5, 0.5], 0.5),
+            (vec![0.9, 0.0, 0.9], 0.0),
+            (vec![0.9, -0.1], 0.0),
+        ] {
+            let found = geometric_mean(values.iter().copied());
+            assert!((found - expected).abs() < 1e-12, "{values:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn only_an_entry_that_takes_part_everywhere_dethrones() {
+        let dethroned = |entries: &[&[(f64, bool)]]| {
+            let entry = |scores: &&[(f64, bool)]| {
+                let mut entry = EntryMeans::new((0, 0));
+                scores.iter().for_each(|(mean, valid)| entry.push(*mean, 100, *valid));
+                entry
+            };
+            FourStage::default().dethroned(&entries.iter().map(entry).collect::<Vec<_>>())
+        };
+        assert!(dethroned(&[&[(0.5, true), (0.5, true)], &[(0.7, true), (0.7, true)]]));
+        assert!(!dethroned(&[&[(0.5, true), (0.5, true)], &[(0.7, true), (0.7, false)]]));
+        assert!(!dethroned(&[&[(0.5, true), (0.5, true)], &[(0.9, true), (0.6, true)]]));
+        // Nothing exceeds a champion without errors.
+        assert!(!dethroned(&[&[(1.0, true)], &[(1.0, true)]]));
+        assert!(dethroned(&[&[(0.5, true)], &[(0.4, true)], &[(0.7, true)]]));
+        assert!(!dethroned(&[]) && !dethroned(&[&[(0.0, true)]]));
+    }
 }

@@ -174,4 +174,90 @@ mod tests {
         let error = WindowRule::default().compare(&[sides]).expect_err("a score is missing");
         assert_eq!(error, FieldError::Missing { environment: "coding".to_owned() });
     }
+
+    fn entry(order: (u64, u32), scores: &[(f64, usize)]) -> EntryMeans {
+        let mut entry = EntryMeans::new(order);
+        scores.iter().for_each(|(mean, count)| entry.push(*mean, *count, true));
+        entry
+    }
+
+    #[test]
+    fn the_first_by_commitment_that_beats_the_champion_takes_all() {
+        let ruled = |entries: &[(u64, f64)], champion, expected: Option<usize>| {
+            let entries: Vec<_> = entries.iter().map(|(block, mean)| entry((*block, 0), &[(*mean, 10)])).collect();
+            let ruling = WindowRule::default().rule_on_means(&entries, champion).expect("a rule for all means");
+            assert_eq!(ruling.winner, expected, "{entries:?}");
+            let weights: Vec<f64> =
+                (0..entries.len()).map(|place| f64::from(u8::from(Some(place) == expected))).collect();
+            assert_eq!((ruling.weights, ruling.burned), (weights, f64::from(u8::from(expected.is_none()))));
+        };
+        ruled(&[], None, None);
+        ruled(&[(1, 0.0)], None, Some(0));
+        // The earliest reigns where none is given, wherever it stands in the list.
+        ruled(&[(2, 0.5), (1, 0.5)], None, Some(1));
+        ruled(&[(2, 0.6), (1, 0.5)], None, Some(0));
+        // Not the best wins, but the first that is good enough.
+        ruled(&[(1, 0.5), (3, 0.9), (2, 0.54)], None, Some(2));
+        ruled(&[(1, 0.5), (3, 0.9), (2, 0.53)], None, Some(1));
+        // The champion may have committed later than those that it beat.
+        ruled(&[(1, 0.52), (2, 0.5)], Some(1), Some(1));
+        ruled(&[(1, 0.54), (2, 0.5)], Some(1), Some(0));
+        // Of one block the position decides, and of equal ones their place in the list.
+        ruled(&[(1, 0.5), (2, 0.6), (2, 0.7)], None, Some(1));
+    }
+
+    #[test]
+    fn margins_hold_at_their_edges_whatever_the_rounding() {
+        let verdict = |margin: WindowMargin, champion: f64, challenger: f64, scores: usize| {
+            WindowRule { margins: vec![margin], min_dominant: 1 }.verdict(0, champion, challenger, scores)
+        };
+        let margin = WindowMargin::default();
+        for step in 0..=90 {
+            // Sums of decimals are off by a bit here and there; the slack takes that for equality.
+            let champion = f64::from(step) / 100.0;
+            assert_eq!(verdict(margin, champion, f64::from(step + 3) / 100.0, 1), NotWorse, "{champion}");
+            assert_eq!(verdict(margin, champion, f64::from(step + 3) / 100.0 + 1e-6, 1), Dominant, "{champion}");
+            assert_eq!(verdict(margin, champion, champion * 0.98, 1), NotWorse, "{champion}");
+            assert_eq!(verdict(margin, champion, champion * 0.98 - 1e-6, 1), Worse, "{champion}");
+        }
+        // Too few scores are worse than any mean; at least one is asked for even where none is.
+        for (min_tasks, scores, expected) in
+            [(0, 0, Worse), (0, 1, Dominant), (1, 1, Dominant), (5, 4, Worse), (5, 5, Dominant)]
+        {
+            assert_eq!(
+                verdict(WindowMargin { min_tasks, ..margin }, 0.2, 0.9, scores),
+                expected,
+                "{min_tasks} {scores}"
+            );
+        }
+        // Without a margin or a tolerance a tie is a tie.
+        let exact = WindowMargin { margin: 0.0, not_worse_tolerance: 0.0, min_tasks: 1 };
+        assert_eq!(verdict(exact, 0.3, 0.1 + 0.2, 1), NotWorse);
+        assert_eq!([verdict(exact, 0.3, 0.300_001, 1), verdict(exact, 0.3, 0.299_999, 1)], [Dominant, Worse]);
+        // No constants at all are the public ones.
+        let none = WindowRule { margins: Vec::new(), min_dominant: 1 };
+        assert_eq!([none.verdict(3, 0.5, 0.54, 1), none.verdict(3, 0.5, 0.53, 1)], [Dominant, NotWorse]);
+    }
+
+    #[test]
+    fn more_dominance_than_there_are_environments_is_never_reached() {
+        let (low, high): (&[f64], &[f64]) = (&[0.2], &[0.9]);
+        for (min_dominant, dethroned) in [(0, true), (1, true), (2, true), (3, false), (usize::MAX, false)] {
+            let rule = WindowRule { min_dominant, ..WindowRule::default() };
+            check(&rule, &[(low, high), (low, high)], &[Dominant, Dominant], dethroned);
+        }
+    }
+
+    #[test]
+    fn in_simulations_the_first_entry_is_the_one_to_beat() {
+        let rule = WindowRule::default();
+        let dethroned = |means: &[f64]| {
+            let entries: Vec<_> = means.iter().map(|mean| entry((0, 0), &[(*mean, 5), (0.5, 5)])).collect();
+            rule.dethroned(&entries)
+        };
+        assert!(dethroned(&[0.5, 0.6]) && dethroned(&[0.5, 0.1, 0.6]));
+        assert!(!dethroned(&[0.6, 0.5, 0.6]) && !dethroned(&[0.1]) && !dethroned(&[]));
+        // Scores that are missing altogether are worse, however good the mean says they are.
+        assert!(!rule.dethroned(&[entry((0, 0), &[(0.5, 5)]), entry((1, 0), &[(0.9, 0)])]));
+    }
 }

@@ -135,4 +135,56 @@ mod tests {
             |excess: f64| overfit(&[right.to_vec()], &[wrong.to_vec()], &OverfitSettings { alpha: 0.05, excess }).tasks;
         assert!(tasks(0.0) < tasks(0.3) && tasks(0.3) < tasks(0.5), "{} {} {}", tasks(0.0), tasks(0.3), tasks(0.5));
     }
+
+    /// The first round whose wealth, multiplied out bet by bet, reaches the bar.
+    fn first_warning(known: &[Vec<f64>], fresh: &[Vec<f64>], settings: &OverfitSettings) -> Option<usize> {
+        use crate::eprocess::{FRACTIONS, PRIOR};
+        let wealth = |differences: &[f64]| -> f64 {
+            let strand = |fraction: f64| -> f64 {
+                let bet = fraction / (1.0 + settings.excess);
+                differences.iter().map(|difference| 1.0 + bet * (difference - settings.excess)).product()
+            };
+            FRACTIONS.iter().zip(PRIOR).map(|(fraction, prior)| prior * strand(*fraction)).sum()
+        };
+        let longest = known.iter().map(Vec::len).max().unwrap_or(0);
+        (1..=longest).find(|round| {
+            let differences: Vec<Vec<f64>> = known
+                .iter()
+                .zip(fresh)
+                .map(|(known, fresh)| known.iter().zip(fresh).take(*round).map(|(one, two)| one - two).collect())
+                .collect();
+            let alone: f64 = differences.iter().map(|differences| wealth(differences)).sum();
+            let together = wealth(&differences.concat());
+            0.5 * together + 0.5 * alone / known.len() as f64 >= 1.0 / settings.alpha
+        })
+    }
+
+    #[test]
+    fn a_warning_comes_where_the_bets_multiplied_out_reach_the_bar() {
+        let mut warned = 0;
+        for trial in 0..120 {
+            let mut random = Random::new(17, &[trial]);
+            let tasks = 20 + (random.uniform() * 60.0) as usize;
+            let means = [random.uniform(), random.uniform()];
+            let known = scores(&mut random, &means, tasks);
+            let fresh = scores(&mut random, &means.map(|mean| 0.6 * mean), tasks);
+            let settings = OverfitSettings { alpha: 0.05, excess: 0.2 * random.uniform() };
+            let (found, expected) = (overfit(&known, &fresh, &settings), first_warning(&known, &fresh, &settings));
+            assert_eq!(found.warned.then_some(found.tasks / 2), expected, "{trial}: {found:?}");
+            assert_eq!(found.tasks, 2 * expected.unwrap_or(tasks), "{trial}: {found:?}");
+            warned += usize::from(found.warned);
+        }
+        assert!((20..100).contains(&warned), "{warned} of 120 say nothing about the others");
+    }
+
+    #[test]
+    fn a_smaller_alpha_waits_for_more_tasks() {
+        let (right, wrong) = (vec![vec![1.0; 200]], vec![vec![0.0; 200]]);
+        let tasks = [0.5, 0.1, 0.01, 1e-4, 1e-8].map(|alpha| {
+            let found = overfit(&right, &wrong, &OverfitSettings { alpha, excess: 0.0 });
+            assert!(found.warned, "{alpha}: {found:?}");
+            found.tasks
+        });
+        assert!(tasks.windows(2).all(|pair| pair[0] < pair[1]), "{tasks:?}");
+    }
 }
