@@ -52,6 +52,7 @@ pub struct Bets {
 /// Place of a difference of -1, 0 or 1 in a list of the three; none for any other.
 #[inline]
 pub(crate) fn whole(difference: f64) -> Option<usize> {
+    // The cast truncates and saturates, so that every other value in [-1, 1] fails the comparison.
     let place = (difference + 1.0) as usize;
     (place as f64 - 1.0 == difference).then_some(place)
 }
@@ -61,6 +62,8 @@ impl Bets {
     #[must_use]
     pub fn against(null: Null) -> Self {
         let (center, scale) = match null {
+            // The worst difference, -1 or 1, lies 1 + mean or 1 - mean beyond the center: a bet of that reciprocal loses everything
+            // on it, and a fraction of it never does.
             Null::AtMost(mean) => (mean, 1.0 / (1.0 + mean)),
             Null::AtLeast(mean) => (mean, -1.0 / (1.0 - mean)),
         };
@@ -105,6 +108,7 @@ impl EProcess {
     fn multiply(&mut self, factors: &[f64; STRANDS]) {
         for (wealth, factor) in self.wealth.iter_mut().zip(factors) {
             let product = *wealth * factor;
+            // Subnormal numbers would lose bits and take many times as long to multiply.
             *wealth = if product < NOTHING { 0.0 } else { product };
         }
         self.total = sum(&self.wealth);
@@ -130,6 +134,7 @@ impl EProcess {
     #[inline]
     #[must_use]
     pub fn reaches(&self, bar: f64) -> bool {
+        // A shifted total is beyond 2^256 or below 2^-256, and every bar is between.
         self.shift > 0 || (self.shift == 0 && self.total >= bar)
     }
 
@@ -167,5 +172,6 @@ fn factors(rates: &[f64; STRANDS], center: f64, difference: f64) -> [f64; STRAND
 }
 
 fn sum(values: &[f64; STRANDS]) -> f64 {
+    // In a fixed order of pairs: the additions can be made side by side, and the bits do not depend on the compiler.
     ((values[0] + values[1]) + (values[2] + values[3])) + ((values[4] + values[5]) + (values[6] + values[7]))
 }

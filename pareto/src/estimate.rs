@@ -15,14 +15,18 @@ pub(crate) fn confidence_sequence(counts: &[(f64, usize)], coverage: f64) -> (f6
         return (-1.0, 1.0);
     }
     let mean = counts.iter().map(|(difference, count)| difference * *count as f64).sum::<f64>() / total as f64;
+    // Either side may miss half of what the interval may miss.
     let bar = libm::log(2.0 / (1.0 - coverage));
     let refuted = |null| log_wealth(counts, &Bets::against(null)) >= bar;
+    // Each factor, 1 - c + c (1 + d) / (1 + m), falls as m rises: the means that are refuted are all those beyond one point,
+    // which halving finds.
     let search = |refuted: &dyn Fn(f64) -> bool, outside: f64| {
         let (mut out, mut inside) = (outside, mean);
         for _ in 0..HALVINGS {
             let middle = 0.5 * (out + inside);
             if refuted(middle) { out = middle } else { inside = middle }
         }
+        // The last mean refuted, not the first that was not: what halving leaves open widens the interval.
         out
     };
     (search(&|low| refuted(Null::AtMost(low)), -1.0), search(&|high| refuted(Null::AtLeast(high)), 1.0))
@@ -44,6 +48,7 @@ pub(crate) fn growth(counts: &[(f64, usize)], bets: &Bets) -> [f64; STRANDS] {
 fn log_wealth(counts: &[(f64, usize)], bets: &Bets) -> f64 {
     let total: usize = counts.iter().map(|(_, count)| count).sum();
     let logs = growth(counts, bets).map(|mean| mean * total as f64);
+    // Without the largest taken out, the exponentials would leave the range of a double after some thousand tasks.
     let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logs.iter().zip(PRIOR).map(|(log, prior)| prior * libm::exp(log - largest)).sum();
     largest + libm::log(sum)
@@ -146,5 +151,47 @@ mod tests {
             assert!((rate - expected).abs() < 1e-14, "{fraction}: {rate} {expected}");
         }
         assert_eq!(growth(&[], &bets), [0.0; STRANDS]);
+    }
+
+    #[test]
+    fn an_interval_depends_on_how_often_a_difference_was_seen_and_not_on_how_it_is_listed() {
+        let whole = confidence_sequence(&[(-0.5, 12), (0.25, 30), (1.0, 8)], 0.95);
+        for listed in [
+            vec![(1.0, 8), (0.25, 30), (-0.5, 12)],
+            vec![(-0.5, 5), (-0.5, 7), (0.25, 30), (1.0, 4), (1.0, 4)],
+            vec![(-0.5, 12), (0.0, 0), (0.25, 30), (1.0, 8)],
+        ] {
+            let found = confidence_sequence(&listed, 0.95);
+            assert!((found.0 - whole.0).abs() < 1e-7 && (found.1 - whole.1).abs() < 1e-7, "{listed:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_wins_leaves_one_side_open_and_closes_the_other() {
+        let mut low = -1.0;
+        for tasks in [1, 3, 10, 100, 10_000] {
+            let found = confidence_sequence(&[(1.0, tasks)], 0.95);
+            assert!(found.1 == 1.0 && found.0 >= low, "{tasks}: {found:?}");
+            let mirrored = confidence_sequence(&[(-1.0, tasks)], 0.95);
+            assert!(mirrored.0 == -1.0 && (mirrored.1 + found.0).abs() < 1e-7, "{tasks}: {mirrored:?}");
+            low = found.0;
+        }
+        assert!(low > 0.99, "{low}");
+    }
+
+    #[test]
+    fn of_the_means_on_a_grid_exactly_those_outside_are_refuted() {
+        for trial in 0..20 {
+            let mut random = Random::new(41, &[trial]);
+            let mut often = || (random.uniform() * 30.0) as usize;
+            let counts = [(-1.0, often()), (-0.25, often()), (0.0, often()), (0.5, often()), (1.0, 1 + often())];
+            let (low, high) = confidence_sequence(&counts, 0.9);
+            for step in -99..100 {
+                let mean = f64::from(step) / 100.0;
+                let refuted = |null| log_wealth(&counts, &Bets::against(null)) >= libm::log(20.0);
+                assert_eq!(refuted(Null::AtMost(mean)), mean <= low, "{counts:?}: {mean} below {low}");
+                assert_eq!(refuted(Null::AtLeast(mean)), mean >= high, "{counts:?}: {mean} above {high}");
+            }
+        }
     }
 }

@@ -162,4 +162,37 @@ mod tests {
         assert!(plan(&LabSettings { trials: 0, ..settings(1) }, &|| ()).is_err());
         assert!(plan(&LabSettings { means: vec![2.0; 2], ..settings(1) }, &|| ()).is_err());
     }
+
+    #[test]
+    fn losers_before_a_challenger_cost_it_tasks_and_never_the_promise() {
+        let before = |challengers_before: u64| {
+            plan(&LabSettings { challengers_before, ..settings(40) }, &|| ()).expect("valid settings")
+        };
+        let (first, later) = (before(0), before(1_000));
+        assert_eq!(first.false_dethrone_bound, later.false_dethrone_bound);
+        assert!(later.next_challenger_bound < first.next_challenger_bound / 100.0, "{later:?}");
+        let wins = |plan: &Plan| plan.needs.iter().map(|need| need.wins).sum::<f64>();
+        assert!(wins(&later) <= wins(&first), "{} {}", wins(&later), wins(&first));
+        for plan in [&first, &later] {
+            assert!(plan.after_losers.windows(2).all(|pair| pair[1].wins <= pair[0].wins + 0.1), "{plan:?}");
+            assert!(plan.after_losers.iter().all(|need| need.gain == 0.1));
+        }
+    }
+
+    #[test]
+    fn a_wider_tolerance_lets_more_through_of_either_kind() {
+        let trade = plan(&settings(60), &|| ()).expect("valid settings").trade;
+        assert_eq!(trade.iter().map(|one| one.tolerance).collect::<Vec<_>>(), TOLERANCES);
+        let (narrow, wide) = (&trade[0], &trade[TOLERANCES.len() - 1]);
+        assert!(narrow.better_in_one_wins <= wide.better_in_one_wins, "{narrow:?} {wide:?}");
+        assert!(narrow.worse_in_one_wins <= wide.worse_in_one_wins, "{narrow:?} {wide:?}");
+        assert!(trade.iter().all(|one| (0.0..=60.0).contains(&one.better_in_one_tasks)), "{trade:?}");
+    }
+
+    #[test]
+    fn a_plan_is_written_and_read_to_the_last_bit() {
+        let first = plan(&settings(3), &|| ()).expect("valid settings");
+        let written = serde_json::to_string(&first).expect("a plan");
+        assert_eq!(serde_json::from_str::<Plan>(&written).expect("the same plan"), first);
+    }
 }

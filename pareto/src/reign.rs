@@ -97,6 +97,7 @@ impl Reign {
 
     /// Begins the duel of challenger number k, from 1, and returns its alpha.
     pub(crate) fn draw(&mut self, challenger: u64) -> f64 {
+        // Numbers may be drawn out of turn and again: what counts as spent is all up to the highest.
         self.challengers = self.challengers.max(challenger);
         self.alpha_of(challenger)
     }

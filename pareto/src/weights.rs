@@ -79,6 +79,7 @@ pub fn winner_takes_all(champions: &[u16], settings: &WeightSettings) -> Result<
     }
     let total: f64 = shares.iter().map(|(_, share)| share).sum();
     let burn = if total > 0.0 { settings.burn } else { 1.0 };
+    // Without a champion the total is 0, and there is no share to divide by it.
     for (_, share) in &mut shares {
         *share *= (1.0 - burn) / total;
     }
@@ -97,6 +98,7 @@ pub fn winner_takes_all(champions: &[u16], settings: &WeightSettings) -> Result<
 /// # Errors
 /// If a weight is negative or not finite.
 pub fn to_u16(weights: &[(u16, f64)]) -> Result<Vec<(u16, u16)>, WeightError> {
+    // The chain divides each row by its sum, so that only ratios count, and the largest integers keep them best.
     let mut largest = 0.0_f64;
     for (uid, weight) in weights {
         if !weight.is_finite() || *weight < 0.0 {

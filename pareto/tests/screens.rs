@@ -2,7 +2,7 @@
 
 use pareto::lab::Random;
 use pareto::screens::copy::{CopySettings, EntryPrint, TensorPrint, copies};
-use pareto::screens::{Finding, FindingKind, Yardstick};
+use pareto::screens::{Finding, FindingKind, Screens, Yardstick};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -178,6 +178,120 @@ fn settings_move_the_limits_they_are_named_for() {
     assert_eq!(copies(&pair(0.01), None, &near(0.02)).len(), 1);
     assert_eq!(copies(&pair(0.01), None, &near(0.005)).len(), 0);
     assert_eq!(copies(&pair(0.0), None, &near(0.0)).len(), 1, "equal tensors are equal whatever the limit");
+}
+
+#[test]
+fn a_pair_is_as_much_alike_whichever_was_first() {
+    let (base, original) = (model(1), model(2));
+    let tuned = moved(&base, 3, 0.1);
+    let mut permuted = original.clone();
+    permuted.iter_mut().for_each(|values| values.rotate_right(7));
+    let check = |one: &[Vec<f32>], other: &[Vec<f32>], base: Option<&[Vec<f32>]>, kind: FindingKind| {
+        let there = found(&[entry(1, one), entry(2, other)], base);
+        let back = found(&[entry(1, other), entry(2, one)], base);
+        let ([there], [back]) = (there.as_slice(), back.as_slice()) else { panic!("{there:?} {back:?}") };
+        assert_eq!((there.kind, back.kind, there.yardstick), (kind, kind, back.yardstick));
+        assert!((there.measure - back.measure).abs() < 1e-9, "{there:?} {back:?}");
+        // Written the other way round in the list, it is still the earlier commitment that is the original.
+        let turned = found(&[entry(2, other), entry(1, one)], base);
+        assert_eq!(turned.iter().map(|one| (one.entry, one.of, one.kind)).collect::<Vec<_>>(), [(0, Some(1), kind)]);
+    };
+    check(&original, &original, None, FindingKind::SameTensors);
+    check(&original, &moved(&original, 4, 0.001), None, FindingKind::NearTensors);
+    check(&tuned, &moved(&tuned, 4, 0.003), Some(&base), FindingKind::NearTensors);
+    check(&original, &permuted, None, FindingKind::Twin);
+}
+
+#[test]
+fn spectra_as_near_as_the_threshold_make_a_twin_of_a_model_far_away() {
+    let original = model(12);
+    let check = |share: f64, expected: Option<FindingKind>| {
+        let mut other = moved(&original, 13, share);
+        other.iter_mut().for_each(|values| values.reverse());
+        let findings = found(&[entry(1, &original), entry(2, &other)], None);
+        assert_eq!(findings.first().map(|finding| finding.kind), expected, "{share}: {findings:?}");
+        for finding in findings {
+            assert!((finding.measure / share.max(1e-9) - 1.0).abs() < 0.05 || share == 0.0, "{share}: {finding:?}");
+        }
+    };
+    check(0.0, Some(FindingKind::Twin));
+    check(0.000_1, Some(FindingKind::Twin));
+    check(0.000_25, Some(FindingKind::Twin));
+    check(0.000_4, None);
+    check(0.01, None);
+}
+
+#[test]
+fn permuting_a_part_is_seen_from_the_least_distance_of_a_twin() {
+    let original = model(14);
+    let kinds = |matrices: usize, twin_least_distance: f64| {
+        let mut other = original.clone();
+        other.iter_mut().take(matrices).for_each(|values| values.reverse());
+        let settings = CopySettings { twin_least_distance, ..CopySettings::default() };
+        let findings = copies(&[entry(1, &original), entry(2, &other)], None, &settings);
+        findings.first().map(|finding| finding.kind)
+    };
+    for matrices in 1..=6 {
+        assert_eq!(kinds(matrices, 0.1), Some(FindingKind::Twin), "{matrices}");
+    }
+    // One of six matrices is moved by more than half of the model's size, all six by more than all of it.
+    assert_eq!((kinds(1, 0.5), kinds(1, 1.0)), (Some(FindingKind::Twin), None));
+    assert_eq!((kinds(6, 1.0), kinds(6, 1.7)), (Some(FindingKind::Twin), None));
+    assert_eq!(kinds(0, 0.1), Some(FindingKind::SameTensors));
+}
+
+#[test]
+fn half_of_a_tuned_models_matrices_are_enough_where_a_base_is_given() {
+    let base = model(15);
+    let original = moved(&base, 16, 0.1);
+    let check = |tuned: usize, missing_parts: f64, expected: Option<f64>| {
+        // The rest are the base's, as they are in every other model, and a second model's worth is added.
+        let mut tensors = prints(&original);
+        tensors.splice(tuned.., prints(&base).into_iter().skip(tuned));
+        tensors.extend(prints(&model(17)));
+        let padded = EntryPrint { committed: 2, position: 0, files: [2; 32], tensors };
+        let settings = CopySettings { missing_parts, ..CopySettings::default() };
+        let findings = copies(&[entry(1, &original), padded], Some(&prints(&base)), &settings);
+        assert_eq!(findings.first().map(|finding| finding.measure), expected, "{tuned} {missing_parts}");
+        assert!(findings.iter().all(|finding| finding.threshold == missing_parts), "{findings:?}");
+    };
+    check(6, 0.5, Some(0.0));
+    check(3, 0.5, Some(0.5));
+    check(2, 0.5, None);
+    check(0, 0.5, None);
+    // The setting moves the limit, up to where sharing nothing at all would be enough.
+    check(6, 0.0, Some(0.0));
+    check(5, 0.0, None);
+    check(0, 1.0, Some(1.0));
+}
+
+#[test]
+fn within_a_block_the_position_says_which_was_first() {
+    let original = model(18);
+    let at = |committed, position| EntryPrint { position, files: [position as u8; 32], ..entry(committed, &original) };
+    let check = |entries: &[EntryPrint], expected: &[(usize, Option<usize>)]| {
+        let found: Vec<_> = found(entries, None).iter().map(|finding| (finding.entry, finding.of)).collect();
+        assert_eq!(found, expected);
+    };
+    check(&[at(5, 1), at(5, 2)], &[(1, Some(0))]);
+    check(&[at(5, 2), at(5, 1)], &[(0, Some(1))]);
+    check(&[at(6, 1), at(5, 2)], &[(0, Some(1))]);
+    // All later ones repeat the very first, not one another.
+    check(&[at(5, 3), at(5, 1), at(4, 9), at(5, 2)], &[(0, Some(2)), (1, Some(2)), (3, Some(2))]);
+}
+
+#[test]
+fn the_list_of_screens_finds_what_its_screens_find() {
+    let original = model(19);
+    let entries = [entry(1, &original), entry(2, &model(20)), entry(3, &moved(&original, 4, 0.001))];
+    let strict = CopySettings { near_without_base: 0.000_1, ..CopySettings::default() };
+    for settings in [CopySettings::default(), strict] {
+        let findings = Screens { copy: &settings }.findings(&entries, None);
+        assert_eq!(findings, copies(&entries, None, &settings));
+        for finding in &findings {
+            assert!(finding.sentence("ada").starts_with(&format!("{}: its tensors", finding.word())), "{finding:?}");
+        }
+    }
 }
 
 proptest! {

@@ -167,6 +167,7 @@ impl Epoch {
     /// Rows of permitted validators without themselves and without uids registered since, normalized.
     fn usable_weights(&self) -> Vec<Row> {
         let usable = |row: usize, uid: usize| {
+            // Weights set in the block of a registration, or before it, were meant for the uid's former owner.
             (row != uid || self.owner.map(usize::from) == Some(row)) && self.last_update[row] > self.reg[uid]
         };
         let mut rows: Vec<Row> = Vec::with_capacity(self.n);
@@ -198,6 +199,7 @@ impl Epoch {
 
     /// Dividends and the bonds to store.
     fn yuma2(&self, weights: &[Row], active: &[Fixed], incentive: &[Fixed]) -> (Vec<Fixed>, Vec<Row>) {
+        // As whole numbers: columns are normalized before use, and a proportion would be truncated first.
         let mut old = self.kept_bonds(|bond| Fixed::integer(bond.into()));
         normalize_columns(&mut old, self.n);
         let staked =
@@ -212,6 +214,7 @@ impl Epoch {
         for (uid, bond) in bonds.iter().flatten() {
             largest[*uid] = largest[*uid].max(*bond);
         }
+        // The chain stores each column with its largest bond at 65535, where it loses the least to truncation.
         for (uid, bond) in bonds.iter_mut().flatten() {
             *bond = bond.over(largest[*uid]);
         }
@@ -227,6 +230,7 @@ impl Epoch {
         incentive: &[Fixed],
     ) -> (Vec<Fixed>, Vec<Row>) {
         let old = self.kept_bonds(Fixed::proportion);
+        // Where no weight is agreed on there is nothing that a rate could follow.
         let liquid = self.liquid && consensus.iter().any(|value| *value > Fixed::ZERO);
         let bonds = match liquid {
             true => self.liquid_average(weights, &old, consensus),
@@ -266,8 +270,10 @@ impl Epoch {
         let distance = if weight >= bond { weight.minus(consensus) } else { bond.minus(weight) };
         let distance = distance.clamp(Fixed::ZERO, Fixed::ONE);
         let steepness = Fixed::integer(self.steep.unsigned_abs().min(1 << 30) as u32).over(Fixed::integer(100));
+        // The sign is turned here, since the sigmoid below divides by one plus the exponential.
         let steepness = if self.steep < 0 { steepness } else { Fixed::ZERO.minus(steepness) };
         let half = Fixed::ONE.over(Fixed::integer(2));
+        // The chain's series for the exponential is used within twenty only; beyond it the sigmoid is flat.
         let limit = Fixed::integer(20);
         let power = steepness.times(distance.minus(half)).clamp(Fixed::ZERO.minus(limit), limit);
         let sigmoid = Fixed::ONE.over(Fixed::ONE.plus(power.exp()));
@@ -309,6 +315,7 @@ fn clip(row: &Row, consensus: &[Fixed]) -> Row {
 
 /// From the weights as set, at a penalty of 0, to the clipped ones, at 1.
 fn blend(weights: &[Row], clipped: &[Row], penalty: Fixed, n: usize) -> Vec<Row> {
+    // At the two ends the chain takes the rows as they are, without a product that would be truncated.
     if penalty == Fixed::ZERO {
         return weights.to_vec();
     }

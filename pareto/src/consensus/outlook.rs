@@ -46,6 +46,7 @@ pub fn outlook(
         epoch.last_tempo = epoch.block;
         epoch.block = epoch.block.saturating_add(tempo);
         for (update, weights) in epoch.last_update.iter_mut().zip(&epoch.weights) {
+            // A validator without weights sets none, and falls behind the cutoff as it would on the chain.
             if !weights.is_empty() {
                 *update = epoch.block.saturating_sub(1);
             }

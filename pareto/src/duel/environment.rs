@@ -57,6 +57,7 @@ impl Environment {
         self.champion += pair.champion;
         self.challenger += pair.challenger;
         self.tally.push(difference);
+        // The wealth is reported as of settling: what comes after cannot take the rejection back.
         if self.settled_after.is_none() {
             self.noninferiority.push(&bets.noninferiority, difference);
         }

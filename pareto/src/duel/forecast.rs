@@ -58,12 +58,14 @@ pub(super) fn forecast(duel: &Duel) -> Forecast {
         Some(_) => Some(0),
         None => {
             let gains = rates(&counts, &duel.bets.superiority);
+            // A mixture grows in the long run as fast as its fastest part.
             let alone = gains.iter().map(fastest).fold(f64::NEG_INFINITY, f64::max);
             let together = fastest(&total(&gains));
             further(needed - duel.superiority_log_e(), alone.max(together), longest_left)
         }
     };
     let dismissal = match (duel.has_ended(), duel.superiority_settled_after) {
+        // A challenger that is better somewhere is no longer dismissed for a small mean gain.
         (true, _) | (_, Some(_)) => None,
         _ => {
             let speed = fastest(&total(&rates(&counts, &duel.bets.futility)));

@@ -47,6 +47,7 @@ impl Duel {
         if environments == 0 {
             return Err(DuelError::NoEnvironments);
         }
+        // An e-process can tell bars of up to 2^256, which is 1e77, and a mixture over environments divides by their number.
         if !(1e-60..=0.5).contains(&alpha) {
             return Err(DuelError::Alpha { alpha });
         }
@@ -57,6 +58,7 @@ impl Duel {
         Ok(Self {
             bar: 1.0 / alpha,
             futility_bar: 1.0 / settings.futility_alpha,
+            // Any environment can dismiss: the union bound over them keeps a good challenger's risk of it at the futility alpha.
             inferiority_bar: environments as f64 / settings.futility_alpha,
             bets: DuelBets::new(settings, worse),
             environments: vec![Environment::default(); environments],
@@ -110,6 +112,7 @@ impl Duel {
         if self.end.is_some() {
             return Ok(self.verdict());
         }
+        // Only the first pair that waits in an open environment can complete a round.
         let awaited = self.open[environment] && place.queue.is_empty();
         place.queue.push_back(pair);
         if awaited {
@@ -261,6 +264,8 @@ impl Duel {
             return;
         };
         place.count(counted, &self.bets);
+        // From then on settled environments are sampled no more, and a mean over the others is not the gain that these bets are
+        // about.
         if self.superiority_settled_after.is_none() {
             let difference = counted.difference();
             self.superiority.push(&self.bets.superiority, difference);
@@ -298,6 +303,7 @@ impl Duel {
     }
 
     fn hopeless(&self) -> Option<Reason> {
+        // A settled environment has shown that it is not worse, and once rejected stays rejected.
         let inferior =
             |place: &Environment| place.settled_after.is_none() && place.inferiority.reaches(self.inferiority_bar);
         if let Some(environment) = self.environments.iter().position(inferior) {

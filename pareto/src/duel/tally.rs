@@ -12,6 +12,7 @@ pub(super) struct Tally {
 impl Tally {
     #[inline]
     pub(super) fn push(&mut self, difference: f64) {
+        // Right and wrong answers give three differences only: most duels keep nothing but three numbers.
         match whole(difference) {
             Some(place) => self.whole[place] += 1,
             None => self.others.push(difference),

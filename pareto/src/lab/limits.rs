@@ -6,6 +6,7 @@ pub(super) fn upper_limit(count: usize, trials: usize, confidence: f64) -> f64 {
         return 1.0;
     }
     let (mut low, mut high) = (count as f64 / trials as f64, 1.0);
+    // Sixty halvings leave no bit of a double open.
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
         if at_most(count, trials, middle) > 1.0 - confidence { low = middle } else { high = middle }
@@ -16,6 +17,7 @@ pub(super) fn upper_limit(count: usize, trials: usize, confidence: f64) -> f64 {
 /// Probability that a binomial count is at most `count`.
 fn at_most(count: usize, trials: usize, rate: f64) -> f64 {
     let (trials_f, odds) = (trials as f64, libm::log(rate) - libm::log1p(-rate));
+    // By logarithms, since binomial coefficients of thousands of trials overflow.
     let choose = |k: f64| libm::lgamma(trials_f + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(trials_f - k + 1.0);
     let none = trials_f * libm::log1p(-rate);
     // From the largest term down; terms far below it add nothing.

@@ -224,6 +224,7 @@ fn cell(rule: &'static str, trials: &[Trial]) -> Cell {
     let dismissed = trials.iter().filter(|trial| trial.first == Verdict::Defended).count();
     let mut tasks: Vec<f64> = trials.iter().map(|trial| trial.tasks).collect();
     tasks.sort_by(f64::total_cmp);
+    // The upper of the two in the middle: of tasks that are needed the larger number is the safe one to tell.
     let quantile = |share: f64| tasks[((tasks.len() as f64 * share) as usize).min(tasks.len() - 1)];
     let mut winning: Vec<f64> =
         trials.iter().filter(|trial| trial.first == Verdict::Dethroned).map(|trial| trial.tasks).collect();

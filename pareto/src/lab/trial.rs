@@ -30,6 +30,7 @@ pub(super) fn duels(
     mut random: Random,
 ) -> Result<Trial, DuelError> {
     let environments = world.means.len();
+    // A stream of its own: the number of draws that a challenger makes changes none of the champion's answers.
     let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
     let mut trial = Trial { dethroned: false, first: Verdict::Undecided, tasks: 0.0 };
     let entries: Vec<usize> = (0..=scenario.challengers).collect();
@@ -126,6 +127,7 @@ fn peeked(
         }
         let seen = round + 1;
         if seen >= 2 * PEEK_EVERY && seen.is_multiple_of(PEEK_EVERY) {
+            // Completeness is asked of the tasks so far, or no peeker would be valid before the end.
             let tasks: Vec<usize> = tasks.iter().map(|count| seen.min(*count)).collect();
             let pair = [reigning.means(0, &tasks), counts.means(1, &tasks)];
             if rule.dethroned(&pair) {
@@ -188,6 +190,7 @@ impl<'a> Player<'a> {
             Tasks::Stalled { share } => {
                 let (asked, stalled) = (&mut self.asked[environment], &mut self.stalled[environment]);
                 *asked += 1;
+                // Counted with this task, so that no prefix of the tasks has more than the share: a look at any time finds it kept.
                 let stalls = !right && f64::from(*stalled + 1) <= share * f64::from(*asked);
                 *stalled += u32::from(stalls);
                 if stalls { None } else { Some(right) }

@@ -182,6 +182,7 @@ impl Field {
     /// Means and counts of every entry; valid are those with at least `completeness` of an environment's tasks.
     #[must_use]
     pub fn means(&self, completeness: f64) -> Vec<EntryMeans> {
+        // The longest list, not the entry's own: a short list must not make its entry complete.
         let longest = |environment: usize| self.entries.iter().map(|entry| entry.scores[environment].len()).max();
         let tasks: Vec<usize> = (0..self.environments).map(|environment| longest(environment).unwrap_or(0)).collect();
         let means = |entry: &FieldEntry| {

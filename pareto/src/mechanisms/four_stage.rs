@@ -65,6 +65,7 @@ impl FourStage {
             None => self.error_rate_reduction * (1.0 - mean),
             Some(z) => z * (mean * (1.0 - mean) / count.max(1) as f64).max(0.0).sqrt(),
         };
+        // A mean cannot exceed 1: an earlier entry without errors keeps its environment for good.
         (mean + margin.clamp(self.min_improvement, self.max_improvement)).min(1.0)
     }
 
@@ -82,6 +83,7 @@ impl FourStage {
     fn weigh(&self, entries: &[EntryMeans], rivals: &Rivals) -> (Vec<f64>, f64) {
         let environments = entries.first().map_or(0, |entry| entry.means.len());
         let mut weights = vec![0.0; entries.len()];
+        // Layers are counted from the whole set down: among many environments it is the small subsets that do not count.
         let smallest = (environments + 1).saturating_sub(self.max_layers).max(1);
         let mut layer_weight = environments as f64;
         for size in smallest..=environments {

@@ -91,6 +91,7 @@ impl Succession {
     /// A duel that is never [settled](Self::settle) counts as undecided.
     pub fn next_duel(&mut self) -> Option<Challenge> {
         let (challenger, number) = self.waiting.pop_front()?;
+        // Drawn before the first score is seen: a duel that is left unfinished has spent its share all the same.
         let alpha = self.reign.draw(number);
         Some(Challenge { champion: self.champion, challenger, number, alpha })
     }

@@ -216,6 +216,7 @@ fn compare(
     }
     let near = original.near.stricter(copy.near);
     let far_limit = settings.twin_least_distance * original.size.min(copy.size);
+    // Beyond both limits the exact distance decides nothing.
     let Some(apart) = distance(&original.tensors, &copy.tensors, sketch, near.limit.max(far_limit)) else {
         let own = original.own.get_or_init(|| original.matrices.own(base, settings));
         let missing = copy.matrices.lack(own)?;
@@ -228,6 +229,7 @@ fn compare(
         return Some(near.finding(FindingKind::NearTensors, later, earlier, apart));
     }
     let twin = original.twin.stricter(copy.twin);
+    // Prints without spectra are at no distance from one another, which says nothing.
     if apart < far_limit || twin.limit == 0.0 {
         return None;
     }
@@ -264,6 +266,7 @@ fn distance(one: &Tensors<'_>, two: &Tensors<'_>, part: Part, limit: f64) -> Opt
             let nearest = if opposite <= 0.01 * square(part(tensor)) {
                 opposite
             } else {
+                // Two may have the same nearest; a true assignment would cost the cube of their number, and hardly ever differs.
                 right.iter().filter_map(|other| to(other)).fold(opposite, f64::min)
             };
             sum += nearest;

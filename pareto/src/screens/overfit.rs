@@ -62,6 +62,7 @@ pub(crate) fn overfit(known: &[Vec<f64>], fresh: &[Vec<f64>], settings: &Overfit
             tasks += 1;
             sum += difference;
         }
+        // Looked at once a round, in which every environment has had its task: the order of environments changes nothing.
         warned = wealth(&together, &alone) >= 1.0 / settings.alpha;
         if warned {
             break;
