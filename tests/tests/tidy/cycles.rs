@@ -105,7 +105,7 @@ fn collect(module: &[String], items: &[syn::Item], modules: &mut BTreeMap<Module
 
 /// Calls `found` with every path of an import and its name in scope; a glob has none.
 fn flatten(tree: &syn::UseTree, path: &mut Vec<String>, found: &mut impl FnMut(Vec<String>, Option<String>)) {
-    let mut leaf = |path: &[String], segment: &syn::Ident, name: &syn::Ident| {
+    let leaf = |path: &[String], segment: &syn::Ident, name: &syn::Ident| {
         let segment = (segment != "self").then(|| segment.to_string());
         let full: Vec<String> = path.iter().cloned().chain(segment).collect();
         let name = if name == "self" { full.last().cloned() } else { Some(name.to_string()) };
