@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 root=$PWD
 what=${1:-all}
 target=aarch64-unknown-linux-gnu
-work=${DETHRONE_CACHE:-$HOME/.cache/dethrone}/aarch64
+work=$HOME/.cache/dethrone-ci/aarch64
 mkdir -p "$work"
 
 # One run at a time: two would unpack into the same folder.
