@@ -65,11 +65,6 @@ impl Printer {
     }
 }
 
-/// True where standard error is a terminal and no CI runs the program: progress is drawn as bars there.
-pub(crate) fn is_watched() -> bool {
-    std::io::stderr().is_terminal() && !Variables::of_process().is_unattended
-}
-
 /// True where standard output may carry color: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
 pub(crate) fn may_color() -> bool {
     std::io::stdout().is_terminal() && !Variables::of_process().is_colorless

@@ -1,12 +1,13 @@
 //! Choice of the reporter: by where standard error goes, and by `--quiet`.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use super::bars::Bars;
 use super::lines::Lines;
 use super::verbosity::is_quiet;
 use crate::events::{Event, Reporter};
-use crate::printer::is_watched;
+use crate::settings::Variables;
 
 /// The reporter that fits where standard error goes and what `--quiet` asks for.
 pub(crate) fn for_this_terminal() -> Arc<dyn Reporter> {
@@ -21,7 +22,7 @@ pub(crate) fn for_this_terminal() -> Arc<dyn Reporter> {
 
 /// True where progress is drawn as bars: standard error is a terminal outside of CI, and `--quiet` is not given.
 pub(crate) fn shows_bars() -> bool {
-    is_watched() && !is_quiet()
+    std::io::stderr().is_terminal() && !Variables::of_process().is_unattended && !is_quiet()
 }
 
 /// Shows no event.

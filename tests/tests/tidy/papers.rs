@@ -83,7 +83,8 @@ fn help(words: &[&str]) -> Option<String> {
 
 /// The complaint about a command line that begins with `dethrone`, if it is wrong.
 fn wrong_command(words: &[&str], known: &mut BTreeMap<String, Option<String>>) -> Option<String> {
-    let is_name = |word: &&&str| word.chars().all(|sign| sign.is_ascii_lowercase() || sign == '-') && !word.starts_with('-');
+    let is_name =
+        |word: &&&str| word.chars().all(|sign| sign.is_ascii_lowercase() || sign == '-') && !word.starts_with('-');
     let names: Vec<&str> = words.iter().take_while(is_name).copied().take(2).collect();
     // The second word is a subcommand of `env` or `sandbox`, or else an argument.
     let depth = names.first().map_or(0, |name| if ["env", "sandbox"].contains(name) { names.len() } else { 1 });
@@ -92,9 +93,10 @@ fn wrong_command(words: &[&str], known: &mut BTreeMap<String, Option<String>>) -
     let Some(text) = text else { return Some(format!("there is no command `{}`", command.join(" "))) };
     let flags = words.iter().filter_map(|word| word.trim_start_matches('[').strip_prefix("--"));
     let name = |flag: &str| flag.split(['=', ']']).next().unwrap_or_default().to_owned();
-    flags.map(name).find(|flag| !text.contains(&format!("--{flag}"))).map(|flag| {
-        format!("`dethrone {}` has no flag --{flag}", command.join(" "))
-    })
+    flags
+        .map(name)
+        .find(|flag| !text.contains(&format!("--{flag}")))
+        .map(|flag| format!("`dethrone {}` has no flag --{flag}", command.join(" ")))
 }
 
 #[test]
@@ -105,7 +107,8 @@ fn commands_and_flags_of_the_papers_exist() {
     for paper in papers() {
         for span in code(&fs::read_to_string(&paper).unwrap()) {
             let line = span.strip_prefix("$ ").unwrap_or(&span);
-            let words: Vec<&str> = line.split_whitespace().take_while(|word| !["|", ">", "&&"].contains(word)).collect();
+            let words: Vec<&str> =
+                line.split_whitespace().take_while(|word| !["|", ">", "&&"].contains(word)).collect();
             let wrong = match words.as_slice() {
                 ["dethrone", rest @ ..] if !rest.is_empty() => wrong_command(rest, &mut known),
                 ["cargo", "run", "--release", "--", rest @ ..] if !rest.is_empty() => wrong_command(rest, &mut known),
