@@ -142,7 +142,11 @@ fn odds(log_e: f64) -> String {
 /// A number with its noun, in the plural unless it is 1.
 #[must_use]
 pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    match noun.strip_suffix('y') {
+        _ if number == 1 => format!("1 {noun}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {noun}s"),
+    }
 }
 
 #[cfg(test)]
@@ -353,5 +357,11 @@ mod tests {
     #[test]
     fn gains_are_told_with_their_sign_and_three_decimals() {
         assert_eq!([0.0, 0.1234, -0.0006, 1.0, -1.0].map(signed), ["+0.000", "+0.123", "-0.001", "+1.000", "-1.000"]);
+    }
+
+    #[test]
+    fn a_noun_is_in_the_plural_unless_there_is_one() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "task")), ["0 tasks", "1 task", "2 tasks"]);
+        assert_eq!([1, 4].map(|number| count(number, "entry")), ["1 entry", "4 entries"]);
     }
 }

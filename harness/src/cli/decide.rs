@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// Number of this challenger in the reign, for `sequential`.
     #[arg(long, default_value_t = 1)]
     challenger: u64,
-    /// How much worse still counts as not worse, for `sequential`; as the file says, or the default, where not given.
+    /// Shortfall that still counts as not worse, for `sequential`; as the file says, or the default, where not given.
     #[arg(long)]
     tolerance: Option<f64>,
     /// Margin in standard errors instead of a share of the errors, for `four_stage`.

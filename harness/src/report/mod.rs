@@ -10,6 +10,6 @@ pub(crate) mod svg;
 pub(crate) mod tables;
 mod window;
 
-pub(crate) use numbers::{count, percent, percent_exact, percent_trimmed};
+pub(crate) use numbers::{percent, percent_exact, percent_trimmed};
 pub(crate) use summary::{Files, Summary, Timing};
 pub(crate) use window::{doubt, page, table};

@@ -20,15 +20,6 @@ pub(crate) fn percent_trimmed(share: f64) -> String {
     format!("{}%", percent.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A number with its noun, in the plural unless it is 1.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    match noun.strip_suffix('y') {
-        _ if number == 1 => format!("1 {noun}"),
-        Some(stem) => format!("{number} {stem}ies"),
-        None => format!("{number} {noun}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,11 +43,5 @@ mod tests {
         check(0.1, "10%", "10.00%", "10%");
         check(1.0 - f64::EPSILON, "100%", "100.00%", "100%");
         check(1e-17, "0%", "0.00%", "0%");
-    }
-
-    #[test]
-    fn a_noun_is_in_the_plural_unless_there_is_one() {
-        assert_eq!([0, 1, 2].map(|number| count(number, "task")), ["0 tasks", "1 task", "2 tasks"]);
-        assert_eq!([1, 4].map(|number| count(number, "entry")), ["1 entry", "4 entries"]);
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use pareto::count;
 
 use super::{add_bar, say};
 use crate::events::{Event, Reporter};
-use crate::report::count;
 
 /// Draws events as bars on standard error.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use indicatif::HumanBytes;
+use pareto::count;
 
 use super::say;
 use crate::events::{Event, Reporter};
-use crate::report::count;
 
 /// Prints events as lines on standard error.
 #[derive(Debug, Default)]

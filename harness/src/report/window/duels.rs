@@ -1,13 +1,12 @@
 //! The duels as pictures and words.
 
 use minijinja::Value;
-use pareto::{Decision, Verdict};
+use pareto::{Decision, Verdict, count};
 use serde::Serialize;
 
 use super::progress::{Kind, Progress, Side, Test};
 use super::views::{environment_names, scale};
 use crate::record::{Conclusion, DuelRecord};
-use crate::report::count;
 use crate::report::svg::{self, Difference, MeanRow};
 
 /// A duel.

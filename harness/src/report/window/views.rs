@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use minijinja::Value;
-use pareto::{Decision, Verdict};
+use pareto::{Decision, Verdict, count};
 use serde::Serialize;
 
 use super::duels::{DuelView, Figure, duel_view, means};
 use crate::record::{Conclusion, EntryConclusion, Fault, Standing};
+use crate::report::percent_trimmed;
 use crate::report::summary::{EntrySummary, EnvironmentSummary, Summary};
 use crate::report::svg::{self, Difference};
-use crate::report::{count, percent_trimmed};
 
 /// Up to so many duels are shown unfolded.
 const UNFOLDED: usize = 6;
