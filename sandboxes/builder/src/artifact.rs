@@ -5,11 +5,10 @@ use std::path::Path;
 use sandboxes::{Artifact, GuestCompiler};
 
 use crate::cached_file::CachedFile;
-use crate::component::{self, COMPONENTIZE_PY, PLATFORM};
+use crate::component::{self, COMPONENT_BLAKE3, COMPONENTIZE_PY, PLATFORM, digest_of_sources};
 use crate::error::BuildError;
 use crate::files;
 use crate::progress::{Progress, Step};
-use crate::sources::{self, COMPONENT_BLAKE3};
 
 /// Subject of the progress messages.
 const SUBJECT: &str = "python guest";
@@ -64,7 +63,7 @@ struct GuestCache<'a> {
 
 impl GuestCache<'_> {
     fn component(&self) -> CachedFile {
-        CachedFile::new(self.folder, &format!("guest-{}.wasm", short(&sources::digest())))
+        CachedFile::new(self.folder, &format!("guest-{}.wasm", short(&digest_of_sources())))
     }
 
     fn compiled(&self, component: &blake3::Hash) -> CachedFile {

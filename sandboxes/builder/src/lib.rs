@@ -10,9 +10,7 @@ mod component;
 mod error;
 mod files;
 mod package;
-mod pip;
 mod progress;
-mod sources;
 
 pub use artifact::ensure_artifact;
 pub use error::BuildError;

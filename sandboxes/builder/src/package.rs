@@ -1,12 +1,15 @@
 //! Packages of the Python index, fetched through pip and pinned by their hashes.
 
+mod pip;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
+use pip::Pip;
+
 use crate::files;
-use crate::pip::Pip;
 use crate::progress::{Progress, Step};
 
 /// A package at one version, with the SHA-256 of every wheel of it that may be used.

@@ -10,9 +10,9 @@ use component_init_transform::Invoker;
 use super::interpreter::Interpreter;
 use super::link::link;
 use super::parts::Parts;
+use super::sources::{BINDING, GUEST};
 use super::tree::FileTree;
 use crate::error::BuildError;
-use crate::sources::{BINDING, GUEST};
 
 /// Builds the component from an unpacked wheel of [`COMPONENTIZE_PY`](super::COMPONENTIZE_PY).
 pub(crate) fn build(wheel: &Path) -> Result<Vec<u8>, BuildError> {

@@ -37,7 +37,7 @@ pub(super) fn make_immortal(memory: &mut [u8], kinds: &BTreeSet<u32>) {
     }
 }
 
-/// Whether a block that is in use begins here.
+/// True if a block that is in use begins here.
 fn is_block(memory: &[u8], at: usize) -> bool {
     let Some(head) = word(memory, at - 4) else { return false };
     let size = head & !7;

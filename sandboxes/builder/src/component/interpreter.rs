@@ -14,9 +14,9 @@ use wit_dylib::Metadata;
 
 use super::build_world::{self, BuildWorld};
 use super::immortal;
+use super::sources::WARM_UP;
 use super::symbols::symbols;
 use super::tree::FileTree;
-use crate::sources::WARM_UP;
 
 /// The guest's module, which defines the exports.
 const MODULE: &str = "dethrone_guest";

@@ -8,7 +8,7 @@ use wit_dylib::{AsyncFilterSet, DylibOpts, Metadata};
 use wit_parser::Resolve;
 
 use super::parts::Parts;
-use crate::sources::WORLD;
+use super::sources::WORLD;
 
 /// The library among the parts that calls the interpreter.
 const INTERPRETER: &str = "libcomponentize_py_runtime.so";

@@ -11,8 +11,10 @@ mod immortal;
 mod interpreter;
 mod link;
 mod parts;
+mod sources;
 mod symbols;
 mod tree;
 
 pub(crate) use build::build;
 pub(crate) use parts::{COMPONENTIZE_PY, PLATFORM};
+pub(crate) use sources::{COMPONENT_BLAKE3, digest as digest_of_sources};

@@ -1,6 +1,6 @@
 //! Sources of the guest, and the pinned digest of the component that is built from them.
 
-use crate::component::COMPONENTIZE_PY;
+use super::COMPONENTIZE_PY;
 
 /// BLAKE3 of the component. The build is the same to the byte on every machine, so that validators cannot run different
 /// guests without noticing.
@@ -14,13 +14,14 @@ pub(crate) struct Source {
 }
 
 /// The WIT world: what host and guest say to each other.
-pub(crate) const WORLD: Source = Source { name: "world.wit", text: include_str!("../guest/world.wit") };
+pub(crate) const WORLD: Source = Source { name: "world.wit", text: include_str!("../../guest/world.wit") };
 /// The Python module that names the items of the world.
-pub(crate) const BINDING: Source = Source { name: "wit_world.py", text: include_str!("../guest/wit_world.py") };
+pub(crate) const BINDING: Source = Source { name: "wit_world.py", text: include_str!("../../guest/wit_world.py") };
 /// The Python module that implements the exports.
-pub(crate) const GUEST: Source = Source { name: "dethrone_guest.py", text: include_str!("../guest/dethrone_guest.py") };
+pub(crate) const GUEST: Source =
+    Source { name: "dethrone_guest.py", text: include_str!("../../guest/dethrone_guest.py") };
 /// The program that runs before the heap is captured.
-pub(crate) const WARM_UP: Source = Source { name: "warmup.py", text: include_str!("../guest/warmup.py") };
+pub(crate) const WARM_UP: Source = Source { name: "warmup.py", text: include_str!("../../guest/warmup.py") };
 
 /// Digest of everything that the component is made of, and of its pinned digest: a change of either is another cache
 /// entry.

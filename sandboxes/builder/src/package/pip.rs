@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::package::{Package, PackageError};
+use super::{Package, PackageError};
 
 /// Number of lines of pip's output that an error repeats.
 const REPEATED_LINES: usize = 12;
