@@ -17,7 +17,7 @@ pub(crate) fn window_folder(output: &Path, seed_block: u64) -> PathBuf {
 /// Writes a file whole or not at all, and its folder first if it does not exist.
 ///
 /// # Errors
-/// If the system refuses; nothing is then left of the new content.
+/// If the system refuses. Nothing is then left of the new content, unless only the folder could not be synced.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_whole_with(path, |file| file.write_all(bytes))
 }

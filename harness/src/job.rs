@@ -8,7 +8,7 @@ use crate::clock::Stopwatch;
 use crate::events::Reporter;
 use crate::evidence::{HashChain, ValidatorKey, records};
 use crate::exit_status::ExitStatus;
-use crate::files::{window_folder, write_whole};
+use crate::files::{remove_unfinished, window_folder, write_whole};
 use crate::loader::ModelLoader;
 use crate::problem::Problem;
 use crate::record::{Conclusion, Timings};
@@ -60,11 +60,13 @@ pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>)
     let registry = ports.registry.read().await?;
     let store = Store::open(&database).await?;
     let key = validator_key(&settings)?;
+    clear(&window_folder(&settings.output, registry.seed_block))?;
     let (conclusion, timings) = decided(&settings, registry, &store, &ports.reporter).await?;
     let files = Files::of_window(&settings.output, conclusion.terms.seed_block, database);
-    ports.chain.submit(&Weights::new(&conclusion)).await?;
-    write(&files.evidence, &evidence(&conclusion, &key))?;
+    // What the weights rest on is on the disk before anybody can act on them.
     store.close().await;
+    write(&files.evidence, &evidence(&conclusion, &key))?;
+    ports.chain.submit(&Weights::new(&conclusion)).await?;
     let summary = Summary::new(&conclusion, files, Timing::new(watch.elapsed(), &timings));
     write(&summary.files.report, &crate::report::page(&conclusion, &summary))?;
     if conclusion.champion.is_none() {
@@ -74,6 +76,14 @@ pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>)
         return Err(Problem { causes: reasons, ..problem }.hint("keep the weights of the window before"));
     }
     Ok(Finished { conclusion, summary })
+}
+
+/// Removes what killed processes left half written among a window's results. The database's lock is held by now.
+fn clear(folder: &Path) -> Result<(), Problem> {
+    if folder.is_dir() {
+        remove_unfinished(folder).map_err(|cause| cannot_write(folder, &cause))?;
+    }
+    Ok(())
 }
 
 /// The validator's key: the file of the settings, else one in the output folder.

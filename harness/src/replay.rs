@@ -160,16 +160,17 @@ impl Replay<'_> {
     async fn open(&self, loader: &ModelLoader, log: &Log, entry: usize) -> Result<LocalModel, ReplayError> {
         let model = log.terms.entries[entry].model.clone();
         let source: ModelSource = model.parse().map_err(|_| EvidenceError::Incomplete("an entry names no model"))?;
-        let files = match loader.admit(&source).await? {
-            Arrival::Admitted(admitted) => files_of(&admitted.snapshot),
+        let admitted = match loader.admit(&source).await? {
+            Arrival::Admitted(admitted) => admitted,
             Arrival::Refused { reason, .. } => return Err(ReplayError::Changed { model, reason }),
         };
+        let files = files_of(&admitted.snapshot);
         let recorded = log.admissions.iter().find(|admission| admission.entry == entry);
         if recorded.is_none_or(|recorded| recorded.admission.files != files) {
             let reason = "its files are not those that the evidence names".to_owned();
             return Err(ReplayError::Changed { model, reason });
         }
-        Ok(loader.open_local(&source).await?)
+        Ok(loader.start(&source, admitted).await?)
     }
 }
 

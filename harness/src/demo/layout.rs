@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::assets::{AssetError, GEMMA3, SMOLLM2};
 use crate::events::{Event, Reporter};
-use crate::files::write_whole;
+use crate::files::{write_whole, write_whole_with};
 
 /// The version of the layout: a change of what is laid out is another folder.
 const LAYOUT: &str = "demo-2";
@@ -182,7 +182,8 @@ fn make(variant: &Variant, smollm2: &Path, gemma3: &Path, folder: &Path) -> Resu
                 Source::SmolLm2 => smollm2,
                 Source::Gemma3 => gemma3,
             };
-            fs::copy(from, beside.join(name)).map_err(file_error)?;
+            let mut from = fs::File::open(from).map_err(file_error)?;
+            write_whole_with(&beside.join(name), |to| io::copy(&mut from, to).map(drop)).map_err(file_error)?;
         }
         Make::Rewrite { noise, data_type, shards } => {
             rewrite(variant.hotkey, smollm2, &beside, *noise, *data_type, *shards)?;

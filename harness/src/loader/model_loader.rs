@@ -122,6 +122,14 @@ impl ModelLoader {
                 return Err(LoaderError::Refused { model: source.to_string(), reason });
             }
         };
+        self.start(source, admitted).await
+    }
+
+    /// Starts an engine on this machine with an admitted model.
+    ///
+    /// # Errors
+    /// If it cannot be loaded or its engine cannot be started.
+    pub(crate) async fn start(&self, source: &ModelSource, admitted: Box<Admitted>) -> Result<LocalModel, LoaderError> {
         start_engine(admitted, &self.engine, self.context).await.map_err(|error| open_error(source, error))
     }
 

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Settings that decide a window's result: they are the same in the settings file and in the evidence.
 ///
-/// Neither this nor what it is flattened into refuses unknown keys by itself: the readers do, since only they know all
-/// keys of the table.
+/// It does not refuse unknown keys by itself: whoever flattens it into a table of further keys does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Deciding {
     /// Tasks answered between two looks at a duel.

@@ -196,7 +196,7 @@ fn suggestion<'a>(misspelt: &str, known: impl IntoIterator<Item = &'a str>) -> S
 
 /// True of a value that came from an environment variable.
 fn is_variable(metadata: &Metadata) -> bool {
-    metadata.name.contains("environment")
+    metadata.name.contains("environment variable")
 }
 
 /// The variable that sets a key.

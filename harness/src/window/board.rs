@@ -12,14 +12,13 @@ use crate::units::Unit;
 /// A duel is fed from here pair by pair: a round costs as much as it has new tasks, however many there were before.
 #[derive(Debug, Clone)]
 pub(super) struct ScoreBoard {
-    environments: usize,
     entries: Vec<BTreeMap<Unit, Option<f64>>>,
 }
 
 impl ScoreBoard {
-    /// The board of so many entries and environments, with the scores that earlier processes have stored.
-    pub(super) fn new(entries: usize, environments: usize, stored: Vec<(usize, UnitScore)>) -> Self {
-        let mut board = Self { environments, entries: vec![BTreeMap::new(); entries] };
+    /// The board of so many entries, with the scores that earlier processes have stored.
+    pub(super) fn new(entries: usize, stored: Vec<(usize, UnitScore)>) -> Self {
+        let mut board = Self { entries: vec![BTreeMap::new(); entries] };
         for (entry, score) in stored {
             board.add(entry, score);
         }
@@ -50,14 +49,11 @@ impl ScoreBoard {
     /// # Errors
     /// If a score lies outside [0, 1].
     pub(super) fn feed(&self, duel: &mut Duel, champion: usize, challenger: usize, end: u32) -> Result<(), DuelError> {
-        for environment in 0..self.environments {
-            let first = u32::try_from(duel.pushed(environment)).unwrap_or(u32::MAX);
-            for task in first..end {
-                let score = |entry: usize| self.entries[entry].get(&Unit { task, environment }).copied();
-                let (Some(champion), Some(challenger)) = (score(champion), score(challenger)) else { break };
-                duel.push(environment, Pair { champion, challenger })?;
-            }
-        }
+        duel.feed(|environment, task| {
+            let task = u32::try_from(task).ok().filter(|task| *task < end)?;
+            let score = |entry: usize| self.entries[entry].get(&Unit { task, environment }).copied();
+            Some(Pair { champion: score(champion)?, challenger: score(challenger)? })
+        })?;
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn hold_duels(
 ) -> Result<(Vec<DuelRecord>, Option<Succession>), WindowError> {
     let Some(mut succession) = open(&window.terms, playing)? else { return Ok((Vec::new(), None)) };
     let stored = window.store.scores(window.run).await?;
-    let mut board = ScoreBoard::new(window.entries.len(), window.terms.environments.len(), stored);
+    let mut board = ScoreBoard::new(window.entries.len(), stored);
     let mut duels = Vec::new();
     answer_budget(window, &mut board, succession.champion(), executor).await?;
     while let Some(challenge) = succession.next_duel() {

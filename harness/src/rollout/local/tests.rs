@@ -13,8 +13,8 @@ use crate::window::fixtures::{Recorder, lay_out, model_folder, registry};
 async fn a_model_is_opened_once_for_all_units_and_closed_when_released() {
     let folder = tempfile::tempdir().unwrap();
     lay_out(&model_folder(folder.path(), 0), "llama");
-    let mut settings = Settings::default();
-    settings.hub = HubSettings { kind: HubKind::Folder, folder: Some(folder.path().to_owned()) };
+    let hub = HubSettings { kind: HubKind::Folder, folder: Some(folder.path().to_owned()) };
+    let mut settings = Settings { hub, ..Settings::default() };
     settings.engine.threads = 1;
     let reporter = Recorder::default();
     let loader = ModelLoader::new(&settings, folder.path(), Arc::new(Recorder::default())).unwrap();

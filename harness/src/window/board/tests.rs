@@ -24,7 +24,7 @@ fn a_duel_fed_round_by_round_is_the_duel_held_at_once() {
     for seed in 0..60_u64 {
         let environments = 1 + (seed % 3) as usize;
         let mut scores: [Vec<UnitScore>; 2] = [Vec::new(), Vec::new()];
-        let mut board = ScoreBoard::new(2, environments, Vec::new());
+        let mut board = ScoreBoard::new(2, Vec::new());
         let mut duel = Duel::new(environments, &settings(), 0.01).unwrap();
         for end in [7, 16, 23, 40] {
             // Each round arrives in an order of its own; some tasks could not be made, some scores stay away for good.
@@ -62,7 +62,7 @@ fn rollouts_of_later_rounds_are_not_looked_at_before_their_round() {
         };
         let champion = all(0, 0, 40).chain(all(0, 1, 40));
         let stored = champion.chain(all(1, 0, tasks[0])).chain(all(1, 1, tasks[1])).collect();
-        let board = ScoreBoard::new(2, 2, stored);
+        let board = ScoreBoard::new(2, stored);
         let mut duel = Duel::new(2, &settings(), 0.01).unwrap();
         board.feed(&mut duel, 0, 1, 8).unwrap();
         assert_eq!([0, 1].map(|environment| duel.pushed(environment)), [8, 8]);
@@ -74,7 +74,7 @@ fn rollouts_of_later_rounds_are_not_looked_at_before_their_round() {
 
 #[test]
 fn pairs_wait_for_the_first_task_without_a_score() {
-    let mut board = ScoreBoard::new(3, 1, Vec::new());
+    let mut board = ScoreBoard::new(3, Vec::new());
     let mut duel = Duel::new(1, &settings(), 0.01).unwrap();
     let mut feed = |scores: &[(usize, u32)], expected: usize| {
         for (entry, task) in scores {
@@ -93,7 +93,7 @@ fn pairs_wait_for_the_first_task_without_a_score() {
 
 #[test]
 fn the_board_knows_what_is_finished() {
-    let board = ScoreBoard::new(2, 2, vec![(1, unit(0, 3, None)), (1, unit(1, 3, Some(0.5)))]);
+    let board = ScoreBoard::new(2, vec![(1, unit(0, 3, None)), (1, unit(1, 3, Some(0.5)))]);
     assert_eq!([board.finished(0), board.finished(1)], [0, 2]);
     assert!(board.has(1, Unit { task: 3, environment: 0 }));
     assert!(!board.has(0, Unit { task: 3, environment: 0 }) && !board.has(1, Unit { task: 2, environment: 0 }));
@@ -103,5 +103,5 @@ fn the_board_knows_what_is_finished() {
 fn a_score_out_of_range_is_an_error() {
     let stored = vec![(0, unit(0, 0, Some(0.5))), (1, unit(0, 0, Some(1.5)))];
     let mut duel = Duel::new(1, &settings(), 0.01).unwrap();
-    assert!(ScoreBoard::new(2, 1, stored).feed(&mut duel, 0, 1, 4).is_err());
+    assert!(ScoreBoard::new(2, stored).feed(&mut duel, 0, 1, 4).is_err());
 }
