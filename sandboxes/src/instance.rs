@@ -1,6 +1,7 @@
 //! Instances of the guest: one is made for each program, driven through its exports and dropped afterwards.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc, WasmList,
@@ -26,6 +27,7 @@ impl Template {
         let export = |name: &str| {
             component.get_export_index(None, name).ok_or_else(|| wasmtime::format_err!("the guest lacks `{name}`"))
         };
+        prepare_image(component)?;
         Ok(Self {
             pre: link(engine, component)?.instantiate_pre(component)?,
             engine: engine.clone(),
@@ -40,6 +42,27 @@ impl Template {
         self.engine.pooling_allocator_metrics().map_or(0, |metrics| metrics.component_instances())
     }
 }
+
+/// Makes the copy-on-write image of the component's memory, which otherwise the first instance would make.
+///
+/// The kernel refuses to seal the image for as long as it holds a page of it for itself, as it does while it moves pages
+/// about; that passes, and would fail an instance here and there on a busy machine.
+fn prepare_image(component: &Component) -> wasmtime::Result<()> {
+    let mut image = component.initialize_copy_on_write_image();
+    for _ in 0..IMAGE_ATTEMPTS {
+        if image.is_ok() {
+            break;
+        }
+        std::thread::sleep(IMAGE_PAUSE);
+        image = component.initialize_copy_on_write_image();
+    }
+    image
+}
+
+/// Further attempts at making the image.
+const IMAGE_ATTEMPTS: u32 = 20;
+/// Pause before each of them; the kernel itself waits for a sixth of a second.
+const IMAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A guest, or its remains once it has ended.
 pub(crate) struct Guest {
