@@ -8,12 +8,10 @@ default:
 demo:
     cargo run --release -- demo
 
-# Format and the tests that need no model and no sandbox: under two minutes once built.
+# Format, the unit tests of every crate and the rules of the house: under two minutes once built.
 test-fast:
     cargo fmt --all --check
-    cargo test --release -p pareto
-    cargo test --release -p models -p environments -p harness --lib
-    cargo test --release -p tests --test tidy
+    cargo test --release --workspace --lib --test tidy
 
 # Every test.
 test:
