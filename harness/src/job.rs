@@ -10,7 +10,7 @@ use crate::evidence::{HashChain, ValidatorKey, records};
 use crate::exit_status::ExitStatus;
 use crate::files::{remove_unfinished, window_folder, write_whole};
 use crate::loader::ModelLoader;
-use crate::problem::Problem;
+use crate::problem::{MEND_SETTINGS, Problem};
 use crate::record::{Conclusion, Timings};
 use crate::registry::{Registry, RegistryError};
 use crate::report::{Files, Summary, Timing};
@@ -105,7 +105,7 @@ async fn decided(
     let (sandbox, runtime) = open_sandbox(settings, &**reporter)?;
     let environments = open_environments(&settings.environments, &sandbox)
         .await
-        .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND))?;
+        .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
     let loader = ModelLoader::new(settings, &cache_folder()?, Arc::clone(reporter))?;
     let ids = environments.iter().map(|environment| environment.id().clone()).collect();
     let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
@@ -137,8 +137,6 @@ fn cannot_write(path: &Path, cause: &std::io::Error) -> Problem {
     Problem::new(ExitStatus::Store, format!("cannot write {}: {cause}", path.display()))
         .hint("make room or choose another output folder, then run the same command again: all rollouts are kept")
 }
-
-const MEND: &str = "mend the settings; `--show-settings` prints each with its source";
 
 impl Files {
     /// The files of a window with this seed block.

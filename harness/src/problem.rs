@@ -80,6 +80,13 @@ impl From<SettingsError> for Problem {
     }
 }
 
+/// The way out where a setting is wrong.
+pub(crate) const MEND_SETTINGS: &str = "mend the settings; `--show-settings` prints each with its source";
+
+/// The way out where a model could not be fetched.
+pub(crate) const CHECK_SOURCE: &str =
+    "check the network, the hub and the folder; what is finished is kept, so run the same command again";
+
 #[cfg(test)]
 mod tests {
     use super::*;

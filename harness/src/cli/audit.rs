@@ -10,7 +10,7 @@ use super::runtime::block_on;
 use crate::evidence::{Audited, EvidenceError, Log, audit};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
-use crate::problem::Problem;
+use crate::problem::{MEND_SETTINGS, Problem};
 use crate::replay::{Replay, ReplayError};
 use crate::reporter::for_this_terminal;
 use crate::sandbox::{cache_folder, open_sandbox};
@@ -55,8 +55,7 @@ fn replay(arguments: &Arguments, log: &Log) -> Result<usize, Problem> {
     let replay = Replay { settings: &settings, cache: &cache, sandbox: &sandbox, runtime: &runtime, reporter };
     block_on(async {
         replay.run(log, arguments.replay).await.map_err(|error| match error {
-            ReplayError::Environment(error) => Problem::from_error(ExitStatus::Usage, &error)
-                .hint("mend the settings; `--show-settings` prints each with its source"),
+            ReplayError::Environment(error) => Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS),
             ReplayError::Loader(error) => error.into(),
             ReplayError::Changed { .. } => Problem::from_error(ExitStatus::Source, &error)
                 .hint("check the network, the hub and the folder; the models must be those that the evidence names"),

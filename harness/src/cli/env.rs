@@ -8,7 +8,7 @@ use environments::check::{CheckReport, CheckSettings, check};
 use super::runtime::block_on;
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
-use crate::problem::Problem;
+use crate::problem::{MEND_SETTINGS, Problem};
 use crate::reporter::for_this_terminal;
 use crate::rollout::open_environment;
 use crate::sandbox::open_sandbox;
@@ -55,11 +55,9 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
 fn run_check(arguments: &Check, printer: &Printer) -> Result<(), Problem> {
     let report = block_on(async {
         let (sandbox, _) = open_sandbox(&Settings::default(), &*for_this_terminal())?;
-        let environment =
-            open_environment(&arguments.environment, arguments.tier, &sandbox).await.map_err(|error| {
-                Problem::from_error(ExitStatus::Usage, &error)
-                    .hint("mend the settings; `--show-settings` prints each with its source")
-            })?;
+        let environment = open_environment(&arguments.environment, arguments.tier, &sandbox)
+            .await
+            .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
         check(&*environment, &CheckSettings::default()).await.map_err(|error| {
             Problem::from_error(ExitStatus::CheckFailed, &error).hint("mend the environment and check it again")
         })

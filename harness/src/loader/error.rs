@@ -5,7 +5,7 @@ use models::hub::HubError;
 
 use super::responder::ResponderError;
 use crate::exit_status::ExitStatus;
-use crate::problem::Problem;
+use crate::problem::{CHECK_SOURCE, MEND_SETTINGS, Problem};
 
 /// A model cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +49,9 @@ impl From<LoaderError> for Problem {
             LoaderError::Open { .. } => ExitStatus::Usage,
         };
         let hint = match status {
-            ExitStatus::Usage => "mend the settings; `--show-settings` prints each with its source",
+            ExitStatus::Usage => MEND_SETTINGS,
             ExitStatus::ModelRefused => "change the model as the sentence says and publish a new commit",
-            _ => "check the network, the hub and the folder; what is finished is kept, so run the same command again",
+            _ => CHECK_SOURCE,
         };
         Self::from_error(status, &error).hint(hint)
     }

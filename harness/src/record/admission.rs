@@ -76,16 +76,20 @@ impl AdmissionOutcome {
     }
 }
 
+impl AdmissionOutcome {
+    /// True if an entry with this outcome takes part in duels: admitted, and without a finding of a screen.
+    pub(crate) fn plays(&self, has_finding: bool) -> bool {
+        *self == Self::Admitted && !has_finding
+    }
+}
+
 /// Entries that take part in duels, in order of commitment: admitted, and without a finding of a screen.
 pub(crate) fn playing<'a>(
     outcomes: impl IntoIterator<Item = &'a AdmissionOutcome>,
     is_found: impl Fn(usize) -> bool,
 ) -> Vec<usize> {
     let outcomes = outcomes.into_iter().enumerate();
-    outcomes
-        .filter(|(entry, outcome)| **outcome == AdmissionOutcome::Admitted && !is_found(*entry))
-        .map(|(entry, _)| entry)
-        .collect()
+    outcomes.filter(|(entry, outcome)| outcome.plays(is_found(*entry))).map(|(entry, _)| entry).collect()
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub(crate) struct DuelRecord {
 impl EntryConclusion {
     /// True if the entry takes part in duels: admitted, and without a finding.
     pub(crate) fn plays(&self) -> bool {
-        self.admission.outcome == AdmissionOutcome::Admitted && self.finding.is_none()
+        self.admission.outcome.plays(self.finding.is_some())
     }
 
     /// Mean score in an environment, and the number of tasks it is taken over; tasks that the environment failed to make

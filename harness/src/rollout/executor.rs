@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use super::RolloutError;
 use crate::exit_status::ExitStatus;
 use crate::loader::LoaderError;
-use crate::problem::Problem;
+use crate::problem::{CHECK_SOURCE, Problem};
 use crate::record::Rollout;
 use crate::units::Unit;
 
@@ -50,9 +50,7 @@ impl From<ExecutorError> for Problem {
     fn from(error: ExecutorError) -> Self {
         match error {
             ExecutorError::Model(error) => error.into(),
-            ExecutorError::Changed { .. } => Self::from_error(ExitStatus::Source, &error).hint(
-                "check the network, the hub and the folder; what is finished is kept, so run the same command again",
-            ),
+            ExecutorError::Changed { .. } => Self::from_error(ExitStatus::Source, &error).hint(CHECK_SOURCE),
             ExecutorError::Rollout(_) => Self::from_error(ExitStatus::Incomplete, &error)
                 .hint("what is finished is kept: run the same command again"),
         }

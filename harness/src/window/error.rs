@@ -7,7 +7,7 @@ use pareto::weights::WeightError;
 
 use crate::exit_status::ExitStatus;
 use crate::loader::LoaderError;
-use crate::problem::Problem;
+use crate::problem::{CHECK_SOURCE, MEND_SETTINGS, Problem};
 use crate::rollout::ExecutorError;
 use crate::store::StoreError;
 
@@ -63,12 +63,9 @@ impl From<WindowError> for Problem {
             WindowError::Loader(error) => return error.into(),
             WindowError::Executor(error) => return error.into(),
             WindowError::Duel(_) | WindowError::Reign(_) | WindowError::Weights(_) | WindowError::Base { .. } => {
-                (ExitStatus::Usage, "mend the settings; `--show-settings` prints each with its source")
+                (ExitStatus::Usage, MEND_SETTINGS)
             }
-            WindowError::Fingerprint { .. } => (
-                ExitStatus::Source,
-                "check the network, the hub and the folder; what is finished is kept, so run the same command again",
-            ),
+            WindowError::Fingerprint { .. } => (ExitStatus::Source, CHECK_SOURCE),
             WindowError::NoFingerprint { .. } => {
                 (ExitStatus::Store, "restore the database from a copy, or choose another output folder")
             }
