@@ -2,7 +2,7 @@
 //!
 //! The only place with tensor names. A checkpoint can store experts one by one or stacked, projections fused, interleaved
 //! or apart, the output layer twice or once, and tensors beside all that which nothing reads. Decoder and fingerprint see
-//! none of it: they ask for canonical tensors by [`TensorId`], and a [`Layout`] knows where each of them lies.
+//! none of it: they ask for canonical tensors by `TensorId`, and a `Layout` knows where each of them lies.
 
 mod canonical;
 mod checked;
