@@ -124,6 +124,13 @@ fn commands_and_flags_of_the_papers_exist() {
 }
 
 #[test]
+fn no_paper_has_the_marks_of_an_unfinished_merge() {
+    let is_mark = |line: &&str| ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark));
+    let marked = |paper: &PathBuf| fs::read_to_string(paper).unwrap().lines().any(|line| is_mark(&line));
+    none(papers().iter().filter(|paper| marked(paper)).map(|paper| shown(paper)).collect());
+}
+
+#[test]
 fn the_changelog_names_the_version_of_the_workspace() {
     let manifest: toml::Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
     let version = manifest["workspace"]["package"]["version"].as_str().unwrap();
