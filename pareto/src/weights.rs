@@ -64,8 +64,9 @@ pub enum WeightError {
 
 /// Weights that sum to one, ascending by uid, each uid once.
 ///
-/// `champions` are uids, the latest first; one that appears again later in the list, or is uid 0, simply adds up.
-/// Without any champion everything is burned: uid 0 gets it all.
+/// `champions` are uids, the latest first. One that appears again later in the list counts once, where it reigned last:
+/// an owner that dethrones itself in small steps gains no second share and pushes no other champion off the list. Uid 0
+/// adds up with what is burned. Without any champion everything is burned: uid 0 gets it all.
 ///
 /// # Errors
 /// If a setting is out of its range.
@@ -73,9 +74,14 @@ pub fn winner_takes_all(champions: &[u16], settings: &WeightSettings) -> Result<
     settings.check()?;
     let mut shares: Vec<(u16, f64)> = Vec::new();
     let mut share = 1.0;
-    for uid in champions.iter().take(settings.champions) {
-        add(&mut shares, *uid, share);
-        share *= settings.decay;
+    for uid in champions {
+        if shares.len() == settings.champions {
+            break;
+        }
+        if shares.iter().all(|(other, _)| other != uid) {
+            shares.push((*uid, share));
+            share *= settings.decay;
+        }
     }
     let total: f64 = shares.iter().map(|(_, share)| share).sum();
     let burn = if total > 0.0 { settings.burn } else { 1.0 };
@@ -135,10 +141,22 @@ mod tests {
         check(&[7], 0.0, 0.0, 1, &[(7, 1.0)]);
         check(&[7, 3], 0.25, 0.0, 2, &[(0, 0.25), (7, 0.75)]);
         check(&[7, 3, 9], 0.0, 0.5, 2, &[(3, 1.0 / 3.0), (7, 2.0 / 3.0)]);
-        check(&[7, 3, 7], 0.0, 0.5, 3, &[(3, 2.0 / 7.0), (7, 5.0 / 7.0)]);
+        check(&[7, 3, 7], 0.0, 0.5, 3, &[(3, 1.0 / 3.0), (7, 2.0 / 3.0)]);
         check(&[0], 0.3, 0.0, 1, &[(0, 1.0)]);
         check(&[], 0.1, 0.0, 1, &[(0, 1.0)]);
         check(&[5], 1.0, 0.0, 1, &[(0, 1.0)]);
+    }
+
+    #[test]
+    fn an_owner_that_dethrones_itself_takes_no_second_share_and_no_other_champions_place() {
+        let check = |champions: &[u16], count, expected: &[(u16, f64)]| {
+            let settings = WeightSettings { burn: 0.0, decay: 1.0, champions: count };
+            assert_eq!(winner_takes_all(champions, &settings).expect("valid settings"), expected, "{champions:?}");
+        };
+        check(&[7, 7, 7, 3], 2, &[(3, 0.5), (7, 0.5)]);
+        check(&[7, 3, 7, 3, 7, 9], 3, &[(3, 1.0 / 3.0), (7, 1.0 / 3.0), (9, 1.0 / 3.0)]);
+        check(&[7, 7, 7], 3, &[(7, 1.0)]);
+        check(&[0, 0, 5], 2, &[(0, 0.5), (5, 0.5)]);
     }
 
     #[test]
@@ -225,7 +243,12 @@ mod tests {
             let champions: Vec<u16> = (0..below(7.0) as usize).map(|_| below(4.0) as u16).collect();
             let settings = WeightSettings { burn: below(1.0), decay: below(1.0), champions: 1 + below(5.0) as usize };
             let mut ledger = BTreeMap::from([(0, 0.0)]);
-            let sharing = &champions[..champions.len().min(settings.champions)];
+            let mut sharing: Vec<u16> = Vec::new();
+            for uid in &champions {
+                if sharing.len() < settings.champions && !sharing.contains(uid) {
+                    sharing.push(*uid);
+                }
+            }
             let whole: f64 = (0..sharing.len()).map(|place| settings.decay.powi(place as i32)).sum();
             for (place, uid) in sharing.iter().enumerate() {
                 *ledger.entry(*uid).or_insert(0.0) += (1.0 - settings.burn) * settings.decay.powi(place as i32) / whole;
