@@ -5,6 +5,8 @@
 //! platforms.) Environments and entries are indices; names belong to the caller.
 #![forbid(unsafe_code)]
 
+pub mod agreement;
+mod binomial;
 pub mod consensus;
 pub mod duel;
 pub mod eprocess;
