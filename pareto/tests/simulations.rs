@@ -6,6 +6,9 @@ use pareto::DuelSettings;
 use pareto::lab::{Cell, LabSettings, Random, Scenario, Tasks, play, play_one};
 use pareto::mechanisms::{Comparison, EntryMeans, Field, FieldError, MeansRule, Mechanism, Ruling, WindowRule};
 
+const RULES: [&str; 7] =
+    ["sequential", "window", "four_stage", "powerset", "bootstrap", "two_evaluations", "private_samples"];
+
 fn settings(trials: usize) -> LabSettings {
     let duel = DuelSettings { budget: 200, ..DuelSettings::default() };
     LabSettings { trials, duel, means: vec![0.5, 0.4], tasks: vec![60, 80], ..LabSettings::default() }
@@ -81,15 +84,15 @@ fn every_trial_is_told_of_once() {
         told.fetch_add(1, Ordering::Relaxed);
     };
     let rows = play(&scenarios, &settings.mechanisms().all(), &settings, &done).expect("valid settings");
-    assert_eq!(told.into_inner(), 7 * scenarios.len() * 4);
-    assert!(rows.iter().all(|row| row.cells.len() == 4 && (0.0..=1.0).contains(&row.warned)));
+    assert_eq!(told.into_inner(), 7 * scenarios.len() * 7);
+    assert!(rows.iter().all(|row| row.cells.len() == 7 && (0.0..=1.0).contains(&row.warned)));
     assert_eq!(rows.iter().map(|row| row.scenario.name.as_str()).collect::<Vec<_>>(), ["copy", "gain"]);
 }
 
 #[test]
 fn the_seed_and_the_scenarios_name_decide_and_nothing_else() {
     let base = settings(40);
-    for rule in ["sequential", "window", "four_stage", "powerset"] {
+    for rule in RULES {
         let gain = Scenario::plain("gain", true, &[0.1]);
         let first = cell(&gain, rule, &base);
         assert_eq!(cell(&gain, rule, &base), first, "{rule}");
@@ -103,7 +106,7 @@ fn the_seed_and_the_scenarios_name_decide_and_nothing_else() {
 #[test]
 fn a_challenger_that_is_always_right_wins_under_every_rule_and_one_always_wrong_under_none() {
     let base = LabSettings { means: vec![0.5; 2], ..settings(30) };
-    for rule in ["sequential", "window", "four_stage", "powerset"] {
+    for rule in RULES {
         let best = cell(&Scenario::plain("best", true, &[0.5]), rule, &base);
         let worst = cell(&Scenario::plain("worst", false, &[-0.5]), rule, &base);
         assert_eq!((best.rate, best.upper), (1.0, 1.0), "{rule}");
@@ -115,7 +118,7 @@ fn a_challenger_that_is_always_right_wins_under_every_rule_and_one_always_wrong_
 
 #[test]
 fn more_challengers_of_the_same_kind_never_win_less_often() {
-    for rule in ["window", "four_stage", "powerset"] {
+    for rule in &RULES[1..] {
         let rate = |challengers| {
             let scenario = Scenario { challengers, ..Scenario::plain("copies", false, &[0.0]) };
             cell(&scenario, rule, &settings(400)).rate

@@ -3,7 +3,6 @@
 //! Every trial draws from its own generator, seeded by (seed, scenario, trial), so that a table is the same whatever
 //! the number of threads. Trials run in parallel; nothing else in this crate does.
 
-mod limits;
 mod random;
 mod scenario;
 mod table;

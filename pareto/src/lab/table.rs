@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::limits::upper_limit;
 use super::random::Random;
 use super::scenario::Scenario;
-use super::trial::{Trial, duels, means, warned};
+use super::trial::{Trial, duels, means, pairs, warned};
 use super::world::World;
+use crate::binomial::upper_limit;
 use crate::duel::{DuelError, DuelSettings, Verdict};
 use crate::mechanisms::{Comparison, FourStage, Mechanism, Mechanisms, Sequential};
 use crate::reign::{Reign, ReignError};
@@ -18,11 +18,11 @@ use crate::reign::{Reign, ReignError};
 pub struct LabSettings {
     /// The champion's mean score in each environment.
     pub means: Vec<f64>,
-    /// Correlation of two models' outcomes on the same task, for the paired duel. In [0, 1].
+    /// Correlation of two models' outcomes on the same task, for the rules that pair tasks. In [0, 1].
     pub correlation: f64,
     /// The same for the public rules, which do not pair. In [0, 1].
     pub unpaired_correlation: f64,
-    /// Tasks of the public rules in each environment.
+    /// Tasks of the public rules in each environment, and the most of the rules that pair a fixed number.
     pub tasks: Vec<usize>,
     /// Our duel.
     pub duel: DuelSettings,
@@ -177,7 +177,7 @@ pub fn play_one(
     settings.validate()?;
     let comparison = mechanism.comparison();
     let correlation = match comparison {
-        Comparison::Duels(_) => settings.correlation,
+        Comparison::Duels(_) | Comparison::Pairs(_) => settings.correlation,
         Comparison::Means(_) => settings.unpaired_correlation,
     };
     let reign = Reign::resumed(settings.alpha, settings.challengers_before)?;
@@ -190,6 +190,7 @@ pub fn play_one(
             let ended = match comparison {
                 Comparison::Duels(rule) => duels(scenario, &world, rule, &reign, random)?,
                 Comparison::Means(rule) => means(scenario, &world, rule, &settings.tasks, random),
+                Comparison::Pairs(rule) => pairs(scenario, &world, rule, &rule.tasks(&settings.tasks), random),
             };
             done();
             Ok(ended)

@@ -4,7 +4,7 @@ use super::random::Random;
 use super::scenario::{Scenario, Tasks};
 use super::world::{Champion, World, answer};
 use crate::duel::{DuelError, Verdict};
-use crate::mechanisms::{EntryMeans, MeansRule, Sequential, Succession};
+use crate::mechanisms::{EntryMeans, MeansRule, PairsRule, Sequential, Succession};
 use crate::reign::Reign;
 use crate::scores::Pair;
 use crate::screens::overfit::{OverfitSettings, overfit};
@@ -87,6 +87,44 @@ pub(super) fn means(
     }
     // Where the whole field counts it is ruled on when it is complete.
     ended(!rule.is_pairwise() && rule.dethroned(&entries), scenario.challengers == 1)
+}
+
+/// All challengers of a scenario against one champion on the same tasks, until one of them leads.
+pub(super) fn pairs(
+    scenario: &Scenario,
+    world: &World,
+    rule: &dyn PairsRule,
+    tasks: &[usize],
+    mut random: Random,
+) -> Trial {
+    let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
+    let ended = |first: Verdict, dethroned: bool| Trial {
+        dethroned,
+        first,
+        tasks: tasks.iter().sum::<usize>() as f64 / tasks.len() as f64,
+    };
+    for number in 0..scenario.challengers {
+        let mut player = Player::new(scenario, tasks.len());
+        let mut differences: Vec<Vec<f64>> = tasks.iter().map(|count| Vec::with_capacity(*count)).collect();
+        let mut leads = false;
+        for round in 0..tasks.iter().copied().max().unwrap_or(0) {
+            for environment in (0..tasks.len()).filter(|environment| round < tasks[*environment]) {
+                let (_, right) = champion.answer(environment, round);
+                let reply = player.reply(&mut champion, &mut random, environment, round);
+                differences[environment].push(score(reply == Some(true)) - score(right));
+            }
+            let seen = round + 1;
+            let looks = scenario.tasks == Tasks::Peeked && seen >= 2 * PEEK_EVERY && seen.is_multiple_of(PEEK_EVERY);
+            if looks && rule.lead(&differences).is_some() {
+                leads = true;
+                break;
+            }
+        }
+        if leads || rule.lead(&differences).is_some() {
+            return ended(if number == 0 { Verdict::Dethroned } else { Verdict::Defended }, true);
+        }
+    }
+    ended(Verdict::Defended, false)
 }
 
 /// A challenger's means when it has had all its tasks.
@@ -332,6 +370,28 @@ mod tests {
         check(0.5, 7, (true, Verdict::Dethroned));
         check(-0.5, 7, (false, Verdict::Defended));
         check(0.0, 0, (false, Verdict::Defended));
+    }
+
+    #[test]
+    fn a_trial_on_pairs_ends_with_the_first_challenger_that_leads() {
+        use crate::mechanisms::{Bootstrap, PrivateSamples, TwoEvaluations};
+        let rules: [&dyn PairsRule; 3] =
+            [&Bootstrap::default(), &TwoEvaluations::default(), &PrivateSamples::default()];
+        for rule in rules {
+            let check = |gain: f64, challengers: usize, tasks: Tasks, expected: (bool, Verdict)| {
+                let scenario = Scenario { challengers, ..scenario(gain, tasks) };
+                let trial = pairs(&scenario, &world(0.5, 2), rule, &[60, 80], Random::new(7, &[]));
+                assert_eq!((trial.dethroned, trial.first, trial.tasks), (expected.0, expected.1, 70.0), "{gain}");
+            };
+            for tasks in [Tasks::Answered, Tasks::Peeked] {
+                check(0.5, 1, tasks, (true, Verdict::Dethroned));
+                check(0.5, 5, tasks, (true, Verdict::Dethroned));
+                check(-0.5, 5, tasks, (false, Verdict::Defended));
+            }
+            check(0.0, 0, Tasks::Answered, (false, Verdict::Defended));
+            // A challenger that gives no reply scores 0 where it is asked.
+            check(-0.5, 1, Tasks::Stalled { share: 1.0 }, (false, Verdict::Defended));
+        }
     }
 
     #[test]

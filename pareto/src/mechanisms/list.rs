@@ -1,9 +1,12 @@
 //! The list of all mechanisms, each with its constants.
 
+use super::bootstrap::Bootstrap;
 use super::four_stage::FourStage;
 use super::mechanism::Mechanism;
 use super::powerset::Powerset;
+use super::private_samples::PrivateSamples;
 use super::sequential::Sequential;
+use super::two_evaluations::TwoEvaluations;
 use super::window::WindowRule;
 
 /// One of every mechanism.
@@ -17,13 +20,27 @@ pub struct Mechanisms {
     pub four_stage: FourStage,
     /// The public rule of the beginning of 2025.
     pub powerset: Powerset,
+    /// A paired bootstrap of the win rate, as king-of-the-hill subnets use it.
+    pub bootstrap: Bootstrap,
+    /// The same margin in two evaluations, as king-of-the-hill subnets use it.
+    pub two_evaluations: TwoEvaluations,
+    /// A margin on a few private samples, as king-of-the-hill subnets use it.
+    pub private_samples: PrivateSamples,
 }
 
 impl Mechanisms {
     /// All of them, the default first.
     #[must_use]
-    pub fn all(&self) -> [&dyn Mechanism; 4] {
-        [&self.sequential, &self.window, &self.four_stage, &self.powerset]
+    pub fn all(&self) -> [&dyn Mechanism; 7] {
+        [
+            &self.sequential,
+            &self.window,
+            &self.four_stage,
+            &self.powerset,
+            &self.bootstrap,
+            &self.two_evaluations,
+            &self.private_samples,
+        ]
     }
 
     /// The one of this name.

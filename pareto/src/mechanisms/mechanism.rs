@@ -26,6 +26,11 @@ pub trait Mechanism: Sync {
     /// The scores that it compares, which decide how it can be simulated.
     fn comparison(&self) -> Comparison<'_>;
 
+    /// The thing to which it gives the crown.
+    fn crowns(&self) -> Crown {
+        Crown::Hotkey
+    }
+
     /// Rules on one challenge: both sides' scores in every environment.
     ///
     /// # Errors
@@ -42,6 +47,19 @@ pub enum Comparison<'a> {
     Duels(&'a Sequential),
     /// Means of a fixed number of tasks.
     Means(&'a dyn MeansRule),
+    /// Champion and challenger on the same tasks, a fixed number of them.
+    Pairs(&'a dyn PairsRule),
+}
+
+/// Thing to which a mechanism gives the crown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Crown {
+    /// The hotkey: the model that it commits later reigns untested, and without it the earliest commitment does.
+    Hotkey,
+    /// The model that was tested: another one that its hotkey commits waits as a challenger, and without it the champion
+    /// before it reigns again.
+    Model,
 }
 
 /// A rule that needs no more than every entry's means.
@@ -57,6 +75,18 @@ pub trait MeansRule: Sync {
 
     /// Returns true if each challenger is compared with the champion alone, so that others cannot matter.
     fn is_pairwise(&self) -> bool;
+}
+
+/// A rule that compares a challenger with the champion on the same tasks.
+pub trait PairsRule: Sync {
+    /// Tasks in each environment that a challenge takes, of as many as there are.
+    fn tasks(&self, available: &[usize]) -> Vec<usize>;
+
+    /// The lead by which a challenger wins, or `None` if it does not; of several winners the one with the largest lead
+    /// takes the weight, the earliest of equals.
+    ///
+    /// `differences[e][t]` is the challenger's score less the champion's on the t-th task of environment e, in [-1, 1].
+    fn lead(&self, differences: &[Vec<f64>]) -> Option<f64>;
 }
 
 /// Weights that a mechanism gives.

@@ -1,7 +1,7 @@
 //! The default: the first entry that is proved better than the champion, at the alpha of its number in the reign.
 
 use super::field::{Field, FieldError};
-use super::mechanism::{Comparison, EnvironmentVerdict, Judgement, Mechanism, Ruling, Sides};
+use super::mechanism::{Comparison, Crown, EnvironmentVerdict, Judgement, Mechanism, Ruling, Sides};
 use super::succession::Succession;
 use crate::duel::{Decision, DuelSettings, EnvironmentEvidence, Reason, Verdict, duel};
 use crate::reign::{Reign, ReignError};
@@ -54,6 +54,10 @@ impl Mechanism for Sequential {
 
     fn comparison(&self) -> Comparison<'_> {
         Comparison::Duels(self)
+    }
+
+    fn crowns(&self) -> Crown {
+        Crown::Model
     }
 
     fn rule(&self, field: &Field) -> Result<Ruling, FieldError> {

@@ -1,7 +1,7 @@
-//! Confidence limits of simulated rates.
+//! Binomial counts: their distribution, and confidence limits of simulated rates.
 
 /// The exact (Clopper-Pearson) upper confidence limit of a rate of which `count` of `trials` were seen.
-pub(super) fn upper_limit(count: usize, trials: usize, confidence: f64) -> f64 {
+pub(crate) fn upper_limit(count: usize, trials: usize, confidence: f64) -> f64 {
     if count >= trials {
         return 1.0;
     }
@@ -14,8 +14,8 @@ pub(super) fn upper_limit(count: usize, trials: usize, confidence: f64) -> f64 {
     high
 }
 
-/// Probability that a binomial count is at most `count`.
-fn at_most(count: usize, trials: usize, rate: f64) -> f64 {
+/// Probability that a binomial count is at most `count`, at a rate within (0, 1).
+pub(crate) fn at_most(count: usize, trials: usize, rate: f64) -> f64 {
     let (trials_f, odds) = (trials as f64, libm::log(rate) - libm::log1p(-rate));
     // By logarithms, since binomial coefficients of thousands of trials overflow.
     let choose = |k: f64| libm::lgamma(trials_f + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(trials_f - k + 1.0);
