@@ -147,7 +147,10 @@ fn a_row_of_the_lab_names_its_rule_in_every_cell() {
     assert_eq!(keys(&written), ["cells", "scenario", "warned"]);
     let cells = written["cells"].as_array().expect("cells");
     let rules: Vec<&str> = cells.iter().map(|cell| cell["rule"].as_str().expect("a name")).collect();
-    assert_eq!(rules, ["sequential", "window", "four_stage", "powerset", "bootstrap", "two_evaluations", "private_samples"]);
+    assert_eq!(
+        rules,
+        ["sequential", "window", "four_stage", "powerset", "bootstrap", "two_evaluations", "private_samples"]
+    );
     let mut expected = [
         "rule",
         "trials",

@@ -209,7 +209,10 @@ mod tests {
     fn a_rule_is_chosen_by_its_name_and_an_unknown_one_lists_all() {
         assert_eq!(rule("sequential"), Ok("sequential".to_owned()));
         let error = rule("oracle").unwrap_err();
-        assert_eq!(error, "there is no such rule; there are sequential, window, four_stage, powerset, bootstrap, \
-             two_evaluations, private_samples");
+        assert_eq!(
+            error,
+            "there is no such rule; there are sequential, window, four_stage, powerset, bootstrap, \
+             two_evaluations, private_samples"
+        );
     }
 }

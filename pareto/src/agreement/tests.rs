@@ -120,8 +120,9 @@ fn a_minority_moves_no_score_past_those_of_the_others() {
         let mut all = honest.clone();
         // Five of eleven parts of the stake say whatever they like, or nothing.
         for stake in [2, 2, 1] {
-            let scores: Vec<Option<f64>> =
-                (0..12).map(|_| (random.uniform() > 0.2).then(|| f64::from(u8::from(random.bits() & 1 == 1)))).collect();
+            let scores: Vec<Option<f64>> = (0..12)
+                .map(|_| (random.uniform() > 0.2).then(|| f64::from(u8::from(random.bits() & 1 == 1))))
+                .collect();
             let mut liar = table(stake, &scores);
             liar.scores.retain(|_, _| random.uniform() > 0.2);
             all.push(liar);
@@ -148,8 +149,7 @@ fn agreed_scores_are_those_of_every_unit_of_stake_laid_out_in_order() {
         let mut units: Vec<f64> =
             scores.iter().flat_map(|(score, stake)| std::iter::repeat_n(*score, *stake as usize)).collect();
         units.sort_by(f64::total_cmp);
-        let expected = (!units.is_empty())
-            .then(|| 0.5 * (units[(units.len() - 1) / 2] + units[units.len() / 2]));
+        let expected = (!units.is_empty()).then(|| 0.5 * (units[(units.len() - 1) / 2] + units[units.len() / 2]));
         assert_eq!(weighted_median(&mut scores.clone()), expected, "{scores:?}");
     }
 }

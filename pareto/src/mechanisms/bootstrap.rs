@@ -59,9 +59,8 @@ impl PairsRule for Bootstrap {
 
     fn lead(&self, differences: &[Vec<f64>]) -> Option<f64> {
         let decided = differences.iter().flatten().filter(|difference| difference.abs() > self.dead_zone);
-        let (wins, tasks) = decided.fold((0_usize, 0_usize), |(wins, tasks), difference| {
-            (wins + usize::from(*difference > 0.0), tasks + 1)
-        });
+        let (wins, tasks) = decided
+            .fold((0_usize, 0_usize), |(wins, tasks), difference| (wins + usize::from(*difference > 0.0), tasks + 1));
         let rate = wins as f64 / tasks.max(1) as f64;
         let ahead = match wins {
             0 => 0.0,

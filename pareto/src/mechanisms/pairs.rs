@@ -89,8 +89,7 @@ mod tests {
             assert_eq!(ruling.winner, winner, "{} {scores:?} {champion:?}", mechanism.name());
             assert_eq!(ruling.burned, f64::from(u8::from(winner.is_none())));
         };
-        let (bootstrap, two, private) =
-            (Bootstrap::default(), TwoEvaluations::default(), PrivateSamples::default());
+        let (bootstrap, two, private) = (Bootstrap::default(), TwoEvaluations::default(), PrivateSamples::default());
         let all: [&dyn Mechanism; 3] = [&bootstrap, &two, &private];
         for mechanism in all {
             check(mechanism, &[], None, None);
