@@ -1,5 +1,7 @@
 //! `dethrone lab`: attacks and honest gains, simulated against every rule.
 
+mod flips;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -39,6 +41,10 @@ pub(super) struct Arguments {
     /// Write a page with the pictures to this file.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
+    /// Instead of scenarios: five validators, each of whose rollouts is flipped with this probability, and how often their
+    /// verdicts differ.
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["mechanism", "scenario", "page", "tasks"])]
+    flips: Option<f64>,
 }
 
 fn rule(name: &str) -> Result<String, String> {
@@ -64,6 +70,9 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     settings.unpaired_correlation = arguments.unpaired_correlation;
     if !arguments.tasks.is_empty() {
         settings.tasks.clone_from(&arguments.tasks);
+    }
+    if let Some(share) = arguments.flips {
+        return flips::run(share, settings, printer);
     }
     let known = settings.mechanisms();
     let rules: Vec<&dyn Mechanism> = match arguments.mechanism.as_slice() {

@@ -3,12 +3,14 @@
 //! Every trial draws from its own generator, seeded by (seed, scenario, trial), so that a table is the same whatever
 //! the number of threads. Trials run in parallel; nothing else in this crate does.
 
+mod flips;
 mod random;
 mod scenario;
 mod table;
 mod trial;
 mod world;
 
+pub use flips::{Disagreement, FLIP_GAINS, FlipRow, VALIDATORS, flips};
 pub use random::Random;
 pub use scenario::{Scenario, Tasks};
 pub use table::{Cell, LabError, LabSettings, Row, play, play_one};
