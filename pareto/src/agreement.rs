@@ -83,8 +83,7 @@ pub fn agree<K: Ord + Clone>(
 /// The median of scores by stake; `None` where there is no stake. Sorts the scores.
 ///
 /// It is the score below and above which lies at most half of the stake; of two such scores, the mean.
-#[must_use]
-pub fn weighted_median(scores: &mut [(f64, u64)]) -> Option<f64> {
+pub(crate) fn weighted_median(scores: &mut [(f64, u64)]) -> Option<f64> {
     scores.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
     let total: u128 = scores.iter().map(|(_, stake)| u128::from(*stake)).sum();
     let mut below = 0_u128;

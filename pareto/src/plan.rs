@@ -47,6 +47,8 @@ pub struct Need {
     pub ninetieth_tasks: f64,
     /// Median of them over the duels that are won: the tasks that showing the gain takes.
     pub winning_tasks: Option<f64>,
+    /// Median of the rollouts, of both models in all environments.
+    pub median_rollouts: f64,
 }
 
 /// Gains that a tolerance lets win, and losses that it lets pass.
@@ -115,6 +117,7 @@ fn need(gain: f64, cell: &Cell) -> Need {
         median_tasks: cell.median_tasks,
         ninetieth_tasks: cell.ninetieth_tasks,
         winning_tasks: cell.winning_tasks,
+        median_rollouts: cell.median_rollouts,
     }
 }
 

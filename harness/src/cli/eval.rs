@@ -1,6 +1,6 @@
 //! `dethrone eval`: scores a model before a submission is paid for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use pareto::{Duel, DuelSettings};
 
 use super::runtime::block_on;
 use crate::chain::WeightsFile;
-use crate::clock::Stopwatch;
+use crate::clock::{self, Stopwatch};
 use crate::exit_status::ExitStatus;
 use crate::job::{self, Finished, Job, Ports};
 use crate::printer::Printer;
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let watch = Stopwatch::start();
     let model: ModelSource = arguments.model.parse()?;
     let against: Option<ModelSource> = arguments.against.as_deref().map(str::parse).transpose()?;
-    let settings = settings(arguments)?;
+    let settings = settings(arguments.config.as_deref(), &arguments.set)?;
     let validator_budget = settings.deciding.duel.budget;
     let deciding = Deciding { duel: budgeted(&settings, arguments.tasks), ..settings.deciding };
     let settings = Settings { deciding, ..settings };
@@ -119,11 +119,44 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     printer.data(&evaluation, text)
 }
 
-fn settings(arguments: &Arguments) -> Result<Settings, Problem> {
+/// Speed at which this machine answers and judges a model's tasks, engine and sandbox together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Speed {
+    /// Rollouts made.
+    pub(super) rollouts: usize,
+    /// Time that they took, in seconds: all but fetching, checking and loading the model, which is done once.
+    pub(super) seconds: f64,
+}
+
+impl Speed {
+    /// Rollouts an hour.
+    pub(super) fn rollouts_per_hour(self) -> f64 {
+        self.rollouts as f64 * 3_600.0 / self.seconds
+    }
+}
+
+/// Measures the speed with a model on so many fresh tasks in each environment, under a validator's settings.
+pub(super) fn measure(model: &str, config: Option<&Path>, tasks: usize) -> Result<Speed, Problem> {
+    let watch = Stopwatch::start();
+    let model: ModelSource = model.parse()?;
+    let settings = settings(config, &[])?;
+    let deciding = Deciding { duel: budgeted(&settings, tasks), ..settings.deciding };
+    let settings = Settings { deciding, output: settings.output.join("speed"), ..settings };
+    // Tasks of the moment: none of them is in the database already, and whatever is in the summary was made now.
+    let registry = registry(&model, None, clock::unix_seconds().unsigned_abs());
+    let chain = WeightsFile::new(settings.output.clone());
+    let database = settings.output.join("eval.sqlite");
+    let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
+    let Finished { conclusion, summary } = block_on(job::run(Job { settings, database, watch }, ports))?;
+    let rollouts = conclusion.entries.iter().map(|entry| entry.rollouts.len()).sum();
+    let timing = summary.timing;
+    Ok(Speed { rollouts, seconds: timing.wall - timing.checking - timing.loading })
+}
+
+fn settings(config: Option<&Path>, set: &[String]) -> Result<Settings, Problem> {
     let base = Settings { output: PathBuf::from("dethrone-output/eval"), ..Settings::default() };
-    let mut settings =
-        Sources::new(&base, arguments.config.as_deref(), &arguments.set).and_then(|sources| sources.settings())?;
-    if arguments.config.is_some() {
+    let mut settings = Sources::new(&base, config, set).and_then(|sources| sources.settings())?;
+    if config.is_some() {
         settings.output.push("eval");
     }
     if settings.hub.folder.is_none() {

@@ -1,5 +1,7 @@
 //! `dethrone plan`: the number of tasks that a duel takes, and the error rates that it promises.
 
+mod cost;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,6 +9,7 @@ use pareto::lab::LabSettings;
 use pareto::plan::{LOSERS, Need, Plan, plan, trials};
 use serde::Serialize;
 
+use self::cost::{Cost, CostArguments};
 use super::world::{WorldArguments, problem, progress};
 use crate::printer::Printer;
 use crate::problem::Problem;
@@ -26,6 +29,8 @@ pub(super) struct Arguments {
     /// Write a page to this file, with the picture of what a tolerance buys and lets pass.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
+    #[command(flatten)]
+    cost: CostArguments,
 }
 
 #[derive(Debug, Serialize)]
@@ -33,15 +38,18 @@ struct Planned {
     settings: LabSettings,
     #[serde(flatten)]
     plan: Plan,
+    /// The speed and the price by which rollouts become hours and money.
+    cost: Option<Cost>,
 }
 
 /// Simulates and prints the numbers.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
     let settings = arguments.world.settings(arguments.trials);
+    let cost = arguments.cost.cost()?;
     let bar = progress(trials(&settings));
     let plan = plan(&settings, &|| bar.inc(1)).map_err(problem)?;
     bar.finish_and_clear();
-    let planned = Planned { settings, plan };
+    let planned = Planned { settings, plan, cost };
     if let Some(path) = &arguments.page {
         save(&page(&planned), path)?;
         printer.say(&format!("the picture is in {}", path.display()));
@@ -53,8 +61,9 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
 }
 
 fn promise(planned: &Planned) -> String {
+    let cost = planned.cost.map_or(String::new(), |cost| format!("{} ", cost.sentence()));
     format!(
-        "The chance that any challenger of the reign that is not better ever wins is at most {}; for the \
+        "{cost}The chance that any challenger of the reign that is not better ever wins is at most {}; for the \
          next challenger alone it is at most {}.",
         share(planned.plan.false_dethrone_bound),
         share(planned.plan.next_challenger_bound)
@@ -67,24 +76,28 @@ fn share(value: f64) -> String {
 
 fn tables(planned: &Planned) -> [Table; 2] {
     let gain = |need: &Need, name: String| {
-        vec![
+        let mut cells = vec![
             name,
             percent(need.wins),
             percent(need.dismissed),
             format!("{:.0}", need.median_tasks),
             format!("{:.0}", need.ninetieth_tasks),
             need.winning_tasks.map_or("–".to_owned(), |tasks| format!("{tasks:.0}")),
-        ]
+        ];
+        cells.extend(planned.cost.iter().flat_map(|cost| cost.cells(need.median_rollouts)));
+        cells
     };
     let mut rows = vec![gain(&planned.plan.copy, "a copy".to_owned())];
     rows.extend(planned.plan.needs.iter().map(|need| gain(need, format!("+{:.2} everywhere", need.gain))));
     let after = LOSERS.iter().zip(&planned.plan.after_losers);
     rows.extend(after.map(|(losers, need)| gain(need, format!("+{:.2} everywhere, after {losers} losers", need.gain))));
+    let mut header = ["challenger", "wins", "dismissed", "median tasks", "90th percentile", "median when it wins"]
+        .map(str::to_owned)
+        .to_vec();
+    header.extend(planned.cost.iter().flat_map(Cost::header));
     let needs = Table {
         title: "Tasks per environment until the duel ends".to_owned(),
-        header: ["challenger", "wins", "dismissed", "median tasks", "90th percentile", "median when it wins"]
-            .map(str::to_owned)
-            .to_vec(),
+        header,
         rows,
     };
     let row = |trade: &pareto::plan::Trade| {
@@ -162,7 +175,7 @@ mod tests {
     fn the_plan_names_every_gain_and_both_bounds() {
         let settings = LabSettings { trials: 10, means: vec![0.5; 2], tasks: vec![9; 2], ..LabSettings::default() };
         let plan = plan(&settings, &|| ()).expect("valid settings");
-        let planned = Planned { settings, plan };
+        let planned = Planned { settings, plan, cost: None };
         let page = page(&planned);
         let drawn = page.tables[0].text();
         for part in ["a copy", "+0.02 everywhere", "+0.05 everywhere", "+0.10 everywhere", "+0.20 everywhere"] {

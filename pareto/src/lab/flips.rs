@@ -134,7 +134,7 @@ struct Rollouts<'a> {
     flip: f64,
     /// Both models' true outcomes, by environment and task.
     truth: Vec<Vec<(bool, bool)>>,
-    /// What each validator makes of them, by validator, environment and task.
+    /// Both models' outcomes as each validator has them, by validator, environment and task.
     seen: Vec<Vec<Vec<(bool, bool)>>>,
     noise: Vec<Vec<Random>>,
 }

@@ -4,6 +4,7 @@
 //! the number of threads. Trials run in parallel; nothing else in this crate does.
 
 mod flips;
+mod history;
 mod random;
 mod scenario;
 mod table;
@@ -12,6 +13,6 @@ mod world;
 
 pub use flips::{Disagreement, FLIP_GAINS, FlipRow, VALIDATORS, flips};
 pub use random::Random;
-pub use scenario::{Scenario, Tasks};
+pub use scenario::{History, Scenario, Tasks};
 pub use table::{Cell, LabError, LabSettings, Row, play, play_one};
 pub use world::World;

@@ -15,6 +15,36 @@ pub struct Scenario {
     pub challengers: usize,
     /// Its way of answering.
     pub tasks: Tasks,
+    /// The windows that it is played over.
+    pub history: History,
+    /// Decoys that committed before it: models that are worse by 0.30 everywhere.
+    pub decoys: usize,
+}
+
+/// Gain of a decoy in every environment.
+pub(super) const DECOY: f64 = -0.3;
+
+/// The windows that a scenario is played over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum History {
+    /// A single window.
+    #[default]
+    Single,
+    /// As many challengers of its kind in each of several windows, until one of them wins.
+    Windows {
+        /// The windows.
+        count: usize,
+    },
+    /// The same challengers in several windows, each of which is killed after its verdicts unless one of them wins.
+    Killed {
+        /// The windows.
+        count: usize,
+    },
+    /// The champion's hotkey has committed this model after it won with a better one.
+    Swapped,
+    /// The champion is gone, and this model has the earliest commitment; the champion before it plays.
+    Squatted,
 }
 
 /// A challenger's way of answering.
@@ -45,7 +75,7 @@ pub enum Tasks {
 impl Scenario {
     /// A single challenger that simply answers.
     pub fn plain(name: &str, honest: bool, gains: &[f64]) -> Self {
-        Self { name: name.to_owned(), honest, gains: gains.to_vec(), challengers: 1, tasks: Tasks::Answered }
+        Self { name: name.to_owned(), honest, gains: gains.to_vec(), challengers: 1, tasks: Tasks::Answered, history: History::Single, decoys: 0 }
     }
 
     /// All attacks, then all honest gains.
@@ -53,6 +83,7 @@ impl Scenario {
         let attack = |name: &str, gains: &[f64]| Self::plain(name, false, gains);
         let copies = |challengers: usize| Self { challengers, ..attack(&format!("{challengers} copies"), &[0.0]) };
         let with = |name: &str, tasks| Self { tasks, ..attack(name, &[0.0]) };
+        let over = |name: &str, gain, challengers, history| Self { challengers, history, ..attack(name, &[gain]) };
         vec![
             attack("copy", &[0.0]),
             copies(10),
@@ -67,8 +98,13 @@ impl Scenario {
             with("copy, stalling on 10%", Tasks::Stalled { share: 0.1 }),
             with("copy, 20% of tasks leaked", Tasks::Leaked { share: 0.2 }),
             with("copy, 20% leaked, fresh seeds", Tasks::LeakedThenFresh { share: 0.2 }),
+            over("16 copies in each of 16 windows", 0.0, 16, History::Windows { count: 16 }),
+            over("copy, 16 windows killed", 0.0, 1, History::Killed { count: 16 }),
+            over("-0.02 everywhere, swapped in for the crowned model", -0.02, 1, History::Swapped),
+            over("-0.02 everywhere, squatting on the oldest commitment", -0.02, 1, History::Squatted),
             Self::plain("+0.05 everywhere", true, &[0.05]),
             Self::plain("+0.10 everywhere", true, &[0.1]),
+            Self { decoys: 255, ..Self::plain("+0.10 everywhere behind 255 decoys", true, &[0.1]) },
             Self::plain("+0.10 in one", true, &[0.1, 0.0]),
             Self::plain("-0.05 everywhere", false, &[-0.05]),
         ]

@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::history::Game;
 use super::random::Random;
 use super::scenario::Scenario;
-use super::trial::{Trial, duels, means, pairs, warned};
+use super::trial::{Trial, warned};
 use super::world::World;
 use crate::binomial::upper_limit;
 use crate::duel::{DuelError, DuelSettings, Verdict};
@@ -94,6 +95,8 @@ pub struct Cell {
     pub ninetieth_tasks: f64,
     /// Median of them over the trials that the first challenger won; none where it won none.
     pub winning_tasks: Option<f64>,
+    /// Median of the rollouts, of both models in all environments, that the first challenger's comparison took.
+    pub median_rollouts: f64,
 }
 
 /// One scenario against all mechanisms asked for.
@@ -175,23 +178,21 @@ pub fn play_one(
     done: &(dyn Fn() + Sync),
 ) -> Result<Cell, LabError> {
     settings.validate()?;
-    let comparison = mechanism.comparison();
-    let correlation = match comparison {
+    let correlation = match mechanism.comparison() {
         Comparison::Duels(_) | Comparison::Pairs(_) => settings.correlation,
         Comparison::Means(_) => settings.unpaired_correlation,
     };
-    let reign = Reign::resumed(settings.alpha, settings.challengers_before)?;
-    let world = World { means: settings.means.clone(), correlation };
+    let game = Game {
+        mechanism,
+        world: World { means: settings.means.clone(), correlation },
+        reign: Reign::resumed(settings.alpha, settings.challengers_before)?,
+        tasks: &settings.tasks,
+    };
     let label = label(scenario, place(mechanism));
     let trials: Vec<Trial> = (0..settings.trials as u64)
         .into_par_iter()
         .map(|trial| {
-            let random = Random::new(settings.seed, &[label, trial]);
-            let ended = match comparison {
-                Comparison::Duels(rule) => duels(scenario, &world, rule, &reign, random)?,
-                Comparison::Means(rule) => means(scenario, &world, rule, &settings.tasks, random),
-                Comparison::Pairs(rule) => pairs(scenario, &world, rule, &rule.tasks(&settings.tasks), random),
-            };
+            let ended = game.play(scenario, Random::new(settings.seed, &[label, trial]))?;
             done();
             Ok(ended)
         })
@@ -223,10 +224,14 @@ fn warned_rate(scenario: &Scenario, settings: &LabSettings) -> f64 {
 fn cell(rule: &'static str, trials: &[Trial]) -> Cell {
     let dethroned = trials.iter().filter(|trial| trial.dethroned).count();
     let dismissed = trials.iter().filter(|trial| trial.first == Verdict::Defended).count();
-    let mut tasks: Vec<f64> = trials.iter().map(|trial| trial.tasks).collect();
-    tasks.sort_by(f64::total_cmp);
+    let sorted = |value: fn(&Trial) -> f64| {
+        let mut values: Vec<f64> = trials.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    let (tasks, rollouts) = (sorted(|trial| trial.tasks), sorted(|trial| trial.rollouts));
     // The upper of the two in the middle: of tasks that are needed the larger number is the safe one to tell.
-    let quantile = |share: f64| tasks[((tasks.len() as f64 * share) as usize).min(tasks.len() - 1)];
+    let quantile = |values: &[f64], share: f64| values[((values.len() as f64 * share) as usize).min(values.len() - 1)];
     let mut winning: Vec<f64> =
         trials.iter().filter(|trial| trial.first == Verdict::Dethroned).map(|trial| trial.tasks).collect();
     winning.sort_by(f64::total_cmp);
@@ -237,9 +242,10 @@ fn cell(rule: &'static str, trials: &[Trial]) -> Cell {
         rate: dethroned as f64 / trials.len() as f64,
         upper: upper_limit(dethroned, trials.len(), 0.95),
         dismissed: dismissed as f64 / trials.len() as f64,
-        median_tasks: quantile(0.5),
-        ninetieth_tasks: quantile(0.9),
+        median_tasks: quantile(&tasks, 0.5),
+        ninetieth_tasks: quantile(&tasks, 0.9),
         winning_tasks: winning.get(winning.len() / 2).copied(),
+        median_rollouts: quantile(&rollouts, 0.5),
     }
 }
 
@@ -248,7 +254,7 @@ mod tests {
     use super::*;
 
     fn trial(first: Verdict, tasks: usize) -> Trial {
-        Trial { dethroned: first == Verdict::Dethroned, first, tasks: tasks as f64 }
+        Trial { dethroned: first == Verdict::Dethroned, first, tasks: tasks as f64, rollouts: 0.0 }
     }
 
     #[test]
@@ -271,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_win_by_a_later_challenger_counts_without_tasks_of_the_first() {
-        let trials = [Trial { dethroned: true, first: Verdict::Defended, tasks: 4.0 }, trial(Verdict::Defended, 8)];
+        let trials = [Trial { dethroned: true, first: Verdict::Defended, tasks: 4.0, rollouts: 0.0 }, trial(Verdict::Defended, 8)];
         let cell = cell("rule", &trials);
         assert_eq!((cell.dethroned, cell.rate, cell.dismissed, cell.winning_tasks), (1, 0.5, 1.0, None));
     }

@@ -1,5 +1,6 @@
 //! One trial of one scenario against one mechanism.
 
+use super::history::decoys;
 use super::random::Random;
 use super::scenario::{Scenario, Tasks};
 use super::world::{Champion, World, answer};
@@ -18,6 +19,17 @@ pub(super) struct Trial {
     pub(super) first: Verdict,
     /// Tasks per environment of the first challenger's duel.
     pub(super) tasks: f64,
+    /// Rollouts of champion and first challenger together in all environments; those of the champion serve all challengers
+    /// of a window.
+    pub(super) rollouts: f64,
+}
+
+impl Trial {
+    /// The same trial as the one who reigned sees it: it wins where the challenger does not.
+    pub(super) fn reversed(self) -> Self {
+        let first = if self.dethroned { Verdict::Defended } else { Verdict::Dethroned };
+        Self { dethroned: !self.dethroned, first, ..self }
+    }
 }
 
 /// The challengers of a scenario one after the other, each at the alpha of its number, all against the same champion's
@@ -32,25 +44,28 @@ pub(super) fn duels(
     let environments = world.means.len();
     // A stream of its own: the number of draws that a challenger makes changes none of the champion's answers.
     let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
-    let mut trial = Trial { dethroned: false, first: Verdict::Undecided, tasks: 0.0 };
-    let entries: Vec<usize> = (0..=scenario.challengers).collect();
+    let mut trial = Trial { dethroned: false, first: Verdict::Undecided, tasks: 0.0, rollouts: 0.0 };
+    let crowd = decoys(scenario);
+    let entries: Vec<usize> = (0..=crowd.challengers + scenario.challengers).collect();
     let mut succession = Succession::open(&entries, Some(0), *reign).expect("the champion plays");
     while let Some(challenge) = succession.next_duel() {
         let mut duel = challenge.duel(environments, &rule.duel)?;
-        let mut player = Player::new(scenario, environments);
+        let decoy = challenge.challenger <= crowd.challengers;
+        let mut player = Player::new(if decoy { &crowd } else { scenario }, environments);
         let ended = duel.feed(|environment, task| {
             let (_, right) = champion.answer(environment, task);
             let reply = player.reply(&mut champion, &mut random, environment, task);
             Some(Pair { champion: Some(score(right)), challenger: reply.map(score) })
         })?;
         let verdict = ended.unwrap_or(Verdict::Undecided);
-        if challenge.challenger == 1 {
+        if challenge.challenger == crowd.challengers + 1 {
             trial.first = verdict;
             trial.tasks = duel.tasks_used() as f64 / environments as f64;
+            trial.rollouts = 2.0 * duel.tasks_used() as f64;
         }
         succession.settle(&challenge, verdict);
     }
-    trial.dethroned = succession.dethroned().is_some();
+    trial.dethroned = succession.champion() > crowd.challengers;
     Ok(trial)
 }
 
@@ -74,14 +89,25 @@ pub(super) fn means(
         dethroned,
         first: if dethroned && by_the_first { Verdict::Dethroned } else { Verdict::Defended },
         tasks: tasks.iter().sum::<usize>() as f64 / tasks.len() as f64,
+        rollouts: 2.0 * tasks.iter().sum::<usize>() as f64,
     };
+    let crowd = decoys(scenario);
+    for number in 1..=crowd.challengers {
+        let entry = answered(&crowd, &mut champion, tasks, &mut random, number);
+        // Where the first that beats the champion takes all, a decoy that does so by luck leaves nothing to others.
+        if rule.is_pairwise() && rule.dethroned(&[entries[0].clone(), entry.clone()]) {
+            return ended(false, false);
+        }
+        entries.push(entry);
+    }
     for number in 1..=scenario.challengers {
+        let place = entries.len();
         let (entry, ahead) = match scenario.tasks {
             Tasks::Peeked => peeked(scenario, &mut champion, rule, tasks, &mut random),
-            _ => (answered(scenario, &mut champion, tasks, &mut random, number), false),
+            _ => (answered(scenario, &mut champion, tasks, &mut random, place), false),
         };
         entries.push(entry);
-        if ahead || (rule.is_pairwise() && rule.dethroned(&[entries[0].clone(), entries[number].clone()])) {
+        if ahead || (rule.is_pairwise() && rule.dethroned(&[entries[0].clone(), entries[place].clone()])) {
             return ended(true, number == 1);
         }
     }
@@ -102,8 +128,13 @@ pub(super) fn pairs(
         dethroned,
         first,
         tasks: tasks.iter().sum::<usize>() as f64 / tasks.len() as f64,
+        rollouts: 2.0 * tasks.iter().sum::<usize>() as f64,
     };
-    for number in 0..scenario.challengers {
+    let crowd = decoys(scenario);
+    let mut ahead = f64::NEG_INFINITY;
+    for number in 0..crowd.challengers + scenario.challengers {
+        let decoy = number < crowd.challengers;
+        let scenario = if decoy { &crowd } else { scenario };
         let mut player = Player::new(scenario, tasks.len());
         let mut differences: Vec<Vec<f64>> = tasks.iter().map(|count| Vec::with_capacity(*count)).collect();
         let mut leads = false;
@@ -120,8 +151,11 @@ pub(super) fn pairs(
                 break;
             }
         }
-        if leads || rule.lead(&differences).is_some() {
-            return ended(if number == 0 { Verdict::Dethroned } else { Verdict::Defended }, true);
+        let lead = rule.lead(&differences).filter(|lead| *lead > ahead);
+        if decoy {
+            ahead = lead.unwrap_or(ahead);
+        } else if leads || lead.is_some() {
+            return ended(if number == crowd.challengers { Verdict::Dethroned } else { Verdict::Defended }, true);
         }
     }
     ended(Verdict::Defended, false)
