@@ -95,11 +95,7 @@ fn tables(planned: &Planned) -> [Table; 2] {
         .map(str::to_owned)
         .to_vec();
     header.extend(planned.cost.iter().flat_map(Cost::header));
-    let needs = Table {
-        title: "Tasks per environment until the duel ends".to_owned(),
-        header,
-        rows,
-    };
+    let needs = Table { title: "Tasks per environment until the duel ends".to_owned(), header, rows };
     let row = |trade: &pareto::plan::Trade| {
         vec![
             format!("{:.2}", trade.tolerance),

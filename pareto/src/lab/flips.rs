@@ -117,9 +117,8 @@ impl Trial {
         }
         let all: Vec<usize> = (0..VALIDATORS).collect();
         let reversed: Vec<usize> = (0..VALIDATORS).rev().collect();
-        let mut median = |tables: &[usize]| {
-            hold(&mut |rollouts, environment, task| rollouts.median(tables, environment, task))
-        };
+        let mut median =
+            |tables: &[usize]| hold(&mut |rollouts, environment, task| rollouts.median(tables, environment, task));
         let (first, agreed_tasks) = median(&all);
         let agreed = [first, median(&reversed).0];
         Self { own, own_tasks, agreed, agreed_tasks, lacking: median(&all[LACKING..]).0 }

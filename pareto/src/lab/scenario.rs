@@ -75,7 +75,15 @@ pub enum Tasks {
 impl Scenario {
     /// A single challenger that simply answers.
     pub fn plain(name: &str, honest: bool, gains: &[f64]) -> Self {
-        Self { name: name.to_owned(), honest, gains: gains.to_vec(), challengers: 1, tasks: Tasks::Answered, history: History::Single, decoys: 0 }
+        Self {
+            name: name.to_owned(),
+            honest,
+            gains: gains.to_vec(),
+            challengers: 1,
+            tasks: Tasks::Answered,
+            history: History::Single,
+            decoys: 0,
+        }
     }
 
     /// All attacks, then all honest gains.

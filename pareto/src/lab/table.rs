@@ -277,7 +277,10 @@ mod tests {
 
     #[test]
     fn a_win_by_a_later_challenger_counts_without_tasks_of_the_first() {
-        let trials = [Trial { dethroned: true, first: Verdict::Defended, tasks: 4.0, rollouts: 0.0 }, trial(Verdict::Defended, 8)];
+        let trials = [
+            Trial { dethroned: true, first: Verdict::Defended, tasks: 4.0, rollouts: 0.0 },
+            trial(Verdict::Defended, 8),
+        ];
         let cell = cell("rule", &trials);
         assert_eq!((cell.dethroned, cell.rate, cell.dismissed, cell.winning_tasks), (1, 0.5, 1.0, None));
     }

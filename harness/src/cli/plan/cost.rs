@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_speed_is_given_or_measured_and_nothing_is_said_without_one() {
-        let arguments = CostArguments { measure: None, config: None, rollouts_per_hour: None, price_per_hour: Some(3.0) };
+        let arguments =
+            CostArguments { measure: None, config: None, rollouts_per_hour: None, price_per_hour: Some(3.0) };
         assert_eq!(arguments.cost().unwrap(), None);
         let given = CostArguments { rollouts_per_hour: Some(90.0), ..arguments }.cost().unwrap().expect("a speed");
         assert_eq!((given.rollouts_per_hour, given.measured, given.price_per_hour), (90.0, None, Some(3.0)));
