@@ -92,10 +92,10 @@ impl Sampling {
         }
         if share < 1.0 {
             let odds = |token: u32| match logits[token as usize] {
-                logit if logit.is_nan() => 0.0,
-                logit => f64::from(exp((logit - largest) / self.temperature)),
+                logit if logit.is_nan() => 0,
+                logit => whole_odds(exp((logit - largest) / self.temperature)),
             };
-            let wanted = f64::from(share) * tokens.iter().map(|token| odds(*token)).sum::<f64>();
+            let wanted = f64::from(share) * tokens.iter().map(|token| odds(*token)).sum::<u64>() as f64;
             keep_share(&mut tokens, logits, odds, wanted);
             tokens.sort_unstable();
         }
@@ -131,8 +131,13 @@ fn by_logit(logits: &[f32], a: u32, b: u32) -> Ordering {
     key(b).total_cmp(&key(a)).then(a.cmp(&b))
 }
 
+/// Odds in (0, 1] as an integer, so that no device's order of additions shows in their sum.
+fn whole_odds(odds: f32) -> u64 {
+    (f64::from(odds) * (1_u64 << 40) as f64) as u64
+}
+
 /// Keeps the largest logits until their odds reach `wanted`, including the one that reaches it.
-fn keep_share(tokens: &mut Vec<u32>, logits: &[f32], odds: impl Fn(u32) -> f64, wanted: f64) {
+fn keep_share(tokens: &mut Vec<u32>, logits: &[f32], odds: impl Fn(u32) -> u64, wanted: f64) {
     let mut sorted = 256;
     loop {
         let all = sorted >= tokens.len();
@@ -142,10 +147,10 @@ fn keep_share(tokens: &mut Vec<u32>, logits: &[f32], odds: impl Fn(u32) -> f64, 
             tokens.select_nth_unstable_by(sorted, |a, b| by_logit(logits, *a, *b)).0
         };
         top.sort_unstable_by(|a, b| by_logit(logits, *a, *b));
-        let mut sum = 0.0;
+        let mut sum = 0;
         let reached = top.iter().position(|token| {
             sum += odds(*token);
-            sum >= wanted
+            sum as f64 >= wanted
         });
         if let Some(last) = reached {
             return tokens.truncate(last + 1);

@@ -115,15 +115,15 @@ fn naive_candidates(logits: &[f32], sampling: Sampling) -> Vec<u32> {
     let mut order: Vec<u32> = (0..logits.len() as u32).collect();
     order.sort_by(|a, b| logits[*b as usize].partial_cmp(&logits[*a as usize]).unwrap().then(a.cmp(b)));
     order.truncate(sampling.top_k.map_or(logits.len(), |k| k as usize));
-    let odds = |token: u32| f64::from(exp((logits[token as usize] - logits[order[0] as usize]) / sampling.temperature));
+    let odds = |token: u32| whole_odds(exp((logits[token as usize] - logits[order[0] as usize]) / sampling.temperature));
     if let Some(share) = sampling.top_p.filter(|share| *share < 1.0) {
         let mut ascending = order.clone();
         ascending.sort_unstable();
-        let wanted = f64::from(share) * ascending.iter().map(|token| odds(*token)).sum::<f64>();
-        let mut sum = 0.0;
+        let wanted = f64::from(share) * ascending.iter().map(|token| odds(*token)).sum::<u64>() as f64;
+        let mut sum = 0;
         let enough = order.iter().position(|token| {
             sum += odds(*token);
-            sum >= wanted
+            sum as f64 >= wanted
         });
         order.truncate(enough.map_or(order.len(), |last| last + 1));
     }
