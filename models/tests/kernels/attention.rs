@@ -48,11 +48,13 @@ impl Memory {
         }
         let (gate, gate_exact) = half_values(2, rows * stride, 3.0);
         let mut pages = Buffer::blank(layer.texts.len() * TABLE * layer.key_heads * 2 * layer.page_tokens * padded);
-        let table: Vec<i32> = (0..layer.texts.len() * TABLE).map(|i| (i * 7 % (layer.texts.len() * TABLE)) as i32).collect();
+        let table: Vec<i32> =
+            (0..layer.texts.len() * TABLE).map(|i| (i * 7 % (layer.texts.len() * TABLE)) as i32).collect();
         let mut exact = Vec::new();
         for (text, length) in layer.texts.iter().enumerate() {
             let both = [0, 1].map(|values| {
-                let (rows, exact) = half_values(10 + 2 * text as u64 + values, length * layer.key_heads * layer.size, 1.5);
+                let (rows, exact) =
+                    half_values(10 + 2 * text as u64 + values, length * layer.key_heads * layer.size, 1.5);
                 for (index, row) in rows.chunks(layer.size).enumerate() {
                     let (token, head) = (index / layer.key_heads, index % layer.key_heads);
                     let page = table[text * TABLE + token / layer.page_tokens] as usize;
@@ -103,16 +105,22 @@ impl Memory {
         let picked: Vec<(usize, usize)> = rows.iter().map(|row| all[*row]).collect();
         let positions: Vec<i32> = picked.iter().map(|(_, position)| *position as i32).collect();
         let sequences: Vec<i32> = picked.iter().map(|(text, _)| *text as i32).collect();
-        let (splits, group, width) = (l.texts.iter().max().unwrap().div_ceil(l.split_keys), l.heads / l.key_heads, l.heads * self.padded);
+        let (splits, group, width) =
+            (l.texts.iter().max().unwrap().div_ceil(l.split_keys), l.heads / l.key_heads, l.heads * self.padded);
         let q = self.q.read();
         let q: Vec<u16> = rows.iter().flat_map(|row| q[row * width..(row + 1) * width].to_vec()).collect();
         let gate = self.gate.read();
-        let gate: Vec<u16> = rows.iter().flat_map(|row| gate[row * self.stride..(row + 1) * self.stride].to_vec()).collect();
-        let (q, gate, positions, sequences) = (Buffer::of(&q), Buffer::of(&gate), Buffer::of(&positions), Buffer::of(&sequences));
+        let gate: Vec<u16> =
+            rows.iter().flat_map(|row| gate[row * self.stride..(row + 1) * self.stride].to_vec()).collect();
+        let (q, gate, positions, sequences) =
+            (Buffer::of(&q), Buffer::of(&gate), Buffer::of(&positions), Buffer::of(&sequences));
         let (work, works) = (Buffer::<[i32; 2]>::blank(rows.len() * splits), Buffer::<i32>::blank(1));
         let parts = rows.len() * l.key_heads * splits * group;
-        let (part_o, part_ml, counters) =
-            (Buffer::<f32>::blank(parts * self.padded), Buffer::<[f32; 2]>::blank(parts), Buffer::<i32>::zeros(rows.len() * l.key_heads));
+        let (part_o, part_ml, counters) = (
+            Buffer::<f32>::blank(parts * self.padded),
+            Buffer::<[f32; 2]>::blank(parts),
+            Buffer::<i32>::zeros(rows.len() * l.key_heads),
+        );
         let out = Buffer::<u16>::blank(rows.len() * self.stride);
         Launch::of("plan", [1, 1], 1024, 4096)
             .pointers([positions.address(), work.address(), works.address()])
@@ -125,7 +133,13 @@ impl Memory {
             _ => (64, 128 + 3 * 64 * 512),
         };
         Launch::of(&format!("attention_decode_{}", self.padded), [blocks, 1], threads, shared)
-            .pointers([q.address(), self.pages.address(), self.table.address(), sequences.address(), positions.address()])
+            .pointers([
+                q.address(),
+                self.pages.address(),
+                self.table.address(),
+                sequences.address(),
+                positions.address(),
+            ])
             .pointers([work.address(), works.address(), part_o.address(), part_ml.address(), counters.address()])
             .pointers([if l.gated { gate.address() } else { 0 }, out.address()])
             .integers(self.sizes())
@@ -157,7 +171,14 @@ impl Memory {
         };
         let shared = shared + threads as usize * 68 * 4;
         Launch::of(&format!("attention_prefill_{}", self.padded), [count, l.key_heads], threads, shared)
-            .pointers([self.q.address(), self.pages.address(), self.table.address(), tiles.address(), self.gate(), out.address()])
+            .pointers([
+                self.q.address(),
+                self.pages.address(),
+                self.table.address(),
+                tiles.address(),
+                self.gate(),
+                out.address(),
+            ])
             .integers(self.sizes())
             .integers([l.split_keys, l.window, self.stride, self.stride])
             .float(self.scale())

@@ -74,7 +74,8 @@ impl Inputs {
         let mixed: Vec<f64> = (0..net.channels())
             .map(|channel| {
                 let taps = &self.convolution[channel * net.taps..][..net.taps];
-                let at = |back: usize| if row >= first + back { self.exact[(row - back) * columns + channel] } else { 0.0 };
+                let at =
+                    |back: usize| if row >= first + back { self.exact[(row - back) * columns + channel] } else { 0.0 };
                 silu(taps.iter().rev().enumerate().map(|(back, tap)| f64::from(*tap) * at(back)).sum())
             })
             .collect();
@@ -110,10 +111,12 @@ impl Inputs {
     /// Runs steps, each a list of (text, tokens), and gives the rows back in the order of the texts.
     fn run(&self, steps: &[Vec<(usize, usize)>]) -> Vec<Vec<u16>> {
         let (net, columns, states) = (self.net, self.net.columns(), self.texts.len() + 1);
-        let starts: Vec<usize> = self.texts.iter().scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length))).collect();
+        let starts: Vec<usize> =
+            self.texts.iter().scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length))).collect();
         let state = Buffer::<f32>::blank(states * net.value_heads * 16384);
         let tail = Buffer::<u16>::blank(states * (net.taps - 1) * net.channels());
-        let parameters = [&self.convolution, &self.decay, &self.step_bias, &self.weight].map(|values| Buffer::of(values));
+        let parameters =
+            [&self.convolution, &self.decay, &self.step_bias, &self.weight].map(|values| Buffer::of(values));
         let mut done = vec![0; self.texts.len()];
         let mut all = vec![Vec::new(); self.texts.iter().sum()];
         for parts in steps {
@@ -148,16 +151,41 @@ impl Inputs {
         let pick = |row: &usize| self.narrow[row * width..(row + 1) * width].to_vec();
         let narrow = Buffer::of(&rows.iter().flat_map(pick).collect::<Vec<f32>>());
         let (spans_b, row_spans) = (Buffer::of(spans), Buffer::of(row_spans));
-        let (q, k) = (Buffer::<f32>::blank(count * net.key_heads * 128), Buffer::<f32>::blank(count * net.key_heads * 128));
-        let (v, out) = (Buffer::<f32>::blank(count * net.value_heads * 128), Buffer::<f32>::blank(count * net.value_heads * 128));
-        let (scalars, result) = (Buffer::<[f32; 2]>::blank(count * net.value_heads), Buffer::<u16>::blank(count * columns));
+        let (q, k) =
+            (Buffer::<f32>::blank(count * net.key_heads * 128), Buffer::<f32>::blank(count * net.key_heads * 128));
+        let (v, out) =
+            (Buffer::<f32>::blank(count * net.value_heads * 128), Buffer::<f32>::blank(count * net.value_heads * 128));
+        let (scalars, result) =
+            (Buffer::<[f32; 2]>::blank(count * net.value_heads), Buffer::<u16>::blank(count * columns));
         Launch::of("delta_mix", [count, (2 * net.key_heads + net.value_heads).div_ceil(8)], 256, 0)
-            .pointers([x.address(), narrow.address(), convolution.address(), decay.address(), step_bias.address(), tail.address()])
-            .pointers([spans_b.address(), row_spans.address(), q.address(), k.address(), v.address(), scalars.address()])
+            .pointers([
+                x.address(),
+                narrow.address(),
+                convolution.address(),
+                decay.address(),
+                step_bias.address(),
+                tail.address(),
+            ])
+            .pointers([
+                spans_b.address(),
+                row_spans.address(),
+                q.address(),
+                k.address(),
+                v.address(),
+                scalars.address(),
+            ])
             .integers([count, columns, width, net.key_heads, net.value_heads, net.key_size, net.value_size, net.taps])
             .run();
         Launch::of("delta_run", [net.value_heads, spans.len()], 256, 128 + 2 * 3 * 16 * 512)
-            .pointers([q.address(), k.address(), v.address(), scalars.address(), x.address(), state.address(), tail.address()])
+            .pointers([
+                q.address(),
+                k.address(),
+                v.address(),
+                scalars.address(),
+                x.address(),
+                state.address(),
+                tail.address(),
+            ])
             .pointers([spans_b.address(), out.address()])
             .integers([columns, net.key_heads, net.value_heads, net.key_size, net.value_size, net.taps])
             .run();
@@ -175,10 +203,19 @@ fn check(net: Net) {
     schedule(false, 1);
     let whole = inputs.run(&[vec![(0, 37), (1, 5), (2, 1), (3, 20)]]);
     close(&format!("{net:?}"), &wide(&whole.concat()), &inputs.reference(), 6e-3);
-    let singles = (0..37).map(|token| [(3, 20), (1, 5), (0, 37), (2, 1)].into_iter().filter(|(_, length)| token < *length).map(|(text, _)| (text, 1)).collect());
+    let singles = (0..37).map(|token| {
+        [(3, 20), (1, 5), (0, 37), (2, 1)]
+            .into_iter()
+            .filter(|(_, length)| token < *length)
+            .map(|(text, _)| (text, 1))
+            .collect()
+    });
     for (late, steps) in [
         (true, vec![vec![(0, 37)], vec![(3, 20), (1, 5)], vec![(2, 1)]]),
-        (false, vec![vec![(0, 1), (3, 2)], vec![(3, 17), (0, 16)], vec![(1, 3), (0, 20)], vec![(2, 1), (3, 1), (1, 2)]]),
+        (
+            false,
+            vec![vec![(0, 1), (3, 2)], vec![(3, 17), (0, 16)], vec![(1, 3), (0, 20)], vec![(2, 1), (3, 1), (1, 2)]],
+        ),
         (true, singles.collect()),
     ] {
         schedule(late, 7);

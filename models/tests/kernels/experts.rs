@@ -65,8 +65,10 @@ impl Experts {
         let (up, down) = (Buffer::zeros(layer.units() * up_tiles), Buffer::zeros(layer.units() * down_tiles));
         let mut exact = Vec::new();
         for unit in 0..layer.units() {
-            let matrices = [0, 1, 2].map(|which| half_values(10 + 3 * unit as u64 + which, layer.inner * layer.hidden, 0.3));
-            let (up_at, down_at) = (up.address() + (unit * up_tiles * 2) as u64, down.address() + (unit * down_tiles * 2) as u64);
+            let matrices =
+                [0, 1, 2].map(|which| half_values(10 + 3 * unit as u64 + which, layer.inner * layer.hidden, 0.3));
+            let (up_at, down_at) =
+                (up.address() + (unit * up_tiles * 2) as u64, down.address() + (unit * down_tiles * 2) as u64);
             pack(&matrices[0].0, up_at, layer.inner, layer.hidden, 1);
             pack(&matrices[1].0, up_at, layer.inner, layer.hidden, 2);
             pack(&matrices[2].0, down_at, layer.hidden, layer.inner, 0);
@@ -81,9 +83,13 @@ impl Experts {
         let (all, slots) = (l.all(), rows * l.all() + 8 * l.units());
         let x = Buffer::of(x);
         let (logits, counts) = (Buffer::<f32>::blank(rows * self.outputs), Buffer::<i32>::blank(l.experts));
-        let (ids, shares, places) = (Buffer::<i32>::blank(rows * all), Buffer::<f32>::blank(rows * all), Buffer::<i32>::blank(rows * all));
-        let (sources, work, works) =
-            (Buffer::<i32>::blank(slots), Buffer::<[i32; 4]>::blank(l.units() + rows * all / 64 + 1), Buffer::<i32>::blank(1));
+        let (ids, shares, places) =
+            (Buffer::<i32>::blank(rows * all), Buffer::<f32>::blank(rows * all), Buffer::<i32>::blank(rows * all));
+        let (sources, work, works) = (
+            Buffer::<i32>::blank(slots),
+            Buffer::<[i32; 4]>::blank(l.units() + rows * all / 64 + 1),
+            Buffer::<i32>::blank(1),
+        );
         let (inner, out) = (Buffer::<u16>::blank(slots * l.padded()), Buffer::<u16>::blank(slots * l.hidden));
         Launch::of("narrow_product", [rows.div_ceil(8), self.outputs / 16], 256, 4096)
             .pointers([x.address(), self.router.address(), logits.address(), counts.address()])
@@ -91,16 +97,38 @@ impl Experts {
             .run();
         Launch::of("choose", [rows.div_ceil(8), 1], 256, 0)
             .pointers([logits.address(), ids.address(), shares.address(), counts.address()])
-            .integers([rows, self.outputs, l.experts, l.chosen, l.shared, usize::from(l.gated), usize::from(l.normalized)])
+            .integers([
+                rows,
+                self.outputs,
+                l.experts,
+                l.chosen,
+                l.shared,
+                usize::from(l.gated),
+                usize::from(l.normalized),
+            ])
             .run();
         Launch::of("place", [l.units(), 1], 256, 128)
-            .pointers([ids.address(), counts.address(), places.address(), sources.address(), work.address(), works.address()])
+            .pointers([
+                ids.address(),
+                counts.address(),
+                places.address(),
+                sources.address(),
+                work.address(),
+                works.address(),
+            ])
             .integers([rows, l.experts, l.chosen, l.shared])
             .run();
         let [[up_n, up_k], [down_n, down_k]] = l.tiles();
         let shared = 128 + 4 * (16384 + 64 * 144);
         Launch::of("experts_up", [blocks, 1], 288, shared)
-            .pointers([self.up.address(), x.address(), sources.address(), inner.address(), work.address(), works.address()])
+            .pointers([
+                self.up.address(),
+                x.address(),
+                sources.address(),
+                inner.address(),
+                work.address(),
+                works.address(),
+            ])
             .integers([up_k, up_n, l.hidden, l.padded(), l.padded(), 0])
             .run();
         Launch::of("experts_down", [blocks, 1], 288, shared)
@@ -118,25 +146,30 @@ impl Experts {
 
     fn reference(&self, x: &[f64]) -> Vec<f64> {
         let l = self.layer;
-        x.chunks(l.hidden).flat_map(|x| {
-            let logits = product(x, &self.router_exact, l.hidden);
-            let odds: Vec<f64> = logits[..l.experts].iter().map(|logit| logit.exp()).collect();
-            let mut order: Vec<usize> = (0..l.experts).collect();
-            order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
-            order.truncate(l.chosen);
-            let whole: f64 = if l.normalized { order.iter().map(|expert| odds[*expert]).sum() } else { odds.iter().sum() };
-            let mut shares: Vec<(usize, f64)> = order.iter().map(|expert| (*expert, odds[*expert] / whole)).collect();
-            shares.extend((l.experts..l.units()).map(|unit| (unit, if l.gated { sigmoid(logits[l.experts]) } else { 1.0 })));
-            let mut sum = vec![0.0; l.hidden];
-            for (unit, share) in shares {
-                let [gate, up, down] = &self.exact[unit];
-                let (gate, up) = (product(x, gate, l.hidden), product(x, up, l.hidden));
-                let inner: Vec<f64> = gate.iter().zip(&up).map(|(gate, up)| silu(*gate) * up).collect();
-                sum.iter_mut().zip(product(&inner, down, l.inner)).for_each(|(sum, y)| *sum += share * y);
-            }
-            sum
-        })
-        .collect()
+        x.chunks(l.hidden)
+            .flat_map(|x| {
+                let logits = product(x, &self.router_exact, l.hidden);
+                let odds: Vec<f64> = logits[..l.experts].iter().map(|logit| logit.exp()).collect();
+                let mut order: Vec<usize> = (0..l.experts).collect();
+                order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+                order.truncate(l.chosen);
+                let whole: f64 =
+                    if l.normalized { order.iter().map(|expert| odds[*expert]).sum() } else { odds.iter().sum() };
+                let mut shares: Vec<(usize, f64)> =
+                    order.iter().map(|expert| (*expert, odds[*expert] / whole)).collect();
+                shares.extend(
+                    (l.experts..l.units()).map(|unit| (unit, if l.gated { sigmoid(logits[l.experts]) } else { 1.0 })),
+                );
+                let mut sum = vec![0.0; l.hidden];
+                for (unit, share) in shares {
+                    let [gate, up, down] = &self.exact[unit];
+                    let (gate, up) = (product(x, gate, l.hidden), product(x, up, l.hidden));
+                    let inner: Vec<f64> = gate.iter().zip(&up).map(|(gate, up)| silu(*gate) * up).collect();
+                    sum.iter_mut().zip(product(&inner, down, l.inner)).for_each(|(sum, y)| *sum += share * y);
+                }
+                sum
+            })
+            .collect()
     }
 }
 
@@ -176,7 +209,14 @@ fn ties_go_to_the_lower_expert_and_places_are_stable() {
     let (slots, sources) = (Buffer::<i32>::blank(rows * chosen), Buffer::<i32>::blank(rows * chosen + 8 * experts));
     let (work, works) = (Buffer::<[i32; 4]>::blank(experts + rows * chosen / 64 + 1), Buffer::<i32>::blank(1));
     Launch::of("place", [experts, 1], 256, 128)
-        .pointers([ids.address(), counts.address(), slots.address(), sources.address(), work.address(), works.address()])
+        .pointers([
+            ids.address(),
+            counts.address(),
+            slots.address(),
+            sources.address(),
+            work.address(),
+            works.address(),
+        ])
         .integers([rows, experts, chosen, 0])
         .run();
     let (ids, slots, sources, counts) = (ids.read(), slots.read(), sources.read(), counts.read());
@@ -188,7 +228,8 @@ fn ties_go_to_the_lower_expert_and_places_are_stable() {
     let mut first = 0;
     let mut expected_work = Vec::new();
     for (expert, count) in counts.iter().enumerate() {
-        let own: Vec<i32> = (0..rows * chosen).filter(|i| ids[*i] as usize == expert).map(|i| (i / chosen) as i32).collect();
+        let own: Vec<i32> =
+            (0..rows * chosen).filter(|i| ids[*i] as usize == expert).map(|i| (i / chosen) as i32).collect();
         assert_eq!(own.len(), *count as usize);
         assert_eq!(sources[first..first + own.len()], own, "rows of expert {expert} in their order");
         for tile in (0..own.len()).step_by(64) {
@@ -206,7 +247,8 @@ fn ties_go_to_the_lower_expert_and_places_are_stable() {
 #[test]
 fn narrow_products_are_exact_to_single_precision() {
     for (rows, k, outputs) in [(1, 32, 16), (9, 96, 48), (17, 2048, 32)] {
-        let ((x, x_exact), (weights, weights_exact)) = (half_values(1, rows * k, 1.0), half_values(2, outputs * k, 1.0));
+        let ((x, x_exact), (weights, weights_exact)) =
+            (half_values(1, rows * k, 1.0), half_values(2, outputs * k, 1.0));
         let (x, weights, out) = (Buffer::of(&x), Buffer::of(&weights), Buffer::<f32>::blank(rows * outputs));
         Launch::of("narrow_product", [rows.div_ceil(8), outputs / 16], 256, 4096)
             .pointers([x.address(), weights.address(), out.address(), 0])

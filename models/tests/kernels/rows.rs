@@ -12,8 +12,10 @@ fn embeddings_are_rows_of_the_table_and_a_token_may_come_from_the_last_step() {
     let residual = Buffer::<f32>::blank(4 * hidden);
     let pointers = [table.address(), tokens.address(), sampled.address(), residual.address()];
     Launch::of("embed", [4, 1], 256, 0).pointers(pointers).integers([hidden]).float(1.5).run();
-    let expected: Vec<f64> =
-        [3, 2, 9, 7].iter().flat_map(|token| exact[token * hidden..(token + 1) * hidden].iter().map(|x| x * 1.5)).collect();
+    let expected: Vec<f64> = [3, 2, 9, 7]
+        .iter()
+        .flat_map(|token| exact[token * hidden..(token + 1) * hidden].iter().map(|x| x * 1.5))
+        .collect();
     close("embeddings", &doubles(&residual.read()), &expected, 1e-6);
 }
 
@@ -39,8 +41,10 @@ fn check_norm(rows: usize, hidden: usize, variant: Variant) {
     let shares = values(7, rows * count);
     let picked: Vec<i32> = (0..rows as i32).rev().step_by(2).collect();
     let (residual, out) = (Buffer::of(&start), Buffer::<u16>::blank(rows * out_stride));
-    let (added, bias_b, inner_b, weight_b) = (Buffer::of(&added), Buffer::of(&bias), Buffer::of(&inner), Buffer::of(&weight));
-    let (outputs, slots_b, shares_b, picked_b) = (Buffer::of(&outputs), Buffer::of(&slots), Buffer::of(&shares), Buffer::of(&picked));
+    let (added, bias_b, inner_b, weight_b) =
+        (Buffer::of(&added), Buffer::of(&bias), Buffer::of(&inner), Buffer::of(&weight));
+    let (outputs, slots_b, shares_b, picked_b) =
+        (Buffer::of(&outputs), Buffer::of(&slots), Buffer::of(&shares), Buffer::of(&picked));
     let given = |there: bool, address: u64| if there { address } else { 0 };
     let blocks = if variant.picks { picked.len() } else { rows };
     Launch::of("residual_norm", [blocks, 1], 256, 128)
@@ -146,7 +150,8 @@ fn check_heads(h: Heads) {
     let table: Vec<i32> = (0..3 * stride_table as i32).map(|i| (i * 5 + 1) % pages).collect();
     let angles = values(5, 2 * h.page_tokens * h.pairs * 2);
     let page_values = h.key_heads * 2 * h.page_tokens * h.padded;
-    let (q, cache) = (Buffer::<u16>::blank(rows * h.heads * h.padded), Buffer::<u16>::blank(pages as usize * page_values));
+    let (q, cache) =
+        (Buffer::<u16>::blank(rows * h.heads * h.padded), Buffer::<u16>::blank(pages as usize * page_values));
     let (qkv, bias_b, qn, kn, angles_b) =
         (Buffer::of(&qkv), Buffer::of(&bias), Buffer::of(&q_norm), Buffer::of(&k_norm), Buffer::of(&angles));
     let (positions_b, sequences_b, table_b) = (Buffer::of(&positions), Buffer::of(&sequences), Buffer::of(&table));
@@ -195,7 +200,8 @@ fn check_heads(h: Heads) {
             } else {
                 let page = table[sequences[row] as usize * stride_table + position / h.page_tokens] as usize;
                 let (key_head, place) = ((head - h.heads) % h.key_heads, position % h.page_tokens);
-                let first = (((page * h.key_heads + key_head) * 2 + usize::from(value)) * h.page_tokens + place) * h.padded;
+                let first =
+                    (((page * h.key_heads + key_head) * 2 + usize::from(value)) * h.page_tokens + place) * h.padded;
                 written += h.padded;
                 (0..h.padded).map(|i| cache[first + page_chunk(h.padded, place, i / 8) * 8 + i % 8]).collect()
             };
@@ -237,7 +243,9 @@ fn gelu_tanh(x: f64) -> f64 {
 
 #[test]
 fn gates_are_activated_and_multiplied() {
-    for (rows, inner, activation, with_bias) in [(1, 8_usize, 0, false), (3, 2056, 1, true), (2, 48, 0, true), (2, 4096, 1, false)] {
+    for (rows, inner, activation, with_bias) in
+        [(1, 8_usize, 0, false), (3, 2056, 1, true), (2, 48, 0, true), (2, 4096, 1, false)]
+    {
         let (stride, out_stride) = (2 * inner + 16, inner.next_multiple_of(64));
         let (x, exact) = half_values(1, rows * stride, 4.0);
         let bias = values(2, 2 * inner);
@@ -248,9 +256,8 @@ fn gates_are_activated_and_multiplied() {
             .run();
         let found = out.read();
         for row in 0..rows {
-            let at = |column: usize| {
-                exact[row * stride + column] + if with_bias { f64::from(bias[column]) } else { 0.0 }
-            };
+            let at =
+                |column: usize| exact[row * stride + column] + if with_bias { f64::from(bias[column]) } else { 0.0 };
             let activate = if activation == 0 { silu } else { gelu_tanh };
             let expected: Vec<f64> = (0..inner).map(|i| activate(at(i)) * at(inner + i)).collect();
             let found = &found[row * out_stride..(row + 1) * out_stride];

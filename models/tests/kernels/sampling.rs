@@ -68,7 +68,8 @@ fn run(rows: &[(Vec<f32>, Task)], softcap: f32) -> Vec<Outcome> {
             Kind::Score { top, .. } => (top as usize).min(vocabulary),
             _ => 0,
         };
-        let top = top[row * MOST_TOP..][..wanted].iter().map(|[token, logprob]| (*token, f32::from_bits(*logprob))).collect();
+        let top =
+            top[row * MOST_TOP..][..wanted].iter().map(|[token, logprob]| (*token, f32::from_bits(*logprob))).collect();
         let shortfall = f64::from_bits(u64::from(words[0]) | u64::from(words[1]) << 32);
         Outcome { token: words[2] as i32, logprob: f32::from_bits(words[3]), rank: words[4], shortfall, top }
     };
@@ -85,7 +86,11 @@ fn exp(x: f32) -> f32 {
         sum = sum.mul_add(rest, coefficient);
     }
     let fraction = sum.mul_add(rest * rest, rest) + 1.0;
-    if x < -87.336_54 { 0.0 } else { fraction * 2.0_f32.powi(whole as i32 / 2) * 2.0_f32.powi(whole as i32 - whole as i32 / 2) }
+    if x < -87.336_54 {
+        0.0
+    } else {
+        fraction * 2.0_f32.powi(whole as i32 / 2) * 2.0_f32.powi(whole as i32 - whole as i32 / 2)
+    }
 }
 
 fn mix(mut bits: u64) -> u64 {
@@ -153,7 +158,8 @@ fn check(vocabulary: usize, seeds: std::ops::Range<u64>, limits: &[(f32, u32, f3
     for seed in seeds {
         for (temperature, top_k, top_p) in limits {
             let (temperature, top_k, top_p) = (*temperature, *top_k, *top_p);
-            let task = Task { kind: Kind::Sample, temperature, top_k, top_p, key: mix(seed), position: seed * 1000 + 7 };
+            let task =
+                Task { kind: Kind::Sample, temperature, top_k, top_p, key: mix(seed), position: seed * 1000 + 7 };
             rows.push((logits(seed, vocabulary), task));
             let token = (seed * 77 % vocabulary as u64) as u32;
             rows.push((logits(seed, vocabulary), Task { kind: Kind::Verify { token }, ..task }));
@@ -179,7 +185,11 @@ fn check(vocabulary: usize, seeds: std::ops::Range<u64>, limits: &[(f32, u32, f3
 
 #[test]
 fn tokens_are_those_of_the_definition_bit_for_bit() {
-    check(320, 0..12, &[(0.0, 0, 1.0), (1.0, 0, 1.0), (0.7, 20, 1.0), (1.3, 0, 0.9), (0.9, 50, 0.5), (1e-20, 0, 1.0), (1.0, 1, 1.0)]);
+    check(
+        320,
+        0..12,
+        &[(0.0, 0, 1.0), (1.0, 0, 1.0), (0.7, 20, 1.0), (1.3, 0, 0.9), (0.9, 50, 0.5), (1e-20, 0, 1.0), (1.0, 1, 1.0)],
+    );
     check(9000, 0..4, &[(1.0, 0, 1.0), (0.6, 20, 0.95), (1.0, 0, 0.95), (1.0, 5000, 0.999)]);
 }
 
@@ -214,7 +224,12 @@ fn scores_are_log_probabilities_ranks_and_runners_up() {
 #[test]
 fn a_row_has_the_same_bits_alone_and_in_company_and_after_a_softcap() {
     let rows: Vec<(Vec<f32>, Task)> = (0..6)
-        .map(|seed| (logits(seed, 9000), Task { kind: Kind::Sample, temperature: 1.0, top_k: 0, top_p: 1.0, key: seed, position: 1 }))
+        .map(|seed| {
+            (
+                logits(seed, 9000),
+                Task { kind: Kind::Sample, temperature: 1.0, top_k: 0, top_p: 1.0, key: seed, position: 1 },
+            )
+        })
         .collect();
     let together = run(&rows, 30.0);
     schedule(true, 11);

@@ -8,8 +8,7 @@ use libloading::Library;
 type Allocate = unsafe extern "C" fn(usize) -> *mut u8;
 type Free = unsafe extern "C" fn(*mut u8, usize);
 type Schedule = unsafe extern "C" fn(i32, u64);
-type LaunchKernel =
-    unsafe extern "C" fn(*const i8, *const u32, u32, usize, *const u8, usize, *mut u8, usize) -> i32;
+type LaunchKernel = unsafe extern "C" fn(*const i8, *const u32, u32, usize, *const u8, usize, *mut u8, usize) -> i32;
 
 struct Shim {
     allocate: Allocate,

@@ -115,7 +115,8 @@ fn naive_candidates(logits: &[f32], sampling: Sampling) -> Vec<u32> {
     let mut order: Vec<u32> = (0..logits.len() as u32).collect();
     order.sort_by(|a, b| logits[*b as usize].partial_cmp(&logits[*a as usize]).unwrap().then(a.cmp(b)));
     order.truncate(sampling.top_k.map_or(logits.len(), |k| k as usize));
-    let odds = |token: u32| whole_odds(exp((logits[token as usize] - logits[order[0] as usize]) / sampling.temperature));
+    let odds =
+        |token: u32| whole_odds(exp((logits[token as usize] - logits[order[0] as usize]) / sampling.temperature));
     if let Some(share) = sampling.top_p.filter(|share| *share < 1.0) {
         let mut ascending = order.clone();
         ascending.sort_unstable();
