@@ -51,10 +51,10 @@ fn run(rows: &[(Vec<f32>, Task)], softcap: f32) -> Vec<Outcome> {
     let mut logits = Buffer::<f32>::blank(count * stride);
     rows.iter().enumerate().for_each(|(row, (values, _))| logits.write(row * stride, values));
     let tasks = Buffer::of(&rows.iter().map(|(_, task)| task.words()).collect::<Vec<_>>());
-    let (parts_b, results) = (Buffer::<[u64; 2]>::blank(count * parts), Buffer::<[u32; 6]>::blank(count));
+    let (parts_b, results) = (Buffer::<[u64; 4]>::blank(count * parts), Buffer::<[u32; 6]>::blank(count));
     let top = Buffer::<[u32; 2]>::blank(count * MOST_TOP);
-    Launch::of("reduce_logits", [parts, count], 256, 128)
-        .pointers([logits.address(), parts_b.address()])
+    Launch::of("reduce_logits", [parts, count], 256, 256)
+        .pointers([logits.address(), tasks.address(), parts_b.address()])
         .integers([vocabulary, stride])
         .float(softcap)
         .run();

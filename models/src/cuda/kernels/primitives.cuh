@@ -42,11 +42,11 @@ DI void multiply_add(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
-DI void barrier_fence() { asm volatile("" ::: "memory"); __threadfence_block(); }
 DI void barrier_init(saddr b, int arrivals) { asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(b), "r"(arrivals) : "memory"); }
 DI void barrier_arrive(saddr b) { asm volatile("{\n.reg .b64 t;\nmbarrier.arrive.shared.b64 t, [%0];\n}" ::"r"(b) : "memory"); }
 #if __CUDA_ARCH__ >= 900
 #define COPY_ARRIVALS 1
+DI void barrier_fence() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
 DI void barrier_wait(saddr b, u32 parity) {
     asm volatile(
         "{\n.reg .pred p;\nWAIT_%=:\nmbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n@p bra DONE_%=;\nbra WAIT_%=;\nDONE_%=:\n}" ::"r"(b), "r"(parity) : "memory");
@@ -66,6 +66,7 @@ DI void kernel_wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
 DI void kernel_launch_next() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 #else
 #define COPY_ARRIVALS 32
+DI void barrier_fence() { __threadfence_block(); }
 DI void barrier_wait(saddr b, u32 parity) {
     asm volatile(
         "{\n.reg .pred p;\nWAIT_%=:\nmbarrier.test_wait.parity.shared.b64 p, [%0], %1;\n@p bra DONE_%=;\nbra WAIT_%=;\nDONE_%=:\n}" ::"r"(b), "r"(parity) : "memory");

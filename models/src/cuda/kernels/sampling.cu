@@ -6,30 +6,99 @@
 
 constexpr int LOGIT_PART = 8192;  // tokens of a partial result
 
+// ------------------------------------------------------------------------------------------------------------- tasks
+enum { TASK_SAMPLE, TASK_SCORE, TASK_VERIFY };
+struct SampleTask {
+    u64 key, position;
+    u32 kind, token;
+    u32 top;            // runners-up wanted
+    u32 top_k;          // 0: all
+    float temperature;  // 0: the largest logit
+    float top_p;        // 1: all
+    u64 unused;
+};
+// ------------------------------------------------------------------------------------------------------------- noise
+DI u64 scatter(u64 bits) {
+    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9ull;
+    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebull;
+    return bits ^ (bits >> 31);
+}
+DI u64 noise_base(const SampleTask& task) { return scatter(scatter(task.key) ^ (task.position * 0xd1342543de82ef95ull)); }
+DI u64 noise_bits(u64 base, u32 token) { return scatter(base + token * 0x9e3779b97f4a7c15ull) >> 11; }
+DI double gumbel(u64 bits) {
+    double uniform = __ddiv_rn(__dadd_rn(double(i64(bits)), 0.5), 9007199254740992.0);
+    return -logarithm(-logarithm(uniform));
+}
+// No draw with these bits is larger, since -ln(u) >= 1 - u; the margin covers the rounding of 54 ln 2 - ln(2^54 (1 - u)).
+DI double gumbel_bound(u64 bits) { return double(__fmul_rn(log2_fast(float(i64(18014398509481983ull - 2 * bits))), -0.69314718f)) + 37.45; }
+DI double noisy(float logit, const SampleTask& task, u64 base, u32 token) {
+    return __dadd_rn(__ddiv_rn(double(logit), double(task.temperature)), gumbel(noise_bits(base, token)));
+}
+DI u64 ordered_double(double x) {
+    if (x != x) return 0x000fffffffffffffull;  // -inf
+    u64 u = __double_as_longlong(__dadd_rn(x, 0.0));
+    return u >> 63 ? ~u : u | 0x8000000000000000ull;
+}
+
+// The largest noisy logit that a thread has seen, the lowest id among equals.
+struct Draw {
+    u64 value;  // `ordered_double`
+    u32 token;
+};
+DI Draw better(Draw x, u64 value, u32 token) {
+    if (value > x.value || (value == x.value && token < x.token)) x.value = value, x.token = token;
+    return x;
+}
+DI Draw warp_better(Draw x) {
+    for (int mask = 16; mask; mask >>= 1) {
+        u64 value = shuffle_xor(x.value, mask);
+        u32 token = shuffle_xor(x.token, mask);
+        x = better(x, value, token);
+    }
+    return x;
+}
+// Offers a token; most cannot beat `bar`, the best value that the thread knows of, and need no logarithm.
+DI void offer(Draw& best, double& bar, float logit, const SampleTask& task, double inverse, u64 base, u32 token) {
+    double scaled = double(logit) * inverse;  // off by a few units in the last place
+    if (scaled + fabs(scaled) * 1e-15 + gumbel_bound(noise_bits(base, token)) < bar) return;
+    double value = noisy(logit, task, base, token);
+    best = better(best, ordered_double(value), token);
+    if (value > bar) bar = value;
+}
+
+// ---------------------------------------------------------------------------------------------------- partial results
 struct LogitPart {
     u64 best;   // `ranked` logit and token
+    Draw draw;  // where the whole vocabulary takes part
     float max;
     float sum;  // of e^(logit - max)
 };
 struct ReduceLogits {
     float* logits;  // [rows, stride]
+    const SampleTask* tasks;
     LogitPart* parts;
     int vocabulary, stride;
     float softcap;
 };
+DI bool draws_from_all(const SampleTask& task, int vocabulary) {
+    bool all = (task.top_k == 0 || task.top_k >= u32(vocabulary)) && task.top_p >= 1.0f;
+    return task.kind != TASK_SCORE && task.temperature != 0.0f && all;
+}
 KERNEL(reduce_logits, ReduceLogits, 256, 1) {
     SHARED(memory);
     kernel_begin();
     constexpr int EACH = LOGIT_PART / 256;
     u64* best_of = (u64*)memory;
-    float* sum_of = (float*)(memory + 64);
-    int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    u64* value_of = best_of + 8;
+    float* sum_of = (float*)(value_of + 8);
+    u32* token_of = (u32*)(sum_of + 8);
+    int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, first = blockIdx.x * LOGIT_PART + threadIdx.x;
     float* logits = a.logits + size_t(blockIdx.y) * a.stride;
     float v[EACH];
     u64 best = 0;
 #pragma unroll
     for (int i = 0; i < EACH; i++) {
-        int token = blockIdx.x * LOGIT_PART + i * 256 + threadIdx.x;
+        int token = first + i * 256;
         v[i] = NEGATIVE_INFINITY;
         if (token >= a.vocabulary) continue;
         v[i] = logits[token];
@@ -49,25 +118,28 @@ KERNEL(reduce_logits, ReduceLogits, 256, 1) {
 #pragma unroll
     for (int i = 0; i < EACH; i++) sum = __fadd_rn(sum, exponential(__fsub_rn(v[i], used)));
     sum = warp_sum(sum);
-    if (lane == 0) sum_of[warp] = sum;
+    Draw draw = {0, 0xffffffffu};
+    const SampleTask task = a.tasks[blockIdx.y];
+    if (draws_from_all(task, a.vocabulary)) {
+        u64 base = noise_base(task);
+        double inverse = 1.0 / double(task.temperature), bar = noisy(max, task, base, ranked_index(best));
+        draw = {ordered_double(bar), ranked_index(best)};
+        for (int i = 0; i < EACH; i++)
+            if (first + i * 256 < a.vocabulary) offer(draw, bar, logits[first + i * 256], task, inverse, base, first + i * 256);
+        draw = warp_better(draw);
+    }
+    if (lane == 0) sum_of[warp] = sum, value_of[warp] = draw.value, token_of[warp] = draw.token;
     __syncthreads();
     if (threadIdx.x != 0) return;
     sum = 0;
-    for (int w = 0; w < 8; w++) sum = __fadd_rn(sum, sum_of[w]);
-    a.parts[size_t(blockIdx.y) * gridDim.x + blockIdx.x] = {best, max, sum};
+    for (int w = 0; w < 8; w++) {
+        sum = __fadd_rn(sum, sum_of[w]);
+        draw = better(draw, value_of[w], token_of[w]);
+    }
+    a.parts[size_t(blockIdx.y) * gridDim.x + blockIdx.x] = {best, draw, max, sum};
 }
 
-// ------------------------------------------------------------------------------------------------------------- tasks
-enum { TASK_SAMPLE, TASK_SCORE, TASK_VERIFY };
-struct SampleTask {
-    u64 key, position;
-    u32 kind, token;
-    u32 top;            // runners-up wanted
-    u32 top_k;          // 0: all
-    float temperature;  // 0: the largest logit
-    float top_p;        // 1: all
-    u64 unused;
-};
+// ------------------------------------------------------------------------------------------------------------ results
 struct SampleResult {
     double shortfall;
     int token;
@@ -104,29 +176,6 @@ struct Row {
     float max, whole;  // the log-sum-exp
 };
 
-DI u64 scatter(u64 bits) {
-    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9ull;
-    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebull;
-    return bits ^ (bits >> 31);
-}
-DI u64 noise_base(const SampleTask& task) { return scatter(scatter(task.key) ^ (task.position * 0xd1342543de82ef95ull)); }
-DI u64 noise_bits(u64 base, u32 token) { return scatter(base + token * 0x9e3779b97f4a7c15ull) >> 11; }
-DI double gumbel(u64 bits) {
-    double uniform = __ddiv_rn(__dadd_rn(double(i64(bits)), 0.5), 9007199254740992.0);
-    return -logarithm(-logarithm(uniform));
-}
-// No draw with these bits is larger, since -ln(u) >= 1 - u; the margin covers the rounding of 54 ln 2 - ln(2^54 (1 - u)).
-DI double gumbel_bound(u64 bits) { return double(__fmul_rn(log2_fast(float(i64(18014398509481983ull - 2 * bits))), -0.69314718f)) + 37.45; }
-DI double noisy(const Row& row, const SampleTask& task, u64 base, u32 token) {
-    double scaled = __ddiv_rn(double(row.logits[token]), double(task.temperature));
-    return __dadd_rn(scaled, gumbel(noise_bits(base, token)));
-}
-DI u64 ordered_double(double x) {
-    if (x != x) return 0x000fffffffffffffull;  // -inf
-    u64 u = __double_as_longlong(__dadd_rn(x, 0.0));
-    return u >> 63 ? ~u : u | 0x8000000000000000ull;
-}
-
 // Sum over the block of what each thread has.
 DI u64 block_sum(SampleMemory& m, u64 v) {
     for (int mask = 16; mask; mask >>= 1) v += shuffle_xor(v, mask);
@@ -157,19 +206,23 @@ DI int bin_of(const Row& row, float logit) {
     float d = __fmul_rn(__fsub_rn(row.max, logit), 24.0f);
     return d < float(BINS - 1) ? int(d) : BINS - 1;
 }
-// Lists the largest logits in order, as many whole bins as fit; returns how many.
-DI int list_largest(const Row& row, SampleMemory& m) {
+// Lists the largest logits, as many whole bins as fit, and returns how many; `odds` becomes the sum of all tokens' odds.
+DI int list_largest(const Row& row, SampleMemory& m, float temperature, u64* odds) {
     for (int i = threadIdx.x; i < BINS; i += SAMPLERS) m.bins[i] = 0;
     if (threadIdx.x == 0) m.count = 0;
     __syncthreads();
+    u64 sum = 0;
     for (int t = threadIdx.x; t < row.vocabulary; t += SAMPLERS) {
-        int bin = bin_of(row, row.logits[t]);
+        float logit = row.logits[t];
+        int bin = bin_of(row, logit);
         if (bin < BINS - 1) atomicAdd(&m.bins[bin], 1u);
+        if (odds) sum += odds_of(row, temperature, logit);
     }
+    if (odds) *odds = block_sum(m, sum);
     __syncthreads();
     if (threadIdx.x == 0) {
-        u32 sum = 0, bin = 0;
-        while (bin < BINS - 1 && sum + m.bins[bin] <= LISTED) sum += m.bins[bin++];
+        u32 all = 0, bin = 0;
+        while (bin < BINS - 1 && all + m.bins[bin] <= LISTED) all += m.bins[bin++];
         m.token = bin;
     }
     __syncthreads();
@@ -254,63 +307,75 @@ DI u64 reached_by_halving(const Row& row, SampleMemory& m, u64 floor, const Limi
     }
     return low;
 }
-// The lowest rank that takes part after top-k and top-p; 0 if all do.
-DI u64 lowest_candidate(const Row& row, const SampleTask& task, SampleMemory& m) {
-    bool few = task.top_k && task.top_k < u32(row.vocabulary);
-    if (!few && task.top_p >= 1.0f) return 0;
-    int count = list_largest(row, m);
+// Tokens that take part after top-k and top-p: those of at least rank `lowest`, which are the first `listed` of the list, or
+// all that there are where that is 0.
+struct Candidates {
+    u64 lowest;
+    int listed;
+};
+DI int listed_above(const SampleMemory& m, int count, u64 lowest) {
+    if (count == 0 || m.list[count - 1] > lowest) return 0;
+    int low = 0, high = count - 1;  // the last of at least this rank
+    while (low < high) {
+        int middle = (low + high + 1) / 2;
+        if (m.list[middle] >= lowest) low = middle;
+        else high = middle - 1;
+    }
+    return low + 1;
+}
+DI Candidates candidates(const Row& row, const SampleTask& task, SampleMemory& m) {
+    bool few = task.top_k && task.top_k < u32(row.vocabulary), share = task.top_p < 1.0f;
+    u64 odds = 0, lowest = 0;
+    int count = list_largest(row, m, task.temperature, share && !few ? &odds : nullptr);
     sort_list(m, count);
-    u64 lowest = 0;
     if (few) {
         lowest = int(task.top_k) <= count ? m.list[task.top_k - 1] : reached_by_halving(row, m, 0, {false, 1.0f, double(task.top_k)});
         if (task.top_k < u32(count)) count = task.top_k;
     }
-    if (task.top_p >= 1.0f) return lowest;
-    u64 sum = 0;
-    for (int t = threadIdx.x; t < row.vocabulary; t += SAMPLERS) {
-        float logit = row.logits[t];
-        if (ranked(logit, t) >= lowest) sum += odds_of(row, task.temperature, logit);
+    if (share) {
+        if (few) {
+            u64 sum = 0;
+            if (int(task.top_k) <= count) {
+                for (int i = threadIdx.x; i < count; i += SAMPLERS) sum += odds_of(row, task.temperature, ranked_value(m.list[i]));
+            } else
+                for (int t = threadIdx.x; t < row.vocabulary; t += SAMPLERS)
+                    if (ranked(row.logits[t], t) >= lowest) sum += odds_of(row, task.temperature, row.logits[t]);
+            odds = block_sum(m, sum);
+        }
+        Limit limit = {true, task.temperature, __dmul_rn(double(task.top_p), double(i64(odds)))};
+        u64 reached = reached_in_list(row, m, count, limit);
+        lowest = reached ? reached : reached_by_halving(row, m, lowest, limit);
     }
-    Limit limit = {true, task.temperature, __dmul_rn(double(task.top_p), double(i64(block_sum(m, sum))))};
-    u64 reached = reached_in_list(row, m, count, limit);
-    return reached ? reached : reached_by_halving(row, m, lowest, limit);
+    return {lowest, listed_above(m, count, lowest)};
 }
 
 // ------------------------------------------------------------------------------------------------------------- choice
-// The token with the largest noisy logit, the lowest id among equals.
-DI u32 choose_token(const Row& row, const SampleTask& task, SampleMemory& m) {
-    u32 best_token = ranked_index(row.largest);
-    if (task.temperature == 0.0f) return best_token;
-    u64 lowest = lowest_candidate(row, task, m), base = noise_base(task);
-    double bar = noisy(row, task, base, best_token), inverse = 1.0 / double(task.temperature);
-    u64 best = ordered_double(bar);
-    for (int t = threadIdx.x; t < row.vocabulary; t += SAMPLERS) {
-        float logit = row.logits[t];
-        u64 bits = noise_bits(base, t);
-        // most tokens cannot win, and need no logarithm
-        if (double(logit) * inverse + gumbel_bound(bits) < bar || (lowest && ranked(logit, t) < lowest)) continue;
-        double value = noisy(row, task, base, t);
-        u64 own = ordered_double(value);
-        if (own > best || (own == best && u32(t) < best_token)) best = own, best_token = t;
-        if (value > bar) bar = value;
-    }
-    for (int mask = 16; mask; mask >>= 1) {
-        u64 other = shuffle_xor(best, mask);
-        u32 token = shuffle_xor(best_token, mask);
-        if (other > best || (other == best && token < best_token)) best = other, best_token = token;
-    }
+// The token with the largest noisy logit among the candidates.
+DI u32 choose_token(const Row& row, const SampleTask& task, Draw drawn, SampleMemory& m) {
+    u32 largest = ranked_index(row.largest);
+    if (task.temperature == 0.0f) return largest;
+    if (draws_from_all(task, row.vocabulary)) return drawn.token;
+    Candidates c = candidates(row, task, m);
+    u64 base = noise_base(task);
+    double bar = noisy(row.max, task, base, largest), inverse = 1.0 / double(task.temperature);
+    Draw best = {ordered_double(bar), largest};
+    if (c.listed)
+        for (int i = threadIdx.x; i < c.listed; i += SAMPLERS) offer(best, bar, ranked_value(m.list[i]), task, inverse, base, ranked_index(m.list[i]));
+    else
+        for (int t = threadIdx.x; t < row.vocabulary; t += SAMPLERS)
+            if (ranked(row.logits[t], t) >= c.lowest) offer(best, bar, row.logits[t], task, inverse, base, t);
+    best = warp_better(best);
     __syncthreads();
-    if ((threadIdx.x & 31) == 0) m.sums[threadIdx.x >> 5] = best, m.bins[threadIdx.x >> 5] = best_token;
+    if ((threadIdx.x & 31) == 0) m.sums[threadIdx.x >> 5] = best.value, m.bins[threadIdx.x >> 5] = best.token;
     __syncthreads();
-    for (int w = 0; w < SAMPLERS / 32; w++)
-        if (m.sums[w] > best || (m.sums[w] == best && m.bins[w] < best_token)) best = m.sums[w], best_token = m.bins[w];
+    for (int w = 0; w < SAMPLERS / 32; w++) best = better(best, m.sums[w], m.bins[w]);
     __syncthreads();
-    return best_token;
+    return best.token;
 }
 DI double shortfall(const Row& row, const SampleTask& task, u32 token, u32 chosen) {
     if (task.temperature == 0.0f) return __dsub_rn(double(row.logits[chosen]), double(row.logits[token]));
     u64 base = noise_base(task);
-    return __dsub_rn(noisy(row, task, base, chosen), noisy(row, task, base, token));
+    return __dsub_rn(noisy(row.logits[chosen], task, base, chosen), noisy(row.logits[token], task, base, token));
 }
 // number of tokens that are more likely, or as likely with a lower id
 DI u32 rank_of(const Row& row, u32 token, SampleMemory& m) {
@@ -324,7 +389,7 @@ DI u32 rank_of(const Row& row, u32 token, SampleMemory& m) {
 }
 DI void most_likely(const Row& row, u32 wanted, Runner* top, SampleMemory& m) {
     if (wanted > u32(row.vocabulary)) wanted = row.vocabulary;
-    int count = list_largest(row, m);
+    int count = list_largest(row, m, 1.0f, nullptr);
     if (count < int(wanted)) count = list_from(row, m, reached_by_halving(row, m, 0, {false, 1.0f, double(wanted)}));
     sort_list(m, count);
     for (u32 i = threadIdx.x; i < wanted; i += SAMPLERS) {
@@ -340,14 +405,18 @@ KERNEL(sample, Sample, SAMPLERS, 1) {
     int parts = (a.vocabulary + LOGIT_PART - 1) / LOGIT_PART;
     const LogitPart* part = a.parts + size_t(blockIdx.x) * parts;
     Row row = {a.logits + size_t(blockIdx.x) * a.stride, a.vocabulary, 0, 0, 0};
-    for (int i = 0; i < parts; i++) row.largest = larger(row.largest, part[i].best);
+    Draw drawn = {0, 0xffffffffu};
+    for (int i = 0; i < parts; i++) {
+        row.largest = larger(row.largest, part[i].best);
+        drawn = better(drawn, part[i].draw.value, part[i].draw.token);
+    }
     row.max = ranked_value(row.largest);
     float sum = 0;
     for (int i = 0; i < parts; i++) sum = __fmaf_rn(part[i].sum, exponential(__fsub_rn(part[i].max, row.max)), sum);
     row.whole = __fadd_rn(row.max, float(logarithm(double(sum))));
     SampleResult result = {0.0, -1, 0.0f, 0, 0};
     u32 given = task.token;
-    if (task.kind != TASK_SCORE) result.token = int(choose_token(row, task, m));
+    if (task.kind != TASK_SCORE) result.token = int(choose_token(row, task, drawn, m));
     if (task.kind == TASK_SAMPLE) given = u32(result.token);
     if (task.kind == TASK_VERIFY) result.shortfall = shortfall(row, task, given, u32(result.token));
     if (task.kind == TASK_SCORE) {
