@@ -4,6 +4,7 @@
 mod attention;
 mod delta_net;
 mod experts;
+mod products;
 mod rows;
 mod sampling;
 mod shim;

@@ -83,6 +83,12 @@ DI void written_before_copy() {}
 DI void kernel_wait() {}
 DI void kernel_launch_next() {}
 #endif
+// A thread's own copies of 16 bytes, zeros where there is nothing to copy; they have landed for it after `pieces_wait`.
+DI void copy_piece(saddr to, const void* from, bool there) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(there ? 16 : 0) : "memory");
+}
+DI void pieces_end() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int LEFT> DI void pieces_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory"); }
 // Memory that other blocks of the same launch wrote: past the first-level cache.
 DI float4 load_shared_by_blocks(const float4* p) { return __ldcg(p); }
 DI float2 load_shared_by_blocks(const float2* p) { return __ldcg(p); }

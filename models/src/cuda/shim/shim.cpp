@@ -15,6 +15,7 @@
 #include "../kernels/attention.cu"
 #include "../kernels/delta_net.cu"
 #include "../kernels/experts.cu"
+#include "../kernels/products.cu"
 #include "../kernels/rows.cu"
 #include "../kernels/sampling.cu"
 
@@ -199,6 +200,7 @@ API int shim_launch(const char* name, const u32* grid, u32 threads, size_t bytes
                 block.all = {};
                 for (u32 w = 0; w < threads / 32; w++) static_cast<Meeting&>(block.warps[w]) = {};
                 for (Barrier& b : block.barriers) b = {};
+                for (u32 t = 0; t < threads; t++) block.pieces[t].clear();
                 memset(block.shared, 0xff, bytes);
                 run_block();
             }

@@ -53,6 +53,7 @@ struct Block {
     Meeting all;
     Warp warps[32];
     Barrier barriers[64];
+    std::vector<std::vector<std::function<void()>>> pieces[1024];  // of each thread: groups of copies, the open one last
 };
 extern thread_local Block block;
 extern thread_local u32 thread;  // that runs now
@@ -239,6 +240,27 @@ inline void copy_span(saddr to, const void* from, u32 bytes, saddr a, int lane) 
     if (lane == 0) copy_own(to, from, bytes, a);
 }
 inline void copy_done(saddr) {}
+inline void copy_piece(saddr to, const void* from, bool there) {
+    if ((uintptr_t)from % 16 || to % 16) shim::fail("a copy is not aligned to 16 bytes");
+    u8* target = shim::at(to, 16);
+    auto copy = [target, from, there] { there ? (void)memcpy(target, from, 16) : (void)memset(target, 0, 16); };
+    auto& groups = shim::block.pieces[shim::thread];
+    if (groups.empty()) groups.emplace_back();
+    if (shim::late) groups.back().push_back(copy);
+    else copy();
+}
+inline void pieces_end() {
+    auto& groups = shim::block.pieces[shim::thread];
+    if (groups.empty()) groups.emplace_back();
+    groups.emplace_back();
+}
+template <int LEFT> void pieces_wait() {
+    auto& groups = shim::block.pieces[shim::thread];
+    while (groups.size() > LEFT + 1) {
+        for (auto& copy : groups.front()) copy();
+        groups.erase(groups.begin());
+    }
+}
 inline void written_before_copy() {}
 inline void kernel_wait() {}
 inline void kernel_launch_next() {}
