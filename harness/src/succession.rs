@@ -1,9 +1,8 @@
 //! Succession of champions between windows, and shares of emission: pure, so that an audit computes them the same way.
 
 use pareto::mechanisms::Sequential;
-use pareto::reign::ReignError;
 use pareto::weights::{WeightError, winner_takes_all};
-use pareto::{Decision, DuelError, DuelSettings, Succession};
+use pareto::{Decision, DuelError, DuelSettings, HeatSettings, Opening, Standing, Succession};
 
 use crate::record::{UnitScore, WindowTerms, paired};
 use crate::registry::Hotkey;
@@ -13,11 +12,18 @@ use crate::registry::Hotkey;
 ///
 /// # Errors
 /// If alpha is not a usable error probability.
-pub(crate) fn open(terms: &WindowTerms, playing: &[usize]) -> Result<Option<Succession>, ReignError> {
+pub(crate) fn open(terms: &WindowTerms, playing: &[usize]) -> Result<Option<Succession>, DuelError> {
     let deciding = &terms.settings.deciding;
-    let rule = Sequential { duel: deciding.duel.clone(), alpha: deciding.alpha, tested: terms.tested };
+    let heat = HeatSettings::none();
+    let rule = Sequential { duel: deciding.duel.clone(), heat, alpha: deciding.alpha, tested: terms.tested };
     let reigning = |entry: &&usize| terms.champion.as_ref() == Some(&terms.entries[**entry].hotkey);
-    rule.open(playing, playing.iter().find(reigning).copied())
+    let champion = playing.iter().find(reigning).copied();
+    let opening = Opening { champion, ..Opening::new(terms.environments.len(), playing) };
+    let mut succession = rule.open(&opening, |_| Standing::Waiting)?;
+    while let Some((succession, entry)) = succession.as_mut().and_then(|one| one.next_heat().map(|entry| (one, entry))) {
+        succession.settle_heat(&entry);
+    }
+    Ok(succession)
 }
 
 /// Earlier champions, the latest first: of this window, then of those before it.
@@ -71,7 +77,7 @@ pub(crate) fn decide_duel(
 
 #[cfg(test)]
 mod tests {
-    use pareto::Verdict;
+    use pareto::{Bout, Verdict};
     use pareto::weights::WeightSettings;
 
     use super::*;
@@ -108,7 +114,7 @@ mod tests {
         let settings = Settings { deciding: Deciding { weights, ..Deciding::default() }, ..Settings::default() };
         let terms = WindowTerms::new(&registry, &settings, Vec::new(), String::new());
         let mut succession = open(&terms, &[0, 1, 2, 3]).unwrap().unwrap();
-        while let Some(challenge) = succession.next_duel() {
+        while let Some(Bout { challenge, .. }) = succession.next_bout().unwrap() {
             let wins = dethroned.is_some() && challenge.challenger == 3;
             succession.settle(&challenge, if wins { Verdict::Dethroned } else { Verdict::Defended });
         }

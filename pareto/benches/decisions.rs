@@ -44,7 +44,6 @@ fn field(entries: usize, environments: usize, tasks: usize) -> Field {
         .map(|entry| FieldEntry {
             committed: entry as u64,
             position: 0,
-            number: entry as u64,
             scores: shared
                 .iter()
                 .map(|list| {

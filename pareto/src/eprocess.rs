@@ -9,6 +9,8 @@
 //! Wealth is kept as products, not as sums of logarithms: multiplication is exact to the last bit on every machine and
 //! ten times cheaper. A common power of two is taken out when it would leave the range of a double.
 
+use serde::{Deserialize, Serialize};
+
 /// Number of strands, each with its own betting fraction.
 pub const STRANDS: usize = 8;
 
@@ -83,7 +85,8 @@ impl Bets {
 }
 
 /// A wealth, spread over the strands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Saved", try_from = "Saved")]
 pub struct EProcess {
     wealth: [f64; STRANDS],
     total: f64,
@@ -163,6 +166,30 @@ impl EProcess {
         }
         self.total = sum(&self.wealth);
         self.shift += step;
+    }
+}
+
+/// A wealth as it is written: the total follows from the strands.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    wealth: [f64; STRANDS],
+    shift: i32,
+}
+
+impl From<EProcess> for Saved {
+    fn from(EProcess { wealth, shift, .. }: EProcess) -> Self {
+        Self { wealth, shift }
+    }
+}
+
+impl TryFrom<Saved> for EProcess {
+    type Error = &'static str;
+
+    fn try_from(Saved { wealth, shift }: Saved) -> Result<Self, Self::Error> {
+        let total = sum(&wealth);
+        let possible = wealth.iter().all(|strand| *strand >= 0.0) && (SMALL..LARGE).contains(&total);
+        if possible { Ok(Self { wealth, total, shift }) } else { Err("no e-process has such a wealth") }
     }
 }
 

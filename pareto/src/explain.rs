@@ -1,6 +1,7 @@
 //! A decision as a sentence, built from the values that made it.
 
-use crate::duel::{Decision, DuelMode, EnvironmentEvidence, Reason, Verdict};
+use crate::duel::{Better, Decision, EnvironmentEvidence, Reason, Verdict};
+use crate::heat::{HeatDecision, HeatReason};
 
 /// The caller's names of the parties.
 pub trait Names {
@@ -34,36 +35,40 @@ fn because(decision: &Decision, names: &dyn Names) -> String {
         let evidence = &decision.environments[environment];
         format!("in {} ({})", names.environment(environment), scores(evidence))
     };
-    // An environment is settled by: "not worse" in one mode, "better" in the other.
+    // An environment is settled by "not worse" or by "better", as the settings ask, and then by "not worse than the guard".
     let deciding = |environment: usize| {
         let evidence = &decision.environments[environment];
-        match decision.mode {
-            DuelMode::Pareto => evidence.noninferiority_log_e,
-            DuelMode::Strict => evidence.superiority_log_e,
+        match decision.better {
+            Better::OnAverage | Better::Somewhere => evidence.noninferiority_log_e,
+            Better::Strict => evidence.superiority_log_e,
         }
     };
     match decision.reason {
-        Reason::Better if decision.mode == DuelMode::Strict => {
+        Reason::Better if decision.better == Better::Strict => {
             let least = (1..decision.environments.len())
                 .fold(0, |least, other| if deciding(other) < deciding(least) { other } else { least });
             format!(
                 "it is better everywhere, least surely {} (odds of at least {} to 1 against \"no better there\"; {} were \
-                 needed in each)",
+                 needed in each){}",
                 at(least),
                 odds(deciding(least)),
                 odds(decision.needed_log_e),
+                guarded(decision, names),
             )
         }
         Reason::Better => {
             let worst = extreme(decision, |left, right| left < right);
-            let best = extreme(decision, |left, right| left > right);
+            let (better, refuted) = match decision.better {
+                Better::OnAverage => (format!("{} on average", signed(average(decision))), "no better on average"),
+                _ => (at(extreme(decision, |left, right| left > right)), "nowhere better"),
+            };
             format!(
-                "it is worse nowhere (its least gain is {}) and better {} (odds of at least {} to 1 against \"nowhere better\"; \
-                 {} were needed)",
+                "it is worse nowhere (its least gain is {}) and better, {better} (odds of at least {} to 1 against \
+                 \"{refuted}\"; {} were needed){}",
                 at(worst),
-                at(best),
                 odds(decision.superiority_log_e),
                 odds(decision.needed_log_e),
+                guarded(decision, names),
             )
         }
         Reason::Futile => format!(
@@ -78,16 +83,36 @@ fn because(decision: &Decision, names: &dyn Names) -> String {
             at(environment),
             odds(decision.environments[environment].inferiority_log_e),
         ),
+        Reason::BelowGuard { environment } => format!(
+            "{challenger} falls short of the guard, a champion of earlier reigns, in {} ({})",
+            names.environment(environment),
+            decision.environments[environment].guard.as_ref().map_or_else(String::new, |guard| {
+                format!(
+                    "{} on {}, odds of {} to 1",
+                    signed(guard.difference),
+                    count(guard.counted, "task"),
+                    odds(guard.inferiority_log_e)
+                )
+            }),
+        ),
+        Reason::BudgetSpent { environment } if decision.environments[environment].settled_after.is_some() => format!(
+            "the budget was spent in {} with odds of {} to 1 that {challenger} is not worse there than the guard, a champion \
+             of earlier reigns, where {} were needed",
+            names.environment(environment),
+            odds(decision.environments[environment].guard.as_ref().map_or(0.0, |guard| guard.noninferiority_log_e)),
+            odds(decision.needed_log_e),
+        ),
         Reason::BudgetSpent { environment } => format!(
             "the budget was spent {} with odds of {} to 1 that {challenger} is good enough there, where {} were needed",
             at(environment),
             odds(deciding(environment)),
             odds(decision.needed_log_e),
         ),
-        Reason::NowhereBetter => format!(
-            "{challenger} is worse nowhere, but the budget was spent with odds of {} to 1 that it is better anywhere, where {} \
-             were needed",
+        Reason::NotBetter => format!(
+            "{challenger} is worse nowhere, but the budget was spent with odds of {} to 1 that it is better {}, where {} were \
+             needed",
             odds(decision.superiority_log_e),
+            if decision.better == Better::OnAverage { "on average" } else { "anywhere" },
             odds(decision.needed_log_e),
         ),
         Reason::MoreTasksNeeded => match decision.next_environment {
@@ -99,15 +124,34 @@ fn because(decision: &Decision, names: &dyn Names) -> String {
     }
 }
 
+/// The guard's part in a victory, in words; nothing without a guard.
+fn guarded(decision: &Decision, names: &dyn Names) -> String {
+    let guards = decision.environments.iter().enumerate();
+    let guards = guards.filter_map(|(environment, evidence)| evidence.guard.as_ref().map(|guard| (environment, guard)));
+    let least = guards.reduce(|least, other| if other.1.difference < least.1.difference { other } else { least });
+    least.map_or_else(String::new, |(environment, guard)| {
+        format!(
+            ", nor is it worse than the guard, a champion of earlier reigns (least in {}: {} on {})",
+            names.environment(environment),
+            signed(guard.difference),
+            count(guard.counted, "task"),
+        )
+    })
+}
+
 fn scores(evidence: &EnvironmentEvidence) -> String {
     if evidence.counted == 0 {
         return "no task counted yet".to_owned();
     }
+    // With reference tasks the difference is not that of the two means: they take luck out of it.
+    let plain = evidence.challenger_mean - evidence.champion_mean;
+    let referenced = (plain - evidence.difference).abs() >= 5e-4;
     format!(
-        "{:.3} against {:.3}, {} on {}, between {} and {}",
+        "{:.3} against {:.3}, {}{} on {}, between {} and {}",
         evidence.challenger_mean,
         evidence.champion_mean,
         signed(evidence.difference),
+        if referenced { " by reference tasks" } else { "" },
         count(evidence.counted, "task"),
         signed(evidence.interval.0),
         signed(evidence.interval.1),
@@ -139,6 +183,36 @@ fn odds(log_e: f64) -> String {
     }
 }
 
+/// Tells how a heat ended, and by which test.
+pub fn explain_heat(heat: &HeatDecision, names: &dyn Names) -> String {
+    let challenger = names.challenger();
+    let tasks = format!("after {} in each environment", count(heat.tasks, "task"));
+    let gain = heat.differences.iter().sum::<f64>() / heat.differences.len().max(1) as f64;
+    let reached = format!(
+        "odds of {} to 1 against \"no better on average\", where {} let through",
+        odds(heat.log_e),
+        odds(heat.needed_log_e)
+    );
+    match heat.reason {
+        HeatReason::Passed if heat.tasks == 0 => format!("{challenger} needs no heat."),
+        HeatReason::Passed => {
+            format!("{challenger} gets through its heat {tasks}: it gains {} on average ({reached}).", signed(gain))
+        }
+        HeatReason::Futile => {
+            format!("{challenger} is dropped {tasks}: it gains {} on average, too little for a bout.", signed(gain))
+        }
+        HeatReason::Inferior { environment } => format!(
+            "{challenger} is dropped {tasks}: it falls short in {} ({}).",
+            names.environment(environment),
+            signed(heat.differences[environment])
+        ),
+        HeatReason::TasksSpent => {
+            format!("{challenger} does not get through its heat {tasks}: it gains {} on average ({reached}).", signed(gain))
+        }
+        HeatReason::MoreTasksNeeded => format!("the heat of {challenger} is not at its end {tasks}."),
+    }
+}
+
 /// A number with its noun, in the plural unless it is 1.
 #[must_use]
 pub fn count(number: usize, noun: &str) -> String {
@@ -152,7 +226,7 @@ pub fn count(number: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::duel::{DuelSettings, duel};
+    use crate::duel::{Duel, DuelSettings, duel};
     use crate::scores::{Pair, PairedScores};
 
     struct Example;
@@ -209,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_strict_duel_is_told_by_what_decides_it() {
-        let settings = DuelSettings { budget: 60, mode: DuelMode::Strict, ..DuelSettings::default() };
+        let settings = DuelSettings { budget: 60, better: Better::Strict, ..DuelSettings::default() };
         let (win, tie) = ((0.0, 1.0), (1.0, 1.0));
         let better = ["bob/two dethrones ada/one", "better everywhere, least surely in sat", "100 were needed in each"];
         check(&[win], &[win], 50, &settings, &better);
@@ -248,12 +322,14 @@ mod tests {
             noninferiority_log_e: log_e,
             superiority_log_e: log_e,
             inferiority_log_e: 4.0,
+            weight: 1.0,
             settled_after: None,
+            guard: None,
         };
-        let decision = |verdict, reason, mode| Decision {
+        let decision = |verdict, reason, better| Decision {
             verdict,
             reason,
-            mode,
+            better,
             environments: vec![evidence(0.5, 0.75, 6.0), evidence(0.5, 0.5, 3.0)],
             superiority_log_e: 7.0,
             superiority_settled_after: None,
@@ -265,19 +341,34 @@ mod tests {
             next_environment: None,
             alpha: 0.01,
         };
-        let check = |verdict, reason, mode, expected: &str| {
-            assert_eq!(explain(&decision(verdict, reason, mode), &Example), expected);
+        let check = |verdict, reason, better, expected: &str| {
+            assert_eq!(explain(&decision(verdict, reason, better), &Example), expected);
         };
-        use DuelMode::{Pareto, Strict};
+        use Better::{OnAverage, Somewhere, Strict};
         use Verdict::{Defended, Dethroned, Undecided};
         check(
             Dethroned,
             Reason::Better,
-            Pareto,
+            Somewhere,
             "bob/two dethrones ada/one after 80 tasks in 2 environments: it is worse nowhere (its least gain is in coding \
-             (0.500 against 0.500, +0.000 on 40 tasks, between -0.100 and +0.100)) and better in sat (0.750 against 0.500, \
+             (0.500 against 0.500, +0.000 on 40 tasks, between -0.100 and +0.100)) and better, in sat (0.750 against 0.500, \
              +0.250 on 40 tasks, between +0.150 and +0.350) (odds of at least 1096 to 1 against \"nowhere better\"; 100 were \
              needed).",
+        );
+        check(
+            Dethroned,
+            Reason::Better,
+            OnAverage,
+            "bob/two dethrones ada/one after 80 tasks in 2 environments: it is worse nowhere (its least gain is in coding \
+             (0.500 against 0.500, +0.000 on 40 tasks, between -0.100 and +0.100)) and better, +0.125 on average (odds of at \
+             least 1096 to 1 against \"no better on average\"; 100 were needed).",
+        );
+        check(
+            Undecided,
+            Reason::NotBetter,
+            OnAverage,
+            "ada/one stays champion, undecided after 80 tasks in 2 environments: bob/two is worse nowhere, but the budget was \
+             spent with odds of 1096 to 1 that it is better on average, where 100 were needed.",
         );
         check(
             Dethroned,
@@ -290,37 +381,110 @@ mod tests {
         check(
             Defended,
             Reason::Futile,
-            Pareto,
+            Somewhere,
             "ada/one stays champion after 80 tasks in 2 environments: bob/two gains +0.125 on average, too little to go on \
              (odds of 33 to 1 against a gain worth the tasks; 20 were needed).",
         );
         check(
             Defended,
             Reason::Inferior { environment: 1 },
-            Pareto,
+            Somewhere,
             "ada/one stays champion after 80 tasks in 2 environments: bob/two falls short in coding (0.500 against 0.500, \
              +0.000 on 40 tasks, between -0.100 and +0.100) (odds of 54 to 1).",
         );
         check(
             Undecided,
             Reason::BudgetSpent { environment: 1 },
-            Pareto,
+            Somewhere,
             "ada/one stays champion, undecided after 80 tasks in 2 environments: the budget was spent in coding (0.500 \
              against 0.500, +0.000 on 40 tasks, between -0.100 and +0.100) with odds of 20 to 1 that bob/two is good enough \
              there, where 100 were needed.",
         );
         check(
             Undecided,
-            Reason::NowhereBetter,
-            Pareto,
+            Reason::NotBetter,
+            Somewhere,
             "ada/one stays champion, undecided after 80 tasks in 2 environments: bob/two is worse nowhere, but the budget was \
              spent with odds of 1096 to 1 that it is better anywhere, where 100 were needed.",
         );
         check(
             Undecided,
             Reason::MoreTasksNeeded,
-            Pareto,
+            Somewhere,
             "ada/one stays champion, undecided after 80 tasks in 2 environments: the scores end there.",
+        );
+    }
+
+    #[test]
+    fn the_guard_is_told_of_where_there_is_one() {
+        let settings = DuelSettings { budget: 60, tolerance: 0.3, ..DuelSettings::default() };
+        let told = |guard: f64, tasks: usize| {
+            let mut duel = Duel::new(2, &settings, 0.01).expect("valid").guarded();
+            let pair = Pair { guard: Some(guard), ..Pair::new(0.0, 1.0) };
+            duel.feed(|_, task| (task < tasks).then_some(pair)).expect("valid");
+            explain(&duel.decision(), &Example)
+        };
+        let expected = "100 were needed), nor is it worse than the guard, a champion of earlier reigns (least in sat: +0.500 on";
+        assert!(told(0.5, 60).contains(expected), "{}", told(0.5, 60));
+        let settings = DuelSettings { tolerance: 0.0, ..settings.clone() };
+        let mut duel = Duel::new(2, &settings, 0.01).expect("valid").guarded();
+        duel.feed(|_, _| Some(Pair { guard: Some(1.0), ..Pair::new(0.0, 1.0) })).expect("valid");
+        let sentence = explain(&duel.decision(), &Example);
+        let expected = "the budget was spent in sat with odds of 1.00 to 1 that bob/two is not worse there than the guard";
+        assert!(sentence.contains(expected), "{sentence}");
+        let mut duel = Duel::new(2, &settings, 0.01).expect("valid").guarded();
+        duel.feed(|_, _| Some(Pair { guard: Some(1.0), ..Pair::new(0.0, 0.5) })).expect("valid");
+        let sentence = explain(&duel.decision(), &Example);
+        let expected = "bob/two falls short of the guard, a champion of earlier reigns, in sat (-0.500 on";
+        assert!(sentence.contains(expected), "{sentence}");
+    }
+
+    #[test]
+    fn a_difference_by_reference_tasks_is_told_as_one() {
+        let pair = |champion, challenger| Pair { reference: Some(1.0), ..Pair::new(champion, challenger) };
+        let pairs = vec![pair(1.0, 1.0), pair(1.0, 0.0), pair(0.0, 1.0)];
+        let scores = PairedScores { environments: vec![pairs; 2] };
+        let sentence = explain(&duel(&scores, &DuelSettings::default(), 0.01).expect("valid"), &Example);
+        let part = "(0.667 against 0.667, +0.";
+        assert!(sentence.contains(part) && sentence.contains(" by reference tasks on 3 tasks, between"), "{sentence}");
+    }
+
+    #[test]
+    fn every_end_of_a_heat_is_told_with_its_numbers() {
+        let check = |reason, tasks, expected: &str| {
+            let needed_log_e = libm::log(5.0);
+            let (passed_after, differences) = (None, vec![0.25, -0.125]);
+            let heat = HeatDecision { reason, log_e: 2.0, needed_log_e, tasks, passed_after, differences };
+            assert_eq!(explain_heat(&heat, &Example), expected);
+        };
+        let odds = "(odds of 7.39 to 1 against \"no better on average\", where 5.00 let through)";
+        check(
+            HeatReason::Passed,
+            40,
+            &format!("bob/two gets through its heat after 40 tasks in each environment: it gains +0.062 on average {odds}."),
+        );
+        check(HeatReason::Passed, 0, "bob/two needs no heat.");
+        check(
+            HeatReason::Futile,
+            9,
+            "bob/two is dropped after 9 tasks in each environment: it gains +0.062 on average, too little for a bout.",
+        );
+        check(
+            HeatReason::Inferior { environment: 1 },
+            1,
+            "bob/two is dropped after 1 task in each environment: it falls short in coding (-0.125).",
+        );
+        check(
+            HeatReason::TasksSpent,
+            150,
+            &format!(
+                "bob/two does not get through its heat after 150 tasks in each environment: it gains +0.062 on average {odds}."
+            ),
+        );
+        check(
+            HeatReason::MoreTasksNeeded,
+            2,
+            "the heat of bob/two is not at its end after 2 tasks in each environment.",
         );
     }
 

@@ -127,7 +127,8 @@ mod tests {
 
     fn settings(trials: usize) -> LabSettings {
         let duel = crate::DuelSettings { budget: 60, ..crate::DuelSettings::default() };
-        LabSettings { trials, duel, means: vec![0.5; 2], tasks: vec![50; 2], ..LabSettings::default() }
+        let heat = crate::HeatSettings::none();
+        LabSettings { trials, duel, heat, means: vec![0.5; 2], tasks: vec![50; 2], ..LabSettings::default() }
     }
 
     #[test]

@@ -45,11 +45,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The alpha of one reign and the number of challengers that have drawn on it.
+/// The alpha of one reign and the number of bouts that have drawn on it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reign {
     alpha: f64,
-    challengers: u64,
+    bouts: u64,
 }
 
 /// An alpha that is no error probability.
@@ -61,7 +61,7 @@ pub struct ReignError {
 }
 
 impl Reign {
-    /// A reign that no challenger has drawn on.
+    /// A reign that no bout has drawn on.
     ///
     /// # Errors
     /// If alpha is not above 0 and at most 0.5.
@@ -69,12 +69,12 @@ impl Reign {
         Self::resumed(alpha, 0)
     }
 
-    /// A reign in which `challengers` duels have begun.
+    /// A reign in which so many bouts have begun.
     ///
     /// # Errors
     /// If alpha is not above 0 and at most 0.5.
-    pub fn resumed(alpha: f64, challengers: u64) -> Result<Self, ReignError> {
-        if alpha > 0.0 && alpha <= 0.5 { Ok(Self { alpha, challengers }) } else { Err(ReignError { alpha }) }
+    pub fn resumed(alpha: f64, bouts: u64) -> Result<Self, ReignError> {
+        if alpha > 0.0 && alpha <= 0.5 { Ok(Self { alpha, bouts }) } else { Err(ReignError { alpha }) }
     }
 
     /// The chance that any challenger of this reign that is not better ever wins.
@@ -83,51 +83,51 @@ impl Reign {
         self.alpha
     }
 
-    /// Duels begun.
+    /// Bouts begun.
     #[must_use]
-    pub fn challengers(&self) -> u64 {
-        self.challengers
+    pub fn bouts(&self) -> u64 {
+        self.bouts
     }
 
-    /// Alpha of challenger number k, from 1.
+    /// Alpha of bout number k, from 1.
     #[must_use]
-    pub fn alpha_of(&self, challenger: u64) -> f64 {
-        self.alpha * gamma(challenger)
+    pub fn alpha_of(&self, number: u64) -> f64 {
+        self.alpha * gamma(number)
     }
 
-    /// Begins the duel of challenger number k, from 1, and returns its alpha.
-    pub(crate) fn draw(&mut self, challenger: u64) -> f64 {
+    /// Begins bout number k, from 1, and returns its alpha.
+    pub(crate) fn draw(&mut self, number: u64) -> f64 {
         // Numbers may be drawn out of turn and again: what counts as spent is all up to the highest.
-        self.challengers = self.challengers.max(challenger);
-        self.alpha_of(challenger)
+        self.bouts = self.bouts.max(number);
+        self.alpha_of(number)
     }
 
     /// The reign that follows a dethronement, with all of the same alpha.
     #[must_use]
     pub(crate) fn successor(&self) -> Self {
-        Self { alpha: self.alpha, challengers: 0 }
+        Self { alpha: self.alpha, bouts: 0 }
     }
 
-    /// The part of alpha that no duel has drawn yet.
+    /// The part of alpha that no bout has drawn yet.
     #[must_use]
     pub fn left(&self) -> f64 {
-        self.alpha * tail(self.challengers)
+        self.alpha * tail(self.bouts)
     }
 }
 
-/// The share of alpha of challenger number k, from 1; challenger 0 does not exist and gets nothing.
-fn gamma(challenger: u64) -> f64 {
-    if challenger == 0 {
+/// The share of alpha of bout number k, from 1; number 0 does not exist and gets nothing.
+fn gamma(number: u64) -> f64 {
+    if number == 0 {
         return 0.0;
     }
     // h(k-1) - h(k) without cancellation: ln((1+k)/k) / ((1+ln k)(1+ln(1+k))).
-    let k = challenger as f64;
+    let k = number as f64;
     libm::log1p(1.0 / k) / ((1.0 + libm::log(k)) * (1.0 + libm::log(1.0 + k)))
 }
 
-/// The share of alpha left after `challengers` duels.
-fn tail(challengers: u64) -> f64 {
-    1.0 / (1.0 + libm::log(1.0 + challengers as f64))
+/// The share of alpha left after so many bouts.
+fn tail(bouts: u64) -> f64 {
+    1.0 / (1.0 + libm::log(1.0 + bouts as f64))
 }
 
 #[cfg(test)]
@@ -174,7 +174,7 @@ mod tests {
             let mut spent = 0.0;
             for number in 1..=300 {
                 spent += reign.draw(number);
-                assert_eq!(reign.challengers(), number);
+                assert_eq!(reign.bouts(), number);
                 assert!((spent + reign.left() - alpha).abs() < 1e-12 * alpha.max(1e-3), "{alpha} {number}");
             }
         }
@@ -183,11 +183,11 @@ mod tests {
     #[test]
     fn a_number_drawn_out_of_turn_spends_its_own_share() {
         let mut reign = Reign::new(0.1).expect("valid");
-        assert_eq!((reign.draw(7), reign.challengers()), (reign.alpha_of(7), 7));
-        assert_eq!((reign.draw(3), reign.challengers()), (reign.alpha_of(3), 7));
+        assert_eq!((reign.draw(7), reign.bouts()), (reign.alpha_of(7), 7));
+        assert_eq!((reign.draw(3), reign.bouts()), (reign.alpha_of(3), 7));
         assert_eq!(reign.alpha_of(0), 0.0);
         let next = reign.successor();
-        assert_eq!((next.alpha(), next.challengers(), next.left()), (0.1, 0, 0.1));
+        assert_eq!((next.alpha(), next.bouts(), next.left()), (0.1, 0, 0.1));
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
     fn a_reign_resumed_goes_on_as_the_one_that_was_left() {
         let mut whole = Reign::new(0.05).expect("valid");
         for number in 1..=20 {
-            let mut resumed = Reign::resumed(whole.alpha(), whole.challengers()).expect("valid");
+            let mut resumed = Reign::resumed(whole.alpha(), whole.bouts()).expect("valid");
             assert_eq!(resumed.left(), whole.left());
             assert_eq!((resumed.draw(number), resumed), (whole.draw(number), whole));
         }

@@ -2,13 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Both scores on one task; `None` is a score that could not be had.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// All scores on one task of a duel; `None` is a score that could not be had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Pair {
     /// The champion's score in [0, 1].
     pub champion: Option<f64>,
     /// The challenger's score in [0, 1].
     pub challenger: Option<f64>,
+    /// The champion's mean score on the pair's reference tasks, as many as could be had: see [`mean`]. Without any the
+    /// difference is plain, which is as exact and has more variance.
+    pub reference: Option<f64>,
+    /// The guard's score in [0, 1], where there is a guard.
+    pub guard: Option<f64>,
+}
+
+/// Mean of the scores that could be had, in the order given; `None` without any.
+#[must_use]
+pub fn mean(scores: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    let (sum, count) = scores.into_iter().flatten().fold((0.0, 0_u32), |(sum, count), score| (sum + score, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
 }
 
 /// Treatment of a pair in which the champion has a score and the challenger has none.
@@ -29,21 +42,32 @@ pub struct CountedPair {
     pub champion: f64,
     /// The challenger's score in [0, 1].
     pub challenger: f64,
+    /// The champion's mean score on the reference tasks.
+    pub reference: Option<f64>,
+    /// The guard's score.
+    pub guard: Option<f64>,
 }
 
 impl CountedPair {
-    /// Challenger minus champion, in [-1, 1].
+    /// Challenger minus champion, in [-1, 1]; with reference scores only `weight` of the champion's own, in [0, 1].
+    #[inline]
     #[must_use]
-    pub fn difference(self) -> f64 {
-        self.challenger - self.champion
+    pub fn difference(self, weight: f64) -> f64 {
+        match self.reference {
+            // Rounding could leave the interval by the last bit.
+            Some(reference) if weight < 1.0 => {
+                (self.challenger - weight * self.champion - (1.0 - weight) * reference).clamp(-1.0, 1.0)
+            }
+            _ => self.challenger - self.champion,
+        }
     }
 }
 
 impl Pair {
-    /// A pair with both scores.
+    /// A pair with both scores, without references and guard.
     #[must_use]
     pub fn new(champion: f64, challenger: f64) -> Self {
-        Self { champion: Some(champion), challenger: Some(challenger) }
+        Self { champion: Some(champion), challenger: Some(challenger), ..Self::default() }
     }
 
     /// The two scores that count under a rule, or `None` when the pair is left out.
@@ -57,14 +81,14 @@ impl Pair {
             (None, MissingChallenger::CountsAsZero) => 0.0,
             (None, MissingChallenger::LeftOut) => return None,
         };
-        Some(CountedPair { champion, challenger })
+        Some(CountedPair { champion, challenger, reference: self.reference, guard: self.guard })
     }
 
     /// A score outside [0, 1] or not a number, if there is one.
     #[must_use]
     pub fn out_of_range(self) -> Option<f64> {
         let wrong = |score: &f64| !(0.0..=1.0).contains(score);
-        self.champion.filter(wrong).or(self.challenger.filter(wrong))
+        [self.champion, self.challenger, self.reference, self.guard].into_iter().flatten().find(wrong)
     }
 }
 
@@ -85,8 +109,8 @@ mod tests {
     #[test]
     fn a_missing_score_counts_only_against_the_challenger() {
         let check = |champion, challenger, missing, expected: Option<f64>| {
-            let pair = Pair { champion, challenger };
-            assert_eq!(pair.counted(missing).map(CountedPair::difference), expected, "{pair:?} {missing:?}");
+            let pair = Pair { champion, challenger, ..Pair::default() };
+            assert_eq!(pair.counted(missing).map(|counted| counted.difference(1.0)), expected, "{pair:?} {missing:?}");
         };
         use MissingChallenger::{CountsAsZero, LeftOut};
         check(Some(0.25), Some(1.0), CountsAsZero, Some(0.75));
@@ -109,13 +133,13 @@ mod tests {
         for (champion, challenger, expected) in [(0.0, 1.0, 1.0), (1.0, 0.0, -1.0), (0.5, 0.5, 0.0), (0.25, 1.0, 0.75)]
         {
             let counted = Pair::new(champion, challenger).counted(MissingChallenger::LeftOut).expect("both are known");
-            assert_eq!(counted.difference(), expected);
+            assert_eq!(counted.difference(1.0), expected);
         }
     }
 
     #[test]
     fn the_ends_of_the_unit_interval_are_scores_and_what_lies_beyond_is_not() {
-        let found = |champion, challenger| Pair { champion, challenger }.out_of_range();
+        let found = |champion, challenger| Pair { champion, challenger, ..Pair::default() }.out_of_range();
         for score in [0.0, -0.0, f64::MIN_POSITIVE, 0.5, 1.0] {
             assert_eq!(found(Some(score), None), None, "{score}");
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pareto::lab::Random;
-use pareto::{Duel, DuelMode, DuelSettings, MissingChallenger, Pair, PairedScores, Reason, Verdict, duel};
+use pareto::{Better, Duel, DuelSettings, MissingChallenger, Pair, PairedScores, Reason, Verdict, duel};
 
 /// Betting fractions and the two ways to share the initial wealth, written down again.
 const FRACTIONS: [f64; 8] = [0.04, 0.09, 0.17, 0.27, 0.4, 0.56, 0.74, 0.92];
@@ -35,7 +35,8 @@ struct Place {
 /// The duel as it is defined, with every wealth computed from scratch after every round: the end and the tasks read.
 fn reference(scores: &PairedScores, settings: &DuelSettings, alpha: f64) -> (Reason, Vec<usize>) {
     let count = scores.environments.len();
-    let strict = settings.mode == DuelMode::Strict;
+    let strict = settings.better == Better::Strict;
+    let on_average = settings.better == Better::OnAverage;
     let worse = if strict { settings.margin } else { -settings.tolerance };
     let mut places = vec![Place::default(); count];
     let mut together: Vec<f64> = Vec::new();
@@ -46,13 +47,15 @@ fn reference(scores: &PairedScores, settings: &DuelSettings, alpha: f64) -> (Rea
         let tasks = |places: &[Place]| places.iter().map(|place| place.tasks).collect::<Vec<_>>();
         if open.iter().any(|place| places[*place].tasks >= settings.budget) {
             let unsettled = places.iter().position(|place| !place.settled);
-            let reason = unsettled.map_or(Reason::NowhereBetter, |environment| Reason::BudgetSpent { environment });
+            let reason = unsettled.map_or(Reason::NotBetter, |environment| Reason::BudgetSpent { environment });
             return (reason, tasks(&places));
         }
         if open.iter().any(|place| scores.environments[*place].len() <= places[*place].tasks) {
             return (Reason::MoreTasksNeeded, tasks(&places));
         }
-        for place in open {
+        // The whole rounds bet on the average; "somewhere" bets on whatever there is.
+        let mut round = Vec::new();
+        for place in open.iter().copied() {
             let pair = scores.environments[place][places[place].tasks];
             places[place].tasks += 1;
             let challenger = match (pair.challenger, settings.missing_challenger) {
@@ -61,10 +64,11 @@ fn reference(scores: &PairedScores, settings: &DuelSettings, alpha: f64) -> (Rea
             };
             if let (Some(champion), Some(challenger)) = (pair.champion, challenger) {
                 places[place].differences.push(challenger - champion);
-                if !superior {
-                    together.push(challenger - champion);
-                }
+                round.push(challenger - champion);
             }
+        }
+        if !superior && (!on_average || round.len() == open.len()) {
+            together.extend(round);
         }
         for place in &mut places {
             let wealth = match strict {
@@ -75,7 +79,8 @@ fn reference(scores: &PairedScores, settings: &DuelSettings, alpha: f64) -> (Rea
         }
         let settled = places.iter().all(|place| place.settled);
         let alone: f64 = places.iter().map(|place| at_most(settings.margin, PRIOR, &place.differences)).sum();
-        let mixed = 0.5 * at_most(settings.margin, PRIOR, &together) + 0.5 * alone / count as f64;
+        let pooled = at_most(settings.margin, PRIOR, &together);
+        let mixed = if on_average { pooled } else { 0.5 * pooled + 0.5 * alone / count as f64 };
         superior |= if strict { settled } else { mixed >= 1.0 / alpha };
         if settled && superior {
             return (Reason::Better, tasks(&places));
@@ -106,8 +111,8 @@ fn drawn(random: &mut Random, gains: &[f64], tasks: usize) -> PairedScores {
             0.0
         };
         match (random.uniform() * 40.0) as usize {
-            0 => Pair { champion: None, challenger: Some(challenger) },
-            1 => Pair { champion: Some(champion), challenger: None },
+            0 => Pair { challenger: Some(challenger), ..Pair::default() },
+            1 => Pair { champion: Some(champion), ..Pair::default() },
             2 => Pair::new(0.25 + 0.5 * champion, 0.75 * challenger),
             _ => Pair::new(champion, challenger),
         }
@@ -119,16 +124,17 @@ fn drawn(random: &mut Random, gains: &[f64], tasks: usize) -> PairedScores {
 fn a_duel_ends_where_the_definition_says_that_it_ends() {
     let mut random = Random::new(21, &[]);
     let mut ends = BTreeSet::new();
-    for trial in 0..360 {
-        let mode = if trial % 3 == 0 { DuelMode::Strict } else { DuelMode::Pareto };
+    for trial in 0..540 {
+        let better = [Better::Strict, Better::Somewhere, Better::OnAverage][trial % 3];
         let missing_challenger =
             if trial % 2 == 0 { MissingChallenger::CountsAsZero } else { MissingChallenger::LeftOut };
         let settings = DuelSettings {
-            tolerance: [0.02, 0.1, 0.3][trial % 3],
+            tolerance: [0.02, 0.1, 0.3][trial % 4 % 3],
+            futility_margin: 0.03,
             margin: if trial % 5 == 0 { 0.02 } else { 0.0 },
             budget: [30, 60, 150][trial / 3 % 3],
             minimum_tasks: [0, 10, 30][trial / 2 % 3],
-            mode,
+            better,
             missing_challenger,
             ..DuelSettings::default()
         };
@@ -147,7 +153,7 @@ fn a_duel_ends_where_the_definition_says_that_it_ends() {
         );
         ends.insert(format!("{:?}", decision.reason).split(' ').next().expect("a word").to_owned());
     }
-    let expected = ["Better", "BudgetSpent", "Futile", "Inferior", "MoreTasksNeeded", "NowhereBetter"];
+    let expected = ["Better", "BudgetSpent", "Futile", "Inferior", "MoreTasksNeeded", "NotBetter"];
     let missing: Vec<&str> = expected.into_iter().filter(|end| !ends.contains(*end)).collect();
     assert!(missing.len() <= 1, "the trials never end with {missing:?}");
 }
@@ -277,7 +283,7 @@ fn feeding_goes_on_where_it_stopped_whatever_came_first() {
 #[test]
 fn a_score_that_is_none_is_refused_and_leaves_the_duel_as_it_was() {
     let mut duel = Duel::new(2, &DuelSettings::default(), 0.01).expect("valid");
-    let wrong = [Pair::new(1.5, 0.0), Pair::new(0.0, f64::NAN), Pair { champion: None, challenger: Some(-0.1) }];
+    let wrong = [Pair::new(1.5, 0.0), Pair::new(0.0, f64::NAN), Pair { challenger: Some(-0.1), ..Pair::default() }];
     for pair in wrong {
         let before = duel.decision();
         assert!(duel.push(1, pair).is_err(), "{pair:?}");
@@ -305,7 +311,7 @@ fn after_the_end_nothing_is_waited_for_and_nothing_read() {
 fn a_missing_score_counts_as_the_settings_say() {
     let check = |champion, challenger, missing_challenger, counted: usize, difference: f64| {
         let settings = DuelSettings { missing_challenger, ..DuelSettings::default() };
-        let scores = PairedScores { environments: vec![vec![Pair { champion, challenger }; 4]] };
+        let scores = PairedScores { environments: vec![vec![Pair { champion, challenger, ..Pair::default() }; 4]] };
         let decision = duel(&scores, &settings, 0.01).expect("valid");
         let evidence = &decision.environments[0];
         assert_eq!((evidence.tasks, evidence.counted, evidence.difference), (4, counted, difference));
@@ -320,7 +326,7 @@ fn a_missing_score_counts_as_the_settings_say() {
 
 #[test]
 fn a_champion_that_stops_answering_ends_by_its_budget_without_a_winner() {
-    let lost = vec![Pair { champion: None, challenger: Some(1.0) }; 50];
+    let lost = vec![Pair { challenger: Some(1.0), ..Pair::default() }; 50];
     let settings = DuelSettings { budget: 50, ..DuelSettings::default() };
     let decision = duel(&PairedScores { environments: vec![lost] }, &settings, 0.01).expect("valid");
     assert_eq!((decision.verdict, decision.reason), (Verdict::Undecided, Reason::BudgetSpent { environment: 0 }));

@@ -1,5 +1,6 @@
 //! The lab against figures known from elsewhere, and what the default mechanism must reach.
 
+use pareto::HeatSettings;
 use pareto::lab::{Cell, LabSettings, Scenario, Tasks, play as play_all, play_one};
 
 fn settings(mean: f64, trials: usize) -> LabSettings {
@@ -47,14 +48,17 @@ fn the_four_stage_rule_behaves_as_is_known_of_it() {
 #[test]
 fn the_duel_finds_real_gains_soon_and_drops_the_hopeless_sooner() {
     let check = |gain: f64, wins: f64, dismissed: f64, median: f64, ninetieth: f64| {
-        let cell = play(&Scenario::plain("gain", true, &[gain]), "sequential", &settings(0.5, 2_000));
+        let cell = {
+            let bouts = LabSettings { heat: HeatSettings::none(), ..settings(0.5, 2_000) };
+            play(&Scenario::plain("gain", true, &[gain]), "sequential", &bouts)
+        };
         assert!(cell.rate >= wins && cell.dismissed >= dismissed, "{gain}: {cell:?}");
         assert!(cell.median_tasks <= median && cell.ninetieth_tasks <= ninetieth, "{gain}: {cell:?}");
     };
-    check(0.1, 0.99, 0.0, 232.0, 3_000.0);
-    check(0.05, 0.99, 0.0, 615.0, 1_406.0);
-    check(-0.05, 0.0, 0.99, 58.0, 3_000.0);
-    check(0.0, 0.0, 0.98, 349.0, 3_000.0);
+    check(0.1, 0.99, 0.0, 170.0, 3_000.0);
+    check(0.05, 0.98, 0.0, 380.0, 1_406.0);
+    check(-0.05, 0.0, 0.99, 66.0, 3_000.0);
+    check(0.0, 0.0, 0.9, 700.0, 3_000.0);
 }
 
 #[test]
@@ -64,8 +68,12 @@ fn no_attack_on_the_duel_pays_but_knowing_the_tasks() {
         let cell = play(scenario, "sequential", &settings(0.5, trials));
         if matches!(scenario.tasks, Tasks::Leaked { .. }) {
             assert!(cell.rate > 0.9, "{}: {cell:?}", scenario.name);
+        } else if scenario.gains.iter().all(|gain| *gain <= 0.0) || scenario.gain(0) < -0.04 {
+            // No more than alpha, less what this many trials may be off by.
+            assert!(cell.rate <= 0.01 && cell.upper < 0.02, "{}: {cell:?}", scenario.name);
         } else {
-            assert!(cell.rate <= 0.01 && cell.upper < 0.013, "{}: {cell:?}", scenario.name);
+            // Within the tolerance everywhere, and better on average: the price of a tolerance.
+            assert!(cell.rate <= 0.04, "{}: {cell:?}", scenario.name);
         }
     }
 }

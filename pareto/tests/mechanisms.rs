@@ -7,7 +7,7 @@ use pareto::mechanisms::{
     Comparison, EntryMeans, Field, FieldEntry, FieldError, FourStage, MeansRule, Mechanism, Mechanisms, Powerset,
     Sequential, Sides, WindowMargin, WindowRule,
 };
-use pareto::{DuelSettings, Pair, PairedScores, Reason, Verdict, duel};
+use pareto::{DuelError, DuelSettings, HeatSettings, Opening, Pair, Standing, PairedScores, Reason, Verdict, duel};
 
 /// Entries with means on a coarse grid, so that ties and zeros are common; some take no part somewhere.
 fn drawn(random: &mut Random, entries: usize, environments: usize) -> Vec<EntryMeans> {
@@ -218,11 +218,16 @@ fn field(champion: Option<usize>, entries: &[&[&[Option<f64>]]]) -> Field {
     let entry = |(place, scores): (usize, &&[&[Option<f64>]])| FieldEntry {
         committed: place as u64,
         position: 0,
-        number: place as u64 + 1,
         scores: scores.iter().map(|list| list.to_vec()).collect(),
     };
     let environments = entries.first().map_or(1, |scores| scores.len());
     Field { environments, entries: entries.iter().enumerate().map(entry).collect(), champion }
+}
+
+/// Bouts alone, on plain pairs.
+fn plain() -> Sequential {
+    let duel = DuelSettings { references: 0, ..DuelSettings::default() };
+    Sequential { duel, heat: HeatSettings::none(), ..Sequential::default() }
 }
 
 const RIGHT: [Option<f64>; 200] = [Some(1.0); 200];
@@ -232,7 +237,8 @@ const NONE: [Option<f64>; 200] = [None; 200];
 #[test]
 fn every_mechanism_crowns_the_entry_that_is_right_where_all_are_wrong() {
     let field = field(None, &[&[&WRONG, &WRONG], &[&RIGHT, &RIGHT], &[&RIGHT, &RIGHT], &[&WRONG, &WRONG]]);
-    for mechanism in Mechanisms::default().all() {
+    let mechanisms = Mechanisms { sequential: plain(), ..Mechanisms::default() };
+    for mechanism in mechanisms.all() {
         let ruling = mechanism.rule(&field).expect("a valid field");
         assert_eq!((ruling.winner, ruling.weights), (Some(1), vec![0.0, 1.0, 0.0, 0.0]), "{}", mechanism.name());
     }
@@ -269,11 +275,7 @@ fn a_field_that_could_not_be_is_refused_by_every_mechanism() {
     refused(&environments, &FieldError::Environments { entry: 2, found: 2, expected: 1 });
     let mut place = known();
     (place.entries[2].committed, place.entries[2].position) = (0, 0);
-    let what = "place in the order of commitment";
-    refused(&place, &FieldError::NotItsOwn { first: 0, second: 2, what });
-    let mut number = known();
-    number.entries[1].number = 1;
-    refused(&number, &FieldError::NotItsOwn { first: 0, second: 1, what: "number in the reign" });
+    refused(&place, &FieldError::NotItsOwn { first: 0, second: 2 });
     let champion = Field { champion: Some(3), ..known() };
     refused(&champion, &FieldError::Champion { champion: 3, entries: 3 });
 }
@@ -281,7 +283,7 @@ fn a_field_that_could_not_be_is_refused_by_every_mechanism() {
 #[test]
 fn more_environments_than_have_subsets_to_list_are_refused_where_subsets_count() {
     let scores = vec![vec![Some(1.0)]; 21];
-    let entry = FieldEntry { committed: 0, position: 0, number: 1, scores };
+    let entry = FieldEntry { committed: 0, position: 0, scores };
     let field = Field { environments: 21, entries: vec![entry], champion: None };
     for mechanism in [&FourStage::default() as &dyn Mechanism, &Powerset::default()] {
         let error = mechanism.rule(&field).expect_err("too many");
@@ -293,7 +295,7 @@ fn more_environments_than_have_subsets_to_list_are_refused_where_subsets_count()
 #[test]
 fn sequential_duels_stop_at_the_first_that_dethrones() {
     let field = field(Some(1), &[&[&WRONG], &[&WRONG], &[&RIGHT], &[&RIGHT]]);
-    let ruling = Sequential::default().rule(&field).expect("a valid field");
+    let ruling = plain().rule(&field).expect("a valid field");
     let held: Vec<usize> = ruling.duels.iter().map(|(challenger, _)| *challenger).collect();
     assert_eq!((ruling.winner, held), (Some(2), vec![0, 2]));
     assert_eq!(ruling.duels[1].1.verdict(), Some(Verdict::Dethroned));
@@ -303,9 +305,8 @@ fn sequential_duels_stop_at_the_first_that_dethrones() {
 fn a_later_number_in_the_reign_needs_more_tasks() {
     let mut last = 0;
     for number in [1, 2, 10, 1_000, 1_000_000_000] {
-        let mut field = field(Some(0), &[&[&WRONG], &[&RIGHT]]);
-        (field.entries[0].number, field.entries[1].number) = (u64::MAX, number);
-        let ruling = Sequential::default().rule(&field).expect("a valid field");
+        let field = field(Some(0), &[&[&WRONG], &[&RIGHT]]);
+        let ruling = Sequential { tested: number - 1, ..plain() }.rule(&field).expect("a valid field");
         let tasks = ruling.duels[0].1.tasks_used();
         assert!(ruling.winner == Some(1) && tasks > last, "{number}: {tasks}");
         last = tasks;
@@ -318,11 +319,15 @@ fn a_single_challenge_is_the_duel_at_the_alpha_of_its_number() {
     let challenger: Vec<Option<f64>> = (0..100).map(|task| (task % 5 > 0).then_some(0.75)).collect();
     let settings = DuelSettings { tolerance: 0.3, minimum_tasks: 3, budget: 90, ..DuelSettings::default() };
     for tested in [0, 5] {
-        let rule = Sequential { duel: settings.clone(), alpha: 0.5, tested };
-        let sides = [Sides { environment: "sat", champion: &champion, challenger: &challenger }];
+        let rule = Sequential { duel: settings.clone(), alpha: 0.5, tested, ..Sequential::default() };
+        let sides = [Sides { environment: "sat", champion: &champion, challenger: &challenger, ..Sides::default() }];
         let judgement = rule.compare(&sides).expect("valid");
         let score = |scores: &[Option<f64>], task: usize| scores.get(task).copied().flatten();
-        let pair = |task| Pair { champion: score(&champion, task), challenger: score(&challenger, task) };
+        let pair = |task| Pair {
+            champion: score(&champion, task),
+            challenger: score(&challenger, task),
+            ..Pair::default()
+        };
         let pairs = PairedScores { environments: vec![(0..120).map(pair).collect()] };
         let alpha = pareto::Reign::new(0.5).expect("valid").alpha_of(tested + 1);
         let expected = duel(&pairs, &settings, alpha).expect("valid");
@@ -337,9 +342,9 @@ fn each_environment_of_a_challenge_is_told_by_its_clearest_test() {
     type Lists<'a> = (&'a [Option<f64>], &'a [Option<f64>]);
     let check = |sides: &[Lists<'_>], reason: Reason, expected: &[_]| {
         let sides: Vec<Sides<'_>> =
-            sides.iter().map(|(champion, challenger)| Sides { environment: "sat", champion, challenger }).collect();
+            sides.iter().map(|(champion, challenger)| Sides { environment: "sat", champion, challenger, ..Sides::default() }).collect();
         let settings = DuelSettings { tolerance: 0.3, budget: 200, ..DuelSettings::default() };
-        let rule = Sequential { duel: settings, alpha: 0.05, tested: 0 };
+        let rule = Sequential { duel: settings, alpha: 0.05, ..Sequential::default() };
         let judgement = rule.compare(&sides).expect("valid");
         assert_eq!(judgement.decision.expect("a duel").reason, reason);
         assert_eq!(judgement.per_environment, expected);
@@ -355,16 +360,17 @@ fn a_reigns_alpha_that_is_none_is_refused_before_any_duel() {
     let field = field(Some(0), &[&[&WRONG], &[&RIGHT]]);
     for alpha in [0.0, -1.0, 0.51, f64::NAN] {
         let rule = Sequential { alpha, ..Sequential::default() };
-        assert!(matches!(rule.rule(&field), Err(FieldError::Reign(_))), "{alpha}");
-        assert!(rule.open(&[0, 1], None).is_err() && rule.compare(&[]).is_err(), "{alpha}");
+        assert!(matches!(rule.rule(&field), Err(FieldError::Challenge(DuelError::Reign(_)))), "{alpha}");
+        let opening = Opening::new(1, &[0, 1]);
+        assert!(rule.open(&opening, |_| Standing::Waiting).is_err() && rule.compare(&[]).is_err(), "{alpha}");
     }
     let rule = Sequential { duel: DuelSettings { budget: 0, ..DuelSettings::default() }, ..Sequential::default() };
-    assert!(matches!(rule.rule(&field), Err(FieldError::Duel { entry: 1, .. })));
+    assert!(matches!(rule.rule(&field), Err(FieldError::Challenge(DuelError::Budget { .. }))));
 }
 
 #[test]
 fn a_window_without_constants_of_its_own_takes_the_last_ones() {
-    let sides = |name| Sides { environment: name, champion: &WRONG, challenger: &RIGHT };
+    let sides = |name| Sides { environment: name, champion: &WRONG, challenger: &RIGHT, ..Sides::default() };
     let none = WindowRule { margins: Vec::new(), min_dominant: 0 };
     assert!(none.compare(&[sides("sat"), sides("coding")]).expect("whole scores").dethroned);
     let strict = WindowRule { margins: vec![WindowMargin { margin: 1.0, ..WindowMargin::default() }], min_dominant: 1 };

@@ -1,20 +1,28 @@
 //! What holds for every field, whatever the scores.
 
-use pareto::mechanisms::{Field, FieldEntry, FourStage, Mechanism, Powerset, Ruling, Sequential, WindowRule};
+use pareto::mechanisms::{Bout, Field, FieldEntry, FourStage, Mechanism, Powerset, Ruling, Sequential, WindowRule};
 use pareto::weights::{WeightSettings, to_u16, winner_takes_all};
-use pareto::{Duel, DuelSettings, Pair, PairedScores, duel};
+use pareto::{Duel, DuelSettings, HeatSettings, Opening, Pair, PairedScores, Standing, TaskPlan, duel};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 /// Settings under which small fields have winners often enough to be worth testing.
 fn eager() -> Sequential {
-    let duel = DuelSettings { tolerance: 0.3, minimum_tasks: 3, budget: 60, ..DuelSettings::default() };
-    Sequential { duel, alpha: 0.5, tested: 0 }
+    let duel = DuelSettings { tolerance: 0.3, minimum_tasks: 3, budget: 60, references: 0, ..DuelSettings::default() };
+    Sequential { duel, heat: HeatSettings::none(), alpha: 0.5, tested: 0 }
+}
+
+/// The same with heats and reference tasks, all small.
+fn heated() -> Sequential {
+    let heat = HeatSettings { tasks: 5, pass: 1.1, drop: 4.0, bouts: 2, ..HeatSettings::default() };
+    let eager = eager();
+    Sequential { duel: DuelSettings { references: 1, ..eager.duel.clone() }, heat, ..eager }
 }
 
 fn mechanisms() -> Vec<Box<dyn Mechanism>> {
     vec![
         Box::new(eager()),
+        Box::new(heated()),
         Box::new(Sequential::default()),
         Box::new(WindowRule::default()),
         Box::new(FourStage::default()),
@@ -23,7 +31,7 @@ fn mechanisms() -> Vec<Box<dyn Mechanism>> {
     ]
 }
 
-/// The mechanisms with one winner, for which losers must not matter.
+/// The mechanisms with one winner, for which those who come later must not matter.
 fn decoy_proof() -> Vec<Box<dyn Mechanism>> {
     vec![Box::new(eager()), Box::new(Sequential::default()), Box::new(WindowRule::default())]
 }
@@ -44,7 +52,6 @@ fn field() -> impl Strategy<Value = Field> {
                 .map(|(place, (strength, scores))| FieldEntry {
                     committed: 10 * place as u64,
                     position: 0,
-                    number: place as u64 + 1,
                     scores: scores
                         .into_iter()
                         .map(|list| list.into_iter().map(|score| stronger(score, strength)).collect())
@@ -65,9 +72,21 @@ fn stronger(score: Option<f64>, strength: f64) -> Option<f64> {
 fn paired(field: &Field) -> PairedScores {
     let (first, last) = (&field.entries[0].scores, &field.entries[field.entries.len() - 1].scores);
     let pair =
-        |(champion, challenger): (&Option<f64>, &Option<f64>)| Pair { champion: *champion, challenger: *challenger };
+        |(champion, challenger): (&Option<f64>, &Option<f64>)| Pair { champion: *champion, challenger: *challenger, ..Pair::default() };
     let environments = first.iter().zip(last).map(|(one, two)| one.iter().zip(two).map(pair).collect()).collect();
     PairedScores { environments }
+}
+
+/// The field without one of its losers that does not reign, and which of them that is; none if there is none.
+fn without_loser(field: &Field, ruling: &Ruling, choice: usize) -> Option<(Field, usize)> {
+    let loses = |entry: &usize| ruling.weights[*entry] == 0.0 && field.reigning() != Some(*entry);
+    let losers: Vec<usize> = (0..field.entries.len()).filter(loses).collect();
+    let loser = *losers.get(choice % losers.len().max(1))?;
+    let mut without = field.clone();
+    without.entries.remove(loser);
+    without.champion = field.champion.map(|champion| champion - usize::from(champion > loser));
+    // Who was dethroned is the champion still, though a loser now.
+    Some((without, loser))
 }
 
 fn rule(mechanism: &dyn Mechanism, field: &Field) -> Ruling {
@@ -131,18 +150,43 @@ proptest! {
     }
 
     #[test]
-    fn a_loser_that_leaves_changes_nobodys_weight(field in field(), choice in 0_usize..5) {
-        for mechanism in decoy_proof() {
-            let ruling = rule(mechanism.as_ref(), &field);
-            let losers: Vec<usize> =
-                (0..field.entries.len()).filter(|entry| ruling.weights[*entry] == 0.0 && field.reigning() != Some(*entry)).collect();
-            let Some(loser) = losers.get(choice % losers.len().max(1)) else { continue };
-            let mut without = field.clone();
-            without.entries.remove(*loser);
-            without.champion = field.champion.map(|champion| champion - usize::from(champion > *loser));
+    fn a_loser_that_leaves_a_pairwise_rule_changes_nobodys_weight(field in field(), choice in 0_usize..5) {
+        let mechanism = WindowRule::default();
+        let ruling = rule(&mechanism, &field);
+        if let Some((without, loser)) = without_loser(&field, &ruling, choice) {
             let mut expected = ruling.weights.clone();
-            expected.remove(*loser);
-            prop_assert_eq!(rule(mechanism.as_ref(), &without).weights, expected, "{}", mechanism.name());
+            expected.remove(loser);
+            prop_assert_eq!(rule(&mechanism, &without).weights, expected);
+        }
+    }
+
+    /// Everybody else keeps its bout at the same number or a smaller one, and who won with it wins still, unless one who came
+    /// before it wins now.
+    #[test]
+    fn a_loser_that_leaves_can_only_help_the_other_challengers(field in field(), choice in 0_usize..5) {
+        for mechanism in [eager(), heated()] {
+            let ruling = rule(&mechanism, &field);
+            let Some((without, loser)) = without_loser(&field, &ruling, choice) else { continue };
+            // A crowd plays whole heats, and is ranked at their end: the same side of that line.
+            let crowded = |field: &Field| field.entries.len() - 1 > 2 * mechanism.heat.bouts.min(field.entries.len());
+            if crowded(&field) != crowded(&without) {
+                continue;
+            }
+            let after = rule(&mechanism, &without);
+            let moved = |entry: usize| entry - usize::from(entry > loser);
+            let place = |ruling: &Ruling, entry: usize| ruling.duels.iter().position(|(other, _)| *other == entry);
+            for (before, (entry, _)) in ruling.duels.iter().enumerate() {
+                // A window's bouts end with the first win: those behind it may have none.
+                if let Some(now) = (*entry != loser).then(|| place(&after, moved(*entry))).flatten() {
+                    prop_assert!(now <= before, "{}: {before} {now}", mechanism.name());
+                }
+            }
+            let winner = ruling.winner.filter(|winner| field.reigning() != Some(*winner));
+            if let Some(winner) = winner {
+                let now = after.winner.expect("somebody plays");
+                let behind = place(&after, now).expect("a champion that fell before falls again");
+                prop_assert!(now == moved(winner) || place(&after, moved(winner)).is_none_or(|place| behind < place));
+            }
         }
     }
 
@@ -152,7 +196,6 @@ proptest! {
         let mut with = field.clone();
         let mut duplicate = field.entries[original].clone();
         duplicate.committed = 1_000;
-        duplicate.number = 100;
         with.entries.push(duplicate);
         for mechanism in decoy_proof() {
             let mut expected = rule(mechanism.as_ref(), &field).weights;
@@ -191,38 +234,46 @@ proptest! {
     }
 
     #[test]
-    fn duels_driven_by_hand_end_as_the_field_is_ruled(field in field()) {
-        let rule = eager();
-        let ruling = self::rule(&rule, &field);
-        // The numbers that a validator gives are those by commitment.
-        let playing = field.by_commitment();
-        let mut numbered = field.clone();
-        let champion = field.reigning().expect("there are entries");
-        let challengers = playing.iter().filter(|entry| **entry != champion);
-        for (number, entry) in (1..).zip(challengers) {
-            numbered.entries[*entry].number = number;
-        }
-        numbered.entries[champion].number = u64::MAX;
-        let expected = self::rule(&rule, &numbered);
-        let mut succession = rule.open(&playing, Some(champion)).expect("valid").expect("somebody plays");
-        let mut held = Vec::new();
-        while let Some(challenge) = succession.next_duel() {
-            let mut duel = challenge.duel(field.environments, &rule.duel).expect("valid");
-            let score = |entry: usize, environment: usize, task: usize| {
-                field.entries[entry].scores[environment].get(task).copied()
+    fn windows_driven_by_hand_end_as_the_field_is_ruled(field in field()) {
+        for rule in [eager(), heated()] {
+            let expected = self::rule(&rule, &field);
+            let (playing, plan) = (field.by_commitment(), TaskPlan::new(&rule.heat, &rule.duel));
+            let score = |entry: usize, environment: usize, number: usize| {
+                field.entries[entry].scores[environment].get(number).copied()
             };
-            let pair = |environment, task| {
-                let (one, two) = (score(challenge.champion, environment, task), score(challenge.challenger, environment, task));
-                Some(Pair { champion: one?, challenger: two? })
-            };
-            duel.feed(pair).expect("valid scores");
-            succession.settle(&challenge, duel.decision().verdict);
-            held.push((challenge.challenger, duel.decision()));
+            let opening = Opening { champion: field.champion, ..Opening::new(field.environments, &playing) };
+            let mut succession = rule.open(&opening, |_| Standing::Waiting).expect("valid").expect("somebody plays");
+            // The heats side by side, settled in the other order.
+            let mut heats = Vec::new();
+            while let Some(mut entry) = succession.next_heat() {
+                let (champion, challenger) = (entry.champion, entry.challenger);
+                let pair = |environment, task| {
+                    let (one, two) = (score(champion, environment, task), score(challenger, environment, task));
+                    Some(Pair { champion: one?, challenger: two?, ..Pair::default() })
+                };
+                entry.heat.feed(pair).expect("valid scores");
+                heats.push(entry);
+            }
+            heats.iter().rev().for_each(|entry| succession.settle_heat(entry));
+            let mut held = Vec::new();
+            while let Some(Bout { challenge, mut duel, carried }) = succession.next_bout().expect("valid") {
+                prop_assert!(!carried && challenge.number == held.len() as u64 + 1);
+                let pair = |environment, task| {
+                    let number = plan.bout(task);
+                    let (one, two) = (score(challenge.champion, environment, number)?, score(challenge.challenger, environment, number)?);
+                    let references: Option<Vec<_>> =
+                        plan.references(task).map(|number| score(challenge.champion, environment, number)).collect();
+                    Some(Pair { champion: one, challenger: two, reference: pareto::scores::mean(references?), guard: None })
+                };
+                duel.feed(pair).expect("valid scores");
+                succession.settle(&challenge, duel.decision().verdict);
+                held.push((challenge.challenger, duel.decision()));
+            }
+            prop_assert_eq!(Some(succession.champion()), expected.winner);
+            let decisions: Vec<_> = expected.duels.iter().map(|(entry, duel)| (*entry, duel.decision())).collect();
+            prop_assert!(held.len() < field.entries.len().max(1));
+            prop_assert_eq!(held, decisions);
         }
-        prop_assert_eq!(Some(succession.champion()), expected.winner);
-        let decisions: Vec<_> = expected.duels.iter().map(|(entry, duel)| (*entry, duel.decision())).collect();
-        prop_assert_eq!(held, decisions);
-        prop_assert!(ruling.duels.len() < field.entries.len().max(1));
     }
 
     #[test]
@@ -230,7 +281,6 @@ proptest! {
         let entry = |place: usize| FieldEntry {
             committed: place as u64,
             position: 0,
-            number: place as u64 + 1,
             scores: vec![vec![Some(score); tasks]; 2],
         };
         let field = Field { environments: 2, entries: (0..entries).map(entry).collect(), champion: None };

@@ -5,7 +5,7 @@ use pareto::lab::{LabSettings, Scenario, Tasks, play};
 use pareto::screens::copy::CopySettings;
 use pareto::screens::{Finding, FindingKind, Yardstick};
 use pareto::weights::WeightSettings;
-use pareto::{Decision, DuelMode, DuelSettings, MissingChallenger, Pair, PairedScores, Reason, Verdict, duel};
+use pareto::{Better, Decision, DuelSettings, HeatReason, HeatSettings, MissingChallenger, Pair, PairedScores, Reason, Verdict, duel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -34,9 +34,12 @@ fn verdicts_and_reasons_are_written_by_their_names() {
     check(&Reason::Futile, &json!("futile"));
     check(&Reason::Inferior { environment: 2 }, &json!({"inferior": {"environment": 2}}));
     check(&Reason::BudgetSpent { environment: 0 }, &json!({"budget_spent": {"environment": 0}}));
-    check(&Reason::NowhereBetter, &json!("nowhere_better"));
+    check(&Reason::NotBetter, &json!("not_better"));
     check(&Reason::MoreTasksNeeded, &json!("more_tasks_needed"));
-    check(&DuelMode::Strict, &json!("strict"));
+    check(&[Better::OnAverage, Better::Somewhere, Better::Strict], &json!(["on_average", "somewhere", "strict"]));
+    check(&Reason::BelowGuard { environment: 1 }, &json!({"below_guard": {"environment": 1}}));
+    check(&HeatReason::Inferior { environment: 1 }, &json!({"inferior": {"environment": 1}}));
+    check(&[HeatReason::Passed, HeatReason::TasksSpent], &json!(["passed", "tasks_spent"]));
     check(&MissingChallenger::CountsAsZero, &json!("counts_as_zero"));
     check(&MissingChallenger::LeftOut, &json!("left_out"));
 }
@@ -74,7 +77,7 @@ fn a_decision_survives_being_written_to_the_last_bit() {
     let mut expected = [
         "verdict",
         "reason",
-        "mode",
+        "better",
         "environments",
         "superiority_log_e",
         "superiority_settled_after",
@@ -98,7 +101,9 @@ fn a_decision_survives_being_written_to_the_last_bit() {
         "noninferiority_log_e",
         "superiority_log_e",
         "inferiority_log_e",
+        "weight",
         "settled_after",
+        "guard",
     ];
     expected.sort_unstable();
     assert_eq!(keys(&written["environments"][0]), expected);
@@ -122,7 +127,8 @@ where
 #[test]
 fn settings_are_read_from_as_much_as_is_said() {
     settings("budget", json!(77), &DuelSettings { budget: 77, ..DuelSettings::default() });
-    settings("mode", json!("strict"), &DuelSettings { mode: DuelMode::Strict, ..DuelSettings::default() });
+    settings("better", json!("strict"), &DuelSettings { better: Better::Strict, ..DuelSettings::default() });
+    settings("bouts", json!(7), &HeatSettings { bouts: 7, ..HeatSettings::default() });
     settings("burn", json!(0.5), &WeightSettings { burn: 0.5, ..WeightSettings::default() });
     settings("missing_parts", json!(0.1), &CopySettings { missing_parts: 0.1, ..CopySettings::default() });
     settings("trials", json!(5), &LabSettings { trials: 5, ..LabSettings::default() });
@@ -135,7 +141,11 @@ fn scenarios_are_written_with_their_way_of_answering() {
     check(&Tasks::Stalled { share: 0.5 }, &json!({"stalled": {"share": 0.5}}));
     check(&Tasks::LeakedThenFresh { share: 0.25 }, &json!({"leaked_then_fresh": {"share": 0.25}}));
     let plain = Scenario::plain("copy", false, &[0.0]);
-    check(&plain, &json!({"name": "copy", "honest": false, "gains": [0.0], "challengers": 1, "tasks": "answered"}));
+    let written = json!({
+        "name": "copy", "honest": false, "gains": [0.0], "decoys": 0, "challengers": 1, "tasks": "answered",
+        "history": "single",
+    });
+    check(&plain, &written);
 }
 
 #[test]
@@ -161,6 +171,7 @@ fn a_row_of_the_lab_names_its_rule_in_every_cell() {
         "median_tasks",
         "ninetieth_tasks",
         "winning_tasks",
+        "median_rollouts",
     ];
     expected.sort_unstable();
     assert!(cells.iter().all(|cell| keys(cell) == expected), "{cells:?}");

@@ -39,7 +39,7 @@ fn the_window_rule_decides_every_recorded_duel_as_its_reference_does() {
                 .collect(),
             min_dominant: case["min_dominant"].as_u64().unwrap() as usize,
         };
-        let named = |(champion, challenger)| Sides { environment: "", champion, challenger };
+        let named = |(champion, challenger)| Sides { environment: "", champion, challenger, ..Sides::default() };
         let sides: Vec<Sides<'_>> = sides.iter().map(|(one, two)| named((one, two))).collect();
         let judgement = rule.compare(&sides).unwrap();
         let expected: Vec<EnvironmentVerdict> =

@@ -10,7 +10,7 @@ use pareto::mechanisms::{
     Comparison, EntryMeans, Field, FieldEntry, FourStage, Mechanism, Mechanisms, Sequential, Sides, WindowMargin,
     WindowRule,
 };
-use pareto::{DuelSettings, Names, explain};
+use pareto::{DuelSettings, HeatSettings, Names, explain};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// Alpha of the whole reign, for `sequential`.
     #[arg(long, default_value_t = 0.01)]
     alpha: f64,
-    /// Number of this challenger in the reign, for `sequential`.
+    /// Number of this bout in the reign, for `sequential`; the first of several where a field has more.
     #[arg(long, default_value_t = 1)]
     challenger: u64,
     /// Shortfall that still counts as not worse, for `sequential`; as the file says, or the default, where not given.
@@ -111,6 +111,12 @@ struct DuelEnvironment {
     /// By task; `null` is a score that could not be had.
     champion: Vec<Option<f64>>,
     challenger: Vec<Option<f64>>,
+    /// The champion's mean score on the reference tasks of each task, for `sequential`; plain differences without.
+    #[serde(default)]
+    reference: Vec<Option<f64>>,
+    /// Scores of the champion of ten reigns ago, for `sequential`; no guard without.
+    #[serde(default)]
+    guard: Vec<Option<f64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,9 +124,13 @@ struct FieldFile {
     /// The constants of `four_stage`.
     #[serde(default)]
     constants: FourStage,
-    /// The duels' settings, for `sequential`.
+    /// The bouts' settings, for `sequential`.
     #[serde(default)]
     duel: DuelSettings,
+    /// The heats' settings, for `sequential`: scores are then listed by the task numbers of a window, heat, bouts and
+    /// reference tasks. Without them everybody has a bout, and the lists are those of the bouts' tasks.
+    #[serde(default)]
+    heat: Option<HeatSettings>,
     cases: Vec<FieldCase>,
 }
 
@@ -238,9 +248,10 @@ impl Names for CaseNames<'_> {
     }
 }
 
-/// The duel's settings of a file and the flags over them.
-fn sequential(duel: &DuelSettings, arguments: &Arguments) -> Sequential {
+/// The settings of a file and the flags over them.
+fn sequential(duel: &DuelSettings, heat: HeatSettings, arguments: &Arguments) -> Sequential {
     Sequential {
+        heat,
         duel: DuelSettings { tolerance: arguments.tolerance.unwrap_or(duel.tolerance), ..duel.clone() },
         alpha: arguments.alpha,
         tested: arguments.challenger.saturating_sub(1),
@@ -259,7 +270,7 @@ fn duel(case: &DuelCase, settings: &DuelSettings, arguments: &Arguments) -> Resu
         min_tasks: one.min_tasks,
     };
     let mechanisms = Mechanisms {
-        sequential: sequential(settings, arguments),
+        sequential: sequential(settings, HeatSettings::none(), arguments),
         window: WindowRule { margins: case.environments.iter().map(margin).collect(), min_dominant: case.min_dominant },
         ..Mechanisms::default()
     };
@@ -273,13 +284,24 @@ fn duel(case: &DuelCase, settings: &DuelSettings, arguments: &Arguments) -> Resu
 }
 
 fn sides(one: &DuelEnvironment) -> Sides<'_> {
-    Sides { environment: &one.id, champion: &one.champion, challenger: &one.challenger }
+    Sides {
+        environment: &one.id,
+        champion: &one.champion,
+        challenger: &one.challenger,
+        reference: &one.reference,
+        guard: &one.guard,
+    }
 }
 
 fn field(case: &FieldCase, file: &FieldFile, arguments: &Arguments) -> Result<FieldRuling, String> {
     let standard_errors = arguments.standard_errors.or(file.constants.standard_errors);
+    // Without heats a list holds the scores of pairs and nothing else.
+    let (duel, heat) = match &file.heat {
+        Some(heat) => (file.duel.clone(), heat.clone()),
+        None => (DuelSettings { references: 0, ..file.duel.clone() }, HeatSettings::none()),
+    };
     let mechanisms = Mechanisms {
-        sequential: sequential(&file.duel, arguments),
+        sequential: sequential(&duel, heat, arguments),
         four_stage: FourStage { standard_errors, ..file.constants.clone() },
         ..Mechanisms::default()
     };
@@ -308,7 +330,7 @@ fn field(case: &FieldCase, file: &FieldFile, arguments: &Arguments) -> Result<Fi
     Ok(FieldRuling { weights: by_uid })
 }
 
-/// A field with scores by task; challengers have numbers by order of commitment, as in a validator's window.
+/// A field with scores by task.
 fn scored(case: &FieldCase, champion: Option<usize>) -> Result<Field, String> {
     let mut entries = Vec::with_capacity(case.miners.len());
     for miner in &case.miners {
@@ -319,17 +341,10 @@ fn scored(case: &FieldCase, champion: Option<usize>) -> Result<Field, String> {
         entries.push(FieldEntry {
             committed: miner.first_block,
             position: miner.uid.into(),
-            number: 0,
             scores: case.environments.iter().map(scores).collect::<Result<_, _>>()?,
         });
     }
-    let mut field = Field { environments: case.environments.len(), entries, champion };
-    let reigning = field.reigning();
-    let challengers = field.by_commitment().into_iter().filter(|entry| Some(*entry) != reigning);
-    for (number, entry) in (1..).zip(challengers.collect::<Vec<_>>()) {
-        field.entries[entry].number = number;
-    }
-    Ok(field)
+    Ok(Field { environments: case.environments.len(), entries, champion })
 }
 
 /// A miner's means; where the scores behind them count, their number must be given.

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use ed25519_dalek::VerifyingKey;
 use models::source::ModelSource;
-use pareto::{Challenge, Succession};
+use pareto::{Bout, Challenge, Succession};
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -263,7 +263,8 @@ fn check_decisions(terms: &WindowTerms, facts: &Facts, playing: &[usize]) -> Res
         .map_err(|_| EvidenceError::Incomplete("its alpha is not usable"))?
         .ok_or(EvidenceError::Incomplete("nobody was admitted"))?;
     let mut recorded = facts.decisions.iter();
-    while let Some(challenge) = succession.next_duel() {
+    let unusable = |_| EvidenceError::Incomplete("its alpha is not usable");
+    while let Some(Bout { challenge, .. }) = succession.next_bout().map_err(unusable)? {
         let Challenge { champion, challenger, number, alpha } = challenge;
         let differs = || EvidenceError::Differs { what: format!("the decision on entry {challenger}") };
         let decision = recorded.next().ok_or_else(differs)?;

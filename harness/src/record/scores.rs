@@ -29,10 +29,11 @@ impl From<&Rollout> for UnitScore {
 
 /// Pairs of each environment in task order, up to the first task without a score on either side.
 pub(crate) fn paired(environments: usize, champion: &[UnitScore], challenger: &[UnitScore]) -> PairedScores {
+    let pair = |champion, challenger| Pair { champion, challenger, ..Pair::default() };
     let pairs_of = |environment| {
         let champion = prefix(environment, champion);
         let challenger = prefix(environment, challenger);
-        champion.into_iter().zip(challenger).map(|(champion, challenger)| Pair { champion, challenger }).collect()
+        champion.into_iter().zip(challenger).map(|(champion, challenger)| pair(champion, challenger)).collect()
     };
     PairedScores { environments: (0..environments).map(pairs_of).collect() }
 }
@@ -69,7 +70,7 @@ mod tests {
     fn a_task_that_was_not_made_keeps_its_place_in_the_order() {
         let missing = UnitScore { environment: 0, task: 1, score: None };
         let pairs = paired(1, &[unit(0, 0, 1.0), missing, unit(0, 2, 1.0)], &[0, 1, 2].map(|task| unit(0, task, 0.0)));
-        let expected = [Some(1.0), None, Some(1.0)].map(|champion| Pair { champion, challenger: Some(0.0) });
+        let expected = [Some(1.0), None, Some(1.0)].map(|champion| Pair { champion, ..Pair::new(0.0, 0.0) });
         assert_eq!(pairs.environments, [expected.to_vec()]);
     }
 

@@ -43,7 +43,7 @@ fn every_table_of_the_file_reaches_the_setting_of_its_name() {
         folder = "/models"
         [duel]
         tolerance = 0.1
-        mode = "strict"
+        better = "strict"
         [screens.copy]
         near_without_base = 0.5
         [weights]
@@ -66,7 +66,7 @@ fn every_table_of_the_file_reaches_the_setting_of_its_name() {
     let settings = read(text, &["engine.threads=5", "duel.budget=64"]).unwrap();
     let Settings { deciding, engine, hub, remote, sandbox, .. } = &settings;
     assert_eq!((deciding.round, deciding.alpha, deciding.duel.tolerance), (4, 0.05, 0.1));
-    assert_eq!((deciding.duel.mode, deciding.duel.budget), (pareto::DuelMode::Strict, 64));
+    assert_eq!((deciding.duel.better, deciding.duel.budget), (pareto::Better::Strict, 64));
     assert_eq!((deciding.screens.copy.near_without_base, deciding.weights.burn), (0.5, 0.25));
     assert_eq!((deciding.sampling.temperature, deciding.sampling.top_k), (0.7, Some(40)));
     assert_eq!((deciding.admission.files, engine.mode, engine.threads), (7, Arithmetic::EightBit, 5));
@@ -106,7 +106,7 @@ fn a_value_of_the_wrong_type_is_refused_with_its_key() {
         ("round=many", "setting `round` in flag --set round: "),
         ("alpha=[1]", "setting `alpha` in flag --set alpha: "),
         ("duel.budget=-1", "setting `duel.budget` in flag --set duel.budget: "),
-        ("duel.mode=kind", "setting `duel.mode` in flag --set duel.mode: "),
+        ("duel.better=kind", "setting `duel.better` in flag --set duel.better: "),
         ("engine.mode=float16", "setting `engine.mode` in flag --set engine.mode: "),
         ("engine.prefix_cache=7", "setting `engine.prefix_cache` in flag --set engine.prefix_cache: "),
         ("sandbox.slots=1.5", "setting `sandbox.slots` in flag --set sandbox.slots: "),

@@ -52,7 +52,7 @@ impl ScoreBoard {
         duel.feed(|environment, task| {
             let task = u32::try_from(task).ok().filter(|task| *task < end)?;
             let score = |entry: usize| self.entries[entry].get(&Unit { task, environment }).copied();
-            Some(Pair { champion: score(champion)?, challenger: score(challenger)? })
+            Some(Pair { champion: score(champion)?, challenger: score(challenger)?, ..Pair::default() })
         })?;
         Ok(())
     }

@@ -26,7 +26,7 @@ pub(super) fn conclude(
         None => Shares { entries: vec![0.0; entries.len()], burned: 0.0 },
     };
     let (champion, former, tested) = match &succession {
-        Some(succession) => (Some(succession.champion()), former(&terms, succession), succession.reign().challengers()),
+        Some(succession) => (Some(succession.champion()), former(&terms, succession), succession.reign().bouts()),
         None => (None, Vec::new(), 0),
     };
     let concluded = entries.into_iter().zip(records).zip(weights).enumerate();

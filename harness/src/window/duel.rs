@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use environments::EnvironmentId;
 use futures::StreamExt;
-use pareto::{Challenge, Decision, Names, Succession};
+use pareto::{Bout, Challenge, Decision, Names, Succession};
 
 use super::board::ScoreBoard;
 use super::{OpenWindow, WindowError};
@@ -26,8 +26,9 @@ pub(super) async fn hold_duels(
     let mut board = ScoreBoard::new(window.entries.len(), stored);
     let mut duels = Vec::new();
     answer_budget(window, &mut board, succession.champion(), executor).await?;
-    while let Some(challenge) = succession.next_duel() {
-        let decision = hold_duel(window, &mut board, &challenge, executor).await?;
+    while let Some(bout) = succession.next_bout()? {
+        let challenge = bout.challenge;
+        let decision = hold_duel(window, &mut board, bout, executor).await?;
         succession.settle(&challenge, decision.verdict);
         let Challenge { champion, challenger, number, .. } = challenge;
         let sentence = pareto::explain(&decision, &Parties { window, champion, challenger });
@@ -56,11 +57,10 @@ async fn answer_budget(
 async fn hold_duel(
     window: &OpenWindow<'_>,
     board: &mut ScoreBoard,
-    challenge: &Challenge,
+    Bout { challenge, mut duel, .. }: Bout,
     executor: &dyn Executor,
 ) -> Result<Decision, WindowError> {
-    let mut duel = challenge.duel(window.terms.environments.len(), &window.terms.settings.deciding.duel)?;
-    let Challenge { champion, challenger, .. } = *challenge;
+    let Challenge { champion, challenger, .. } = challenge;
     let mut answers = Answers::new(window, challenger, executor);
     for tasks in rounds(budget(window), window.terms.settings.deciding.round) {
         let end = tasks.end;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::duel::DuelMode;
+use crate::duel::Better;
 
 /// Outcome of a duel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,13 +20,18 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// Worse nowhere and better somewhere (`pareto`), or better everywhere (`strict`).
+    /// Worse nowhere and better, as the settings mean it.
     Better,
     /// The challenger's average gain is smaller than the futility margin.
     Futile,
-    /// The challenger is worse by more than the tolerance (or, in `strict` mode, not better by the margin) in an
+    /// The challenger is worse by more than the tolerance (or, where `strict` is asked, not better by the margin) in an
     /// environment.
     Inferior {
+        /// The environment.
+        environment: usize,
+    },
+    /// The challenger is worse than the guard by more than the tolerance in an environment.
+    BelowGuard {
         /// The environment.
         environment: usize,
     },
@@ -35,8 +40,8 @@ pub enum Reason {
         /// The environment.
         environment: usize,
     },
-    /// Not worse anywhere, but the budget was spent before it was better anywhere.
-    NowhereBetter,
+    /// Not worse anywhere, but the budget was spent before it was shown to be better.
+    NotBetter,
     /// The scores given end before the duel does.
     MoreTasksNeeded,
 }
@@ -52,7 +57,7 @@ pub struct EnvironmentEvidence {
     pub champion_mean: f64,
     /// The challenger's mean score over the counted tasks; 0 without any.
     pub challenger_mean: f64,
-    /// Mean of challenger minus champion.
+    /// Mean of challenger minus champion, less what reference tasks show to be luck.
     pub difference: f64,
     /// A confidence interval of the difference that holds at every time at once.
     pub interval: (f64, f64),
@@ -62,7 +67,26 @@ pub struct EnvironmentEvidence {
     pub superiority_log_e: f64,
     /// Log wealth against "not worse than the tolerance" (in `strict` mode "better by the margin").
     pub inferiority_log_e: f64,
+    /// Weight of the champion's own score in the next pair; the rest is on its reference tasks. 1 is a plain difference.
+    pub weight: f64,
     /// Tasks read when this environment's hypothesis was rejected for good.
+    pub settled_after: Option<usize>,
+    /// Evidence against the guard, where there is one.
+    pub guard: Option<GuardEvidence>,
+}
+
+/// Evidence from one environment on challenger and guard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GuardEvidence {
+    /// Tasks that counted.
+    pub counted: usize,
+    /// Mean of challenger minus guard over them; 0 without any.
+    pub difference: f64,
+    /// Log wealth against "worse than the guard by more than the tolerance", as of settling.
+    pub noninferiority_log_e: f64,
+    /// Log wealth against "not worse than the guard by more than the tolerance".
+    pub inferiority_log_e: f64,
+    /// Tasks read when the first of the two was rejected for good.
     pub settled_after: Option<usize>,
 }
 
@@ -74,10 +98,10 @@ pub struct Decision {
     /// The test that settled it.
     pub reason: Reason,
     /// Meaning of "better".
-    pub mode: DuelMode,
+    pub better: Better,
     /// One entry for each environment.
     pub environments: Vec<EnvironmentEvidence>,
-    /// Log wealth against "nowhere better by more than the margin", mixed over environments, as of settling.
+    /// Log wealth against "not better by more than the margin" (on average or anywhere), as of settling.
     pub superiority_log_e: f64,
     /// Rounds after which that was rejected for good.
     pub superiority_settled_after: Option<usize>,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::duel::sequence::Duel;
+use crate::duel::sequence::{Duel, deciding};
+use crate::duel::settings::Better;
 use crate::eprocess::{Bets, STRANDS};
 use crate::estimate::growth;
 
@@ -36,32 +37,48 @@ impl Forecast {
 pub(super) fn forecast(duel: &Duel) -> Forecast {
     let counts: Vec<_> = duel.environments.iter().map(|place| place.tally.counts()).collect();
     let needed = duel.needed_log_e();
-    let strict = duel.settings.mode == crate::duel::DuelMode::Strict;
-    let left = |environment: usize| duel.settings.budget.saturating_sub(duel.environments[environment].tasks);
+    let left = |environment: usize| {
+        let place = &duel.environments[environment];
+        duel.settings.budget.saturating_sub(place.tasks - place.before)
+    };
     let longest_left = (0..counts.len()).map(left).max().unwrap_or(0);
     let environments: Vec<Option<usize>> = duel
         .environments
         .iter()
         .enumerate()
         .map(|(environment, place)| {
-            if place.settled_after.is_some() {
-                return Some(0);
-            }
-            let (bets, process) = match strict {
-                true => (&duel.bets.superiority, &place.superiority),
-                false => (&duel.bets.noninferiority, &place.noninferiority),
+            let champion = match place.settled_after {
+                Some(_) => Some(0),
+                None => {
+                    let bets = match duel.settings.better {
+                        Better::Strict => &duel.bets.superiority,
+                        Better::OnAverage | Better::Somewhere => &duel.bets.noninferiority,
+                    };
+                    let missing = needed - deciding(duel.settings.better, place).log_e();
+                    further(missing, fastest(&growth(&counts[environment], bets)), left(environment))
+                }
             };
-            further(needed - process.log_e(), fastest(&growth(&counts[environment], bets)), left(environment))
+            let guard = match place.guard.as_deref().filter(|guard| guard.settled_after.is_none()) {
+                None => Some(0),
+                Some(guard) => {
+                    let speed = fastest(&growth(&guard.tally.counts(), &duel.bets.noninferiority));
+                    further(needed - guard.noninferiority.log_e(), speed, left(environment))
+                }
+            };
+            champion.zip(guard).map(|(champion, guard)| champion.max(guard))
         })
         .collect();
     let superiority = match duel.superiority_settled_after {
         Some(_) => Some(0),
         None => {
             let gains = rates(&counts, &duel.bets.superiority);
-            // A mixture grows in the long run as fast as its fastest part.
-            let alone = gains.iter().map(fastest).fold(f64::NEG_INFINITY, f64::max);
             let together = fastest(&total(&gains));
-            further(needed - duel.superiority_log_e(), alone.max(together), longest_left)
+            // A mixture grows in the long run as fast as its fastest part.
+            let speed = match duel.settings.better {
+                Better::OnAverage => together,
+                _ => gains.iter().map(fastest).fold(together, f64::max),
+            };
+            further(needed - duel.superiority_log_e(), speed, longest_left)
         }
     };
     let dismissal = match (duel.has_ended(), duel.superiority_settled_after) {
@@ -75,7 +92,7 @@ pub(super) fn forecast(duel: &Duel) -> Forecast {
     Forecast { environments, superiority, dismissal }
 }
 
-fn rates(counts: &[Vec<(f64, usize)>], bets: &Bets) -> Vec<[f64; STRANDS]> {
+fn rates(counts: &[Vec<(f64, f64)>], bets: &Bets) -> Vec<[f64; STRANDS]> {
     counts.iter().map(|counts| growth(counts, bets)).collect()
 }
 
@@ -105,7 +122,7 @@ fn further(missing: f64, speed: f64, limit: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::duel::{DuelMode, DuelSettings};
+    use crate::duel::DuelSettings;
     use crate::scores::{Pair, PairedScores};
 
     #[test]
@@ -142,22 +159,22 @@ mod tests {
     }
 
     #[test]
-    fn every_mode_forecasts_the_test_that_settles_it() {
-        let held = |mode, tolerance, pairs: &[Pair]| {
-            let settings = DuelSettings { mode, tolerance, budget: 5_000, ..DuelSettings::default() };
+    fn every_meaning_of_better_forecasts_the_test_that_settles_it() {
+        let held = |better, tolerance, pairs: &[Pair]| {
+            let settings = DuelSettings { better, tolerance, budget: 5_000, ..DuelSettings::default() };
             let scores = PairedScores { environments: vec![pairs.to_vec(); 2] };
             Duel::held(&scores, &settings, 1e-6).expect("valid").forecast()
         };
         let ties = [Pair::new(1.0, 1.0); 9];
         // Ties show that a challenger is not worse than a tolerance, and never that it is better.
-        let pareto = held(DuelMode::Pareto, 0.1, &ties);
+        let pareto = held(Better::Somewhere, 0.1, &ties);
         assert!(pareto.environments.iter().all(|tasks| tasks.is_some_and(|tasks| tasks > 0)), "{pareto:?}");
         assert_eq!((pareto.superiority, pareto.dethroning()), (None, None));
         assert!(pareto.dismissal.is_some(), "{pareto:?}");
-        let strict = held(DuelMode::Strict, 0.1, &ties);
+        let strict = held(Better::Strict, 0.1, &ties);
         assert_eq!((strict.environments, strict.superiority), (vec![None; 2], None));
         // A wider tolerance is shown sooner.
-        let wider = held(DuelMode::Pareto, 0.3, &ties);
+        let wider = held(Better::Somewhere, 0.3, &ties);
         assert!(wider.environments[0] < pareto.environments[0], "{wider:?} {pareto:?}");
     }
 

@@ -23,12 +23,17 @@
 
 mod decision;
 mod environment;
+mod fit;
 mod forecast;
+mod saved;
 mod sequence;
 mod settings;
 mod tally;
 
-pub use decision::{Decision, EnvironmentEvidence, Reason, Verdict};
+pub use decision::{Decision, EnvironmentEvidence, GuardEvidence, Reason, Verdict};
+pub(crate) use environment::worse;
+pub use fit::Fit;
 pub use forecast::Forecast;
+pub use saved::SavedDuel;
 pub use sequence::{Duel, duel};
-pub use settings::{DuelError, DuelMode, DuelSettings};
+pub use settings::{Better, DuelError, DuelSettings};

@@ -2,8 +2,9 @@
 
 use super::decision::{Decision, Reason, Verdict};
 use super::environment::{DuelBets, Environment};
+use super::fit::Fit;
 use super::forecast::{Forecast, forecast};
-use super::settings::{DuelError, DuelMode, DuelSettings};
+use super::settings::{Better, DuelError, DuelSettings};
 use crate::eprocess::{CAREFUL_PRIOR, EProcess};
 use crate::scores::{Pair, PairedScores};
 
@@ -26,14 +27,14 @@ pub struct Duel {
     pub(super) bets: DuelBets,
     pub(super) environments: Vec<Environment>,
     /// Wealth of the superiority bets made in all environments with the same fractions.
-    superiority: EProcess,
+    pub(super) superiority: EProcess,
     pub(super) superiority_settled_after: Option<usize>,
     pub(super) futility: EProcess,
     /// Environments that take a task in this round.
     open: Vec<bool>,
     /// Number of them without a waiting pair.
     missing: usize,
-    rounds: usize,
+    pub(super) rounds: usize,
     end: Option<Reason>,
 }
 
@@ -51,16 +52,12 @@ impl Duel {
         if !(1e-60..=0.5).contains(&alpha) {
             return Err(DuelError::Alpha { alpha });
         }
-        let worse = match settings.mode {
-            DuelMode::Pareto => -settings.tolerance,
-            DuelMode::Strict => settings.margin,
-        };
         Ok(Self {
             bar: 1.0 / alpha,
             futility_bar: 1.0 / settings.futility_alpha,
             // Any environment can dismiss: the union bound over them keeps a good challenger's risk of it at the futility alpha.
             inferiority_bar: environments as f64 / settings.futility_alpha,
-            bets: DuelBets::new(settings, worse),
+            bets: DuelBets::new(settings),
             environments: vec![Environment::default(); environments],
             superiority: EProcess::default(),
             superiority_settled_after: None,
@@ -74,7 +71,28 @@ impl Duel {
         })
     }
 
-    /// A duel into which every pair of `scores` has been pushed.
+    /// The same duel with a guard, whose scores the pairs then carry: a winner must be shown not to be worse than it by
+    /// more than the tolerance in any environment.
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        for place in &mut self.environments {
+            place.guard.get_or_insert_default();
+        }
+        // The guard can dismiss in any environment, too: twice as many share the futility alpha.
+        self.inferiority_bar = 2.0 * self.environments.len() as f64 / self.settings.futility_alpha;
+        self
+    }
+
+    /// The same duel with weights of the champion's own answers fitted to pairs of before, one fit an environment.
+    #[must_use]
+    pub fn fitted(mut self, fits: Vec<Fit>) -> Self {
+        for (place, fit) in self.environments.iter_mut().zip(fits) {
+            place.fit = fit;
+        }
+        self
+    }
+
+    /// A duel without a guard into which every pair of `scores` has been pushed.
     ///
     /// # Errors
     /// As [`Duel::new`], or if a score is outside [0, 1].
@@ -176,7 +194,7 @@ impl Duel {
     pub fn next_environment(&self) -> Option<usize> {
         let open = self.wants();
         open.into_iter().reduce(|best, other| {
-            let log_e = |environment: usize| deciding(self.settings.mode, &self.environments[environment]).log_e();
+            let log_e = |environment: usize| remaining(self.settings.better, &self.environments[environment]).log_e();
             if log_e(other) < log_e(best) { other } else { best }
         })
     }
@@ -188,11 +206,11 @@ impl Duel {
         Decision {
             verdict: verdict_of(reason),
             reason,
-            mode: self.settings.mode,
+            better: self.settings.better,
             environments: self
                 .environments
                 .iter()
-                .map(|place| place.evidence(self.settings.interval_coverage))
+                .map(|place| place.evidence(self.settings.interval_coverage, self.settings.references))
                 .collect(),
             superiority_log_e: self.superiority_log_e(),
             superiority_settled_after: self.superiority_settled_after,
@@ -230,8 +248,12 @@ impl Duel {
         self.end.is_some()
     }
 
-    /// Log of the mixture over "in all environments alike" and "in one environment alone".
+    /// Log of the wealth against "not better": that made in all environments alike, where an average is asked for; else
+    /// its mixture with those made in one environment alone.
     pub(super) fn superiority_log_e(&self) -> f64 {
+        if self.settings.better == Better::OnAverage {
+            return self.superiority.log_e();
+        }
         let alone = 0.5 / self.environments.len() as f64;
         let logs: Vec<(f64, f64)> = std::iter::once((0.5, self.superiority.log_e()))
             .chain(self.environments.iter().map(|place| (alone, place.superiority.log_e())))
@@ -256,47 +278,76 @@ impl Duel {
         }
     }
 
+    /// Opens the next round of a duel that was put down, and goes on for as many rounds as its pairs last.
+    pub(super) fn go_on(&mut self) {
+        self.end = self.open_round();
+        self.advance();
+    }
+
     #[inline]
     fn read(&mut self, environment: usize, pair: Pair) {
         let place = &mut self.environments[environment];
         place.tasks += 1;
-        let Some(counted) = pair.counted(self.settings.missing_challenger) else {
-            return;
-        };
-        place.count(counted, &self.bets);
+        place.difference = None;
+        if let Some(counted) = pair.counted(self.settings.missing_challenger) {
+            place.count(counted, &self.bets, self.settings.references);
+        }
+    }
+
+    /// Takes the round's differences into the wealths of all environments together.
+    #[inline]
+    fn pool(&mut self) {
         // From then on settled environments are sampled no more, and a mean over the others is not the gain that these bets are
         // about.
-        if self.superiority_settled_after.is_none() {
-            let difference = counted.difference();
-            self.superiority.push(&self.bets.superiority, difference);
-            self.futility.push(&self.bets.futility, difference);
+        if self.superiority_settled_after.is_some() {
+            return;
+        }
+        // A product over some of the environments would bet on the mean of these alone.
+        let whole = self.settings.better != Better::OnAverage;
+        if whole || self.environments.iter().all(|place| place.difference.is_some()) {
+            for difference in self.environments.iter().filter_map(|place| place.difference) {
+                self.superiority.push(&self.bets.superiority, difference);
+                self.futility.push(&self.bets.futility, difference);
+            }
         }
     }
 
     fn close_round(&mut self) {
         self.rounds += 1;
+        self.pool();
         let minimum = self.settings.minimum_tasks;
         for place in &mut self.environments {
-            let process = deciding(self.settings.mode, place);
+            let process = deciding(self.settings.better, place);
             if place.settled_after.is_none() && place.counted >= minimum && process.reaches(self.bar) {
                 place.settled_after = Some(place.tasks);
+            }
+            let (counted, tasks) = (place.counted, place.tasks);
+            if let Some(guard) = &mut place.guard
+                && guard.settled_after.is_none()
+                && counted >= minimum
+                && guard.noninferiority.reaches(self.bar)
+            {
+                guard.settled_after = Some(tasks);
             }
         }
         let settled = self.environments.iter().all(|place| place.settled_after.is_some());
         if self.superiority_settled_after.is_none() && self.superior(settled) {
             self.superiority_settled_after = Some(self.rounds);
         }
-        self.end = if settled && self.superiority_settled_after.is_some() {
+        let done = self.environments.iter().all(Environment::is_done);
+        self.end = if done && self.superiority_settled_after.is_some() {
             Some(Reason::Better)
         } else {
             self.hopeless().or_else(|| self.open_round())
         };
     }
 
-    /// Tests "nowhere better" for rejection; in strict mode that is the same as every environment having settled.
+    /// Tests "not better" for rejection; where `strict` is asked that is the same as every environment having settled.
     fn superior(&self, settled: bool) -> bool {
-        if self.settings.mode == DuelMode::Strict {
-            return settled;
+        match self.settings.better {
+            Better::OnAverage => return self.superiority.reaches(self.bar),
+            Better::Strict => return settled,
+            Better::Somewhere => {}
         }
         let alone: f64 = self.environments.iter().map(|place| place.superiority.value()).sum();
         0.5 * self.superiority.value() + 0.5 * alone / self.environments.len() as f64 >= self.bar
@@ -309,21 +360,28 @@ impl Duel {
         if let Some(environment) = self.environments.iter().position(inferior) {
             return Some(Reason::Inferior { environment });
         }
+        let below = |place: &Environment| {
+            let open = place.guard.as_ref().filter(|guard| guard.settled_after.is_none());
+            open.is_some_and(|guard| guard.inferiority.reaches(self.inferiority_bar))
+        };
+        if let Some(environment) = self.environments.iter().position(below) {
+            return Some(Reason::BelowGuard { environment });
+        }
         let futile = self.superiority_settled_after.is_none() && self.futility.reaches(self.futility_bar);
         futile.then_some(Reason::Futile)
     }
 
     /// Opens the environments of the next round, or says why there is none.
     ///
-    /// Until "nowhere better" is rejected every environment is open, since any of them may still be the one that is
-    /// better; from then on only those that have not settled.
+    /// Until "not better" is rejected every environment is open, since each is a part of the average and any may be the one
+    /// that is better; from then on only those that have something left to show.
     fn open_round(&mut self) -> Option<Reason> {
-        let every = self.superiority_settled_after.is_none() && self.settings.mode == DuelMode::Pareto;
-        let open = |place: &Environment| every || place.settled_after.is_none();
-        let spent = |place: &Environment| open(place) && place.tasks >= self.settings.budget;
+        let every = self.superiority_settled_after.is_none() && self.settings.better != Better::Strict;
+        let open = |place: &Environment| every || !place.is_done();
+        let spent = |place: &Environment| open(place) && place.tasks - place.before >= self.settings.budget;
         if self.environments.iter().any(spent) {
-            let unsettled = self.environments.iter().position(|place| place.settled_after.is_none());
-            return Some(unsettled.map_or(Reason::NowhereBetter, |environment| Reason::BudgetSpent { environment }));
+            let unsettled = self.environments.iter().position(|place| !place.is_done());
+            return Some(unsettled.map_or(Reason::NotBetter, |environment| Reason::BudgetSpent { environment }));
         }
         self.missing = 0;
         for (environment, place) in self.environments.iter().enumerate() {
@@ -335,24 +393,37 @@ impl Duel {
 }
 
 /// The wealth that settles an environment.
-fn deciding(mode: DuelMode, place: &Environment) -> &EProcess {
-    match mode {
-        DuelMode::Pareto => &place.noninferiority,
-        DuelMode::Strict => &place.superiority,
+pub(super) fn deciding(better: Better, place: &Environment) -> &EProcess {
+    match better {
+        Better::OnAverage | Better::Somewhere => &place.noninferiority,
+        Better::Strict => &place.superiority,
+    }
+}
+
+/// The wealth that an environment still has to bring to the bar: against the guard, once it is shown against the champion.
+fn remaining(better: Better, place: &Environment) -> &EProcess {
+    match &place.guard {
+        Some(guard) if place.settled_after.is_some() => &guard.noninferiority,
+        _ => deciding(better, place),
     }
 }
 
 fn verdict_of(reason: Reason) -> Verdict {
     match reason {
         Reason::Better => Verdict::Dethroned,
-        Reason::Futile | Reason::Inferior { .. } => Verdict::Defended,
-        Reason::BudgetSpent { .. } | Reason::NowhereBetter | Reason::MoreTasksNeeded => Verdict::Undecided,
+        Reason::Futile | Reason::Inferior { .. } | Reason::BelowGuard { .. } => Verdict::Defended,
+        Reason::BudgetSpent { .. } | Reason::NotBetter | Reason::MoreTasksNeeded => Verdict::Undecided,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The rule that asks for "better somewhere".
+    fn known() -> DuelSettings {
+        DuelSettings { better: Better::Somewhere, tolerance: 0.02, futility_margin: 0.03, ..DuelSettings::default() }
+    }
 
     const WIN: (f64, f64) = (0.0, 1.0);
     const LOSS: (f64, f64) = (1.0, 0.0);
@@ -377,8 +448,8 @@ mod tests {
 
     #[test]
     fn each_way_to_end_is_reached() {
-        let settings = DuelSettings { budget: 60, ..DuelSettings::default() };
-        let strict = DuelSettings { mode: DuelMode::Strict, ..settings.clone() };
+        let settings = DuelSettings { budget: 60, ..known() };
+        let strict = DuelSettings { better: Better::Strict, ..settings.clone() };
         check(&[&[WIN], &[WIN]], 60, &settings, Reason::Better);
         check(&[&[WIN], &[WIN, WIN, TIE]], 60, &strict, Reason::Better);
         check(&[&[WIN], &[TIE]], 70, &settings, Reason::BudgetSpent { environment: 1 });
@@ -392,7 +463,7 @@ mod tests {
     #[test]
     fn an_environment_that_has_settled_is_sampled_no_more() {
         let pattern: &[(f64, f64)] = &[WIN, LOSS, TIE, WIN, TIE];
-        let decision = check(&[&[WIN], pattern], 100, &DuelSettings::default(), Reason::Better);
+        let decision = check(&[&[WIN], pattern], 100, &known(), Reason::Better);
         let settled: Vec<_> = decision.environments.iter().map(|evidence| evidence.settled_after).collect();
         assert!(settled.iter().all(Option::is_some) && decision.superiority_settled_after.is_some(), "{decision:?}");
         assert_eq!(decision.environments[1].tasks, decision.rounds);
@@ -401,13 +472,13 @@ mod tests {
 
     #[test]
     fn a_tie_that_is_never_broken_ends_without_a_winner() {
-        let settings = DuelSettings { tolerance: 0.3, futility_margin: 0.001, budget: 100, ..DuelSettings::default() };
-        check(&[&[TIE], &[TIE]], 100, &settings, Reason::NowhereBetter);
+        let settings = DuelSettings { tolerance: 0.3, futility_margin: 0.001, budget: 100, ..known() };
+        check(&[&[TIE], &[TIE]], 100, &settings, Reason::NotBetter);
     }
 
     #[test]
     fn the_decision_does_not_depend_on_who_finishes_first() {
-        let settings = DuelSettings { budget: 80, ..DuelSettings::default() };
+        let settings = DuelSettings { budget: 80, ..known() };
         let all = scores(&[&[WIN, TIE, WIN], &[WIN, LOSS, WIN, WIN], &[TIE, WIN]], 30);
         let expected = duel(&all, &settings, 0.01).expect("valid");
         // One environment after the other, the last first, each a whole batch ahead of its round.
@@ -430,16 +501,16 @@ mod tests {
 
     #[test]
     fn missing_scores_are_read_and_do_not_count() {
-        let missing = Pair { champion: None, challenger: Some(1.0) };
+        let missing = Pair { challenger: Some(1.0), ..Pair::default() };
         let given = PairedScores { environments: vec![vec![missing, Pair::new(0.0, 1.0), missing]] };
-        let decision = duel(&given, &DuelSettings::default(), 0.01).expect("valid");
+        let decision = duel(&given, &known(), 0.01).expect("valid");
         let evidence = &decision.environments[0];
         assert_eq!((evidence.tasks, evidence.counted, evidence.difference), (3, 1, 1.0));
     }
 
     #[test]
     fn a_small_budget_settles_large_differences_only() {
-        let settings = DuelSettings { budget: 40, ..DuelSettings::default() };
+        let settings = DuelSettings { budget: 40, ..known() };
         check(&[&[WIN, WIN, TIE, TIE], &[WIN, TIE]], 40, &settings, Reason::Better);
         check(
             &[&[WIN, TIE, TIE, TIE, TIE, TIE, TIE, TIE, TIE, TIE]],
@@ -451,7 +522,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_decided_is_refused_with_its_place() {
-        let settings = DuelSettings::default();
+        let settings = known();
         let message = |error: DuelError| error.to_string();
         assert!(message(Duel::new(0, &settings, 0.01).expect_err("empty")).contains("at least one"));
         assert!(message(Duel::new(1, &settings, 0.0).expect_err("alpha")).contains("alpha is 0"));
@@ -473,7 +544,7 @@ mod tests {
 
     #[test]
     fn a_forecast_comes_true_when_the_differences_go_on() {
-        let settings = DuelSettings::default();
+        let settings = known();
         let pattern: &[(f64, f64)] = &[WIN, TIE, LOSS, TIE, WIN, TIE, TIE, TIE, TIE, TIE];
         let started = Duel::held(&scores(&[pattern, pattern], 6), &settings, 0.01).expect("valid");
         let expected = started.forecast().dethroning().expect("wins within the budget") + 60;

@@ -21,21 +21,23 @@ impl Game<'_> {
     /// One trial of a scenario.
     pub(super) fn play(&self, scenario: &Scenario, mut random: Random) -> Result<Trial, DuelError> {
         match scenario.history {
-            History::Single => self.window(scenario, &self.world, random),
+            History::Single => self.window(scenario, &self.world, &self.reign, random),
             History::Windows { count } | History::Killed { count } => {
-                let mut trial = self.window(scenario, &self.world, Random::new(random.bits(), &[]))?;
+                let mut trial = self.window(scenario, &self.world, &self.reign, Random::new(random.bits(), &[]))?;
                 for _ in 1..count {
                     if trial.dethroned {
                         break;
                     }
-                    let next = self.window(scenario, &self.world, Random::new(random.bits(), &[]))?;
-                    trial = Trial { dethroned: next.dethroned, ..trial };
+                    // A number is spent when its bout begins, whether its window was finished or not.
+                    let reign = Reign::resumed(self.reign.alpha(), trial.bouts)?;
+                    let next = self.window(scenario, &self.world, &reign, Random::new(random.bits(), &[]))?;
+                    trial = Trial { dethroned: next.dethroned, bouts: next.bouts, ..trial };
                 }
                 Ok(trial)
             }
             History::Swapped | History::Squatted => match self.mechanism.crowns() {
                 // The record names the model, and whatever else plays has to win against it.
-                Crown::Model => self.window(scenario, &self.world, random),
+                Crown::Model => self.window(scenario, &self.world, &self.reign, random),
                 Crown::Hotkey => self.untested(scenario, random),
             },
         }
@@ -48,13 +50,13 @@ impl Game<'_> {
         let shifted = self.world.means.iter().zip(&gains).map(|(mean, gain)| (mean + gain).clamp(0.0, 1.0));
         let world = World { means: shifted.collect(), correlation: self.world.correlation };
         let regained: Vec<f64> = gains.iter().map(|gain| -gain).collect();
-        let trial = self.window(&Scenario::plain(&scenario.name, true, &regained), &world, random)?;
+        let trial = self.window(&Scenario::plain(&scenario.name, true, &regained), &world, &self.reign, random)?;
         Ok(trial.reversed())
     }
 
-    fn window(&self, scenario: &Scenario, world: &World, random: Random) -> Result<Trial, DuelError> {
+    fn window(&self, scenario: &Scenario, world: &World, reign: &Reign, random: Random) -> Result<Trial, DuelError> {
         Ok(match self.mechanism.comparison() {
-            Comparison::Duels(rule) => duels(scenario, world, rule, &self.reign, random)?,
+            Comparison::Duels(rule) => duels(scenario, world, rule, reign, random)?,
             Comparison::Means(rule) => means(scenario, world, rule, self.tasks, random),
             Comparison::Pairs(rule) => pairs(scenario, world, rule, &rule.tasks(self.tasks), random),
         })

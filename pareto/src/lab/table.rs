@@ -10,6 +10,7 @@ use super::trial::{Trial, warned};
 use super::world::World;
 use crate::binomial::upper_limit;
 use crate::duel::{DuelError, DuelSettings, Verdict};
+use crate::heat::HeatSettings;
 use crate::mechanisms::{Comparison, FourStage, Mechanism, Mechanisms, Sequential};
 use crate::reign::{Reign, ReignError};
 
@@ -27,6 +28,8 @@ pub struct LabSettings {
     pub tasks: Vec<usize>,
     /// Our duel.
     pub duel: DuelSettings,
+    /// Our heats.
+    pub heat: HeatSettings,
     /// Alpha of the reign.
     pub alpha: f64,
     /// Challengers that the reign has seen before.
@@ -45,6 +48,7 @@ impl Default for LabSettings {
             unpaired_correlation: 0.0,
             tasks: vec![200, 200, 300, 300],
             duel: DuelSettings::default(),
+            heat: HeatSettings::default(),
             alpha: 0.01,
             challengers_before: 0,
             trials: 10_000,
@@ -117,7 +121,12 @@ impl LabSettings {
     #[must_use]
     pub fn mechanisms(&self) -> Mechanisms {
         Mechanisms {
-            sequential: Sequential { duel: self.duel.clone(), alpha: self.alpha, tested: self.challengers_before },
+            sequential: Sequential {
+                duel: self.duel.clone(),
+                alpha: self.alpha,
+                tested: self.challengers_before,
+                heat: self.heat.clone(),
+            },
             four_stage: FourStage::standard_error(1.5),
             ..Mechanisms::default()
         }
@@ -129,6 +138,7 @@ impl LabSettings {
     /// Names the first setting that is out of it.
     pub fn validate(&self) -> Result<(), LabError> {
         self.duel.validate()?;
+        self.heat.validate()?;
         let setting = |name, value: f64, allowed, holds: bool| {
             if holds { Ok(()) } else { Err(LabError::Setting { name, value, allowed }) }
         };
@@ -254,7 +264,7 @@ mod tests {
     use super::*;
 
     fn trial(first: Verdict, tasks: usize) -> Trial {
-        Trial { dethroned: first == Verdict::Dethroned, first, tasks: tasks as f64, rollouts: 0.0 }
+        Trial { dethroned: first == Verdict::Dethroned, first, tasks: tasks as f64, rollouts: 0.0, bouts: 0 }
     }
 
     #[test]
@@ -278,7 +288,7 @@ mod tests {
     #[test]
     fn a_win_by_a_later_challenger_counts_without_tasks_of_the_first() {
         let trials = [
-            Trial { dethroned: true, first: Verdict::Defended, tasks: 4.0, rollouts: 0.0 },
+            Trial { dethroned: true, first: Verdict::Defended, tasks: 4.0, rollouts: 0.0, bouts: 0 },
             trial(Verdict::Defended, 8),
         ];
         let cell = cell("rule", &trials);

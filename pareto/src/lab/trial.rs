@@ -5,10 +5,11 @@ use super::random::Random;
 use super::scenario::{Scenario, Tasks};
 use super::world::{Champion, World, answer};
 use crate::duel::{DuelError, Verdict};
-use crate::mechanisms::{EntryMeans, MeansRule, PairsRule, Sequential, Succession};
+use crate::mechanisms::{Bout, EntryMeans, MeansRule, Opening, PairsRule, Sequential, Standing};
 use crate::reign::Reign;
-use crate::scores::Pair;
+use crate::scores::{Pair, mean};
 use crate::screens::overfit::{OverfitSettings, overfit};
+use crate::tasks::TaskPlan;
 
 /// The outcome of one trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +23,8 @@ pub(super) struct Trial {
     /// Rollouts of champion and first challenger together in all environments; those of the champion serve all challengers
     /// of a window.
     pub(super) rollouts: f64,
+    /// Bouts begun in the reign at its end.
+    pub(super) bouts: u64,
 }
 
 impl Trial {
@@ -44,27 +47,48 @@ pub(super) fn duels(
     let environments = world.means.len();
     // A stream of its own: the number of draws that a challenger makes changes none of the champion's answers.
     let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
-    let mut trial = Trial { dethroned: false, first: Verdict::Undecided, tasks: 0.0, rollouts: 0.0 };
+    let mut trial = Trial { dethroned: false, first: Verdict::Undecided, tasks: 0.0, rollouts: 0.0, bouts: reign.bouts() };
     let crowd = decoys(scenario);
     let entries: Vec<usize> = (0..=crowd.challengers + scenario.challengers).collect();
-    let mut succession = Succession::open(&entries, Some(0), *reign).expect("the champion plays");
-    while let Some(challenge) = succession.next_duel() {
-        let mut duel = challenge.duel(environments, &rule.duel)?;
-        let decoy = challenge.challenger <= crowd.challengers;
-        let mut player = Player::new(if decoy { &crowd } else { scenario }, environments);
-        let ended = duel.feed(|environment, task| {
+    let rule = Sequential { tested: reign.bouts(), alpha: reign.alpha(), ..rule.clone() };
+    let plan = TaskPlan::new(&rule.heat, &rule.duel);
+    let opening = Opening { champion: Some(0), ..Opening::new(environments, &entries) };
+    let mut succession = rule.open(&opening, |_| Standing::Waiting)?.expect("the champion plays");
+    let first = crowd.challengers + 1;
+    let mut players: Vec<Player<'_>> =
+        entries.iter().map(|entry| Player::new(if *entry < first { &crowd } else { scenario }, environments)).collect();
+    while let Some(mut entry) = succession.next_heat() {
+        let player = &mut players[entry.challenger];
+        entry.heat.feed(|environment, task| {
             let (_, right) = champion.answer(environment, task);
             let reply = player.reply(&mut champion, &mut random, environment, task);
-            Some(Pair { champion: Some(score(right)), challenger: reply.map(score) })
+            Some(Pair { champion: Some(score(right)), challenger: reply.map(score), ..Pair::default() })
+        })?;
+        if entry.challenger == first {
+            trial.first = Verdict::Defended;
+            trial.tasks = entry.heat.tasks() as f64;
+            trial.rollouts = 2.0 * (entry.heat.tasks() * environments) as f64;
+        }
+        succession.settle_heat(&entry);
+    }
+    while let Some(Bout { challenge, mut duel, .. }) = succession.next_bout()? {
+        let player = &mut players[challenge.challenger];
+        let ended = duel.feed(|environment, task| {
+            let (_, right) = champion.answer(environment, plan.bout(task));
+            let reply = player.reply(&mut champion, &mut random, environment, plan.bout(task));
+            let references = plan.references(task).map(|number| Some(score(champion.answer(environment, number).1)));
+            let reference = mean(references);
+            Some(Pair { champion: Some(score(right)), challenger: reply.map(score), reference, guard: None })
         })?;
         let verdict = ended.unwrap_or(Verdict::Undecided);
-        if challenge.challenger == crowd.challengers + 1 {
+        if challenge.challenger == first {
             trial.first = verdict;
-            trial.tasks = duel.tasks_used() as f64 / environments as f64;
-            trial.rollouts = 2.0 * duel.tasks_used() as f64;
+            trial.tasks += duel.tasks_used() as f64 / environments as f64;
+            trial.rollouts += (2 + rule.duel.references) as f64 * duel.tasks_used() as f64;
         }
         succession.settle(&challenge, verdict);
     }
+    trial.bouts = succession.reign().bouts();
     trial.dethroned = succession.champion() > crowd.challengers;
     Ok(trial)
 }
@@ -90,6 +114,7 @@ pub(super) fn means(
         first: if dethroned && by_the_first { Verdict::Dethroned } else { Verdict::Defended },
         tasks: tasks.iter().sum::<usize>() as f64 / tasks.len() as f64,
         rollouts: 2.0 * tasks.iter().sum::<usize>() as f64,
+        bouts: 0,
     };
     let crowd = decoys(scenario);
     for number in 1..=crowd.challengers {
@@ -129,6 +154,7 @@ pub(super) fn pairs(
         first,
         tasks: tasks.iter().sum::<usize>() as f64 / tasks.len() as f64,
         rollouts: 2.0 * tasks.iter().sum::<usize>() as f64,
+        bouts: 0,
     };
     let crowd = decoys(scenario);
     let mut ahead = f64::NEG_INFINITY;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::duel::DuelError;
-use crate::reign::ReignError;
 
 /// One entry of a field.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,11 +11,8 @@ pub struct FieldEntry {
     pub committed: u64,
     /// Order within the block.
     pub position: u32,
-    /// The number under which it challenges in this reign, from 1: given once, by order of commitment, and never given
-    /// again, so that leaving a loser out changes no other entry's share of alpha.
-    pub number: u64,
-    /// `scores[e][t]` on the t-th task of environment e, the same tasks for all entries; `None` is a score that could
-    /// not be had.
+    /// `scores[e][t]` on task number t of environment e, the same tasks for all entries; `None` is a score that could
+    /// not be had. Where there are heats and references, tasks are numbered as by [`TaskPlan`](crate::TaskPlan).
     pub scores: Vec<Vec<Option<f64>>>,
 }
 
@@ -44,15 +40,13 @@ pub enum FieldError {
         /// The field's.
         expected: usize,
     },
-    /// Two entries have the same place in the order of commitment, or the same number in the reign.
-    #[error("entries {first} and {second} have the same {what}; every entry has its own")]
+    /// Two entries have the same place in the order of commitment.
+    #[error("entries {first} and {second} have the same place in the order of commitment; every entry has its own")]
     NotItsOwn {
         /// The first of the two.
         first: usize,
         /// The second of the two.
         second: usize,
-        /// The thing they share.
-        what: &'static str,
     },
     /// The champion is no entry.
     #[error("the champion is entry {champion}; the field has {entries}")]
@@ -89,12 +83,9 @@ pub enum FieldError {
         #[source]
         source: DuelError,
     },
-    /// A single challenge could not be decided.
+    /// The rule cannot be applied at all, or a single challenge could not be decided.
     #[error(transparent)]
     Challenge(#[from] DuelError),
-    /// The reign's alpha is unusable.
-    #[error(transparent)]
-    Reign(#[from] ReignError),
 }
 
 /// One entry as a rule sees it that looks at means only.
@@ -133,8 +124,7 @@ pub(super) fn by_commitment(entries: &[EntryMeans]) -> Vec<usize> {
 }
 
 impl Field {
-    /// Checks that every entry has every environment, a place in the order and a number of its own, and that the champion
-    /// exists.
+    /// Checks that every entry has every environment and a place of its own in the order, and that the champion exists.
     ///
     /// # Errors
     /// Names the first entry that is wrong.
@@ -144,25 +134,19 @@ impl Field {
                 return Err(FieldError::Environments { entry, found: one.scores.len(), expected: self.environments });
             }
         }
-        // Any order between two that share a place would be the caller's, and a number used twice spends alpha twice.
-        self.each_has_its_own("place in the order of commitment", |entry| (entry.committed, entry.position.into()))?;
-        self.each_has_its_own("number in the reign", |entry| (entry.number, 0))?;
+        // Any order between two that share a place would be the caller's.
+        let mut seen = BTreeMap::new();
+        for (second, entry) in self.entries.iter().enumerate() {
+            if let Some(first) = seen.insert((entry.committed, entry.position), second) {
+                return Err(FieldError::NotItsOwn { first, second });
+            }
+        }
         match self.champion {
             Some(champion) if champion >= self.entries.len() => {
                 Err(FieldError::Champion { champion, entries: self.entries.len() })
             }
             _ => Ok(()),
         }
-    }
-
-    fn each_has_its_own(&self, what: &'static str, key: impl Fn(&FieldEntry) -> (u64, u64)) -> Result<(), FieldError> {
-        let mut seen = BTreeMap::new();
-        for (second, entry) in self.entries.iter().enumerate() {
-            if let Some(first) = seen.insert(key(entry), second) {
-                return Err(FieldError::NotItsOwn { first, second, what });
-            }
-        }
-        Ok(())
     }
 
     /// Entries by commitment, the earliest first.
@@ -212,7 +196,6 @@ mod tests {
         let entry = |(place, scores): (usize, &&[Option<f64>])| FieldEntry {
             committed: 10 - place as u64,
             position: 0,
-            number: place as u64 + 1,
             scores: vec![scores.to_vec()],
         };
         Field { environments: 1, entries: scores.iter().enumerate().map(entry).collect(), champion: None }
@@ -243,8 +226,8 @@ mod tests {
         field.champion = Some(0);
         assert_eq!(field.reigning(), Some(0));
         // Within a block the position decides.
-        for entry in &mut field.entries {
-            (entry.committed, entry.position) = (5, 100 - entry.number as u32);
+        for (place, entry) in (0..).zip(&mut field.entries) {
+            (entry.committed, entry.position) = (5, 100 - place);
         }
         field.entries[1].position = 200;
         assert_eq!(field.by_commitment(), [2, 0, 1]);
@@ -256,9 +239,9 @@ mod tests {
     #[test]
     fn refusals_name_the_entries_and_what_they_share() {
         let mut twice = field(&[&[], &[], &[]]);
-        twice.entries[2].number = 1;
-        let message = twice.validate().expect_err("a number is there twice").to_string();
-        assert_eq!(message, "entries 0 and 2 have the same number in the reign; every entry has its own");
+        twice.entries[2].committed = twice.entries[0].committed;
+        let message = twice.validate().expect_err("a place is there twice").to_string();
+        assert_eq!(message, "entries 0 and 2 have the same place in the order of commitment; every entry has its own");
         let mut more = field(&[&[], &[]]);
         more.environments = 3;
         let message = more.validate().expect_err("scores are missing").to_string();

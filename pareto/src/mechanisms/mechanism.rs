@@ -103,7 +103,7 @@ pub struct Ruling {
 }
 
 /// Both sides' scores in one environment; `None` is a score that could not be had.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sides<'a> {
     /// The environment's name, for messages.
     pub environment: &'a str,
@@ -111,6 +111,10 @@ pub struct Sides<'a> {
     pub champion: &'a [Option<f64>],
     /// The challenger's scores, in task order.
     pub challenger: &'a [Option<f64>],
+    /// The champion's mean score on the reference tasks of each, in task order; may end early.
+    pub reference: &'a [Option<f64>],
+    /// The guard's scores, in task order; empty where there is no guard.
+    pub guard: &'a [Option<f64>],
 }
 
 /// A challenger's result in one environment.

@@ -34,6 +34,6 @@ pub use mechanism::{Comparison, Crown, EnvironmentVerdict, Judgement, MeansRule,
 pub use powerset::Powerset;
 pub use private_samples::PrivateSamples;
 pub use sequential::Sequential;
-pub use succession::{Challenge, Succession};
+pub use succession::{Bout, Challenge, HeatEntry, Opening, Standing, Succession};
 pub use two_evaluations::TwoEvaluations;
 pub use window::{WindowMargin, WindowRule};

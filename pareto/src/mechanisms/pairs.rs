@@ -76,7 +76,6 @@ mod tests {
         let entry = |(place, score): (usize, &f64)| FieldEntry {
             committed: place as u64,
             position: 0,
-            number: place as u64 + 1,
             scores: vec![list(&[*score; 40])],
         };
         Field { environments: 1, entries: scores.iter().enumerate().map(entry).collect(), champion }
@@ -120,7 +119,7 @@ mod tests {
     fn a_single_challenge_names_where_the_challenger_is_ahead() {
         use EnvironmentVerdict::{Dominant, NotWorse, Worse};
         let (low, middle, high) = (list(&[0.2; 30]), list(&[0.5; 30]), list(&[0.9; 30]));
-        let side = |challenger| Sides { environment: "sat", champion: &middle, challenger };
+        let side = |challenger| Sides { environment: "sat", champion: &middle, challenger, ..Sides::default() };
         let judged = PrivateSamples::default().compare(&[side(&low), side(&middle), side(&high)]).expect("a challenge");
         assert_eq!(judged.per_environment, [Worse, NotWorse, Dominant]);
         assert!(judged.dethroned && judged.decision.is_none(), "the mean of -0.3, 0 and 0.4 is 0.03");

@@ -1,111 +1,309 @@
-//! The order of duels in one window: challengers by commitment, each at its own share of the reign's alpha, until one
-//! dethrones the champion.
+//! The order of heats and bouts in one window: those who wait play the heat, the best of them get a bout, each at its own
+//! share of the reign's alpha, until one dethrones the champion.
 //!
 //! [`Succession`] is a state machine over indices, so that a simulation, a recorded field, a validator whose rollouts
 //! arrive over hours and an auditor of its log all follow one rule. The caller decides which entries play and makes the
-//! scores; the machine says which duel is next and at which alpha, and takes in how it ended.
+//! scores; the machine says who plays next, gives bouts their numbers, and takes in how they ended. Numbers are fixed
+//! when the heats have ended and no bout has begun: see [`reign`](crate::reign) for why.
 //!
 //! ```
 //! use pareto::mechanisms::Sequential;
-//! use pareto::{Pair, Verdict};
+//! use pareto::{Opening, Pair, Standing, TaskPlan};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let rule = Sequential { tested: 7, ..Sequential::default() };
-//! // Entries 4, 2 and 9 play, in order of commitment; 2 is the champion of the window before.
-//! let mut succession = rule.open(&[4, 2, 9], Some(2))?.expect("somebody plays");
-//! while let Some(challenge) = succession.next_duel() {
-//!     let mut duel = challenge.duel(3, &rule.duel)?;
-//!     while duel.verdict().is_none() {
-//!         // Here: the rollouts of the next round in the environments that `duel.wants()` names. Then:
-//!         duel.feed(|environment, task| (task < 3_000).then(|| Pair::new(1.0, f64::from(challenge.challenger == 9))))?;
-//!     }
-//!     succession.settle(&challenge, duel.decision().verdict);
+//! let plan = TaskPlan::new(&rule.heat, &rule.duel);
+//! // Entries 4, 2, 9 and 5 play, in order of commitment; 2 reigns, and 4 had its bout in this reign.
+//! let standing = |entry| if entry == 4 { Standing::Spent } else { Standing::Waiting };
+//! let opening = Opening { champion: Some(2), ..Opening::new(3, &[4, 2, 9, 5]) };
+//! let mut succession = rule.open(&opening, standing)?.expect("somebody plays");
+//! // Here the scores are made up: 9 is right more often than the champion. `number` is the task's number in the window.
+//! let score = |entry: usize, number: usize| Some(f64::from(u8::from((number * 7 + entry) % 10 < 3 + entry / 2)));
+//! while let Some(mut entry) = succession.next_heat() {
+//!     let (champion, challenger) = (entry.champion, entry.challenger);
+//!     // A validator makes the rollouts of the tasks that `entry.heat.wants()` waits for, round by round.
+//!     entry.heat.feed(|_environment, task| {
+//!         Some(Pair { champion: score(champion, task), challenger: score(challenger, task), ..Pair::default() })
+//!     })?;
+//!     succession.settle_heat(&entry);
 //! }
-//! assert_eq!((succession.champion(), succession.dethroned(), succession.reign().challengers()), (2, None, 9));
+//! while let Some(mut bout) = succession.next_bout()? {
+//!     let challenge = bout.challenge;
+//!     bout.duel.feed(|_environment, task| {
+//!         let references = plan.references(task).map(|number| score(challenge.champion, number));
+//!         Some(Pair {
+//!             champion: score(challenge.champion, plan.bout(task)),
+//!             challenger: score(challenge.challenger, plan.bout(task)),
+//!             reference: pareto::scores::mean(references),
+//!             guard: None,
+//!         })
+//!     })?;
+//!     // An undecided bout is put down with `bout.duel.save()`, and is `Standing::Carried` in the next window.
+//!     succession.settle(&challenge, bout.duel.decision().verdict);
+//! }
+//! assert_eq!((succession.champion(), succession.dethroned()), (9, Some(2)));
 //! # Ok(())
 //! # }
 //! ```
 
 use std::collections::VecDeque;
 
-use crate::duel::{Duel, DuelError, DuelSettings, Verdict};
+use super::sequential::Sequential;
+use crate::duel::{Duel, DuelError, Fit, SavedDuel, Verdict};
+use crate::heat::{Heat, HeatReason};
 use crate::reign::Reign;
 
-/// A duel that is to be held.
+/// An entry's part in the reign before the window.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// Its model had no bout in this reign: it plays the heat.
+    Waiting,
+    /// Its bout was put down undecided: it goes on at its number, without a heat.
+    Carried {
+        /// The number under which it began.
+        number: u64,
+        /// The duel as it was put down.
+        duel: Box<SavedDuel>,
+    },
+    /// Its bout ended in this reign: it has none left.
+    Spent,
+}
+
+/// A window before its first heat.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Opening<'a> {
+    /// Number of environments.
+    pub environments: usize,
+    /// The entries that play, in order of commitment.
+    pub playing: &'a [usize],
+    /// The champion of before; where it does not play, the earliest entry begins a reign.
+    pub champion: Option<usize>,
+    /// True if pairs carry the scores of a guard, to which every winner must not be worse either.
+    pub guard: bool,
+}
+
+impl<'a> Opening<'a> {
+    /// A window without champion and guard.
+    #[must_use]
+    pub fn new(environments: usize, playing: &'a [usize]) -> Self {
+        Self { environments, playing, champion: None, guard: false }
+    }
+}
+
+/// A heat that is to be played.
+#[derive(Clone, Debug)]
+pub struct HeatEntry {
+    /// The entry that reigns.
+    pub champion: usize,
+    /// The entry that plays the heat.
+    pub challenger: usize,
+    /// The heat before its first task.
+    pub heat: Heat,
+    /// Place in the order of commitment among those who play the heat.
+    place: usize,
+}
+
+/// The parties of a bout and its place in the reign.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Challenge {
     /// The entry that reigns.
     pub champion: usize,
     /// The entry that challenges it.
     pub challenger: usize,
-    /// The challenger's number in the reign, from 1.
+    /// The bout's number in the reign, from 1.
     pub number: u64,
-    /// Error probability of the duel: the share of the reign's alpha that belongs to the number.
+    /// Error probability of the bout: the share of the reign's alpha that belongs to the number.
     pub alpha: f64,
 }
 
-impl Challenge {
-    /// The duel before its first task.
-    ///
-    /// # Errors
-    /// If the settings cannot be used, there is no environment, or the number's share of alpha is below 1e-60.
-    pub fn duel(&self, environments: usize, settings: &DuelSettings) -> Result<Duel, DuelError> {
-        Duel::new(environments, settings, self.alpha)
-    }
+/// A bout that is to be held.
+#[derive(Clone, Debug)]
+pub struct Bout {
+    /// Its parties, number and alpha.
+    pub challenge: Challenge,
+    /// The duel, as it was put down or before its first task.
+    pub duel: Duel,
+    /// True if it goes on from an earlier window.
+    pub carried: bool,
 }
 
-/// The champion, its reign and the challengers that still have to meet it in this window.
-#[derive(Clone, Debug, PartialEq)]
+/// A bout with its number, before it begins.
+#[derive(Clone, Debug)]
+struct Planned {
+    challenger: usize,
+    number: u64,
+    start: Start,
+}
+
+#[derive(Clone, Debug)]
+enum Start {
+    Carried(Box<SavedDuel>),
+    Fresh(Vec<Fit>),
+}
+
+/// A challenger that got through its heat.
+#[derive(Clone, Debug)]
+struct Through {
+    log_e: f64,
+    place: usize,
+    challenger: usize,
+    fits: Vec<Fit>,
+}
+
+/// The champion, its reign, and the challengers that still have a heat or a bout before them in this window.
+#[derive(Clone, Debug)]
 pub struct Succession {
+    rule: Sequential,
+    environments: usize,
+    guard: bool,
     champion: usize,
     dethroned: Option<usize>,
     reign: Reign,
-    /// Challengers with their numbers, the next first.
-    waiting: VecDeque<(usize, u64)>,
+    /// Those who wait, by commitment.
+    waiting: Vec<usize>,
+    /// How many of them have been given their heat.
+    begun: usize,
+    through: Vec<Through>,
+    /// Bouts with their numbers, the next first; before the heats have ended those carried on alone.
+    bouts: VecDeque<Planned>,
+    numbered: bool,
+}
+
+impl Sequential {
+    /// The heats and bouts of a window; `None` if no entry plays. The caller, who has the scores, drives them: see
+    /// [`Succession`].
+    ///
+    /// `standing` says what part an entry has had in the reign; it is not asked where a new reign begins. A bout put down
+    /// under settings that asked for something else cannot go on: its entry waits for a new one.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, alpha is not usable, or there is no environment.
+    pub fn open(
+        &self,
+        opening: &Opening<'_>,
+        standing: impl FnMut(usize) -> Standing,
+    ) -> Result<Option<Succession>, DuelError> {
+        Succession::open(self, opening, standing)
+    }
 }
 
 impl Succession {
-    /// The succession among the entries that play, given in order of commitment; `None` if there is none.
-    ///
-    /// The champion of before reigns on in `reign` if it plays; else the earliest entry begins a reign with all of
-    /// alpha. Challengers get the numbers that follow those already drawn on the reign.
-    #[must_use]
-    pub fn open(playing: &[usize], champion: Option<usize>, reign: Reign) -> Option<Self> {
-        let (champion, reign) = match champion.filter(|champion| playing.contains(champion)) {
-            Some(champion) => (champion, reign),
-            None => (*playing.first()?, reign.successor()),
+    fn open(
+        rule: &Sequential,
+        opening: &Opening<'_>,
+        mut standing: impl FnMut(usize) -> Standing,
+    ) -> Result<Option<Self>, DuelError> {
+        let Opening { environments, playing, champion, guard } = *opening;
+        // What would be refused at the first heat or bout is refused before anybody plays.
+        Heat::new(environments, &rule.heat, &rule.duel, false)?;
+        let reign = rule.reign()?;
+        let (reigning, reign) = match champion.filter(|champion| playing.contains(champion)) {
+            Some(champion) => (Some(champion), reign),
+            None => (playing.first().copied(), reign.successor()),
         };
-        let challengers = playing.iter().copied().filter(|entry| *entry != champion);
-        let numbered = challengers.zip(reign.challengers() + 1..).collect();
-        Some(Self { champion, dethroned: None, reign, waiting: numbered })
+        let Some(reigning) = reigning else { return Ok(None) };
+        let (mut waiting, mut carried) = (Vec::new(), Vec::new());
+        for entry in playing.iter().copied().filter(|entry| *entry != reigning) {
+            match if Some(reigning) == champion { standing(entry) } else { Standing::Waiting } {
+                Standing::Carried { number, duel } if duel.fits(environments, &rule.duel) => {
+                    carried.push(Planned { challenger: entry, number, start: Start::Carried(duel) });
+                }
+                Standing::Waiting | Standing::Carried { .. } => waiting.push(entry),
+                Standing::Spent => {}
+            }
+        }
+        carried.sort_by_key(|planned| planned.number);
+        Ok(Some(Self {
+            rule: rule.clone(),
+            environments,
+            guard,
+            champion: reigning,
+            dethroned: None,
+            reign,
+            waiting,
+            begun: 0,
+            through: Vec::new(),
+            bouts: carried.into(),
+            numbered: false,
+        }))
     }
 
-    /// A succession whose challengers bring the numbers they were given before.
-    pub(super) fn with_numbers(champion: usize, challengers: Vec<(usize, u64)>, reign: Reign) -> Self {
-        Self { champion, dethroned: None, reign, waiting: challengers.into() }
+    /// The next heat, by commitment; `None` when all who wait have theirs. Heats may be played in any order or side by
+    /// side, and each is [settled](Self::settle_heat) when it has ended.
+    pub fn next_heat(&mut self) -> Option<HeatEntry> {
+        if self.numbered {
+            return None;
+        }
+        let challenger = *self.waiting.get(self.begun)?;
+        let place = self.begun;
+        self.begun += 1;
+        // More than fit: those who get through are ranked at the end of the whole heat.
+        let whole = self.waiting.len() > self.rule.heat.bouts.saturating_mul(2);
+        let heat = Heat::new(self.environments, &self.rule.heat, &self.rule.duel, whole);
+        let heat = heat.expect("the settings were checked when the window was opened");
+        Some(HeatEntry { champion: self.champion, challenger, heat, place })
     }
 
-    /// Begins the next duel, which draws its number's share of alpha however it ends; `None` if no entry is left to
-    /// challenge the champion in this window.
+    /// Takes in how a heat ended; one that is never settled, or not at its end, does not get through.
+    pub fn settle_heat(&mut self, entry: &HeatEntry) {
+        let HeatEntry { challenger, heat, place, .. } = entry;
+        if heat.ended() == Some(HeatReason::Passed) {
+            let through =
+                Through { log_e: heat.log_e(), place: *place, challenger: *challenger, fits: heat.fits() };
+            self.through.push(through);
+        }
+    }
+
+    /// Gives numbers to the bouts of this window: those carried on keep theirs and come first, then the best of the heats
+    /// by wealth, the earlier commitment first of equals.
+    fn number(&mut self) {
+        self.numbered = true;
+        let mut through = std::mem::take(&mut self.through);
+        through.sort_by(|one, other| other.log_e.total_cmp(&one.log_e).then(one.place.cmp(&other.place)));
+        let fresh = through.into_iter().take(self.rule.heat.bouts);
+        let planned = fresh.zip(self.reign.bouts() + 1..).map(|(through, number)| Planned {
+            challenger: through.challenger,
+            number,
+            start: Start::Fresh(through.fits),
+        });
+        self.bouts.extend(planned);
+    }
+
+    /// The next bout, which draws its number's share of alpha however it ends; `None` if no entry is left to challenge the
+    /// champion in this window. From the first call on there are no further heats.
     ///
-    /// A duel that is never [settled](Self::settle) counts as undecided.
-    pub fn next_duel(&mut self) -> Option<Challenge> {
-        let (challenger, number) = self.waiting.pop_front()?;
-        // Drawn before the first score is seen: a duel that is left unfinished has spent its share all the same.
+    /// A bout that is never [settled](Self::settle) counts as undecided.
+    ///
+    /// # Errors
+    /// If a duel that was put down is in a state that none can be in, or its number's share of alpha is below 1e-60.
+    pub fn next_bout(&mut self) -> Result<Option<Bout>, DuelError> {
+        if !self.numbered {
+            self.number();
+        }
+        let Some(Planned { challenger, number, start }) = self.bouts.pop_front() else { return Ok(None) };
+        // Drawn before the first score is seen: a bout that is left unfinished has spent its share all the same.
         let alpha = self.reign.draw(number);
-        Some(Challenge { champion: self.champion, challenger, number, alpha })
+        let (duel, carried) = match start {
+            Start::Carried(saved) => (saved.carried_on(&self.rule.duel, self.guard)?, true),
+            Start::Fresh(fits) => {
+                let duel = Duel::new(self.environments, &self.rule.duel, alpha)?.fitted(fits);
+                (if self.guard { duel.guarded() } else { duel }, false)
+            }
+        };
+        Ok(Some(Bout { challenge: Challenge { champion: self.champion, challenger, number, alpha }, duel, carried }))
     }
 
-    /// Takes in how a duel ended.
+    /// Takes in how a bout ended.
     ///
-    /// A dethronement ends the reign and the window's duels: the winner reigns with all of alpha, and the challengers
+    /// A dethronement ends the reign and the window's bouts: the winner reigns with all of alpha, and the challengers
     /// behind it meet it in the next window, on tasks that did not choose it.
     pub fn settle(&mut self, challenge: &Challenge, verdict: Verdict) {
         if verdict == Verdict::Dethroned {
             self.dethroned = Some(self.champion);
             self.champion = challenge.challenger;
             self.reign = self.reign.successor();
-            self.waiting.clear();
+            self.numbered = true;
+            self.bouts.clear();
         }
     }
 
@@ -129,52 +327,4 @@ impl Succession {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open(playing: &[usize], champion: Option<usize>, tested: u64) -> Option<Succession> {
-        Succession::open(playing, champion, Reign::resumed(0.01, tested).expect("a valid alpha"))
-    }
-
-    /// Holds duels that end as given and lists them as (champion, challenger, number).
-    fn held(succession: &mut Succession, verdicts: &[Verdict]) -> Vec<(usize, usize, u64)> {
-        let mut held = Vec::new();
-        while let Some(challenge) = succession.next_duel() {
-            assert_eq!(challenge.alpha, Reign::new(0.01).expect("valid").alpha_of(challenge.number));
-            succession.settle(&challenge, verdicts[held.len()]);
-            held.push((challenge.champion, challenge.challenger, challenge.number));
-        }
-        held
-    }
-
-    #[test]
-    fn duels_go_by_commitment_until_one_dethrones() {
-        use Verdict::{Defended, Dethroned, Undecided};
-        let check = |playing: &[usize], champion, tested, verdicts: &[Verdict], duels: &[(usize, usize, u64)], end| {
-            let mut succession = open(playing, champion, tested).expect("somebody plays");
-            assert_eq!(held(&mut succession, verdicts), duels, "{playing:?} {champion:?} {verdicts:?}");
-            let found = (succession.champion(), succession.dethroned(), succession.reign().challengers());
-            assert_eq!(found, end, "{playing:?} {champion:?} {verdicts:?}");
-            assert_eq!(succession.next_duel(), None);
-        };
-        // The champion stays through all of them; its reign goes on from the number it had.
-        check(&[4, 2, 9], Some(2), 7, &[Defended, Undecided], &[(2, 4, 8), (2, 9, 9)], (2, None, 9));
-        // The first to dethrone ends the window's duels, with a reign on which nobody has drawn.
-        check(&[4, 2, 9], Some(2), 7, &[Dethroned], &[(2, 4, 8)], (4, Some(2), 0));
-        check(&[4, 2, 9], Some(2), 0, &[Defended, Dethroned], &[(2, 4, 1), (2, 9, 2)], (9, Some(2), 0));
-        // Without the champion of before the earliest reigns, and what the other's reign had spent is not its own.
-        check(&[4, 9], Some(2), 7, &[Undecided], &[(4, 9, 1)], (4, None, 1));
-        check(&[4, 9], None, 7, &[Dethroned], &[(4, 9, 1)], (9, Some(4), 0));
-        check(&[5], Some(5), 3, &[], &[], (5, None, 3));
-        check(&[5], None, 3, &[], &[], (5, None, 0));
-        assert_eq!(open(&[], Some(1), 3), None);
-    }
-
-    #[test]
-    fn a_duel_that_was_begun_has_drawn_its_number_however_it_ends() {
-        let mut succession = open(&[0, 1, 2], Some(0), 0).expect("somebody plays");
-        assert_eq!(succession.next_duel().map(|challenge| challenge.number), Some(1));
-        assert_eq!(succession.reign().challengers(), 1);
-        assert_eq!(succession.next_duel().map(|challenge| challenge.number), Some(2), "the first was never settled");
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! Course of a duel, round by round: the duel is held again on the stored scores.
 
-use pareto::{Decision, Duel, DuelMode, DuelSettings, Reason};
+use pareto::{Better, Decision, Duel, DuelSettings, Reason};
 
 use crate::record::{Conclusion, DuelRecord, paired, unit_scores};
 use crate::report::svg::{Difference, Trace};
@@ -88,9 +88,9 @@ impl Progress {
     pub(super) fn tests(&self, settings: &DuelSettings) -> Vec<Test> {
         let environments = self.last().environments.len();
         let each = |kind: fn(usize) -> Kind| (0..environments).map(kind);
-        let kinds: Vec<Kind> = match settings.mode {
-            DuelMode::Pareto => each(Kind::NotWorse).chain([Kind::BetterSomewhere]).chain(each(Kind::Worse)).collect(),
-            DuelMode::Strict => each(Kind::Better).chain(each(Kind::NotBetter)).collect(),
+        let kinds: Vec<Kind> = match settings.better {
+            Better::OnAverage | Better::Somewhere => each(Kind::NotWorse).chain([Kind::BetterSomewhere]).chain(each(Kind::Worse)).collect(),
+            Better::Strict => each(Kind::Better).chain(each(Kind::NotBetter)).collect(),
         };
         kinds.into_iter().chain([Kind::GainTooSmall]).map(|kind| self.test(kind)).collect()
     }

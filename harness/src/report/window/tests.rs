@@ -9,7 +9,7 @@ use models::decoder::Arithmetic;
 use models::remote::Interface;
 use models::source::ModelSource;
 use pareto::screens::{Finding, FindingKind, Yardstick};
-use pareto::{DuelMode, DuelSettings, Verdict};
+use pareto::{Better, DuelSettings, Verdict};
 
 use super::page;
 use super::progress::{Progress, Side};
@@ -42,7 +42,7 @@ enum Fate {
     Late,
 }
 
-fn terms(mode: DuelMode) -> WindowTerms {
+fn terms(better: Better) -> WindowTerms {
     let entry = |(place, (hotkey, _)): (usize, &(&str, Fate))| EntryTerms {
         uid: Uid(place as u16),
         hotkey: Hotkey((*hotkey).to_owned()),
@@ -63,7 +63,7 @@ fn terms(mode: DuelMode) -> WindowTerms {
         runtime: "c0de".repeat(16),
         settings: DecidingSettings {
             deciding: Deciding {
-                duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, mode, ..DuelSettings::default() },
+                duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, better, ..DuelSettings::default() },
                 admission: Limits { bytes: u64::MAX, ..Limits::default() },
                 ..Deciding::default()
             },
@@ -131,8 +131,8 @@ fn concluded(place: usize, hotkey: &str, fate: Fate) -> EntryConclusion {
     }
 }
 
-fn window(mode: DuelMode) -> Conclusion {
-    let terms = terms(mode);
+fn window(better: Better) -> Conclusion {
+    let terms = terms(better);
     let mut entries: Vec<EntryConclusion> =
         ENTRIES.iter().enumerate().map(|(place, (hotkey, fate))| concluded(place, hotkey, *fate)).collect();
     let mut duels = Vec::new();
@@ -171,7 +171,7 @@ fn read(page: &str) -> String {
 
 #[test]
 fn every_entry_sentence_and_digest_is_on_the_page() {
-    let conclusion = window(DuelMode::Pareto);
+    let conclusion = window(Better::Somewhere);
     let (page, summary) = shown(&conclusion);
     let text = read(&page);
     let mut expected: Vec<String> = summary.decisions.clone();
@@ -202,7 +202,7 @@ fn every_entry_sentence_and_digest_is_on_the_page() {
 
 #[test]
 fn what_strangers_wrote_stays_text() {
-    let (page, _) = shown(&window(DuelMode::Pareto));
+    let (page, _) = shown(&window(Better::Somewhere));
     for part in ["<script", "onload=\"", "<b>these", "<i>", "<ValueError"] {
         assert!(!page.contains(part), "{part} was not escaped");
     }
@@ -211,7 +211,7 @@ fn what_strangers_wrote_stays_text() {
 
 #[test]
 fn nothing_is_loaded_and_nothing_can_run() {
-    let (page, _) = shown(&window(DuelMode::Pareto));
+    let (page, _) = shown(&window(Better::Somewhere));
     for part in ["http:", "https:", "//", "src=", "@import", "url(", "javascript:"] {
         assert!(!page.contains(part), "{part} is on the page");
     }
@@ -220,7 +220,7 @@ fn nothing_is_loaded_and_nothing_can_run() {
 
 #[test]
 fn every_element_that_opens_closes_in_order() {
-    let (page, _) = shown(&window(DuelMode::Strict));
+    let (page, _) = shown(&window(Better::Strict));
     let mut open: Vec<&str> = Vec::new();
     for tag in page.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
         let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap();
@@ -236,7 +236,7 @@ fn every_element_that_opens_closes_in_order() {
 
 #[test]
 fn a_window_in_which_nobody_plays_has_a_page() {
-    let mut conclusion = window(DuelMode::Pareto);
+    let mut conclusion = window(Better::Somewhere);
     conclusion.duels.clear();
     conclusion.champion = None;
     for concluded in &mut conclusion.entries {
@@ -253,7 +253,7 @@ fn a_window_in_which_nobody_plays_has_a_page() {
 
 #[test]
 fn whoever_waits_for_the_next_window_is_listed() {
-    let mut conclusion = window(DuelMode::Pareto);
+    let mut conclusion = window(Better::Somewhere);
     assert!(!shown(&conclusion).0.contains("<h3>Waiting</h3>"));
     conclusion.entries[3].finding = None;
     assert!(
@@ -268,16 +268,16 @@ fn whoever_waits_for_the_next_window_is_listed() {
 
 #[test]
 fn a_duel_held_again_ends_as_it_did() {
-    for mode in [DuelMode::Pareto, DuelMode::Strict] {
-        let conclusion = window(mode);
+    for better in [Better::Somewhere, Better::Strict] {
+        let conclusion = window(better);
         for duel in &conclusion.duels {
             let progress = Progress::of(&conclusion, duel);
             assert_eq!(progress.last(), &duel.decision);
             let tests = progress.tests(&conclusion.terms.settings.deciding.duel);
             let settled = |side| tests.iter().filter(move |test| test.side == side).map(|test| test.trace.settled);
             let dethroned = duel.decision.verdict == Verdict::Dethroned;
-            assert_eq!(settled(Side::Challenger).all(|settled| settled), dethroned, "{mode:?} {tests:?}");
-            assert_eq!(settled(Side::Champion).any(|settled| settled), !dethroned, "{mode:?} {tests:?}");
+            assert_eq!(settled(Side::Challenger).all(|settled| settled), dethroned, "{better:?} {tests:?}");
+            assert_eq!(settled(Side::Champion).any(|settled| settled), !dethroned, "{better:?} {tests:?}");
             for test in tests.iter().filter(|test| test.trace.settled) {
                 assert!(test.trace.points.last().unwrap().1 >= 1.0, "{test:?}");
             }
@@ -288,7 +288,7 @@ fn a_duel_held_again_ends_as_it_did() {
 #[test]
 fn the_reason_of_the_weight_fits_how_it_was_won() {
     let check = |change: fn(&mut Conclusion), expected: &str| {
-        let mut conclusion = window(DuelMode::Pareto);
+        let mut conclusion = window(Better::Somewhere);
         conclusion.duels.truncate(1);
         conclusion.champion = Some(0);
         change(&mut conclusion);
@@ -322,7 +322,7 @@ fn words(page: &str) -> String {
 
 #[test]
 fn page_and_table_of_a_window_in_which_everything_happens_are_as_reviewed() {
-    let (page, summary) = shown(&window(DuelMode::Pareto));
+    let (page, summary) = shown(&window(Better::Somewhere));
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("page", words(&page));
         insta::assert_snapshot!("table", crate::report::table(&summary));
@@ -332,7 +332,7 @@ fn page_and_table_of_a_window_in_which_everything_happens_are_as_reviewed() {
 #[test]
 fn the_weight_is_told_with_who_else_has_some_and_what_is_burned() {
     let check = |weights: [f64; 3], burned: f64, expected: &str| {
-        let mut conclusion = window(DuelMode::Pareto);
+        let mut conclusion = window(Better::Somewhere);
         for (concluded, weight) in conclusion.entries.iter_mut().zip(weights) {
             concluded.weight = weight;
         }
@@ -364,7 +364,7 @@ fn the_time_of_a_command_is_split_without_a_rest_below_nothing() {
 
 #[test]
 fn failures_beyond_the_most_frequent_are_counted_together() {
-    let mut conclusion = window(DuelMode::Pareto);
+    let mut conclusion = window(Better::Somewhere);
     for (number, rollout) in conclusion.entries[0].rollouts.iter_mut().take(60).enumerate() {
         rollout.fault = Some(Fault::Model);
         rollout.reason = format!("reason {}", number % 30);
@@ -379,7 +379,7 @@ fn failures_beyond_the_most_frequent_are_counted_together() {
 
 #[test]
 fn rollouts_of_a_server_are_told_on_the_page_and_below_the_table() {
-    let mut conclusion = window(DuelMode::Pareto);
+    let mut conclusion = window(Better::Somewhere);
     assert!(!shown(&conclusion).0.contains("not reproducible"));
     for rollout in conclusion.entries[1].rollouts.iter_mut().take(7) {
         rollout.reproducible = false;
@@ -392,7 +392,7 @@ fn rollouts_of_a_server_are_told_on_the_page_and_below_the_table() {
 
 #[test]
 fn a_champion_that_others_wait_for_is_said_to_have_them_behind_it() {
-    let mut conclusion = window(DuelMode::Pareto);
+    let mut conclusion = window(Better::Somewhere);
     conclusion.entries[3].finding = None;
     let text = read(&shown(&conclusion).0);
     assert!(text.contains("those who come after it wait for the next window."), "{}", words(&text));
@@ -400,7 +400,7 @@ fn a_champion_that_others_wait_for_is_said_to_have_them_behind_it() {
 
 #[test]
 fn a_long_duel_is_drawn_at_no_more_standings_than_a_picture_can_show() {
-    let conclusion = window(DuelMode::Pareto);
+    let conclusion = window(Better::Somewhere);
     for duel in &conclusion.duels {
         let progress = Progress::of(&conclusion, duel);
         assert!(progress.standings.len() <= 97, "{}", progress.standings.len());

@@ -149,9 +149,10 @@ impl PageView {
             duels: conclusion.duels.iter().map(|duel| duel_view(conclusion, duel)).collect(),
             unfolded: conclusion.duels.len() <= UNFOLDED,
             coverage: percent_trimmed(settings.interval_coverage),
-            mode: match settings.mode {
-                pareto::DuelMode::Pareto => "pareto",
-                pareto::DuelMode::Strict => "strict",
+            mode: match settings.better {
+                pareto::Better::OnAverage => "on_average",
+                pareto::Better::Somewhere => "somewhere",
+                pareto::Better::Strict => "strict",
             },
             tolerance: settings.tolerance,
             margin: settings.margin,

@@ -202,7 +202,7 @@ async fn a_reigning_champion_meets_the_earlier_entries_too() {
     let (duels, succession) = hold_duels(&window, &[0, 1, 2], &Scripted::new(8, usize::MAX, alike)).await.unwrap();
     let seen: Vec<_> = duels.iter().map(|duel| (duel.champion, duel.challenger, duel.number)).collect();
     assert_eq!(seen, [(1, 0, 6), (1, 2, 7)]);
-    assert_eq!(succession.unwrap().reign().challengers(), 7);
+    assert_eq!(succession.unwrap().reign().bouts(), 7);
 }
 
 #[tokio::test]
