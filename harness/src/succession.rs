@@ -112,7 +112,8 @@ mod tests {
             entries: entries.collect(),
         };
         let settings = Settings { deciding: Deciding { weights, ..Deciding::default() }, ..Settings::default() };
-        let terms = WindowTerms::new(&registry, &settings, Vec::new(), String::new());
+        let environments = vec![environments::EnvironmentId::built_in("sat", "1.0.0", 0)];
+        let terms = WindowTerms::new(&registry, &settings, environments, String::new());
         let mut succession = open(&terms, &[0, 1, 2, 3]).unwrap().unwrap();
         while let Some(Bout { challenge, .. }) = succession.next_bout().unwrap() {
             let wins = dethroned.is_some() && challenge.challenger == 3;

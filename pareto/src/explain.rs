@@ -442,10 +442,10 @@ mod tests {
     #[test]
     fn a_difference_by_reference_tasks_is_told_as_one() {
         let pair = |champion, challenger| Pair { reference: Some(1.0), ..Pair::new(champion, challenger) };
-        let pairs = vec![pair(1.0, 1.0), pair(1.0, 0.0), pair(0.0, 1.0)];
+        let pairs = vec![pair(1.0, 0.0), pair(0.0, 1.0), pair(0.0, 1.0)];
         let scores = PairedScores { environments: vec![pairs; 2] };
         let sentence = explain(&duel(&scores, &DuelSettings::default(), 0.01).expect("valid"), &Example);
-        let part = "(0.667 against 0.667, +0.";
+        let part = "(0.667 against 0.333, +0.2";
         assert!(sentence.contains(part) && sentence.contains(" by reference tasks on 3 tasks, between"), "{sentence}");
     }
 

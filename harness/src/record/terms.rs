@@ -142,7 +142,7 @@ mod tests {
         let places: Vec<Option<usize>> = [
             "{\"round\":16",
             ",\"alpha\":0.01",
-            ",\"duel\":{\"tolerance\":0.02",
+            ",\"duel\":{\"tolerance\":0.04",
             ",\"screens\":{\"base\":null",
             ",\"weights\":{",
             ",\"sampling\":{\"context\":16384,\"temperature\":0.0,\"top_k\":null,\"top_p\":null}",
