@@ -20,7 +20,8 @@ pub(crate) fn open(terms: &WindowTerms, playing: &[usize]) -> Result<Option<Succ
     let champion = playing.iter().find(reigning).copied();
     let opening = Opening { champion, ..Opening::new(terms.environments.len(), playing) };
     let mut succession = rule.open(&opening, |_| Standing::Waiting)?;
-    while let Some((succession, entry)) = succession.as_mut().and_then(|one| one.next_heat().map(|entry| (one, entry))) {
+    while let Some((succession, entry)) = succession.as_mut().and_then(|one| one.next_heat().map(|entry| (one, entry)))
+    {
         succession.settle_heat(&entry);
     }
     Ok(succession)
@@ -77,8 +78,8 @@ pub(crate) fn decide_duel(
 
 #[cfg(test)]
 mod tests {
-    use pareto::{Bout, Verdict};
     use pareto::weights::WeightSettings;
+    use pareto::{Bout, Verdict};
 
     use super::*;
     use crate::registry::{Entry, RegistryState, Uid};

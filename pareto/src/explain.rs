@@ -207,7 +207,10 @@ pub fn explain_heat(heat: &HeatDecision, names: &dyn Names) -> String {
             signed(heat.differences[environment])
         ),
         HeatReason::TasksSpent => {
-            format!("{challenger} does not get through its heat {tasks}: it gains {} on average ({reached}).", signed(gain))
+            format!(
+                "{challenger} does not get through its heat {tasks}: it gains {} on average ({reached}).",
+                signed(gain)
+            )
         }
         HeatReason::MoreTasksNeeded => format!("the heat of {challenger} is not at its end {tasks}."),
     }
@@ -424,13 +427,15 @@ mod tests {
             duel.feed(|_, task| (task < tasks).then_some(pair)).expect("valid");
             explain(&duel.decision(), &Example)
         };
-        let expected = "100 were needed), nor is it worse than the guard, a champion of earlier reigns (least in sat: +0.500 on";
+        let expected =
+            "100 were needed), nor is it worse than the guard, a champion of earlier reigns (least in sat: +0.500 on";
         assert!(told(0.5, 60).contains(expected), "{}", told(0.5, 60));
         let settings = DuelSettings { tolerance: 0.0, ..settings.clone() };
         let mut duel = Duel::new(2, &settings, 0.01).expect("valid").guarded();
         duel.feed(|_, _| Some(Pair { guard: Some(1.0), ..Pair::new(0.0, 1.0) })).expect("valid");
         let sentence = explain(&duel.decision(), &Example);
-        let expected = "the budget was spent in sat with odds of 1.00 to 1 that bob/two is not worse there than the guard";
+        let expected =
+            "the budget was spent in sat with odds of 1.00 to 1 that bob/two is not worse there than the guard";
         assert!(sentence.contains(expected), "{sentence}");
         let mut duel = Duel::new(2, &settings, 0.01).expect("valid").guarded();
         duel.feed(|_, _| Some(Pair { guard: Some(1.0), ..Pair::new(0.0, 0.5) })).expect("valid");
@@ -461,7 +466,9 @@ mod tests {
         check(
             HeatReason::Passed,
             40,
-            &format!("bob/two gets through its heat after 40 tasks in each environment: it gains +0.062 on average {odds}."),
+            &format!(
+                "bob/two gets through its heat after 40 tasks in each environment: it gains +0.062 on average {odds}."
+            ),
         );
         check(HeatReason::Passed, 0, "bob/two needs no heat.");
         check(

@@ -22,7 +22,10 @@ pub mod screens;
 pub mod tasks;
 pub mod weights;
 
-pub use duel::{Better, Decision, Duel, DuelError, DuelSettings, EnvironmentEvidence, GuardEvidence, Reason, SavedDuel, Verdict, duel};
+pub use duel::{
+    Better, Decision, Duel, DuelError, DuelSettings, EnvironmentEvidence, GuardEvidence, Reason, SavedDuel, Verdict,
+    duel,
+};
 pub use explain::{Names, count, explain, explain_heat};
 pub use heat::{Heat, HeatDecision, HeatReason, HeatSettings};
 pub use mechanisms::{Bout, Challenge, HeatEntry, Opening, Standing, Succession};

@@ -7,7 +7,7 @@ use pareto::mechanisms::{
     Comparison, EntryMeans, Field, FieldEntry, FieldError, FourStage, MeansRule, Mechanism, Mechanisms, Powerset,
     Sequential, Sides, WindowMargin, WindowRule,
 };
-use pareto::{DuelError, DuelSettings, HeatSettings, Opening, Pair, Standing, PairedScores, Reason, Verdict, duel};
+use pareto::{DuelError, DuelSettings, HeatSettings, Opening, Pair, PairedScores, Reason, Standing, Verdict, duel};
 
 /// Entries with means on a coarse grid, so that ties and zeros are common; some take no part somewhere.
 fn drawn(random: &mut Random, entries: usize, environments: usize) -> Vec<EntryMeans> {
@@ -323,11 +323,8 @@ fn a_single_challenge_is_the_duel_at_the_alpha_of_its_number() {
         let sides = [Sides { environment: "sat", champion: &champion, challenger: &challenger, ..Sides::default() }];
         let judgement = rule.compare(&sides).expect("valid");
         let score = |scores: &[Option<f64>], task: usize| scores.get(task).copied().flatten();
-        let pair = |task| Pair {
-            champion: score(&champion, task),
-            challenger: score(&challenger, task),
-            ..Pair::default()
-        };
+        let pair =
+            |task| Pair { champion: score(&champion, task), challenger: score(&challenger, task), ..Pair::default() };
         let pairs = PairedScores { environments: vec![(0..120).map(pair).collect()] };
         let alpha = pareto::Reign::new(0.5).expect("valid").alpha_of(tested + 1);
         let expected = duel(&pairs, &settings, alpha).expect("valid");
@@ -341,8 +338,10 @@ fn each_environment_of_a_challenge_is_told_by_its_clearest_test() {
     use pareto::mechanisms::EnvironmentVerdict::{Dominant, NotWorse, Undecided, Worse};
     type Lists<'a> = (&'a [Option<f64>], &'a [Option<f64>]);
     let check = |sides: &[Lists<'_>], reason: Reason, expected: &[_]| {
-        let sides: Vec<Sides<'_>> =
-            sides.iter().map(|(champion, challenger)| Sides { environment: "sat", champion, challenger, ..Sides::default() }).collect();
+        let sides: Vec<Sides<'_>> = sides
+            .iter()
+            .map(|(champion, challenger)| Sides { environment: "sat", champion, challenger, ..Sides::default() })
+            .collect();
         let settings = DuelSettings { tolerance: 0.3, budget: 200, ..DuelSettings::default() };
         let rule = Sequential { duel: settings, alpha: 0.05, ..Sequential::default() };
         let judgement = rule.compare(&sides).expect("valid");

@@ -71,8 +71,11 @@ fn stronger(score: Option<f64>, strength: f64) -> Option<f64> {
 /// The scores of the first and the last entry, paired by task.
 fn paired(field: &Field) -> PairedScores {
     let (first, last) = (&field.entries[0].scores, &field.entries[field.entries.len() - 1].scores);
-    let pair =
-        |(champion, challenger): (&Option<f64>, &Option<f64>)| Pair { champion: *champion, challenger: *challenger, ..Pair::default() };
+    let pair = |(champion, challenger): (&Option<f64>, &Option<f64>)| Pair {
+        champion: *champion,
+        challenger: *challenger,
+        ..Pair::default()
+    };
     let environments = first.iter().zip(last).map(|(one, two)| one.iter().zip(two).map(pair).collect()).collect();
     PairedScores { environments }
 }

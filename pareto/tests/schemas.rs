@@ -5,7 +5,10 @@ use pareto::lab::{LabSettings, Scenario, Tasks, play};
 use pareto::screens::copy::CopySettings;
 use pareto::screens::{Finding, FindingKind, Yardstick};
 use pareto::weights::WeightSettings;
-use pareto::{Better, Decision, DuelSettings, HeatReason, HeatSettings, MissingChallenger, Pair, PairedScores, Reason, Verdict, duel};
+use pareto::{
+    Better, Decision, DuelSettings, HeatReason, HeatSettings, MissingChallenger, Pair, PairedScores, Reason, Verdict,
+    duel,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

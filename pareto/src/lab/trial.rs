@@ -47,7 +47,8 @@ pub(super) fn duels(
     let environments = world.means.len();
     // A stream of its own: the number of draws that a challenger makes changes none of the champion's answers.
     let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
-    let mut trial = Trial { dethroned: false, first: Verdict::Undecided, tasks: 0.0, rollouts: 0.0, bouts: reign.bouts() };
+    let mut trial =
+        Trial { dethroned: false, first: Verdict::Undecided, tasks: 0.0, rollouts: 0.0, bouts: reign.bouts() };
     let crowd = decoys(scenario);
     let entries: Vec<usize> = (0..=crowd.challengers + scenario.challengers).collect();
     let rule = Sequential { tested: reign.bouts(), alpha: reign.alpha(), ..rule.clone() };

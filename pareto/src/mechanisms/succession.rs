@@ -248,8 +248,7 @@ impl Succession {
     pub fn settle_heat(&mut self, entry: &HeatEntry) {
         let HeatEntry { challenger, heat, place, .. } = entry;
         if heat.ended() == Some(HeatReason::Passed) {
-            let through =
-                Through { log_e: heat.log_e(), place: *place, challenger: *challenger, fits: heat.fits() };
+            let through = Through { log_e: heat.log_e(), place: *place, challenger: *challenger, fits: heat.fits() };
             self.through.push(through);
         }
     }

@@ -130,8 +130,10 @@ mod tests {
     fn check(rule: &WindowRule, sides: &[(&[f64], &[f64])], expected: &[EnvironmentVerdict], dethroned: bool) {
         let scores = |list: &[f64]| list.iter().copied().map(Some).collect::<Vec<_>>();
         let lists: Vec<_> = sides.iter().map(|(one, two)| (scores(one), scores(two))).collect();
-        let sides: Vec<Sides<'_>> =
-            lists.iter().map(|(champion, challenger)| Sides { environment: "sat", champion, challenger, ..Sides::default() }).collect();
+        let sides: Vec<Sides<'_>> = lists
+            .iter()
+            .map(|(champion, challenger)| Sides { environment: "sat", champion, challenger, ..Sides::default() })
+            .collect();
         let judgement = rule.compare(&sides).expect("whole scores");
         assert_eq!((judgement.per_environment.as_slice(), judgement.dethroned), (expected, dethroned), "{sides:?}");
     }
@@ -170,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_missing_score_is_refused_by_the_name_of_its_environment() {
-        let sides = Sides { environment: "coding", champion: &[Some(1.0)], challenger: &[Some(1.0), None], ..Sides::default() };
+        let sides =
+            Sides { environment: "coding", champion: &[Some(1.0)], challenger: &[Some(1.0), None], ..Sides::default() };
         let error = WindowRule::default().compare(&[sides]).expect_err("a score is missing");
         assert_eq!(error, FieldError::Missing { environment: "coding".to_owned() });
     }

@@ -89,7 +89,9 @@ impl Progress {
         let environments = self.last().environments.len();
         let each = |kind: fn(usize) -> Kind| (0..environments).map(kind);
         let kinds: Vec<Kind> = match settings.better {
-            Better::OnAverage | Better::Somewhere => each(Kind::NotWorse).chain([Kind::BetterSomewhere]).chain(each(Kind::Worse)).collect(),
+            Better::OnAverage | Better::Somewhere => {
+                each(Kind::NotWorse).chain([Kind::BetterSomewhere]).chain(each(Kind::Worse)).collect()
+            }
             Better::Strict => each(Kind::Better).chain(each(Kind::NotBetter)).collect(),
         };
         kinds.into_iter().chain([Kind::GainTooSmall]).map(|kind| self.test(kind)).collect()
