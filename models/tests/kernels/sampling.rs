@@ -150,7 +150,7 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
 fn logits(seed: u64, vocabulary: usize) -> Vec<f32> {
     let spread = [12.0, 0.01, 4.0, 40.0][seed as usize % 4];
     let values = values(seed, vocabulary).into_iter().map(|value| value * spread);
-    if seed % 4 == 2 { values.map(f32::round).collect() } else { values.collect() }
+    if seed % 4 == 2 { values.map(|value| value.round() * 1.7).collect() } else { values.collect() }
 }
 
 fn check(vocabulary: usize, seeds: std::ops::Range<u64>, limits: &[(f32, u32, f32)]) {
@@ -197,6 +197,35 @@ fn tokens_are_those_of_the_definition_bit_for_bit() {
 fn a_share_is_found_however_flat_the_distribution() {
     // Half of the tokens: more than are ever sorted.
     check(20_000, 1..2, &[(1.0, 0, 0.5), (1.0, 9000, 1.0), (1.0, 9000, 0.7)]);
+}
+
+#[test]
+fn rounding_hides_no_winner_where_noise_is_of_the_size_of_the_last_bit() {
+    let temperatures = [1e-15, 3e-15, 0.7e-15, 1.3e-15, 0.9e-14, 2.1e-14];
+    let task = |index: u64| {
+        let temperature = temperatures[index as usize % temperatures.len()];
+        Task { kind: Kind::Sample, temperature, top_k: 0, top_p: 1.0, key: index, position: 2 }
+    };
+    let rows: Vec<(Vec<f32>, Task)> = (0..240).map(|index| (vec![6.8, 6.8, 6.1], task(index))).collect();
+    for ((logits, task), found) in rows.iter().zip(run(&rows, 0.0)) {
+        assert_eq!(found.token, chosen(logits, task) as i32, "{task:?}");
+    }
+}
+
+#[test]
+fn the_last_candidate_takes_part_and_the_next_does_not() {
+    for seed in [0, 1, 3] {
+        let (logits, temperature) = (logits(seed, 9000), 1e9);
+        let task = |top_k| Task { kind: Kind::Sample, temperature, top_k, top_p: 1.0, key: seed, position: 9 };
+        let winner = chosen(&logits, &task(0));
+        let place = order(&logits).iter().position(|token| *token == winner).unwrap() as u32;
+        assert!(place > 0, "the winner over all is not the first of all");
+        for top_k in [place, place + 1] {
+            let found = run(&[(logits.clone(), task(top_k))], 0.0)[0].token;
+            assert_eq!(found, chosen(&logits, &task(top_k)) as i32, "seed {seed}, top {top_k}");
+            assert_eq!(found == winner as i32, top_k == place + 1);
+        }
+    }
 }
 
 #[test]

@@ -91,7 +91,7 @@ u64 next_random() {
     x ^= x << 13, x ^= x >> 7, x ^= x << 17;
     return x;
 }
-// Warps in random order, the lanes of each from a random one on, a random number of times.
+// Warps in random order, the lanes of each from a random one on, a random number of times, now and then as far as they go.
 void run_block() {
     int threads = block.threads, warps = threads / 32, order[32], alive = threads;
     for (int i = 0; i < warps; i++) order[i] = i;
@@ -102,7 +102,7 @@ void run_block() {
         alive = 0;
         for (int i = warps; i > 1; i--) std::swap(order[i - 1], order[next_random() % i]);
         for (int i = 0; i < warps; i++) {
-            int turn = next_random() % 32, times = 1 + next_random() % 64, first = order[i] * 32;
+            int turn = next_random() % 32, times = next_random() % 8 ? 1 + next_random() % 64 : 1 << 30, first = order[i] * 32;
             for (int time = 0; time < times; time++) {
                 u64 then = progress;
                 for (int lane = 0; lane < 32; lane++) {
