@@ -1,4 +1,6 @@
-//! Typed access to the fields of an untrusted `config.json`.
+//! Typed access to the fields of an untrusted `config.json`, and to what its class presumes of those that it leaves out.
+
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -7,20 +9,47 @@ use crate::refusal::Refusal;
 /// No size in a configuration may exceed this; products of three then still fit 64 bits.
 const LARGEST_SIZE: u64 = 1 << 20;
 
+/// Defaults of the configuration classes of transformers 5.24, by class and key; written by
+/// `tests/reference/config_defaults.py`.
+static CLASS_DEFAULTS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("class_defaults.json")).expect("the table is JSON"));
+
+/// The defaults of one class.
+pub(super) fn class_defaults(class: &str) -> &'static Value {
+    &CLASS_DEFAULTS[class]
+}
+
 /// One JSON object of the configuration.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     object: &'a Value,
+    defaults: Option<&'a Value>,
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn new(object: &'a Value) -> Self {
-        Self { object }
+        Self { object, defaults: None }
     }
 
-    /// The raw value; an explicit null counts as absent.
+    /// The same with the values of keys that the object leaves out.
+    pub(super) fn with_defaults(self, defaults: &'a Value) -> Self {
+        Self { defaults: Some(defaults), ..self }
+    }
+
+    /// The raw value, or the default of a key that is left out; an explicit null is none at all.
     pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
+        let value = self.object.get(name).or_else(|| self.defaults?.get(name));
+        value.filter(|value| !value.is_null())
+    }
+
+    /// The raw value as written, without any default.
+    pub(super) fn written(&self, name: &str) -> Option<&'a Value> {
         self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    /// The keys as written.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.object.as_object().into_iter().flat_map(|object| object.keys().map(String::as_str))
     }
 
     pub(super) fn child(&self, name: &str) -> Option<Fields<'a>> {
@@ -40,6 +69,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A count in `0..=2^20`.
+    pub(super) fn count(&self, name: &str) -> Result<usize, Refusal> {
+        let value = self.get(name).ok_or_else(|| missing(name))?;
+        match value.as_u64() {
+            Some(count @ 0..=LARGEST_SIZE) => Ok(count as usize),
+            _ => Err(invalid(name, value, "a whole number from 0 to 1048576")),
+        }
+    }
+
     pub(super) fn number(&self, name: &str) -> Result<Option<f64>, Refusal> {
         let Some(value) = self.get(name) else { return Ok(None) };
         match value.as_f64() {
@@ -52,7 +90,7 @@ impl<'a> Fields<'a> {
     pub(super) fn positive(&self, name: &str) -> Result<Option<f64>, Refusal> {
         match self.number(name)? {
             Some(number) if number <= 0.0 || number > 1e12 => {
-                Err(invalid(name, &self.object[name], "a number above 0 and at most 1e12"))
+                Err(invalid(name, &number.into(), "a number above 0 and at most 1e12"))
             }
             other => Ok(other),
         }
@@ -89,15 +127,16 @@ impl<'a> Fields<'a> {
         sizes.flatten().ok_or_else(|| invalid(name, value, "a list of whole numbers"))
     }
 
-    /// One token id, several or none.
+    /// One token id, several or none; a negative one stands for none.
     pub(super) fn tokens(&self, name: &str) -> Result<Vec<u32>, Refusal> {
         let Some(value) = self.get(name) else { return Ok(Vec::new()) };
-        let token = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-        let tokens = match value {
-            Value::Array(items) => items.iter().map(token).collect::<Option<Vec<_>>>(),
-            other => token(other).map(|id| vec![id]),
+        let listed = match value {
+            Value::Array(items) => items.as_slice(),
+            other => std::slice::from_ref(other),
         };
-        tokens.ok_or_else(|| invalid(name, value, "a token id or a list of token ids"))
+        let meant = listed.iter().filter(|id| !id.as_i64().is_some_and(i64::is_negative));
+        let token = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+        meant.map(token).collect::<Option<Vec<_>>>().ok_or_else(|| invalid(name, value, "a token id or a list of token ids"))
     }
 }
 

@@ -2,8 +2,11 @@
 
 mod family;
 mod fields;
+mod layers;
 mod model;
 mod rope;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;
 

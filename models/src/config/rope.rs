@@ -2,7 +2,10 @@
 
 use std::f64::consts::PI;
 
-use super::fields::{Fields, invalid, missing};
+use super::{
+    Family,
+    fields::{Fields, invalid, missing},
+};
 use crate::refusal::Refusal;
 
 /// Rotary position embedding (RoPE).
@@ -47,6 +50,8 @@ pub enum RopeScaling {
         slow: f64,
         /// The length the model was first trained for.
         original: f64,
+        /// True if the blend begins and ends at whole dimensions.
+        truncate: bool,
         /// Factor of cosines and sines (attention factor).
         magnitude: f64,
     },
@@ -54,40 +59,103 @@ pub enum RopeScaling {
     Divided {
         /// One divisor a frequency.
         factors: Vec<f64>,
+        /// The length the model was first trained for; longer texts would take other factors.
+        original: f64,
         /// Factor of cosines and sines (attention factor).
         magnitude: f64,
     },
 }
 
+/// Keys of `rope_parameters` or `rope_scaling` that are used, or that change nothing where a text has one axis.
+const KEYS: [&str; 19] = [
+    "rope_type",
+    "type",
+    "rope_theta",
+    "partial_rotary_factor",
+    "factor",
+    "original_max_position_embeddings",
+    "attention_factor",
+    "beta_fast",
+    "beta_slow",
+    "mscale",
+    "mscale_all_dim",
+    "truncate",
+    "short_factor",
+    "long_factor",
+    "low_freq_factor",
+    "high_freq_factor",
+    "mrope_section",
+    "mrope_interleaved",
+    "finetuned",
+];
+/// The two kinds of layers of Gemma 3, which rotate differently; the first index of [`parse`]'s result is the first of them.
+const GEMMA_KINDS: [&str; 2] = ["full_attention", "sliding_attention"];
+/// Name of the rotated dimensions of a head in a configuration made from a GGUF file, which says so for every family.
+const DIMENSIONS: &str = "rope_dimension_count";
+
+/// Reads the embeddings that layers refer to: one, or of Gemma 3 that of full layers and that of sliding ones.
+///
+/// `rope_scaling` goes before `rope_parameters`, and what stands in either before the keys beside it.
+pub(super) fn parse(family: Family, fields: Fields<'_>, head_size: usize) -> Result<Vec<Rope>, Refusal> {
+    let of = |scaling: Option<Fields<'_>>, theta: &str| Rope::parse(family, fields, scaling, theta, head_size);
+    let scaling = fields.child("rope_scaling").filter(|scaling| scaling.keys().next().is_some());
+    let parameters = fields.child("rope_parameters");
+    if family != Family::Gemma3 {
+        return Ok(vec![of(scaling.or(parameters), "rope_theta")?]);
+    }
+    // A flat list beside the two would be passed over by the class.
+    if let Some(key) = parameters.and_then(|all| all.keys().find(|key| !GEMMA_KINDS.contains(key))) {
+        return Err(invalid(&format!("rope_parameters.{key}"), &true.into(), "below full_attention or sliding_attention"));
+    }
+    let [full, sliding] = GEMMA_KINDS.map(|kind| parameters.and_then(|all| all.child(kind)));
+    // The older layout scales the full layers only.
+    Ok(vec![of(scaling.or(full), "rope_theta")?, of(sliding, "rope_local_base_freq")?])
+}
+
 impl Rope {
-    /// Reads `rope_parameters`, or the older `rope_theta` with `rope_scaling`; `kind` names a layer type where each has its own.
-    pub(super) fn parse(
+    fn parse(
+        family: Family,
         fields: Fields<'_>,
-        kind: Option<&str>,
+        scaling: Option<Fields<'_>>,
+        theta: &str,
         head_size: usize,
-        default_theta: f64,
     ) -> Result<Self, Refusal> {
-        let parameters = fields.child("rope_parameters");
-        let nested = kind.and_then(|kind| parameters.and_then(|all| all.child(kind)));
-        let scaling = nested.or(parameters).or(fields.child("rope_scaling"));
+        if let Some(key) = scaling.and_then(|scaling| scaling.keys().find(|key| !KEYS.contains(key))) {
+            let value = scaling.and_then(|scaling| scaling.get(key)).cloned().unwrap_or_default();
+            return Err(invalid(&format!("rope_parameters.{key}"), &value, "left out: nothing here computes with it"));
+        }
         let theta = match scaling.map(|s| s.positive("rope_theta")).transpose()?.flatten() {
             Some(theta) => theta,
-            None => fields.positive("rope_theta")?.unwrap_or(default_theta),
+            None => fields.positive(theta)?.ok_or_else(|| missing(theta))?,
         };
         let partial = match scaling.map(|s| s.positive("partial_rotary_factor")).transpose()?.flatten() {
             Some(partial) => partial,
             None => fields.positive("partial_rotary_factor")?.unwrap_or(1.0),
         };
-        let dimensions = (head_size as f64 * partial.min(1.0)) as usize;
+        if partial < 1.0 && !family.rotates_partly() {
+            return Err(invalid("partial_rotary_factor", &partial.into(), "1: this family rotates whole heads"));
+        }
+        let dimensions = match fields.optional_size(DIMENSIONS)? {
+            Some(count) => count.min(head_size),
+            None => (head_size as f64 * partial.min(1.0)) as usize,
+        };
         if dimensions == 0 || !dimensions.is_multiple_of(2) {
             let expected = "a share of the head that is an even number of dimensions";
             return Err(invalid("partial_rotary_factor", &partial.into(), expected));
         }
         let scaling = match scaling {
-            Some(scaling) => RopeScaling::parse(scaling, fields, dimensions)?,
+            Some(scaling) => RopeScaling::parse(family, scaling, fields, dimensions)?,
             None => RopeScaling::None,
         };
         Ok(Self { dimensions, theta, scaling })
+    }
+
+    /// Positions up to which the frequencies are those of the model, where there is such a bound.
+    pub(super) fn reach(&self) -> Option<usize> {
+        match self.scaling {
+            RopeScaling::Divided { original, .. } => Some(original as usize),
+            _ => None,
+        }
     }
 
     /// Angles by which a head's dimension pairs rotate from one position to the next, `dimensions / 2` of them; single
@@ -107,13 +175,14 @@ impl Rope {
             RopeScaling::Llama3 { factor, low, high, original } => {
                 plain.map(|f| llama3(f, *factor, *low, *high, *original)).collect()
             }
-            RopeScaling::Yarn { factor, fast, slow, original, .. } => {
+            RopeScaling::Yarn { factor, fast, slow, original, truncate, .. } => {
                 let turn = |rotations: f64| {
                     self.dimensions as f64 * libm::log(original / (rotations * 2.0 * PI))
                         / (2.0 * libm::log(self.theta))
                 };
-                let low = turn(*fast).floor().max(0.0);
-                let high = turn(*slow).ceil().min(self.dimensions as f64 - 1.0);
+                let (low, high) = (turn(*fast), turn(*slow));
+                let (low, high) = if *truncate { (low.floor(), high.ceil()) } else { (low, high) };
+                let (low, high) = (low.max(0.0), high.min(self.dimensions as f64 - 1.0));
                 let width = if low == high { 0.001 } else { high - low };
                 let blend = |i: usize| ((i as f64 - low) / width).clamp(0.0, 1.0);
                 plain.enumerate().map(|(i, f)| f / factor * blend(i) + f * (1.0 - blend(i))).collect()
@@ -132,22 +201,33 @@ impl Rope {
 }
 
 impl RopeScaling {
-    fn parse(scaling: Fields<'_>, model: Fields<'_>, dimensions: usize) -> Result<Self, Refusal> {
+    fn parse(family: Family, scaling: Fields<'_>, model: Fields<'_>, dimensions: usize) -> Result<Self, Refusal> {
         let kind = match scaling.text("rope_type")? {
             Some(kind) => kind,
             None => scaling.text("type")?.unwrap_or("default"),
         };
+        let phi3 = family == Family::Phi3;
+        // Phi-3's class calls everything longrope that was once called otherwise, and knows nothing else.
+        let kind = if phi3 && matches!(kind, "su" | "yarn") { "longrope" } else { kind };
+        if phi3 && !matches!(kind, "default" | "longrope") {
+            return Err(invalid("rope_type", &kind.into(), "default or longrope"));
+        }
         let required = |name: &str| scaling.positive(name)?.ok_or_else(|| missing(&format!("rope_parameters.{name}")));
-        let original = || match scaling.positive("original_max_position_embeddings")? {
-            Some(original) => Ok(original),
-            None => match model.positive("original_max_position_embeddings")? {
+        let longest = || model.size("max_position_embeddings").map(|size| size as f64);
+        let original = || {
+            const NAME: &str = "original_max_position_embeddings";
+            let (inside, beside) = (scaling.positive(NAME)?, model.positive(NAME)?);
+            // Phi-3's class has the key itself, and so another default.
+            match if phi3 { beside.or(inside) } else { inside.or(beside) } {
                 Some(original) => Ok(original),
-                None => model.size("max_position_embeddings").map(|size| size as f64),
-            },
+                None => longest(),
+            }
         };
         match kind {
-            // Three axes for images and video; on text all three are the position.
+            // Three axes for images and video; on text all three are the position. Dynamic NTK leaves texts within
+            // `max_position_embeddings` as they are, and there are no longer ones.
             "default" | "mrope" => Ok(Self::None),
+            "dynamic" => required("factor").map(|_| Self::None),
             "linear" => Ok(Self::Linear { factor: required("factor")? }),
             "llama3" => Ok(Self::Llama3 {
                 factor: required("factor")?,
@@ -155,44 +235,53 @@ impl RopeScaling {
                 high: required("high_freq_factor")?,
                 original: original()?,
             }),
-            "yarn" => {
-                let factor = required("factor")?;
-                let magnitude = match scaling.positive("attention_factor")? {
-                    Some(magnitude) => magnitude,
-                    None => 0.1 * libm::log(factor.max(1.0)) + 1.0,
-                };
-                Ok(Self::Yarn {
-                    factor,
-                    fast: scaling.positive("beta_fast")?.unwrap_or(32.0),
-                    slow: scaling.positive("beta_slow")?.unwrap_or(1.0),
-                    original: original()?,
-                    magnitude,
-                })
-            }
-            "longrope" | "su" => Self::longrope(scaling, model, dimensions, original()?),
-            other => Err(invalid("rope_type", &other.into(), "default, linear, llama3, yarn or longrope")),
+            "yarn" => Self::yarn(scaling, original()?, longest()?),
+            "longrope" | "su" => Self::longrope(scaling, dimensions, original()?, longest()?),
+            other => Err(invalid("rope_type", &other.into(), "default, linear, dynamic, llama3, yarn or longrope")),
         }
+    }
+
+    fn yarn(scaling: Fields<'_>, original: f64, longest: f64) -> Result<Self, Refusal> {
+        let factor = scaling.positive("factor")?.unwrap_or(longest / original);
+        // Zero counts as absent, as it does in the reference.
+        let optional = |name: &str| Ok::<_, Refusal>(scaling.number(name)?.filter(|number| *number != 0.0));
+        let mscale = |mscale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * mscale * libm::log(factor) + 1.0 };
+        let magnitude = match (scaling.positive("attention_factor")?, optional("mscale")?, optional("mscale_all_dim")?) {
+            (Some(magnitude), ..) => magnitude,
+            (None, Some(some), Some(all)) => mscale(some) / mscale(all),
+            (None, ..) => mscale(1.0),
+        };
+        if !magnitude.is_finite() || magnitude <= 0.0 {
+            let value = scaling.get("mscale").cloned().unwrap_or_default();
+            return Err(invalid("rope_parameters.mscale", &value, "such that the attention factor is above 0"));
+        }
+        let (fast, slow) = (optional("beta_fast")?.unwrap_or(32.0), optional("beta_slow")?.unwrap_or(1.0));
+        if fast <= 0.0 || slow <= 0.0 {
+            return Err(invalid("rope_parameters.beta_slow", &slow.into(), "above 0, as beta_fast"));
+        }
+        let truncate = scaling.flag("truncate", true)?;
+        Ok(Self::Yarn { factor, fast, slow, original, truncate, magnitude })
     }
 
     /// LongRoPE has two sets of factors and picks by the length of the text; a text must not change its past when it
     /// grows, so the short set is used and texts end at the original length.
-    fn longrope(scaling: Fields<'_>, model: Fields<'_>, dimensions: usize, original: f64) -> Result<Self, Refusal> {
-        let Some(list) = scaling.get("short_factor") else {
-            return Err(missing("rope_parameters.short_factor"));
-        };
-        let factors =
-            list.as_array().map(|items| items.iter().map(serde_json::Value::as_f64).collect::<Option<Vec<_>>>());
-        let factors = factors.flatten().filter(|f| f.len() == dimensions / 2 && f.iter().all(|x| *x > 0.0));
-        let Some(factors) = factors else {
-            return Err(invalid("short_factor", list, "one positive number for each rotary frequency"));
-        };
-        let stretch = model.size("max_position_embeddings")? as f64 / original;
+    fn longrope(scaling: Fields<'_>, dimensions: usize, original: f64, longest: f64) -> Result<Self, Refusal> {
+        let [short, long] = ["short_factor", "long_factor"].map(|name| {
+            let Some(list) = scaling.get(name) else { return Err(missing(&format!("rope_parameters.{name}"))) };
+            let factors =
+                list.as_array().map(|items| items.iter().map(serde_json::Value::as_f64).collect::<Option<Vec<_>>>());
+            let factors = factors.flatten().filter(|f| f.len() == dimensions / 2 && f.iter().all(|x| *x > 0.0));
+            factors.ok_or_else(|| invalid(name, list, "one positive number for each rotary frequency"))
+        });
+        // The long ones have to be there, as everywhere else, and are not used.
+        long?;
+        let stretch = scaling.positive("factor")?.unwrap_or(longest / original);
         let magnitude = match scaling.positive("attention_factor")? {
             Some(magnitude) => magnitude,
             None if stretch <= 1.0 => 1.0,
             None => (1.0 + libm::log(stretch) / libm::log(original)).sqrt(),
         };
-        Ok(Self::Divided { factors, magnitude })
+        Ok(Self::Divided { factors: short?, original, magnitude })
     }
 }
 

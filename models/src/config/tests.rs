@@ -44,12 +44,21 @@ fn what_is_not_supported_is_refused_with_the_field_and_what_it_should_be() {
         (json!({"rms_norm_eps": 0}), "above 0"),
         (json!({"hidden_act": "relu"}), "silu or gelu_pytorch_tanh"),
         (json!({"attn_logit_softcapping": 50.0}), "capped attention"),
-        (json!({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}), "default, linear, llama3, yarn"),
+        (json!({"rope_scaling": {"rope_type": "proportional", "factor": 2.0}}), "default, linear, dynamic, llama3, yarn"),
+        (json!({"rope_scaling": {"rope_type": "dynamic"}}), "rope_parameters.factor = missing"),
+        (json!({"rope_scaling": {"rope_type": "linear", "factor": 2.0, "alpha": 3}}), "rope_parameters.alpha = 3"),
+        (json!({"rope_scaling": {"rope_type": "yarn", "factor": 8, "mscale": -9, "mscale_all_dim": 1}}), "rope_parameters.mscale = -9"),
+        (json!({"rope_scaling": {"rope_type": "yarn", "factor": 8, "beta_slow": -1}}), "rope_parameters.beta_slow = -1"),
+        (json!({"partial_rotary_factor": 0.5}), "rotates whole heads"),
+        (json!({"model_type": "phi3", "rope_scaling": {"rope_type": "linear", "factor": 2.0}}), "default or longrope"),
+        (json!({"model_type": "gemma3_text", "rope_parameters": {"rope_type": "linear"}}), "below full_attention or"),
+        (json!({"model_type": "gemma3_text", "use_bidirectional_attention": true}), "looks back only"),
+        (json!({"model_type": "mistral", "layer_types": 7}), "a list of strings"),
         (json!({"rope_scaling": {"rope_type": "llama3"}}), "rope_parameters.factor = missing"),
         (json!({"rope_theta": -5}), "above 0"),
-        (json!({"partial_rotary_factor": 0.01}), "even number of dimensions"),
-        (json!({"layer_types": ["full_attention"]}), "for each layer"),
-        (json!({"layer_types": ["linear_attention", "full_attention", "full_attention"]}), "layer_types"),
+        (json!({"model_type": "phi3", "partial_rotary_factor": 0.01}), "even number of dimensions"),
+        (json!({"model_type": "qwen3", "layer_types": ["full_attention"]}), "for each layer"),
+        (json!({"model_type": "qwen3", "layer_types": ["linear_attention", "full_attention", "full_attention"]}), "layer_types"),
         (json!({"eos_token_id": "end"}), "a token id"),
         (json!({"text_config": {}}), "not supported"),
     ] {
@@ -91,7 +100,7 @@ fn stretched_frequencies_are_those_of_the_papers() {
         llama(),
         json!({
             "model_type": "phi3", "max_position_embeddings": 131_072, "original_max_position_embeddings": 4096,
-            "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7], "long_factor": [1]}
+            "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7], "long_factor": [1, 2, 3, 4, 5, 6, 7, 8]}
         }),
     );
     let divided = ModelConfig::parse(&divided).unwrap();
@@ -269,7 +278,9 @@ fn layers_have_experts_where_the_configuration_says() {
     assert_eq!(sparse(json!({"mlp_only_layers": [0, 2]})), [false, true, false]);
     assert_eq!(sparse(json!({"decoder_sparse_step": 2})), [false, true, false]);
     assert_eq!(sparse(json!({"num_experts": null, "num_local_experts": 4})), [true; 3]);
-    assert_eq!(sparse(json!({"num_experts": null})), [false; 3]);
+    let without = complete("qwen3_moe");
+    let without = with(without, json!({"num_experts": null}));
+    assert!(ModelConfig::parse(&without).unwrap_err().to_string().starts_with("num_experts = missing"));
     let normalized = |model_type: &str, changes: Value| {
         let config = ModelConfig::parse(&with(complete(model_type), changes)).unwrap();
         match &config.layers[0].feed_forward {
@@ -332,17 +343,20 @@ fn gemma_rotates_its_sliding_layers_otherwise_than_its_full_ones() {
 
 #[test]
 fn a_part_of_the_head_is_rotated_where_the_file_says() {
+    let phi = || with(llama(), json!({"model_type": "phi3"}));
     for (changes, expected) in [
         (json!({}), 16),
         (json!({"partial_rotary_factor": 0.5}), 8),
         (json!({"partial_rotary_factor": 0.25}), 4),
         (json!({"partial_rotary_factor": 7.0}), 16),
         (json!({"rope_parameters": {"partial_rotary_factor": 0.5, "rope_theta": 1e4}}), 8),
+        (json!({"model_type": "llama", "rope_dimension_count": 12}), 12),
+        (json!({"model_type": "qwen3_5", "head_dim": 16}), 4),
     ] {
-        let rope = ModelConfig::parse(&with(llama(), changes.clone())).unwrap().ropes[0].clone();
+        let rope = ModelConfig::parse(&with(phi(), changes.clone())).unwrap().ropes[0].clone();
         assert_eq!((rope.dimensions, rope.frequencies().len()), (expected, expected / 2), "{changes}");
     }
-    let odd = ModelConfig::parse(&with(llama(), json!({"partial_rotary_factor": 0.2}))).unwrap_err().to_string();
+    let odd = ModelConfig::parse(&with(phi(), json!({"partial_rotary_factor": 0.2}))).unwrap_err().to_string();
     assert!(odd.contains("even number of dimensions"), "{odd}");
 }
 
@@ -366,6 +380,9 @@ fn ends_of_texts_are_found_in_either_configuration() {
     assert_eq!((config.end_tokens, config.begin_token), (vec![7, 8], Some(3)));
     assert_eq!((config.nested, config.tied_embeddings), (true, true));
     assert!(nested(json!({})).end_tokens.is_empty());
+    // -1 was once written for none.
+    assert_eq!(nested(json!({"eos_token_id": [-1, 7]})).end_tokens, [7]);
+    assert!(nested(json!({"eos_token_id": -1})).end_tokens.is_empty());
     let flat = ModelConfig::parse(&with(llama(), json!({"eos_token_id": 5}))).unwrap();
     assert_eq!((flat.end_tokens, flat.nested), (vec![5], false));
 }
