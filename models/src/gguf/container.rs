@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use super::{List, Value};
-use crate::{refusal::Refusal, tensors::Encoding};
+use crate::{refusal::Refusal, snapshot::is_lfs_pointer, tensors::Encoding};
 
 const MAGIC: &[u8; 4] = b"GGUF";
 /// Most metadata entries; real files have about forty.
@@ -50,6 +50,9 @@ impl<'a> Content<'a> {
     /// # Errors
     /// If the file ends early or contradicts itself.
     pub fn parse(file: &str, bytes: &'a [u8]) -> Result<Self, Refusal> {
+        if is_lfs_pointer(bytes) {
+            return Err(Refusal::LfsPointer { file: file.to_owned() });
+        }
         parse(bytes).map_err(|trouble| match trouble {
             Trouble::Reason(reason) => Refusal::Gguf { file: file.to_owned(), reason },
             Trouble::Refusal(refusal) => refusal,
@@ -108,6 +111,11 @@ fn parse(bytes: &[u8]) -> Result<Content<'_>, Trouble> {
         return Err("it does not begin with GGUF".to_owned().into());
     }
     let version = reader.u32()?;
+    if (2..=3).contains(&version.swap_bytes()) {
+        return Err("it is big-endian, and only little-endian files are read: convert the model for this byte order"
+            .to_owned()
+            .into());
+    }
     if !(2..=3).contains(&version) {
         return Err(format!("version {version} is not 2 or 3").into());
     }
@@ -139,6 +147,34 @@ fn parse(bytes: &[u8]) -> Result<Content<'_>, Trouble> {
     Ok(Content { metadata, tensors })
 }
 
+/// Published names of the encodings that are not decoded here, by GGML's number.
+fn ggml_name(number: u32) -> Option<&'static str> {
+    const NAMES: [(u32, &str); 21] = [
+        (9, "Q8_1"),
+        (15, "Q8_K"),
+        (16, "IQ2_XXS"),
+        (17, "IQ2_XS"),
+        (18, "IQ3_XXS"),
+        (19, "IQ1_S"),
+        (20, "IQ4_NL"),
+        (21, "IQ3_S"),
+        (22, "IQ2_S"),
+        (23, "IQ4_XS"),
+        (24, "I8"),
+        (25, "I16"),
+        (26, "I32"),
+        (27, "I64"),
+        (28, "F64"),
+        (29, "IQ1_M"),
+        (34, "TQ1_0"),
+        (35, "TQ2_0"),
+        (39, "MXFP4"),
+        (40, "NVFP4"),
+        (41, "Q1_0"),
+    ];
+    NAMES.iter().find(|row| row.0 == number).map(|row| row.1)
+}
+
 /// A tensor as written.
 struct Place<'a> {
     name: &'a str,
@@ -162,7 +198,7 @@ impl<'a> Place<'a> {
         let number = reader.u32()?;
         let offset = reader.u64()?;
         let encoding = Encoding::from_ggml(number).ok_or_else(|| {
-            let encoding = format!("GGML type {number}");
+            let encoding = ggml_name(number).map_or_else(|| format!("GGML type {number}"), str::to_owned);
             Trouble::Refusal(Refusal::Encoding { tensor: name.to_owned(), encoding, supported: Encoding::supported() })
         })?;
         let row = shape.first().copied().unwrap_or(1);

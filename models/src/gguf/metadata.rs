@@ -2,16 +2,12 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::Content;
+use super::{Content, turn_ends::end_tokens};
 use crate::{
     layout::ggml::{self, Architecture},
     refusal::Refusal,
 };
 
-/// Tokens that end a turn, whatever the metadata lists; they count when the vocabulary marks them as control tokens.
-const TURN_ENDS: [&str; 5] = ["<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end|>", "<|eom_id|>"];
-/// The kind of control tokens in `tokenizer.ggml.token_type`.
-const CONTROL: i64 = 3;
 /// RoPE scaling of Llama 3.1 and later: low and high factor and original length, the same in all of them and not in files.
 const LLAMA3_ROPE: (f64, f64, f64) = (1.0, 4.0, 8192.0);
 /// Layers of Gemma 3 27B, the one whose scores are not scaled by the width of a head.
@@ -56,9 +52,12 @@ pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal>
     set("num_attention_heads", json!(heads));
     set("num_key_value_heads", json!(metadata.optional_count("attention.head_count_kv")?.unwrap_or(heads)));
     let head_size = metadata.optional_count("attention.key_length")?;
+    // What the file leaves out is what llama.cpp presumes, and not what the configuration's class would.
+    let head_size = head_size.or_else(|| metadata.count("embedding_length").ok()?.checked_div(heads));
     set("head_dim", json!(head_size));
+    set("rope_dimension_count", json!(metadata.optional_count("rope.dimension_count")?));
     set("rms_norm_eps", json!(metadata.number("attention.layer_norm_rms_epsilon")));
-    set("rope_theta", json!(metadata.number("rope.freq_base")));
+    set("rope_theta", json!(metadata.number("rope.freq_base").unwrap_or(10_000.0)));
     set("tie_word_embeddings", json!(!content.tensors.contains_key(ggml::OUTPUT)));
     set("attention_bias", attention_bias(content, architecture));
     set("bos_token_id", json!(content.count("tokenizer.ggml.bos_token_id")));
@@ -86,7 +85,11 @@ pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal>
             set("sliding_window", json!(metadata.optional_count("attention.sliding_window")?));
             set(
                 "original_max_position_embeddings",
-                json!(metadata.optional_count("rope.scaling.original_context_length")?),
+                json!(
+                    metadata
+                        .optional_count("rope.scaling.original_context_length")?
+                        .unwrap_or(metadata.count("context_length")?)
+                ),
             );
         }
         Architecture::Qwen3Moe => {
@@ -103,6 +106,8 @@ pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal>
         set("hidden_act", json!("silu"));
     }
     set("rope_scaling", rope.scaling(architecture)?);
+    // A window that the file does not name is none.
+    config.entry("sliding_window").or_insert(Json::Null);
     Ok(Json::Object(config))
 }
 
@@ -112,27 +117,6 @@ fn attention_bias(content: &Content<'_>, architecture: Architecture) -> Json {
         Architecture::Qwen2 | Architecture::Phi3 => Json::Null,
         _ => json!(content.tensors.contains_key(ggml::QUERY_BIAS)),
     }
-}
-
-/// The end token of the metadata, then those that end a turn.
-fn end_tokens(content: &Content<'_>) -> Option<Vec<u64>> {
-    let mut ends = Vec::new();
-    for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"] {
-        ends.extend(content.count(key));
-    }
-    let kinds = match content.metadata.get("tokenizer.ggml.token_type") {
-        Some(super::Value::List(super::List::Integers(kinds))) => kinds.as_slice(),
-        _ => &[],
-    };
-    let tokens = content.texts("tokenizer.ggml.tokens").unwrap_or_default();
-    for (id, (token, kind)) in tokens.iter().zip(kinds).enumerate() {
-        if *kind == CONTROL && TURN_ENDS.contains(token) {
-            ends.push(id as u64);
-        }
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    ends.retain(|id| seen.insert(*id));
-    (!ends.is_empty()).then_some(ends)
 }
 
 /// The entries of one architecture.

@@ -5,6 +5,7 @@ mod container;
 pub(crate) mod fixtures;
 mod metadata;
 mod source;
+pub(crate) mod turn_ends;
 #[cfg(test)]
 mod tests;
 mod values;

@@ -95,6 +95,13 @@ fn headers_that_lie_are_refused_before_anything_is_made() {
     check(&file.bytes_with(b"GGML", 3, 0, 0), "does not begin with GGUF");
     check(&file.bytes_with(b"GGUF", 1, 0, 0), "version 1 is not 2 or 3");
     check(&file.bytes_with(b"GGUF", 4, 0, 0), "version 4");
+    check(&file.bytes_with(b"GGUF", 3 << 24, 0, 0), "it is big-endian");
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n";
+    assert_eq!(Content::parse("x", pointer).unwrap_err(), Refusal::LfsPointer { file: "x".to_owned() });
+    for (number, name) in [(20, "IQ4_NL"), (39, "MXFP4"), (23, "IQ4_XS"), (77, "GGML type 77")] {
+        let refusal = Content::parse("x", &file.clone().place("t", &[256], number, 0).bytes()).unwrap_err();
+        assert!(refusal.to_string().contains(&format!("tensor t is stored as {name},")), "{refusal}");
+    }
     check(&file.bytes_with(b"GGUF", 3, u64::MAX, 0), "beyond reason");
     check(&file.bytes_with(b"GGUF", 3, 0, 4097), "beyond reason");
     check(&file.bytes_with(b"GGUF", 3, 0, 1)[..28], "not complete");
@@ -147,6 +154,7 @@ fn described(architecture: &str) -> File {
     let file = file.count(&key("embedding_length"), 8).count(&key("feed_forward_length"), 12);
     let file = file.count(&key("attention.head_count"), 4).count(&key("attention.head_count_kv"), 2);
     let file = file.count(&key("attention.key_length"), 4);
+    let file = file.count(&key("attention.sliding_window"), 16);
     file.float(&key("attention.layer_norm_rms_epsilon"), 1e-5).float(&key("rope.freq_base"), 50_000.0)
 }
 
@@ -187,9 +195,9 @@ fn ends_of_turns_are_those_that_the_metadata_names_and_marks() {
     let file = described("llama").texts("tokenizer.ggml.tokens", &tokens);
     let file = file.integers("tokenizer.ggml.token_type", &[3, 3, 3, 1, 1]).count("tokenizer.ggml.eos_token_id", 1);
     let json = configured(&file.clone().count("tokenizer.ggml.eot_token_id", 4)).unwrap();
-    // `<|eot_id|>` is an ordinary token here.
-    assert_eq!(json["eos_token_id"], json!([1, 4, 2]));
-    assert_eq!(configured(&file.count("tokenizer.ggml.eom_token_id", 1)).unwrap()["eos_token_id"], json!([1, 2]));
+    // `<|eot_id|>` is marked as an ordinary token here, which it never is.
+    assert_eq!(json["eos_token_id"], json!([1, 4, 2, 3]));
+    assert_eq!(configured(&file.count("tokenizer.ggml.eom_token_id", 1)).unwrap()["eos_token_id"], json!([1, 2, 3]));
     assert_eq!(configured(&described("llama")).unwrap()["eos_token_id"], Json::Null);
 }
 

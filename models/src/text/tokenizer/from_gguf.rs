@@ -9,14 +9,13 @@ use super::{
     text::{Written, refuse},
 };
 use crate::{
-    gguf::{Content, List, Value},
+    gguf::{Content, List, Value, turn_ends},
     refusal::Refusal,
     text::Tokenizer,
 };
 
-/// The kinds of `tokenizer.ggml.token_type` that matter here.
+/// The kinds of `tokenizer.ggml.token_type` that matter here, beside control tokens.
 const NORMAL: i64 = 1;
-const CONTROL: i64 = 3;
 const USER_DEFINED: i64 = 4;
 /// Longest token that is made by merging, and all tokens together, in bytes: every way to cut each is tried.
 const LONGEST_PIECES: (usize, usize) = (256, 1 << 24);
@@ -24,40 +23,98 @@ const LONGEST_PIECES: (usize, usize) = (256, 1 << 24);
 const SPACE: &str = "\u{2581}";
 
 /// Pre-tokenizer and normalizer of a family of byte-level tokenizers.
+#[derive(Clone, Copy)]
 struct Style {
-    pattern: Option<&'static str>,
-    single_digits: bool,
+    /// Patterns that cut a text, each what the one before left.
+    cuts: &'static [&'static str],
     normalizer: Option<&'static str>,
     ignore_merges: bool,
     begins: bool,
 }
 
-/// The styles by `tokenizer.ggml.pre`.
+impl Style {
+    const fn of(cuts: &'static [&'static str]) -> Self {
+        Self { cuts, normalizer: None, ignore_merges: false, begins: false }
+    }
+
+    const fn normalized(self) -> Self {
+        Self { normalizer: Some("NFC"), ..self }
+    }
+
+    const fn whole_words(self) -> Self {
+        Self { ignore_merges: true, ..self }
+    }
+
+    const fn begun(self) -> Self {
+        Self { begins: true, ..self }
+    }
+}
+
+/// The styles by `tokenizer.ggml.pre`, under every name that llama.cpp knows; those that need more than patterns are not
+/// among them.
+const STYLES: &[(&[&str], Style)] = {
+    use patterns::{
+        BAILING, BLOOM, CASED_LETTERS, DEEPSEEK3, DIGITS, EXAONE_MOE, FALCON_SIGNS, GPT2, HAN_AND_HANGUL, HAN_AND_KANA,
+        LINE_END, LLAMA3, MINICPM5, O200K, ONE_DIGIT, QWEN2, QWEN35, SEED_CODER, SIGNS, SPACED_LETTERS,
+        SPACED_PUNCTUATION, SPACED_SIGNS, SPACES_AT_END, TEKKEN, THREE_DIGITS, UNCONTRACTED, UP_TO_THREE_DIGITS,
+    };
+    const SINGLE_DIGITS: Style = Style::of(&[ONE_DIGIT, GPT2]);
+    const LLAMA: Style = Style::of(&[LLAMA3]);
+    const QWEN: Style = Style::of(&[QWEN2]);
+    &[
+        (&["default"], Style::of(&[SIGNS, GPT2, DIGITS, THREE_DIGITS])),
+        (
+            &["gpt-2", "gpt2", "phi-2", "gigachat", "a.x-4.0", "mellum", "modern-bert", "mpt", "olmo", "jais", "exaone4"],
+            Style::of(&[GPT2]),
+        ),
+        (&["jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "trillion", "granite-docling"], Style::of(&[GPT2])),
+        (
+            &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"],
+            SINGLE_DIGITS,
+        ),
+        (
+            &["llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"],
+            LLAMA.whole_words().begun(),
+        ),
+        (&["dbrx", "smaug-bpe", "glm4", "chatglm-bpe"], LLAMA),
+        (&["qwen2", "deepseek-r1-qwen", "megrez", "hunyuan", "kormo", "f2llmv2"], QWEN.normalized()),
+        (&["stablelm2", "grok-2", "solar-open"], QWEN),
+        (&["qwen35"], Style::of(&[QWEN35]).normalized()),
+        (&["ufakzeka"], Style::of(&[UNCONTRACTED])),
+        (&["tekken"], Style::of(&[TEKKEN]).whole_words().begun()),
+        (&["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"], Style::of(&[O200K])),
+        (&["falcon"], Style::of(&[FALCON_SIGNS, GPT2, THREE_DIGITS])),
+        (
+            &["deepseek-llm"],
+            Style::of(&[LINE_END, CASED_LETTERS, SPACED_SIGNS, SPACES_AT_END, HAN_AND_HANGUL, DIGITS]),
+        ),
+        (
+            &["deepseek-coder"],
+            Style::of(&[LINE_END, SPACED_LETTERS, SPACED_PUNCTUATION, HAN_AND_HANGUL, ONE_DIGIT]),
+        ),
+        (
+            &["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"],
+            Style::of(&[UP_TO_THREE_DIGITS, HAN_AND_KANA, DEEPSEEK3]),
+        ),
+        (&["poro-chat", "bloom", "gpt3-finnish"], Style::of(&[BLOOM])),
+        (&["viking"], Style::of(&[BLOOM, ONE_DIGIT])),
+        (&["bailingmoe", "bailingmoe2", "llada-moe"], Style::of(&[BAILING])),
+        (&["seed-coder"], Style::of(&[SEED_CODER])),
+        (&["exaone-moe"], Style::of(&[EXAONE_MOE])),
+        (&["minicpm5"], Style::of(&[UP_TO_THREE_DIGITS, MINICPM5]).whole_words()),
+    ]
+};
+
 fn style(name: &str) -> Option<Style> {
-    let plain = Style { pattern: None, single_digits: false, normalizer: None, ignore_merges: false, begins: false };
-    Some(match name {
-        "gpt-2" | "gpt2" => plain,
-        "smollm" | "starcoder" | "refact" | "codeshell" => Style { single_digits: true, ..plain },
-        "llama3" | "llama-v3" | "llama-bpe" => {
-            Style { pattern: Some(patterns::LLAMA3), ignore_merges: true, begins: true, ..plain }
-        }
-        "smaug-bpe" => Style { pattern: Some(patterns::LLAMA3), ..plain },
-        "qwen2" | "deepseek-r1-qwen" => Style { pattern: Some(patterns::QWEN2), normalizer: Some("NFC"), ..plain },
-        "qwen35" => Style { pattern: Some(patterns::QWEN35), normalizer: Some("NFC"), ..plain },
-        "tekken" => Style { pattern: Some(patterns::TEKKEN), ignore_merges: true, begins: true, ..plain },
-        _ => return None,
-    })
+    STYLES.iter().find(|(names, _)| names.contains(&name)).map(|(_, style)| *style)
 }
 
 impl Tokenizer {
     /// Builds the tokenizer that the metadata describes; `None` where there is no vocabulary at all.
     pub fn from_gguf(content: &Content<'_>) -> Result<Option<Self>, Refusal> {
         let Some(tokens) = content.texts("tokenizer.ggml.tokens") else { return Ok(None) };
-        let kinds = match content.metadata.get("tokenizer.ggml.token_type") {
-            None => vec![NORMAL; tokens.len()],
-            Some(Value::List(List::Integers(kinds))) if kinds.len() == tokens.len() => kinds.clone(),
-            Some(_) => return Err(refuse("tokenizer.ggml.token_type is not one number a token")),
-        };
+        let kinds = turn_ends::token_kinds(content, tokens)
+            .ok_or_else(|| refuse("tokenizer.ggml.token_type is not one number a token"))?;
         let metadata = Metadata { content, tokens, kinds };
         let written = match content.text("tokenizer.ggml.model") {
             Some("gpt2") => metadata.byte_level()?,
@@ -76,7 +133,8 @@ struct Metadata<'a> {
 
 impl Metadata<'_> {
     fn byte_level(&self) -> Result<Written, Refusal> {
-        let name = self.content.text("tokenizer.ggml.pre").unwrap_or("missing");
+        // Files from before the key was invented, and those of converters that knew no better.
+        let name = self.content.text("tokenizer.ggml.pre").unwrap_or("default");
         let style = style(name).ok_or_else(|| refuse(format!("tokenizer.ggml.pre {name:?} is not known")))?;
         let merges =
             self.content.texts("tokenizer.ggml.merges").ok_or_else(|| refuse("tokenizer.ggml.merges is missing"))?;
@@ -84,16 +142,10 @@ impl Metadata<'_> {
             merges.iter().map(|merge| merge.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned())));
         let merges = merges.collect::<Option<_>>().ok_or_else(|| refuse("a merge is not two tokens"))?;
         let byte_level = |cuts: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": cuts });
-        let cut = match style.pattern {
-            Some(pattern) => vec![
-                json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false }),
-                byte_level(false),
-            ],
-            None if style.single_digits => {
-                vec![json!({ "type": "Digits", "individual_digits": true }), byte_level(true)]
-            }
-            None => vec![byte_level(true)],
+        let split = |pattern: &&str| {
+            json!({ "type": "Split", "pattern": { "Regex": *pattern }, "behavior": "Isolated", "invert": false })
         };
+        let cut: Vec<Json> = style.cuts.iter().map(split).chain([byte_level(false)]).collect();
         let ends = self.ends(style.begins)?;
         let normalizer = style.normalizer.map_or(Json::Null, |kind| json!({ "type": kind }));
         let pre_tokenizer = json!({ "type": "Sequence", "pretokenizers": cut });
@@ -180,9 +232,9 @@ impl Metadata<'_> {
     /// Control and user-defined tokens are found in the text as they are, before anything is cut or merged.
     fn added(&self) -> Vec<(u32, AddedToken)> {
         let marked = self.tokens.iter().zip(&self.kinds).enumerate();
-        let marked = marked.filter(|(_, (token, kind))| matches!(**kind, CONTROL | USER_DEFINED) && !token.is_empty());
+        let marked = marked.filter(|(_, (token, kind))| matches!(**kind, turn_ends::CONTROL | USER_DEFINED) && !token.is_empty());
         marked
-            .map(|(id, (token, kind))| (id as u32, AddedToken::from(*token, *kind == CONTROL).normalized(false)))
+            .map(|(id, (token, kind))| (id as u32, AddedToken::from(*token, *kind == turn_ends::CONTROL).normalized(false)))
             .collect()
     }
 

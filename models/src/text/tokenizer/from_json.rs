@@ -8,7 +8,7 @@ use super::{
     parts::{Place, growth_before_cutting, part, special_ids},
     text::{Written, refuse},
 };
-use crate::{refusal::Refusal, text::Tokenizer};
+use crate::{python_json, refusal::Refusal, text::Tokenizer};
 
 /// Largest acceptable `tokenizer.json` in bytes; Gemma's has 33 MB.
 pub(crate) const LARGEST_FILE: u64 = 64 << 20;
@@ -69,7 +69,7 @@ impl Tokenizer {
             file: "tokenizer.json".to_owned(),
             reason: format!("{error} (only byte-pair encoding is known)"),
         };
-        let file: File = serde_json::from_slice(json).map_err(malformed)?;
+        let file: File = python_json::parse(json).map_err(malformed)?;
         file.check()?;
         let merges = file.model.merges.into_iter().map(Merge::pair).collect::<Result<_, _>>()?;
         Written {

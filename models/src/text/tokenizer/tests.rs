@@ -51,6 +51,7 @@ fn texts_become_ids_and_ids_become_texts_again() {
         assert_eq!(tokenizer.decode(ids, SpecialTokens::Skip).unwrap(), text.replace("<s>", ""), "{text:?}");
     }
     assert_eq!((tokenizer.id("[tool]"), tokenizer.id("<t>"), tokenizer.largest()), (Some(8), None, 8));
+    assert_eq!(tokenizer.largest_of_text(), 6, "the added tokens only stand in a text by name");
 }
 
 #[test]
@@ -182,6 +183,20 @@ fn metadata_of_every_known_style_gives_a_tokenizer() {
         ("qwen2", false),
         ("qwen35", false),
         ("tekken", true),
+        ("default", false),
+        ("gpt-4o", false),
+        ("dbrx", false),
+        ("falcon3", true),
+        ("falcon", false),
+        ("deepseek-llm", false),
+        ("deepseek-coder", false),
+        ("deepseek-v3", false),
+        ("viking", false),
+        ("bailingmoe", false),
+        ("seed-coder", false),
+        ("exaone-moe", false),
+        ("minicpm5", false),
+        ("ufakzeka", false),
     ] {
         let tokenizer = from_gguf(&byte_level(pre)).unwrap().unwrap();
         let expected: &[u32] = if begins { &[0, 4, 5, 2, 1] } else { &[4, 5, 2, 1] };
@@ -224,7 +239,8 @@ fn metadata_that_gives_no_tokenizer_is_refused_by_its_key() {
         |model: &str| File::default().text("tokenizer.ggml.model", model).texts("tokenizer.ggml.tokens", &TOKENS);
     for (file, sentence) in [
         (tokens("bert"), "tokenizer.ggml.model Some(\"bert\") is neither gpt2 nor llama"),
-        (tokens("gpt2"), "tokenizer.ggml.pre \"missing\" is not known"),
+        (tokens("gpt2").text("tokenizer.ggml.pre", "kimi-k2"), "tokenizer.ggml.pre \"kimi-k2\" is not known"),
+        (tokens("gpt2"), "tokenizer.ggml.merges is missing"),
         (tokens("gpt2").text("tokenizer.ggml.pre", "gpt-2"), "tokenizer.ggml.merges is missing"),
         (
             tokens("gpt2").integers("tokenizer.ggml.token_type", &[1]),

@@ -35,6 +35,7 @@ const LARGEST_WORK: f64 = 32.0 * 1024.0 * 1024.0;
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     largest: u32,
+    largest_of_text: u32,
     /// Growth of a text before it is cut, as a factor.
     growth: f64,
 }
@@ -78,6 +79,11 @@ impl Tokenizer {
     /// The largest id that encoding can give.
     pub fn largest(&self) -> u32 {
         self.largest
+    }
+
+    /// The largest id that text gives which names no added token: of single characters, bytes and merges.
+    pub fn largest_of_text(&self) -> u32 {
+        self.largest_of_text
     }
 
     /// As a `tokenizer.json`, the same bytes for the same tokenizer.
@@ -142,9 +148,18 @@ impl Written {
         if let Some(id) = self.special_ids.iter().find(|id| !known(id)) {
             return Err(refuse(format!("TemplateProcessing puts in token {id}, which the vocabulary does not have")));
         }
-        let growth = self.growth;
+        let (growth, largest_of_text) = (self.growth, self.largest_of_text());
         let inner = guarded(|| self.assemble()).map_err(refuse)?;
-        Ok(Tokenizer { inner, largest, growth })
+        Ok(Tokenizer { inner, largest, largest_of_text, growth })
+    }
+
+    /// Largest id of what text can become without naming a token: its characters and bytes, and what they merge to.
+    fn largest_of_text(&self) -> u32 {
+        let added = |id: &u32| self.added.binary_search_by_key(id, |(added, _)| *added).is_ok();
+        let byte = |token: &str| self.byte_fallback && token.len() == 6 && token.starts_with("<0x");
+        let single = self.vocabulary.iter().filter(|(token, _)| token.chars().count() == 1 || byte(token));
+        let merged = self.merges.iter().filter_map(|(left, right)| self.vocabulary.get(&format!("{left}{right}")));
+        single.map(|(_, id)| id).chain(merged).filter(|id| !added(id)).copied().max().unwrap_or(0)
     }
 
     fn assemble(self) -> tokenizers::Result<tokenizers::Tokenizer> {
