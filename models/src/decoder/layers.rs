@@ -88,7 +88,7 @@ impl<B: Backend> Layers<B> {
         let layers =
             (0..config.layers.len()).into_par_iter().map(|index| reader.layer(index)).collect::<Result<Vec<_>, _>>()?;
         let norm = reader.norm(TensorId::FinalNorm)?;
-        let output = (!config.tied_embeddings).then(|| reader.outer(TensorId::Output)).transpose()?;
+        let output = (!layout.is_tied()).then(|| reader.outer(TensorId::Output)).transpose()?;
         let (config, tables, rows) = (config.clone(), Vec::new(), Workspace::default());
         Ok(Self { backend, config, embedding, layers, norm, output, tables, rows })
     }

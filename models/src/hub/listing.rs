@@ -109,12 +109,12 @@ impl Listing {
         }
     }
 
-    /// The tensor files: `shards` if there is an index, else the single file.
+    /// The tensor files: the whole file if there is one, else `shards`.
     pub(super) fn large(&self, shards: Option<Vec<String>>) -> Result<Vec<&ListedFile>, Refusal> {
         let names = match (shards, tensor_files(self.files.iter().map(|file| file.name.as_str()))?) {
-            (Some(shards), None) => shards,
+            (Some(shards), None) if self.file(SINGLE).is_none() => shards,
             (_, Some(gguf)) => vec![gguf],
-            (None, None) => vec![SINGLE.to_owned()],
+            (_, None) => vec![SINGLE.to_owned()],
         };
         let missing = |file: String| {
             let hint = format!("publish it, or an {INDEX} that fits the shards");
@@ -239,8 +239,10 @@ mod tests {
     #[test]
     fn tensor_files_come_from_the_index_the_single_file_or_the_gguf_file() {
         let shards = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
-        let listing = of(&[("1.safetensors", 1), ("2.safetensors", 1), ("model.safetensors", 1)]);
-        assert_eq!(names(&listing.large(None).unwrap()), ["model.safetensors"]);
+        let whole = of(&[("1.safetensors", 1), ("2.safetensors", 1), ("model.safetensors", 1)]);
+        assert_eq!(names(&whole.large(None).unwrap()), ["model.safetensors"]);
+        assert_eq!(names(&whole.large(shards(&["1.safetensors", "9.safetensors"])).unwrap()), ["model.safetensors"]);
+        let listing = of(&[("1.safetensors", 1), ("2.safetensors", 1)]);
         assert_eq!(names(&listing.large(shards(&["1.safetensors"])).unwrap()), ["1.safetensors"]);
         assert!(matches!(listing.large(shards(&["3.safetensors"])), Err(Refusal::MissingFile { .. })));
         assert_eq!(names(&of(&[("m.gguf", 1)]).large(None).unwrap()), ["m.gguf"]);

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     canonical::{Linear, Part, TensorId},
+    names::Names,
     rows,
     stored::{self, Stored},
 };
@@ -28,6 +29,8 @@ pub struct Layout {
     places: BTreeMap<TensorId, Place>,
     /// Stored tensors of each layer, by index.
     layers: Vec<Range<usize>>,
+    /// True if the output layer is the embedding.
+    tied: bool,
 }
 
 /// Rows of a stored tensor that make up a canonical one.
@@ -52,9 +55,12 @@ impl Layout {
     /// # Errors
     /// If a tensor is missing, has another shape, or is one that the configuration does not explain.
     pub fn of(config: &ModelConfig, source: &dyn TensorSource) -> Result<Self, Refusal> {
-        let mut layout = Self { stored: Vec::new(), places: BTreeMap::new(), layers: vec![0..0; config.layers.len()] };
+        let has = |name: &str| source.shape(name).is_some();
+        let names = Names::of(config, has, |one, other| same_values(source, one, other));
+        let (stored, places, layers) = (Vec::new(), BTreeMap::new(), vec![0..0; config.layers.len()]);
+        let mut layout = Self { stored, places, layers, tied: names.tied };
         // A configuration of a few bytes can imply millions of tensors: it is followed only as far as there are any.
-        for stored in stored::stored(config, |name| source.shape(name).is_some()) {
+        for stored in stored::stored(config, names, has) {
             match source.shape(&stored.name) {
                 None => return Err(Refusal::MissingTensor { tensor: stored.name, expected: stored.shape }),
                 Some(found) if found != stored.shape => {
@@ -64,7 +70,7 @@ impl Layout {
             }
         }
         let known: BTreeSet<&str> = layout.stored.iter().map(|stored| stored.name.as_str()).collect();
-        let unknown = |name: &String| !known.contains(name.as_str()) && !stored::is_ignored(config, name);
+        let unknown = |name: &String| !known.contains(name.as_str()) && !names.pass_over(config, name);
         match source.names().into_iter().find(unknown) {
             Some(tensor) => Err(Refusal::ExtraTensor { tensor }),
             None => Ok(layout),
@@ -90,6 +96,11 @@ impl Layout {
             }
         }
         self.stored.push(stored);
+    }
+
+    /// True if the output layer is the embedding: one tensor for both.
+    pub(crate) fn is_tied(&self) -> bool {
+        self.tied
     }
 
     /// Stored tensors with their canonical pieces.
@@ -149,6 +160,26 @@ impl Layout {
     pub(crate) fn release_layer(&self, source: &dyn TensorSource, layer: usize) {
         self.stored[self.layers[layer].clone()].iter().for_each(|stored| source.release(&stored.name));
     }
+}
+
+/// True if two stored tensors have the same shape and values.
+fn same_values(source: &dyn TensorSource, one: &str, other: &str) -> bool {
+    let (Some(a), Some(b)) = (source.stored(one), source.stored(other)) else { return false };
+    let same = a.shape == b.shape
+        && if a.encoding == b.encoding {
+            a.bytes == b.bytes
+        } else {
+            let row = a.shape.last().copied().unwrap_or(1) as u64;
+            match (a.encoding.bytes_for(row), b.encoding.bytes_for(row)) {
+                (Some(x), Some(y)) => {
+                    let rows = a.bytes.chunks(x as usize).zip(b.bytes.chunks(y as usize));
+                    rows.into_iter().all(|(x, y)| a.encoding.decode(x) == b.encoding.decode(y))
+                }
+                _ => false,
+            }
+        };
+    source.release(other);
+    same
 }
 
 /// The two projections that a gated query projection is computed as; it is one canonical tensor all the same.

@@ -7,6 +7,7 @@
 mod canonical;
 mod checked;
 pub(crate) mod ggml;
+mod names;
 mod rows;
 mod stored;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::{borrow::Cow, ops::Range};
 
 use super::{
     canonical::{Linear, Part, TensorId, Unit},
+    names::Names,
     rows::{by_head, shared, widths},
 };
 use crate::config::{Attention, DeltaNet, Dense, Experts, Family, FeedForward, Mixer, ModelConfig};
@@ -57,7 +58,7 @@ impl Piece {
 /// Name and shape of every stored tensor, in the order in which the decoder reads them; experts one by one.
 #[must_use]
 pub fn expected_tensors(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
-    stored(config, |_| false).map(|stored| (stored.name, stored.shape)).collect()
+    stored(config, Names::usual(config), |_| false).map(|stored| (stored.name, stored.shape)).collect()
 }
 
 /// Biases that a layout can have and this one has not, with their lengths: they are zero.
@@ -85,50 +86,29 @@ pub(crate) fn absent_biases(config: &ModelConfig) -> Vec<(TensorId, usize)> {
     absent
 }
 
-/// True for a tensor that may lie in the files although nothing reads it: the vision tower of a nested layout, the extra layers
-/// for predicting several tokens, stored rotary angles, a tied output layer.
-pub(super) fn is_ignored(config: &ModelConfig, name: &str) -> bool {
-    let beside = ["model.visual.", "visual.", "vision_tower.", "multi_modal_projector."];
-    (config.nested && beside.iter().any(|prefix| name.starts_with(prefix)))
-        || name.starts_with("mtp.")
-        || name.ends_with(".rotary_emb.inv_freq")
-        || (config.tied_embeddings && name == stored_name(config, TensorId::Output))
-}
-
 /// Every stored tensor, in the order in which the decoder reads them.
 ///
 /// `has` tells of a name whether the source has it, since experts are stacked in one tensor or stored one by one. Lazy: of
 /// a configuration that implies millions of tensors no more are named than the caller asks for.
 pub(super) fn stored<'a>(
     config: &'a ModelConfig,
+    names: Names,
     has: impl Fn(&str) -> bool + 'a,
 ) -> impl Iterator<Item = Stored> + 'a {
     let whole = |id: TensorId, shape: Vec<usize>| Stored {
-        name: stored_name(config, id),
+        name: names.stored(id),
         pieces: vec![Piece::whole(id, &shape)],
         shape,
     };
     let matrix = vec![config.vocabulary, config.hidden];
     let mut embedding = whole(TensorId::Embedding, matrix.clone());
-    if config.tied_embeddings {
+    if names.tied {
         embedding.pieces.insert(0, Piece::whole(TensorId::Output, &matrix));
     }
-    let layers = (0..config.layers.len()).flat_map(move |index| LayerList::new(config, index).list(&has));
+    let layers = (0..config.layers.len()).flat_map(move |index| LayerList::new(config, names, index).list(&has));
     let norm = whole(TensorId::FinalNorm, vec![config.hidden]);
-    let output = (!config.tied_embeddings).then(|| whole(TensorId::Output, matrix));
+    let output = (!names.tied).then(|| whole(TensorId::Output, matrix));
     std::iter::once(embedding).chain(layers).chain([norm]).chain(output)
-}
-
-/// A canonical tensor's name under the prefix that the checkpoint has.
-fn stored_name(config: &ModelConfig, id: TensorId) -> String {
-    let canonical = id.to_string();
-    match (config.nested, config.family, canonical.strip_prefix("model.")) {
-        (false, ..) => canonical,
-        (true, Family::Gemma3, Some(rest)) => format!("language_model.model.{rest}"),
-        (true, Family::Gemma3, None) => format!("language_model.{canonical}"),
-        (true, _, Some(rest)) => format!("model.language_model.{rest}"),
-        (true, _, None) => canonical,
-    }
 }
 
 /// Stored tensors of one layer.
@@ -141,8 +121,8 @@ struct LayerList<'a> {
 }
 
 impl<'a> LayerList<'a> {
-    fn new(config: &'a ModelConfig, index: usize) -> Self {
-        let some = stored_name(config, TensorId::Layer(index, Part::InputNorm));
+    fn new(config: &'a ModelConfig, names: Names, index: usize) -> Self {
+        let some = names.stored(TensorId::Layer(index, Part::InputNorm));
         let prefix = some.strip_suffix(&Part::InputNorm.to_string()).expect("a part ends its name").to_owned();
         Self { config, index, prefix, all: Vec::new() }
     }

@@ -8,6 +8,7 @@ use super::{
     canonical::{Linear, Part, TensorId, Unit},
     checked::Layout,
     expected_tensors,
+    names::Names,
     stored::{self, Stored, absent_biases},
 };
 use crate::{
@@ -76,7 +77,7 @@ fn config(model_type: &str, changes: &Value) -> ModelConfig {
         "num_key_value_heads": 2, "head_dim": 4, "num_hidden_layers": 4, "vocab_size": 10,
         "max_position_embeddings": 64, "num_experts_per_tok": 2, "moe_intermediate_size": 5,
         "shared_expert_intermediate_size": 3, "linear_num_key_heads": 2, "linear_num_value_heads": 4,
-        "linear_key_head_dim": 3, "linear_value_head_dim": 2, "linear_conv_kernel_dim": 4
+        "linear_key_head_dim": 3, "linear_value_head_dim": 2, "linear_conv_kernel_dim": 4, "partial_rotary_factor": 1
     });
     value.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     ModelConfig::parse(&value).unwrap()
@@ -105,7 +106,7 @@ fn configs() -> Vec<(String, ModelConfig)> {
 }
 
 fn stored_of(config: &ModelConfig, stacked: bool) -> Vec<Stored> {
-    stored::stored(config, move |_| stacked).collect()
+    stored::stored(config, Names::usual(config), move |_| stacked).collect()
 }
 
 fn memory_of(config: &ModelConfig, stacked: bool) -> Memory {
@@ -316,13 +317,16 @@ fn tensors_beside_the_text_model_are_passed_over_and_others_are_not() {
     for (config, name, expected) in [
         (&nested, "model.visual.norm.weight", true),
         (&nested, "mtp.layers.0.norm.weight", true),
+        (&nested, "model.vision_tower.encoder.layers.0.mlp.fc1.bias", true),
+        (&tied, "model.layers.0.self_attn.rotary_emb.cos_cached", true),
+        (&tied, "model.vision_tower.x", false),
         (&nested, "lm_head.weight", false),
         (&nested, "model.language_model.extra", false),
         (&tied, "lm_head.weight", true),
         (&tied, "model.visual.norm.weight", false),
         (&tied, "model.layers.0.self_attn.rotary_emb.inv_freq", true),
     ] {
-        assert_eq!(stored::is_ignored(config, name), expected, "{name}");
+        assert_eq!(Names::usual(config).pass_over(config, name), expected, "{name}");
     }
 }
 
@@ -334,6 +338,7 @@ fn nested_models_have_the_prefix_of_their_family() {
             "num_hidden_layers": 1, "max_position_embeddings": 64, "tie_word_embeddings": false
         });
         inner["layer_types"] = json!(["full_attention"]);
+        inner["partial_rotary_factor"] = json!(1);
         let linear = json!({ "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 3,
             "linear_value_head_dim": 2, "linear_conv_kernel_dim": 4 });
         inner.as_object_mut().unwrap().extend(linear.as_object().unwrap().clone());
@@ -348,6 +353,70 @@ fn nested_models_have_the_prefix_of_their_family() {
         let prefix = first.replace("embed_tokens.weight", "layers.0.");
         assert!(names[1..names.len() - 2].iter().all(|name| name.starts_with(&prefix)), "{names:?}");
     }
+}
+
+/// The same tensors under another prefix; the output layer under `output`, or not at all.
+fn renamed(memory: &Memory, from: &str, to: &str, output: Option<&str>) -> Encoded {
+    let names = memory.0.iter().filter_map(|(name, tensor)| {
+        let name = match name.strip_prefix(from) {
+            Some(rest) => format!("{to}{rest}"),
+            None => output?.to_owned(),
+        };
+        Some((name, tensor.clone()))
+    });
+    Encoded(Memory(names.collect()))
+}
+
+#[test]
+fn every_prefix_of_published_checkpoints_is_found() {
+    let untied = config("llama", &json!({ "tie_word_embeddings": false }));
+    let usual = Encoded(memory_of(&untied, false));
+    let read = |config: &ModelConfig, source: &Encoded, id| {
+        Layout::of(config, source).map(|layout| layout.read(source, id).unwrap())
+    };
+    for (prefix, output) in [
+        ("model.", "lm_head.weight"),
+        ("model.language_model.", "lm_head.weight"),
+        ("language_model.model.", "language_model.lm_head.weight"),
+        ("language_model.", "lm_head.weight"),
+        ("", "lm_head.weight"),
+    ] {
+        let source = renamed(&usual.0, "model.", prefix, Some(output));
+        for id in [TensorId::Embedding, TensorId::FinalNorm, TensorId::Output] {
+            assert_eq!(read(&untied, &source, id), read(&untied, &usual, id), "{prefix}{id}");
+        }
+        let without = renamed(&usual.0, "model.", prefix, None);
+        assert!(matches!(Layout::of(&untied, &without), Err(Refusal::MissingTensor { .. })), "{prefix}");
+        let both = renamed(&usual.0, "model.", prefix, Some(output));
+        let mut both = Encoded(both.0);
+        both.0.0.insert("other.embed_tokens.weight".to_owned(), (vec![1], vec![0.0]));
+        assert!(matches!(Layout::of(&untied, &both), Err(Refusal::ExtraTensor { .. })), "{prefix}");
+    }
+}
+
+#[test]
+fn an_output_layer_of_its_own_is_used_whatever_the_configuration_says() {
+    let [tied, untied] = [true, false].map(|tied| config("llama", &json!({ "tie_word_embeddings": tied })));
+    let apart = Encoded(memory_of(&untied, false));
+    let read = |config: &ModelConfig, source: &Encoded, id| {
+        let layout = Layout::of(config, source).unwrap();
+        (layout.is_tied(), layout.read(source, id).unwrap())
+    };
+    // Other values than the embedding's.
+    assert_eq!(read(&tied, &apart, TensorId::Output), read(&untied, &apart, TensorId::Output));
+    assert!(!read(&tied, &apart, TensorId::Embedding).0);
+    // The same values, in one file or another encoding of them.
+    let mut twice = apart.0.clone();
+    let embedding = twice.0["model.embed_tokens.weight"].clone();
+    twice.0.insert("lm_head.weight".to_owned(), embedding.clone());
+    assert_eq!(read(&tied, &Encoded(twice.clone()), TensorId::Output), (true, embedding.1.clone()));
+    assert_eq!(read(&untied, &Encoded(twice.clone()), TensorId::Output), (false, embedding.1.clone()));
+    // Under the output layer's name alone.
+    twice.0.remove("model.embed_tokens.weight");
+    for id in [TensorId::Embedding, TensorId::Output] {
+        assert_eq!(read(&tied, &Encoded(twice.clone()), id), (true, embedding.1.clone()));
+    }
+    assert!(matches!(Layout::of(&untied, &Encoded(twice)), Err(Refusal::MissingTensor { .. })));
 }
 
 #[test]

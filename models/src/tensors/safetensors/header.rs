@@ -10,7 +10,7 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-use crate::{refusal::Refusal, tensors::Encoding};
+use crate::{refusal::Refusal, snapshot::is_lfs_pointer, tensors::Encoding};
 
 /// No honest header is longer: 50,000 tensors take about 8 MiB.
 const LONGEST_HEADER: u64 = 32 << 20;
@@ -46,6 +46,9 @@ impl Header {
     /// If the header is malformed, or its tensors do not cover the file exactly.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Refusal> {
         let refuse = |reason: String| Refusal::Safetensors { file: file.to_owned(), reason };
+        if is_lfs_pointer(bytes) {
+            return Err(Refusal::LfsPointer { file: file.to_owned() });
+        }
         let (length, rest) = bytes
             .split_first_chunk::<8>()
             .ok_or_else(|| refuse(format!("it has {} bytes, too few for a header", bytes.len())))?;
@@ -264,5 +267,7 @@ mod tests {
             assert!(matches!(Header::parse("m", &bytes), Err(Refusal::Safetensors { .. })));
         }
         assert!(matches!(Header::parse("m", b"1234567"), Err(Refusal::Safetensors { .. })));
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n";
+        assert_eq!(Header::parse("m", pointer), Err(Refusal::LfsPointer { file: "m".to_owned() }));
     }
 }

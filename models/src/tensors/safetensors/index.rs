@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::{refusal::Refusal, snapshot};
+use crate::{python_json, refusal::Refusal, snapshot};
 
 /// The name under which an index is published.
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
@@ -22,7 +22,7 @@ pub struct Index {
 impl Index {
     /// Reads and checks an index.
     pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
-        let index: Self = serde_json::from_slice(bytes)
+        let index: Self = python_json::parse(bytes)
             .map_err(|error| Refusal::Malformed { file: INDEX.to_owned(), reason: error.to_string() })?;
         if index.weight_map.is_empty() {
             return Err(Refusal::Index { file: INDEX.to_owned(), reason: "it lists no tensor".to_owned() });

@@ -15,6 +15,8 @@ use crate::{
 
 /// The name under which a checkpoint of one file is published.
 const SINGLE: &str = "model.safetensors";
+/// Ends of names of parameters, which are never integers.
+const PARAMETERS: [&str; 2] = [".weight", ".bias"];
 
 /// A checkpoint in the Hugging Face layout.
 #[derive(Debug)]
@@ -32,7 +34,8 @@ struct Place {
 }
 
 impl Safetensors {
-    /// The names of the tensor files of a snapshot: those of its index, else the single one, else none.
+    /// The names of the tensor files of a snapshot: the whole file, else those of the index, else none. An index beside a
+    /// whole file was left from before the shards were merged.
     pub fn files(snapshot: &Snapshot) -> Result<Vec<String>, LoadError> {
         Ok(match Self::index(snapshot)? {
             Some(index) => index.files().into_iter().map(str::to_owned).collect(),
@@ -45,12 +48,13 @@ impl Safetensors {
     pub fn open(snapshot: &Snapshot) -> Result<Self, LoadError> {
         let index = Self::index(snapshot)?;
         let mut source = Self { shards: Vec::new(), tensors: BTreeMap::new() };
+        let mut again = Vec::new();
         for file in Self::files(snapshot)? {
             if snapshot.file(&file).is_none() {
                 let hint = format!("{INDEX} names it; publish all shards");
                 return Err(Refusal::MissingFile { file, hint }.into());
             }
-            source.add(&file, Mapped::open(&snapshot.root.join(&file))?, index.as_ref())?;
+            again.extend(source.add(&file, Mapped::open(&snapshot.root.join(&file))?, index.as_ref())?);
         }
         if source.shards.is_empty() {
             return Err(Refusal::NoModel.into());
@@ -60,10 +64,23 @@ impl Safetensors {
         {
             return Err(contradiction(format!("{file} does not hold {name}")).into());
         }
-        Ok(source)
+        match again.iter().find(|(name, place)| !source.holds(name, place)) {
+            Some((name, _)) => Err(contradiction(format!("two shards hold {name} with different values")).into()),
+            None => Ok(source),
+        }
+    }
+
+    /// True if a tensor is the same as this copy of it.
+    fn holds(&self, name: &str, copy: &Place) -> bool {
+        self.tensors.get(name).is_some_and(|place| {
+            (place.encoding, &place.shape) == (copy.encoding, &copy.shape) && self.bytes(place) == self.bytes(copy)
+        })
     }
 
     fn index(snapshot: &Snapshot) -> Result<Option<Index>, LoadError> {
+        if snapshot.file(SINGLE).is_some() {
+            return Ok(None);
+        }
         let Some(file) = snapshot.file(INDEX) else { return Ok(None) };
         if file.size > LARGEST_INDEX {
             return Err(Refusal::TooLarge { what: INDEX.to_owned(), bytes: file.size, limit: LARGEST_INDEX }.into());
@@ -73,27 +90,37 @@ impl Safetensors {
         Ok(Some(Index::parse(&bytes)?))
     }
 
-    fn add(&mut self, file: &str, mapped: Mapped, index: Option<&Index>) -> Result<(), Refusal> {
+    /// Adds the tensors of a file; those that the index expects in another one are returned.
+    fn add(&mut self, file: &str, mapped: Mapped, index: Option<&Index>) -> Result<Vec<(String, Place)>, Refusal> {
         let shard = self.shards.len();
+        let mut elsewhere = Vec::new();
         for (name, entry) in Header::parse(file, mapped.bytes())?.tensors {
-            if index.is_some_and(|index| index.weight_map.get(&name).is_none_or(|listed| listed != file)) {
-                return Err(contradiction(format!("{file} holds {name}, which is not listed there")));
-            }
             let HeaderEntry { encoding, data_type, shape, bytes } = entry;
-            let encoding = encoding.ok_or_else(|| Refusal::Encoding {
-                tensor: name.clone(),
-                encoding: data_type,
-                supported: Encoding::supported(),
-            })?;
-            self.tensors.insert(name, Place { shard, encoding, shape, bytes });
+            let Some(encoding) = encoding else {
+                // Positions and masks, which are computed anew.
+                if is_integer(&data_type) && !PARAMETERS.iter().any(|end| name.ends_with(end)) {
+                    continue;
+                }
+                return Err(Refusal::Encoding { tensor: name, encoding: data_type, supported: Encoding::supported() });
+            };
+            let place = Place { shard, encoding, shape, bytes };
+            match index.map(|index| index.weight_map.get(&name).map(|listed| listed == file)) {
+                None | Some(Some(true)) => drop(self.tensors.insert(name, place)),
+                Some(Some(false)) => elsewhere.push((name, place)),
+                Some(None) => return Err(contradiction(format!("{file} holds {name}, which is not listed there"))),
+            }
         }
         self.shards.push(mapped);
-        Ok(())
+        Ok(elsewhere)
     }
 
     fn bytes(&self, place: &Place) -> &[u8] {
         &self.shards[place.shard].bytes()[place.bytes.clone()]
     }
+}
+
+fn is_integer(data_type: &str) -> bool {
+    matches!(data_type, "I64" | "U64" | "I32" | "U32" | "I16" | "U16" | "I8" | "U8" | "BOOL")
 }
 
 fn contradiction(reason: String) -> Refusal {
@@ -186,11 +213,17 @@ mod tests {
             assert!(error.contains(sentence), "{error}");
         };
         write(folder.path(), "one.safetensors", &[("a", 1.0)]);
-        write(folder.path(), "two.safetensors", &[("b", 2.0)]);
+        write(folder.path(), "two.safetensors", &[("b", 2.0), ("d", 1.0)]);
+        write(folder.path(), "three.safetensors", &[("c", 2.0), ("d", 1.0)]);
+        write(folder.path(), "four.safetensors", &[("e", 2.0), ("d", 2.0)]);
         let (one, two) = ("one.safetensors", "two.safetensors");
-        check(&[("a", one), ("b", two), ("c", two)], "two.safetensors does not hold c");
-        check(&[("b", one), ("a", two)], "one.safetensors holds a, which is not listed there");
-        check(&[("a", one), ("b", "three.safetensors")], "three.safetensors is missing");
+        check(&[("a", one), ("b", two), ("d", two), ("c", two)], "two.safetensors does not hold c");
+        check(&[("a", one), ("b", two), ("c", "three.safetensors")], "holds d, which is not listed there");
+        check(&[("a", one), ("b", "five.safetensors")], "five.safetensors is missing");
+        check(&[("b", two), ("d", two), ("e", "four.safetensors")], "two shards hold d with different values");
+        // The same values twice do no harm.
+        write_index(folder.path(), &[("b", two), ("d", two), ("c", "three.safetensors")]);
+        assert_eq!(open(folder.path()).unwrap().names(), ["b", "c", "d"]);
         check(&[("a", "../one.safetensors")], "not an acceptable file name");
         check(&[("a", "one.bin")], "not an acceptable file name");
         check(&[], "it lists no tensor");
@@ -208,7 +241,24 @@ mod tests {
         let bytes = fs::read(folder.path().join(SINGLE)).unwrap();
         let text = String::from_utf8(bytes).unwrap().replace("F32", "I32");
         fs::write(folder.path().join(SINGLE), text.as_bytes()).unwrap();
+        assert!(open(folder.path()).unwrap().names().is_empty(), "a buffer of integers is passed over");
+        let text = text.replace("\"a\"", "\"a.weight\"").replace("F32", "I32");
+        let header = (text.len() - 8 - 4) as u64;
+        let mut bytes = text.into_bytes();
+        bytes[..8].copy_from_slice(&header.to_le_bytes());
+        fs::write(folder.path().join(SINGLE), bytes).unwrap();
         let error = open(folder.path()).unwrap_err();
-        assert!(error.contains("tensor a is stored as I32"), "{error}");
+        assert!(error.contains("tensor a.weight is stored as I32"), "{error}");
+    }
+
+    #[test]
+    fn an_index_beside_a_whole_file_is_left_from_before() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), SINGLE, &[("a", 2.0)]);
+        write_index(folder.path(), &[("a", "model-00001-of-00002.safetensors"), ("b", "model-00002-of-00002.safetensors")]);
+        assert_eq!(open(folder.path()).unwrap().names(), ["a"]);
+        write(folder.path(), "model-00001-of-00002.safetensors", &[("a", 3.0)]);
+        write(folder.path(), "model-00002-of-00002.safetensors", &[("b", 3.0)]);
+        assert_eq!(open(folder.path()).unwrap().read("a").unwrap(), [2.0], "as transformers chooses");
     }
 }
