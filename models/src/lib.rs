@@ -10,6 +10,7 @@
 
 mod atomic_file;
 pub mod error;
+mod python_json;
 pub mod refusal;
 pub mod snapshot;
 mod splitmix;

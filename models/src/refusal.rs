@@ -31,6 +31,28 @@ pub enum Refusal {
         /// The key that asks, `auto_map` as a rule.
         key: String,
     },
+    /// There is an adapter and not the model that it adapts.
+    #[error(
+        "{file} is part of an adapter (LoRA), not of a whole model: merge it into its base (merge_and_unload in peft) and publish the merged model"
+    )]
+    AdapterOnly {
+        /// A file of the adapter.
+        file: String,
+    },
+    /// A pointer to a file lies in place of the file.
+    #[error("{file} is a Git LFS pointer, not the file itself: fetch it (git lfs pull) or upload it again")]
+    LfsPointer {
+        /// The file.
+        file: String,
+    },
+    /// There is nothing to turn texts into tokens with.
+    #[error("the model has no tokenizer that can be used: {file} is missing; {hint}")]
+    NoTokenizer {
+        /// The file that would hold it.
+        file: String,
+        /// The remedy.
+        hint: String,
+    },
     /// A file without which the model cannot be run is missing.
     #[error("{file} is missing: {hint}")]
     MissingFile {
@@ -149,12 +171,12 @@ pub enum Refusal {
         /// "NaN", "inf" or "-inf".
         value: String,
     },
-    /// The tokenizer can produce tokens that the model has no row for.
+    /// The tokenizer makes tokens of ordinary text that the model has no row for.
     #[error(
-        "the tokenizer goes up to token {largest} but the model has only {rows} embedding rows: publish the tokenizer the model was trained with"
+        "the tokenizer makes tokens up to {largest} but the model has only {rows} embedding rows: publish the tokenizer the model was trained with"
     )]
     Vocabulary {
-        /// The largest token id of the tokenizer.
+        /// The largest token id that ordinary text gives.
         largest: u32,
         /// Rows of the embedding.
         rows: usize,

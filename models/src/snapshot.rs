@@ -48,6 +48,14 @@ pub struct SnapshotError {
     pub source: io::Error,
 }
 
+/// First bytes of a Git LFS pointer, which lies where the file itself was not fetched.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+/// True if these are the first bytes of a Git LFS pointer.
+pub(crate) fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    bytes.starts_with(LFS_POINTER)
+}
+
 impl Snapshot {
     /// Reads and hashes the files directly in a folder. Hidden files, subfolders and files without a plain name are skipped.
     ///

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let settings = Settings { engine, ..defaults };
     let scores = block_on(async {
         let loader = ModelLoader::new(&settings, &cache_folder()?, for_this_terminal())?;
-        let model = loader.open_local(&source).await?;
+        let model = loader.open_for_ids(&source).await?;
         let rows = lists.iter().map(|ids| score(&model.engine, ids, arguments.greedy));
         let rows = futures::future::try_join_all(rows).await.map_err(|error| {
             Problem::from_error(ExitStatus::Usage, &error).hint("the ids have to be below the model's vocabulary size")

@@ -68,11 +68,23 @@ impl ModelLoader {
         })
     }
 
-    /// Fetches a model and checks it. A fault of the model is a refusal, one of this machine or the hub an error.
+    /// Fetches a model and checks it, also that it can read texts. A fault of the model is a refusal, one of this machine
+    /// or the hub an error.
     ///
     /// # Errors
     /// If the hub cannot be reached or a file not be read.
     pub(crate) async fn admit(&self, source: &ModelSource) -> Result<Arrival, LoaderError> {
+        Ok(match self.admit_for_ids(source).await? {
+            Arrival::Admitted(admitted) => match admitted.check_text() {
+                Ok(()) => Arrival::Admitted(admitted),
+                Err(refusal) => Arrival::Refused { reason: refusal.to_string(), files: files_of(&admitted.snapshot) },
+            },
+            refused @ Arrival::Refused { .. } => refused,
+        })
+    }
+
+    /// Fetches a model and checks it for scoring token ids, which needs no tokenizer.
+    async fn admit_for_ids(&self, source: &ModelSource) -> Result<Arrival, LoaderError> {
         if let Some(snapshot) = self.unchanged(source) {
             return self.open_again(source, snapshot).await.map(Arrival::Admitted);
         }
@@ -107,22 +119,23 @@ impl ModelLoader {
                 let remote = connect(server, &self.remote).map_err(|error| open_error(source, error.into()))?;
                 Ok(Box::new(remote))
             }
-            None => Ok(Box::new(self.open_local(source).await?)),
+            None => Ok(Box::new(self.start_arrived(source, self.admit(source).await?).await?)),
         }
     }
 
-    /// Opens a model on this machine.
+    /// Opens a model on this machine for scoring token ids.
     ///
     /// # Errors
     /// As [`ModelLoader::open`].
-    pub(crate) async fn open_local(&self, source: &ModelSource) -> Result<LocalModel, LoaderError> {
-        let admitted = match self.admit(source).await? {
-            Arrival::Admitted(admitted) => admitted,
-            Arrival::Refused { reason, .. } => {
-                return Err(LoaderError::Refused { model: source.to_string(), reason });
-            }
-        };
-        self.start(source, admitted).await
+    pub(crate) async fn open_for_ids(&self, source: &ModelSource) -> Result<LocalModel, LoaderError> {
+        self.start_arrived(source, self.admit_for_ids(source).await?).await
+    }
+
+    async fn start_arrived(&self, source: &ModelSource, arrival: Arrival) -> Result<LocalModel, LoaderError> {
+        match arrival {
+            Arrival::Admitted(admitted) => self.start(source, admitted).await,
+            Arrival::Refused { reason, .. } => Err(LoaderError::Refused { model: source.to_string(), reason }),
+        }
     }
 
     /// Starts an engine on this machine with an admitted model.

@@ -10,7 +10,7 @@ use super::{
     finite, memory,
 };
 use crate::{
-    config::ModelConfig,
+    config::{Family, ModelConfig},
     error::LoadError,
     gguf::{Content, Gguf},
     layout::Layout,
@@ -20,8 +20,11 @@ use crate::{
     text::{ChatTemplate, NamedTokens, Prompter, Tokenizer, chat_files::ChatFiles, tokenizer},
 };
 
-/// Keys of a configuration that request code from the repository (`trust_remote_code`).
+/// Keys of a configuration that request code from the repository (`trust_remote_code`). Beside an architecture or a
+/// tokenizer that is built in they are passed over; nothing of a repository is ever run.
 const REMOTE_CODE: [&str; 2] = ["auto_map", "custom_pipelines"];
+/// Files of tokenizers that have no `tokenizer.json` yet.
+const SLOW_TOKENIZERS: [&str; 5] = ["tokenizer.model", "vocab.json", "merges.txt", "spiece.model", "vocab.txt"];
 
 /// A model that may be loaded: everything small was read, everything large was measured.
 pub struct Admitted {
@@ -39,6 +42,33 @@ pub struct Admitted {
     pub prompter: Prompter,
     /// Tokens that end a reply, sorted.
     pub stop_tokens: Vec<u32>,
+}
+
+impl Admitted {
+    /// Checks that texts can be turned into tokens; token ids can be scored without.
+    ///
+    /// # Errors
+    /// If there is no tokenizer, naming the file that lacks.
+    pub fn check_text(&self) -> Result<(), Refusal> {
+        if self.prompter.tokenizer.is_some() {
+            return Ok(());
+        }
+        let gguf = self.snapshot.files.iter().find(|file| file.name.ends_with(".gguf") && self.snapshot.files.len() == 1);
+        Err(match gguf {
+            Some(file) => Refusal::NoTokenizer {
+                file: format!("tokenizer.ggml.tokens in {}", file.name),
+                hint: "convert the model together with its tokenizer".to_owned(),
+            },
+            None => {
+                let slow = SLOW_TOKENIZERS.iter().find(|name| self.snapshot.file(name).is_some());
+                let found = slow.map(|name| format!(", since {name} alone is not read")).unwrap_or_default();
+                Refusal::NoTokenizer {
+                    file: "tokenizer.json".to_owned(),
+                    hint: format!("publish what AutoTokenizer.from_pretrained(...).save_pretrained(...) writes{found}"),
+                }
+            }
+        })
+    }
 }
 
 /// Checks a snapshot.
@@ -61,7 +91,9 @@ pub fn reopen(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadErro
         TensorFiles::Gguf(file) => admit_gguf(snapshot, &file, limits)?,
     };
     if let Some(tokenizer) = &admitted.prompter.tokenizer {
-        let (largest, rows) = (tokenizer.largest(), admitted.config.vocabulary);
+        // Tokens that only stand in a text by name, such as soft tokens for pictures, may have no row: a text that holds
+        // one is refused when it comes.
+        let (largest, rows) = (tokenizer.largest_of_text(), admitted.config.vocabulary);
         if largest as usize >= rows {
             return Err(Refusal::Vocabulary { largest, rows }.into());
         }
@@ -93,7 +125,8 @@ fn configuration(snapshot: &Snapshot, limits: &Limits) -> Result<(Value, ModelCo
     let missing = || Refusal::MissingFile { file: "config.json".to_owned(), hint };
     let config_json = files::json(snapshot, "config.json")?.ok_or_else(missing)?;
     let tokenizer_config = files::json(snapshot, "tokenizer_config.json")?;
-    check_config(&config_json, tokenizer_config.as_ref())?;
+    let tokenizer_code = tokenizer_config.as_ref().filter(|_| snapshot.file("tokenizer.json").is_none());
+    check_config(&config_json, tokenizer_code)?;
     let config = ModelConfig::parse(&config_json)?;
     memory::check(&config, limits)?;
     Ok((config_json, config, tokenizer_config))
@@ -110,9 +143,10 @@ fn admit_safetensors(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, L
         jinja: files::text(snapshot, "chat_template.jinja")?,
         json: files::json(snapshot, "chat_template.json")?,
     };
+    let ends = tokenizer.as_ref().map(|tokenizer| chat.end_tokens(tokenizer)).unwrap_or_default();
     let prompter = Prompter { template: chat.template()?, tokenizer };
     let generation = files::json(snapshot, "generation_config.json")?;
-    let stop_tokens = stop_tokens(&config, generation.as_ref());
+    let stop_tokens = stop_tokens(&config, generation.as_ref(), &ends);
     let (layout, tensors) = (Layout::of(&config, &tensors)?, Box::new(tensors));
     Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, layout, prompter, stop_tokens })
 }
@@ -127,17 +161,19 @@ fn admit_gguf(snapshot: &Snapshot, file: &str, limits: &Limits) -> Result<Admitt
     let template =
         content.text("tokenizer.chat_template").map(|text| ChatTemplate::parse(text, named_tokens(&content)));
     let prompter = Prompter { tokenizer, template: template.transpose()? };
-    let stop_tokens = stop_tokens(&config, None);
+    let stop_tokens = stop_tokens(&config, None, &[]);
     drop(content);
     let (layout, tensors) = (Layout::of(&config, &source)?, Box::new(source));
     Ok(Admitted { snapshot: snapshot.clone(), config_json, config, tensors, layout, prompter, stop_tokens })
 }
 
+/// Refuses what only code of the repository could run, and quantized tensors. `tokenizer_config` is given where the
+/// tokenizer would have to come from there.
 pub(super) fn check_config(config: &Value, tokenizer_config: Option<&Value>) -> Result<(), Refusal> {
-    let nested = config.get("text_config");
-    let files = [("config.json", Some(config)), ("config.json", nested), ("tokenizer_config.json", tokenizer_config)];
-    for (file, value) in files.into_iter().filter_map(|(file, value)| Some((file, value?))) {
-        let wanted = |key: &&&str| value.get(**key).is_some_and(|value| !value.is_null());
+    let built_in = config["model_type"].as_str().is_some_and(|name| Family::of(name).is_some());
+    let outside = (!built_in).then_some(config);
+    for (file, value) in [("config.json", outside), ("tokenizer_config.json", tokenizer_config)] {
+        let wanted = |key: &&&str| value.is_some_and(|value| value.get(**key).is_some_and(|value| !value.is_null()));
         if let Some(key) = REMOTE_CODE.iter().find(wanted) {
             return Err(Refusal::RemoteCode { file: file.to_owned(), key: (*key).to_owned() });
         }
@@ -152,8 +188,9 @@ pub(super) fn check_config(config: &Value, tokenizer_config: Option<&Value>) -> 
     }
 }
 
-/// The end tokens of the configuration and of `generation_config.json`.
-pub(super) fn stop_tokens(config: &ModelConfig, generation: Option<&Value>) -> Vec<u32> {
+/// The end tokens of the configuration, of `generation_config.json` and of the tokenizer, together: a reply ends at
+/// whichever comes.
+pub(super) fn stop_tokens(config: &ModelConfig, generation: Option<&Value>, of_tokenizer: &[u32]) -> Vec<u32> {
     let listed = generation.map(|generation| &generation["eos_token_id"]);
     let listed = match listed {
         Some(Value::Array(ids)) => ids.as_slice(),
@@ -162,7 +199,8 @@ pub(super) fn stop_tokens(config: &ModelConfig, generation: Option<&Value>) -> V
     };
     let listed = listed.iter().filter_map(Value::as_u64).filter_map(|id| u32::try_from(id).ok());
     let known = |id: &u32| (*id as usize) < config.vocabulary;
-    config.end_tokens.iter().copied().chain(listed).filter(known).collect::<BTreeSet<_>>().into_iter().collect()
+    let all = config.end_tokens.iter().chain(of_tokenizer).copied().chain(listed);
+    all.filter(known).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The written forms of the tokens that a GGUF file names by their ids.
@@ -172,5 +210,13 @@ fn named_tokens(content: &Content<'_>) -> NamedTokens {
         let id = content.count(&format!("tokenizer.ggml.{key}_token_id"))?;
         tokens.get(usize::try_from(id).ok()?).map(|token| (*token).to_owned())
     };
-    NamedTokens { bos: token("bos"), eos: token("eos"), unk: token("unknown"), pad: token("padding") }
+    NamedTokens {
+        bos: token("bos"),
+        eos: token("eos"),
+        unk: token("unknown"),
+        pad: token("padding"),
+        sep: token("seperator"),
+        mask: token("mask"),
+        cls: token("cls"),
+    }
 }

@@ -116,7 +116,8 @@ mod tests {
         let nets = json!({
             "num_experts": 2, "num_experts_per_tok": 1, "moe_intermediate_size": 8,
             "shared_expert_intermediate_size": 8, "linear_num_key_heads": 256, "linear_num_value_heads": 256,
-            "linear_key_head_dim": 1024, "linear_value_head_dim": 1024, "linear_conv_kernel_dim": 4
+            "linear_key_head_dim": 1024, "linear_value_head_dim": 1024, "linear_conv_kernel_dim": 4,
+            "partial_rotary_factor": 1
         });
         let (_, _, refused) = sizes(&config("qwen3_next", 4, (1, 1, 2), nets));
         assert!(refused.unwrap_err().to_string().starts_with("the recurrent state of one text takes 3"));

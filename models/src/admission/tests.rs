@@ -106,10 +106,17 @@ fn check_config(changes: &Value, tokenizer_config: Option<Value>, sentence: &str
 
 #[test]
 fn code_and_quantization_are_refused_wherever_they_are_asked_for() {
-    check_config(&json!({"auto_map": {"AutoModel": "a.B"}}), None, "config.json has auto_map");
-    check_config(&json!({"custom_pipelines": {}}), None, "config.json has custom_pipelines");
-    check_config(&json!({"text_config": {"auto_map": {}}}), None, "config.json has auto_map");
+    let other = |changes: Value| {
+        let mut config = json!({"model_type": "their_own"});
+        config.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        config
+    };
+    check_config(&other(json!({"auto_map": {"AutoModel": "a.B"}})), None, "config.json has auto_map");
+    check_config(&other(json!({"custom_pipelines": {}})), None, "config.json has custom_pipelines");
     check_config(&json!({}), Some(json!({"auto_map": {}})), "tokenizer_config.json has auto_map");
+    // A built-in architecture needs no code, whatever lies beside it.
+    assert_eq!(admitted::check_config(&llama(&json!({"auto_map": {"AutoModel": "a.B"}})), None), Ok(()));
+    assert_eq!(admitted::check_config(&llama(&json!({"text_config": {"auto_map": {}}})), None), Ok(()));
     check_config(&json!({"quantization_config": {"quant_method": "awq"}}), None, "quantization_config = \"awq\"");
     check_config(&json!({"quantization_config": {}}), None, "quantization_config = null");
     let nothing = json!({"auto_map": null, "quantization_config": null});
@@ -129,11 +136,18 @@ fn replies_end_at_every_token_that_either_file_names() {
         (json!(7), Some(json!({"eos_token_id": "x"})), vec![7]),
     ] {
         assert_eq!(
-            admitted::stop_tokens(&config(ends.clone()), generation.as_ref()),
+            admitted::stop_tokens(&config(ends.clone()), generation.as_ref(), &[]),
             expected,
             "{ends} {generation:?}"
         );
     }
+}
+
+#[test]
+fn ends_of_the_tokenizer_are_ends_of_replies_too() {
+    let config = ModelConfig::parse(&llama(&json!({"eos_token_id": 7}))).unwrap();
+    assert_eq!(admitted::stop_tokens(&config, None, &[9, 7, 320]), [7, 9]);
+    assert_eq!(admitted::stop_tokens(&config, Some(&json!({"eos_token_id": [3]})), &[9]), [3, 7, 9]);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{ChatTemplate, NamedTokens};
-use crate::error::LoadError;
+use super::{ChatTemplate, NamedTokens, Tokenizer};
+use crate::{error::LoadError, refusal::Refusal};
 
 /// The files as read; each may be missing.
 #[derive(Debug, Default)]
@@ -21,32 +21,52 @@ pub(crate) struct ChatFiles {
 impl ChatFiles {
     /// The template, if the model has one: a file of its own goes before the one in the configuration.
     pub(crate) fn template(&self) -> Result<Option<ChatTemplate>, LoadError> {
-        let inside = |value: &Option<Value>| value.as_ref().and_then(|value| default_template(&value["chat_template"]));
-        let source = self.jinja.clone().or_else(|| inside(&self.json)).or_else(|| inside(&self.tokenizer_config));
+        let source = match &self.jinja {
+            Some(source) => Some(source.clone()),
+            None => {
+                let files = [&self.json, &self.tokenizer_config].into_iter().flatten();
+                files.map(|file| default_template(&file["chat_template"])).find_map(Result::transpose).transpose()?
+            }
+        };
         source.map(|source| ChatTemplate::parse(&source, self.named_tokens())).transpose()
     }
 
+    /// The tokenizer's end tokens, under whatever file names one.
+    pub(crate) fn end_tokens(&self, tokenizer: &Tokenizer) -> Vec<u32> {
+        let named = self.files().filter_map(|file| written_form(&file["eos_token"]));
+        named.filter_map(|token| tokenizer.id(&token)).collect()
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Value> {
+        [&self.tokenizer_config, &self.special_tokens_map].into_iter().flatten()
+    }
+
     fn named_tokens(&self) -> NamedTokens {
-        let token = |key: &str| {
-            let files = [&self.tokenizer_config, &self.special_tokens_map];
-            files.into_iter().flatten().find_map(|file| written_form(&file[key]))
-        };
+        let token = |key: &str| self.files().find_map(|file| written_form(&file[key]));
         NamedTokens {
             bos: token("bos_token"),
             eos: token("eos_token"),
             unk: token("unk_token"),
             pad: token("pad_token"),
+            sep: token("sep_token"),
+            cls: token("cls_token"),
+            mask: token("mask_token"),
         }
     }
 }
 
-/// A template, or the one named `default` of several.
-fn default_template(value: &Value) -> Option<String> {
-    if let Some(template) = value.as_str() {
-        return Some(template.to_owned());
+/// A template, or the one named `default` of several, which are a list or an object; `None` where there is none at all.
+fn default_template(value: &Value) -> Result<Option<String>, Refusal> {
+    let template = match value {
+        Value::Null => return Ok(None),
+        Value::Array(named) => named.iter().find(|template| template["name"] == "default").map(|named| &named["template"]),
+        Value::Object(named) => named.get("default"),
+        template => Some(template),
+    };
+    match template.and_then(Value::as_str) {
+        Some(template) => Ok(Some(template.to_owned())),
+        None => Err(Refusal::Template { reason: "chat_template names several and none of them default".to_owned() }),
     }
-    let named = value.as_array()?.iter().find(|template| template["name"] == "default")?;
-    named["template"].as_str().map(str::to_owned)
 }
 
 /// A token is written as text or as an object with its content.
@@ -85,7 +105,7 @@ mod tests {
 
     fn tokens(tokenizer_config: Value, special_tokens_map: Option<Value>) -> [Option<String>; 4] {
         let files = ChatFiles { tokenizer_config: Some(tokenizer_config), special_tokens_map, ..ChatFiles::default() };
-        let NamedTokens { bos, eos, unk, pad } = files.named_tokens();
+        let NamedTokens { bos, eos, unk, pad, .. } = files.named_tokens();
         [bos, eos, unk, pad]
     }
 
@@ -101,14 +121,42 @@ mod tests {
     }
 
     #[test]
-    fn a_model_without_a_default_template_is_a_base_model() {
-        for chat_template in [json!(null), json!(7), json!([]), json!([{ "name": "rag", "template": "x" }]), json!({})]
-        {
-            let files =
-                ChatFiles { tokenizer_config: Some(json!({ "chat_template": chat_template })), ..ChatFiles::default() };
-            assert_eq!(render(&files), None);
+    fn a_model_without_a_template_is_a_base_model_and_one_without_a_default_is_refused() {
+        let files = |chat_template: Value| {
+            let tokenizer_config = Some(json!({ "chat_template": chat_template }));
+            ChatFiles { tokenizer_config, ..ChatFiles::default() }
+        };
+        assert_eq!(render(&files(json!(null))), None);
+        let default = json!({ "default": "a", "rag": "b" });
+        assert_eq!(render(&files(default)).as_deref(), Some("a"));
+        for chat_template in [
+            json!(7),
+            json!([]),
+            json!({}),
+            json!([{ "name": "rag", "template": "x" }]),
+            json!({ "rag": "x" }),
+            json!([{ "name": "default" }]),
+            json!({ "default": ["x"] }),
+        ] {
+            let refused = files(chat_template.clone()).template();
+            let said = matches!(&refused, Err(LoadError::Refused(refusal)) if refusal.to_string().contains("none of them default"));
+            assert!(said, "{chat_template}: {refused:?}");
         }
         let broken = ChatFiles { jinja: Some("{% if %}".to_owned()), ..ChatFiles::default() };
         assert!(matches!(broken.template(), Err(LoadError::Refused(_))), "a file of its own is not passed over");
+    }
+
+    #[test]
+    fn the_tokenizers_end_is_named_in_either_file() {
+        let json = json!({ "added_tokens": [], "model": { "type": "BPE", "vocab": { "a": 0, "</s>": 1, "<e>": 2 }, "merges": [] } });
+        let tokenizer = Tokenizer::parse(json.to_string().as_bytes()).unwrap();
+        let ends = |config: Value, map: Option<Value>| {
+            let files = ChatFiles { tokenizer_config: Some(config), special_tokens_map: map, ..ChatFiles::default() };
+            files.end_tokens(&tokenizer)
+        };
+        assert_eq!(ends(json!({ "eos_token": "</s>" }), None), [1]);
+        assert_eq!(ends(json!({}), Some(json!({ "eos_token": { "content": "<e>" } }))), [2]);
+        assert_eq!(ends(json!({ "eos_token": "</s>" }), Some(json!({ "eos_token": "<e>" }))), [1, 2]);
+        assert!(ends(json!({ "eos_token": "<unknown>" }), Some(json!({ "eos_token": null }))).is_empty());
     }
 }

@@ -66,7 +66,7 @@ async fn an_admitted_model_is_opened_without_a_second_look_at_its_tensors() {
     assert_eq!(names, ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
     // Nothing but a second admission would notice this.
     shelf.poison(true);
-    loader.open_local(&hub_model(0)).await.unwrap();
+    loader.open_for_ids(&hub_model(0)).await.unwrap();
     assert!(matches!(loader.admit(&hub_model(0)).await.unwrap(), Arrival::Admitted(_)));
     // Another process looks for itself.
     let (reason, files) = refusal(&shelf.loader(), &hub_model(0)).await;
@@ -89,7 +89,7 @@ async fn a_model_is_opened_that_no_one_has_admitted_before() {
     let responder = shelf.loader().open(&hub_model(0)).await.unwrap();
     assert_eq!(responder.reproducibility(), Reproducibility::Exact);
     let folder = ModelSource::Folder(model_folder(shelf.folder.path(), 0));
-    shelf.loader().open_local(&folder).await.unwrap();
+    shelf.loader().open_for_ids(&folder).await.unwrap();
 }
 
 #[tokio::test]

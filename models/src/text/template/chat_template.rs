@@ -4,6 +4,7 @@
 //! other templates and no environment, so that it gives the same text on every machine and every day.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -50,6 +51,28 @@ pub struct NamedTokens {
     pub unk: Option<String>,
     /// Fills up.
     pub pad: Option<String>,
+    /// Separates two texts.
+    pub sep: Option<String>,
+    /// Stands for a whole text.
+    pub cls: Option<String>,
+    /// Stands for what is to be guessed.
+    pub mask: Option<String>,
+}
+
+impl NamedTokens {
+    /// The tokens that there are, under the names that templates know them by; the others are undefined there.
+    fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("bos_token", &self.bos),
+            ("eos_token", &self.eos),
+            ("unk_token", &self.unk),
+            ("pad_token", &self.pad),
+            ("sep_token", &self.sep),
+            ("cls_token", &self.cls),
+            ("mask_token", &self.mask),
+        ];
+        all.into_iter().filter_map(|(name, token)| Some((name, token.as_deref()?)))
+    }
 }
 
 /// A chat template that was tried; it is compiled anew for every text, which takes less time than laying one out.
@@ -125,15 +148,13 @@ impl ChatTemplate {
 
     /// Values are as deeply nested as the template makes them, and so are their writing and their dropping.
     fn render_here(&self, messages: &[Message]) -> Result<String, TemplateError> {
+        let tokens: BTreeMap<&str, &str> = self.tokens.named().collect();
         let text = self.text(context! {
             messages => Value::from(Serde(messages)),
             add_generation_prompt => true,
             tools => Value::from(()),
             documents => Value::from(()),
-            bos_token => self.tokens.bos.as_deref().unwrap_or_default(),
-            eos_token => self.tokens.eos.as_deref().unwrap_or_default(),
-            unk_token => self.tokens.unk.as_deref().unwrap_or_default(),
-            pad_token => self.tokens.pad.as_deref().unwrap_or_default(),
+            ..Value::from(Serde(tokens))
         });
         let text = text.map_err(|error| TemplateError::Template { reason: describe(&error) })?;
         if text.len() > LONGEST_TEXT {
