@@ -67,7 +67,7 @@ CHANGES = [
     {"mlp_only_layers": [1]}, {"decoder_sparse_step": 2}, {"norm_topk_prob": False}, {"norm_topk_prob": True}, {"num_local_experts": 6},
 ]
 # Left out, so that the class says what they are.
-OMITTED = [["rms_norm_eps"], ["num_key_value_heads"], ["max_position_embeddings"], ["intermediate_size"], ["num_experts_per_tok"],
+OMITTED = [["rms_norm_eps"], ["num_key_value_heads"], ["max_position_embeddings"], ["intermediate_size"],
            ["linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim"], ["num_hidden_layers"]]
 
 

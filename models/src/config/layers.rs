@@ -203,13 +203,15 @@ impl Sparsity {
 }
 
 fn experts(family: Family, fields: Fields<'_>) -> Result<FeedForward, Refusal> {
-    // Two names of one key.
-    let name = if fields.written("num_experts").is_none() && fields.written("num_local_experts").is_some() {
-        "num_local_experts"
-    } else {
-        "num_experts"
+    // Qwen3's class has two names for one key.
+    let (named, other) = (fields.written("num_experts"), fields.written("num_local_experts"));
+    let count = match (family, named, other) {
+        (Family::Qwen3Moe, Some(named), Some(other)) if named != other => {
+            return Err(invalid("num_local_experts", other, "left out, or the same as num_experts"));
+        }
+        (Family::Qwen3Moe, None, Some(_)) => fields.size("num_local_experts")?,
+        _ => fields.size("num_experts")?,
     };
-    let count = fields.size(name)?;
     let layers = fields.size("num_hidden_layers")?;
     if count > MOST_EXPERTS.0 || count * layers > MOST_EXPERTS.1 {
         return Err(invalid("num_experts", &count.into(), "at most 4096, and at most 131072 over all layers"));

@@ -237,9 +237,14 @@ fn block_filter<'a>(expr: &Expr<'a>) -> Expr<'a> {
     }
 }
 
-/// Target of an assignment: it creates no value.
+/// Target of an assignment: it creates no value, and neither do the targets inside it.
 fn plain<'a>(expr: &Expr<'a>) -> Expr<'a> {
-    rebuilt(expr)
+    let all = |items: &[Expr<'a>]| items.iter().map(plain).collect();
+    match expr {
+        Expr::List(node) => Expr::List(respan(node, List { items: all(&node.items) })),
+        Expr::Tuple(node) => Expr::Tuple(respan(node, Tuple { items: all(&node.items) })),
+        other => rebuilt(other),
+    }
 }
 
 fn expression<'a>(expr: &Expr<'a>) -> Expr<'a> {

@@ -2,9 +2,17 @@
 
 mod chat_template;
 mod deep_stack;
+mod dialect;
+mod environment;
 mod faith;
 mod json_style;
 mod measure;
+mod python_text;
+#[cfg(test)]
+mod reference;
+mod strftime;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub use chat_template::{ChatTemplate, NamedTokens, TemplateError};

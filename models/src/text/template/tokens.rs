@@ -50,6 +50,7 @@ fn check_namespaces(tokens: &[Token<'_>]) -> Result<(), String> {
         let whole = names.binary_search(&name).is_ok()
             && is_use_of(tokens, at, name)
             && !is(tokens, at + 1, &Token::Dot)
+            && !is_key(tokens, at + 1)
             && !is_made_here(tokens, at);
         if whole {
             return Err(format!("the namespace {name:?} is used whole, not one of its parts"));
@@ -71,6 +72,12 @@ fn is(tokens: &[Token<'_>], at: usize, token: &Token<'_>) -> bool {
         (Some(found), wanted) => std::mem::discriminant(found) == std::mem::discriminant(wanted),
         (None, _) => false,
     }
+}
+
+/// True for one key in brackets, which names a part as a dot does.
+fn is_key(tokens: &[Token<'_>], at: usize) -> bool {
+    let key = matches!(tokens.get(at + 1), Some(Token::Str(_) | Token::String(_)));
+    key && is(tokens, at, &Token::BracketOpen) && is(tokens, at + 2, &Token::BracketClose)
 }
 
 fn is_made_here(tokens: &[Token<'_>], at: usize) -> bool {
@@ -115,6 +122,7 @@ mod tests {
     fn namespaces_may_be_used_part_by_part() {
         check("{%- set ns = namespace(a=1, b=x | length - (1)) -%}{% set ns.a = ns.b %}{{ ns.a ~ x.ns }} ns", true);
         check("{% set ns = namespace() %}{{ f(ns=1) }}{{ 'ns' }}", true);
+        check("{% set ns = namespace(a=1) %}{{ ns['a'] ~ ns[\"b\"].c }}", true);
         check("no template at all: namespace", true);
     }
 
@@ -131,7 +139,11 @@ mod tests {
             "{% set ns = namespace() %}{% set ns.a = ns %}",
             "{% set ns = namespace() %}{% set a = [ns] %}{% set ns.a = a %}",
             "{% set ns = namespace() %}{{ ns | tojson }}",
-            "{% set ns = namespace() %}{{ ns['a'] }}",
+            "{% set ns = namespace() %}{{ ns[a] }}",
+            "{% set ns = namespace() %}{{ ns[:] }}",
+            "{% set ns = namespace() %}{{ ns['a':] }}",
+            "{% set ns = namespace() %}{{ ns[ns] }}",
+            "{% set ns = namespace() %}{{ [ns]['a'] }}",
             "{% set ns = namespace(), 1 %}{% set a = ns[0] %}",
             "{% set ns = namespace() | list %}",
             "{% set ns = [namespace()] %}",

@@ -1,0 +1,304 @@
+//! Methods of Python's texts and lists that the library does not bring, paid for by the length of what they look at.
+
+use minijinja::{
+    Error, ErrorKind, State, Value,
+    value::{Kwargs, Tuple, ValueKind, from_args},
+};
+
+/// Bytes looked at or made for one unit of fuel.
+const BYTES: usize = 64;
+/// Largest width that a text is filled up to.
+const WIDEST: usize = 1_000;
+/// Most decimals of a number.
+const DECIMALS: usize = 30;
+
+/// Calls a method of a value; `None` for one that is not known here.
+pub(super) fn method(state: &State<'_, '_>, value: &Value, name: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
+    if let Some(text) = value.as_str() {
+        state.consume_fuel((text.len() / BYTES) as u64)?;
+        return text_method(state, text, name, arguments);
+    }
+    match (value.kind(), name) {
+        (ValueKind::Seq, "index") => {
+            let (wanted,): (&Value,) = from_args(arguments)?;
+            let mut at = 0;
+            for item in value.try_iter()? {
+                state.consume_fuel(1)?;
+                if item == *wanted {
+                    return Ok(Some(Value::from(at)));
+                }
+                at += 1;
+            }
+            Err(invalid("index: the list does not have it"))
+        }
+        (ValueKind::Map | ValueKind::Seq, "copy") => {
+            let () = from_args(arguments)?;
+            Ok(Some(value.clone()))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn text_method(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
+    let one = || -> Result<&str, Error> {
+        let (argument,): (&str,) = from_args(arguments)?;
+        Ok(argument)
+    };
+    let none = || -> Result<(), Error> { from_args::<()>(arguments) };
+    Ok(Some(match name {
+        "removeprefix" => Value::from(text.strip_prefix(one()?).unwrap_or(text)),
+        "removesuffix" => Value::from(text.strip_suffix(one()?).unwrap_or(text)),
+        "partition" => parts(text.split_once(separator(one()?)?), one()?, [text, "", ""]),
+        "rpartition" => parts(text.rsplit_once(separator(one()?)?), one()?, ["", "", text]),
+        "split" | "rsplit" => split(state, text, name == "rsplit", arguments)?,
+        "splitlines" => {
+            let (keep,): (Option<bool>,) = from_args(arguments)?;
+            lines(state, text, keep.unwrap_or(false))?
+        }
+        "strip" | "lstrip" | "rstrip" => {
+            let (characters,): (Option<&str>,) = from_args(arguments)?;
+            Value::from(stripped(text, name, characters))
+        }
+        "find" | "rfind" | "index" | "rindex" => {
+            let (wanted, start, end): (&str, Option<i64>, Option<i64>) = from_args(arguments)?;
+            match (position(text, wanted, start, end, name.starts_with('r')), name) {
+                (Some(at), _) => Value::from(at),
+                (None, "find" | "rfind") => Value::from(-1),
+                (None, _) => return Err(invalid("index: the text does not have it")),
+            }
+        }
+        "zfill" | "ljust" | "rjust" | "center" => filled(state, text, name, arguments)?,
+        "swapcase" => {
+            none()?;
+            let swap = |c: char| if c.is_uppercase() { c.to_lowercase().collect() } else { c.to_uppercase().collect::<String>() };
+            Value::from(text.chars().map(swap).collect::<String>())
+        }
+        "casefold" => {
+            none()?;
+            Value::from(text.to_lowercase().replace('\u{df}', "ss"))
+        }
+        "isdecimal" | "isdigit" => {
+            none()?;
+            Value::from(!text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric())))
+        }
+        _ => return Ok(None),
+    }))
+}
+
+fn invalid(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, what)
+}
+
+fn separator(separator: &str) -> Result<&str, Error> {
+    if separator.is_empty() { Err(invalid("an empty separator")) } else { Ok(separator) }
+}
+
+fn parts(found: Option<(&str, &str)>, separator: &str, whole: [&str; 3]) -> Value {
+    let parts = found.map_or(whole, |(before, behind)| [before, separator, behind]);
+    Value::from(Tuple::from(parts.map(Value::from)))
+}
+
+/// Blanks by the rules of Python, which counts four separators among them.
+fn is_space(character: char) -> bool {
+    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
+}
+
+fn stripped<'a>(text: &'a str, name: &str, characters: Option<&str>) -> &'a str {
+    let goes = |c: char| characters.map_or_else(|| is_space(c), |characters| characters.contains(c));
+    match name {
+        "lstrip" => text.trim_start_matches(goes),
+        "rstrip" => text.trim_end_matches(goes),
+        _ => text.trim_matches(goes),
+    }
+}
+
+/// Pieces between separators, or between blanks; at most `maxsplit` cuts, from the left or from the right.
+fn split(state: &State<'_, '_>, text: &str, right: bool, arguments: &[Value]) -> Result<Value, Error> {
+    let (by, most, named): (Option<Value>, Option<i64>, Kwargs) = from_args(arguments)?;
+    let by = match by {
+        Some(by) => Some(by),
+        None => named.get("sep")?,
+    };
+    let most = match most {
+        Some(most) => most,
+        None => named.get::<Option<i64>>("maxsplit")?.unwrap_or(-1),
+    };
+    named.assert_all_used()?;
+    let most = usize::try_from(most).unwrap_or(usize::MAX - 1);
+    let by = by.filter(|by| !by.is_none());
+    let pieces: Vec<Value> = match &by {
+        Some(by) => {
+            let by = separator(by.as_str().ok_or_else(|| invalid("split: the separator is no text"))?)?;
+            state.consume_fuel((text.len() / by.len() / BYTES) as u64)?;
+            if right {
+                let mut pieces: Vec<_> = text.rsplitn(most + 1, by).map(Value::from).collect();
+                pieces.reverse();
+                pieces
+            } else {
+                text.splitn(most + 1, by).map(Value::from).collect()
+            }
+        }
+        None => words(text, right, most).into_iter().map(Value::from).collect(),
+    };
+    state.consume_fuel(pieces.len() as u64)?;
+    Ok(Value::from(pieces))
+}
+
+fn words(text: &str, right: bool, most: usize) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = if right { text.trim_end_matches(is_space) } else { text.trim_start_matches(is_space) };
+    while !rest.is_empty() {
+        let cut = if right { rest.rfind(is_space) } else { rest.find(is_space) };
+        match cut.filter(|_| words.len() < most) {
+            None => {
+                words.push(rest);
+                break;
+            }
+            Some(at) => {
+                let behind = at + rest[at..].chars().next().map_or(1, char::len_utf8);
+                let (word, others) = if right { (&rest[behind..], &rest[..at]) } else { (&rest[..at], &rest[behind..]) };
+                words.push(word);
+                rest = if right { others.trim_end_matches(is_space) } else { others.trim_start_matches(is_space) };
+            }
+        }
+    }
+    if right {
+        words.reverse();
+    }
+    words
+}
+
+/// Lines by all the ends of lines that Python knows.
+fn lines(state: &State<'_, '_>, text: &str, keep: bool) -> Result<Value, Error> {
+    let ends = ['\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let at = rest.find(ends).unwrap_or(rest.len());
+        let end = match &rest[at..] {
+            end if end.starts_with("\r\n") => 2,
+            end => end.chars().next().map_or(0, char::len_utf8),
+        };
+        lines.push(Value::from(&rest[..if keep { at + end } else { at }]));
+        rest = &rest[at + end..];
+    }
+    state.consume_fuel(lines.len() as u64)?;
+    Ok(Value::from(lines))
+}
+
+/// Index of the first or last occurrence, in characters, within bounds that may count from the end.
+fn position(text: &str, wanted: &str, start: Option<i64>, end: Option<i64>, last: bool) -> Option<usize> {
+    let count = text.chars().count();
+    let bound = |bound: i64| {
+        let from_end = usize::try_from(bound.unsigned_abs()).unwrap_or(usize::MAX);
+        if bound < 0 { count.saturating_sub(from_end) } else { from_end.min(count) }
+    };
+    let (start, end) = (start.map_or(0, bound), end.map_or(count, bound));
+    if start > end {
+        return None;
+    }
+    let byte = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte);
+    let part = &text[byte(start)..byte(end)];
+    let found = if last { part.rfind(wanted) } else { part.find(wanted) }?;
+    Some(start + part[..found].chars().count())
+}
+
+fn filled(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value]) -> Result<Value, Error> {
+    let (width, fill): (i64, Option<&str>) = from_args(arguments)?;
+    let width = usize::try_from(width).unwrap_or(0);
+    if width > WIDEST {
+        return Err(invalid(format!("{name}: a width of more than {WIDEST}")));
+    }
+    let fill = match (name, fill) {
+        ("zfill", _) => '0',
+        (_, None) => ' ',
+        (_, Some(fill)) => {
+            let mut characters = fill.chars();
+            characters.next().filter(|_| characters.next().is_none()).ok_or_else(|| invalid("the filling is one character"))?
+        }
+    };
+    let missing = width.saturating_sub(text.chars().count());
+    state.consume_fuel((missing / BYTES) as u64)?;
+    let some = |count: usize| std::iter::repeat_n(fill, count).collect::<String>();
+    Ok(Value::from(match name {
+        "ljust" => format!("{text}{}", some(missing)),
+        "center" => {
+            let left = missing / 2 + (missing & width & 1);
+            format!("{}{text}{}", some(left), some(missing - left))
+        }
+        "zfill" if text.starts_with(['+', '-']) => format!("{}{}{}", &text[..1], some(missing), &text[1..]),
+        _ => format!("{}{text}", some(missing)),
+    }))
+}
+
+/// The filter `format`: a text with the arguments in the places of its `%` codes.
+///
+/// # Errors
+/// If a code is not known, an argument is missing, or the result would be longer than `limit` bytes.
+pub(super) fn percent(state: &State<'_, '_>, format: &str, arguments: &[Value], limit: usize) -> Result<String, Error> {
+    let mut arguments = arguments.iter();
+    let mut text = String::new();
+    let mut rest = format;
+    while let Some(at) = rest.find('%') {
+        text.push_str(&rest[..at]);
+        let code = &rest[at + 1..];
+        let end = code.find(|c: char| c.is_ascii_alphabetic() || c == '%').ok_or_else(|| invalid("format: an open code"))?;
+        let (flags, letter) = (&code[..end], &code[end..=end]);
+        if letter == "%" {
+            text.push('%');
+        } else {
+            let argument = arguments.next().ok_or_else(|| invalid("format: more codes than arguments"))?;
+            let written = one_percent(flags, letter, argument)?;
+            state.consume_fuel((written.len() / BYTES) as u64)?;
+            text.push_str(&written);
+        }
+        if text.len() > limit {
+            return Err(invalid("format: what it would make is too long"));
+        }
+        rest = &code[end + 1..];
+    }
+    text.push_str(rest);
+    if arguments.next().is_some() {
+        return Err(invalid("format: more arguments than codes"));
+    }
+    Ok(text)
+}
+
+fn one_percent(flags: &str, letter: &str, argument: &Value) -> Result<String, Error> {
+    let signs = flags.len() - flags.trim_start_matches(['-', '0', '+', ' ']).len();
+    let (signs, size) = flags.split_at(signs);
+    let (width, decimals) = size.split_once('.').map_or((size, None), |(width, decimals)| (width, Some(decimals)));
+    let number = |text: &str| if text.is_empty() { Ok(0) } else { text.parse::<usize>().map_err(|_| invalid("format: no size")) };
+    let (width, decimals) = (number(width)?, decimals.map(number).transpose()?);
+    if width > WIDEST || decimals.is_some_and(|decimals| decimals > DECIMALS) {
+        return Err(invalid(format!("format: a width of more than {WIDEST}, or more than {DECIMALS} decimals")));
+    }
+    let plain = matches!(argument.kind(), ValueKind::String | ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Undefined);
+    if !plain {
+        return Err(invalid("format: only texts and numbers are supported"));
+    }
+    let float = || f64::try_from(argument.clone());
+    let whole = || i64::try_from(argument.clone()).or_else(|_| float().map(|number| number.trunc() as i64));
+    let text = match letter {
+        "s" => argument.to_string(),
+        "d" | "i" | "u" => whole()?.to_string(),
+        "x" => format!("{:x}", whole()?),
+        "X" => format!("{:X}", whole()?),
+        "o" => format!("{:o}", whole()?),
+        "f" | "F" => format!("{:.*}", decimals.unwrap_or(6), float()?),
+        other => return Err(invalid(format!("format: %{other} is not known"))),
+    };
+    let text = match (letter, decimals) {
+        ("s", Some(most)) => text.chars().take(most).collect(),
+        _ => text,
+    };
+    let text = if signs.contains('+') && letter != "s" && !text.starts_with('-') { format!("+{text}") } else { text };
+    let missing = width.saturating_sub(text.chars().count());
+    let some = |fill: char| std::iter::repeat_n(fill, missing).collect::<String>();
+    Ok(match (signs.contains('-'), signs.contains('0') && letter != "s") {
+        (true, _) => format!("{text}{}", some(' ')),
+        (false, true) if text.starts_with(['-', '+']) => format!("{}{}{}", &text[..1], some('0'), &text[1..]),
+        (false, true) => format!("{}{text}", some('0')),
+        (false, false) => format!("{}{text}", some(' ')),
+    })
+}
