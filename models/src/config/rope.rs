@@ -107,6 +107,9 @@ pub(super) fn parse(family: Family, fields: Fields<'_>, head_size: usize) -> Res
     if let Some(key) = parameters.and_then(|all| all.keys().find(|key| !GEMMA_KINDS.contains(key))) {
         return Err(invalid(&format!("rope_parameters.{key}"), &true.into(), "below full_attention or sliding_attention"));
     }
+    if let Some(kind) = scaling.and_then(|scaling| scaling.get("type").filter(|_| scaling.get("rope_type").is_none())) {
+        return Err(invalid("rope_scaling.type", kind, "called rope_type, since the class of this family passes over type"));
+    }
     let [full, sliding] = GEMMA_KINDS.map(|kind| parameters.and_then(|all| all.child(kind)));
     // The older layout scales the full layers only.
     Ok(vec![of(scaling.or(full), "rope_theta")?, of(sliding, "rope_local_base_freq")?])

@@ -6,7 +6,7 @@ use tokenizers::{AddedToken, models::bpe::Vocab};
 use super::{
     parts::{Place, growth_before_cutting, part, special_ids},
     patterns,
-    text::{Written, refuse},
+    text::{Model, Written, refuse},
 };
 use crate::{
     gguf::{Content, List, Value, turn_ends},
@@ -151,11 +151,13 @@ impl Metadata<'_> {
         let pre_tokenizer = json!({ "type": "Sequence", "pretokenizers": cut });
         Ok(Written {
             vocabulary: self.vocabulary()?,
-            merges,
-            unknown: None,
-            fuse_unknown: false,
+            model: Model::Pairs {
+                merges,
+                unknown: None,
+                fuse_unknown: false,
+                ignore_merges: style.ignore_merges,
+            },
             byte_fallback: false,
-            ignore_merges: style.ignore_merges,
             added: self.added(),
             growth: growth_before_cutting(&normalizer, &pre_tokenizer)?,
             special_ids: special_ids(&ends)?,
@@ -178,12 +180,14 @@ impl Metadata<'_> {
         let (vocabulary, ends) = (self.vocabulary()?, self.ends(true)?);
         let unknown = self.content.count("tokenizer.ggml.unknown_token_id").unwrap_or(0);
         Ok(Written {
-            merges: self.merges_by_score(&vocabulary)?,
+            model: Model::Pairs {
+                merges: self.merges_by_score(&vocabulary)?,
+                unknown: Some(self.token(unknown)?.to_owned()),
+                fuse_unknown: true,
+                ignore_merges: false,
+            },
             vocabulary,
-            unknown: Some(self.token(unknown)?.to_owned()),
-            fuse_unknown: true,
             byte_fallback: true,
-            ignore_merges: false,
             added: self.added(),
             growth: growth_before_cutting(&normalizer, &Json::Null)?,
             special_ids: special_ids(&ends)?,

@@ -6,7 +6,7 @@ use tokenizers::{AddedToken, models::bpe::Vocab};
 
 use super::{
     parts::{Place, growth_before_cutting, part, special_ids},
-    text::{Written, refuse},
+    text::{Model, Written, refuse},
 };
 use crate::{python_json, refusal::Refusal, text::Tokenizer};
 
@@ -14,6 +14,11 @@ use crate::{python_json, refusal::Refusal, text::Tokenizer};
 pub(crate) const LARGEST_FILE: u64 = 64 << 20;
 /// Most tokens beside the vocabulary, and their bytes altogether.
 const MOST_ADDED: (usize, usize) = (1 << 16, 1 << 20);
+
+/// The other model than BPE, by the name that the file gives it.
+const UNIGRAM: &str = "Unigram";
+/// Longest piece of Unigram in bytes; published ones have a few dozen.
+const LONGEST_PIECE: usize = 256;
 
 #[derive(Deserialize)]
 struct File {
@@ -27,7 +32,7 @@ struct File {
     post_processor: Value,
     #[serde(default)]
     decoder: Value,
-    model: Model,
+    model: WrittenModel,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +43,7 @@ struct Added {
 }
 
 #[derive(Deserialize)]
-struct Model {
+struct WrittenModel {
     #[serde(rename = "type")]
     kind: Option<String>,
     dropout: Option<f32>,
@@ -51,8 +56,18 @@ struct Model {
     byte_fallback: bool,
     #[serde(default)]
     ignore_merges: bool,
-    vocab: Vocab,
+    unk_id: Option<usize>,
+    vocab: Tokens,
+    #[serde(default)]
     merges: Vec<Merge>,
+}
+
+/// Tokens with their ids, or Unigram's pieces with their scores, in the order of their ids.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Tokens {
+    Ids(Vocab),
+    Pieces(Vec<(String, f64)>),
 }
 
 #[derive(Deserialize)]
@@ -67,18 +82,16 @@ impl Tokenizer {
     pub fn parse(json: &[u8]) -> Result<Self, Refusal> {
         let malformed = |error: serde_json::Error| Refusal::Malformed {
             file: "tokenizer.json".to_owned(),
-            reason: format!("{error} (only byte-pair encoding is known)"),
+            reason: format!("{error} (only byte-pair encoding and Unigram are known)"),
         };
         let file: File = python_json::parse(json).map_err(malformed)?;
         file.check()?;
-        let merges = file.model.merges.into_iter().map(Merge::pair).collect::<Result<_, _>>()?;
+        let byte_fallback = file.model.byte_fallback;
+        let (vocabulary, model) = file.model.parts()?;
         Written {
-            vocabulary: file.model.vocab,
-            merges,
-            unknown: file.model.unk_token,
-            fuse_unknown: file.model.fuse_unk,
-            byte_fallback: file.model.byte_fallback,
-            ignore_merges: file.model.ignore_merges,
+            vocabulary,
+            model,
+            byte_fallback,
             added: file.added_tokens.into_iter().map(|added| (added.id, added.token)).collect(),
             growth: growth_before_cutting(&file.normalizer, &file.pre_tokenizer)?,
             special_ids: special_ids(&file.post_processor)?,
@@ -94,8 +107,8 @@ impl Tokenizer {
 impl File {
     fn check(&self) -> Result<(), Refusal> {
         let model = &self.model;
-        if let Some(kind) = model.kind.as_deref().filter(|kind| *kind != "BPE") {
-            return Err(refuse(format!("model {kind:?} is not BPE")));
+        if let Some(kind) = model.kind.as_deref().filter(|kind| !matches!(*kind, "BPE" | UNIGRAM)) {
+            return Err(refuse(format!("model {kind:?} is neither BPE nor Unigram")));
         }
         if model.dropout.is_some_and(|dropout| dropout != 0.0) {
             return Err(refuse("with dropout it would encode one text in many ways"));
@@ -113,6 +126,36 @@ impl File {
             return Err(refuse("an added token is empty"));
         }
         Ok(())
+    }
+}
+
+impl WrittenModel {
+    fn parts(self) -> Result<(Vocab, Model), Refusal> {
+        match (self.vocab, self.kind.as_deref() == Some(UNIGRAM)) {
+            (Tokens::Ids(vocabulary), false) => {
+                let merges = self.merges.into_iter().map(Merge::pair).collect::<Result<_, _>>()?;
+                let (unknown, fuse_unknown) = (self.unk_token, self.fuse_unk);
+                Ok((vocabulary, Model::Pairs { merges, unknown, fuse_unknown, ignore_merges: self.ignore_merges }))
+            }
+            (Tokens::Pieces(pieces), true) => {
+                let mut vocabulary = Vocab::with_capacity(pieces.len());
+                for (id, (piece, score)) in pieces.iter().enumerate() {
+                    // Each place of a text is compared with pieces of every length.
+                    if piece.len() > LONGEST_PIECE || !score.is_finite() {
+                        return Err(refuse(format!("piece {id} has {} bytes and the score {score}", piece.len())));
+                    }
+                    if vocabulary.insert(piece.clone(), id as u32).is_some() {
+                        return Err(refuse(format!("piece {piece:?} appears twice")));
+                    }
+                }
+                match self.unk_id {
+                    Some(id) if id >= pieces.len() => Err(refuse(format!("unk_id = {id} is no piece"))),
+                    unknown => Ok((vocabulary, Model::Unigram { pieces, unknown })),
+                }
+            }
+            (_, true) => Err(refuse("Unigram's vocabulary is a list of pieces with their scores")),
+            (_, false) => Err(refuse("the vocabulary of BPE is an object of tokens with their ids")),
+        }
     }
 }
 

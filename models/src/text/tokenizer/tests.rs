@@ -96,15 +96,28 @@ fn check(path: &str, value: Value, sentence: &str) {
 
 #[test]
 fn models_that_are_not_sound_are_refused() {
-    check("/model/type", json!("Unigram"), "model \"Unigram\" is not BPE");
+    check("/model/type", json!("WordPiece"), "model \"WordPiece\" is neither BPE nor Unigram");
+    check("/model/type", json!("Unigram"), "a list of pieces with their scores");
+    check("/model/vocab", json!([["a", -1.0]]), "an object of tokens with their ids");
+    for (model, sentence) in [
+        (json!({ "vocab": [["a", -1.0], ["a", -2.0]] }), "piece \"a\" appears twice"),
+        (json!({ "vocab": [["a", -1.0]], "unk_id": 1 }), "unk_id = 1 is no piece"),
+        (json!({ "vocab": [["x".repeat(257), -1.0]] }), "piece 0 has 257 bytes"),
+        (json!({ "vocab": [] }), "it has no tokens"),
+        (json!({ "vocab": [["a", "b"]] }), "cannot be understood"),
+    ] {
+        let mut model = model;
+        model["type"] = json!("Unigram");
+        check("/model", model, sentence);
+    }
     check("/model/vocab", json!({}), "it has no tokens");
     check("/model/vocab", json!({ "a": 1, "b": 1 }), "two tokens have id 1");
     check("/model/vocab", json!({ "a": 1 << 22 }), "");
-    check("/model/vocab/b", json!(-1), "only byte-pair encoding is known");
+    check("/model/vocab/b", json!(-1), "only byte-pair encoding and Unigram are known");
     check("/model/merges", json!(["a a a a a"]), "");
     check("/model/merges", json!([["ab", "ab"]]), "gives no token");
     check("/model/merges", json!([["a", "x"]]), "");
-    check("/model/merges", json!([["a"]]), "only byte-pair encoding is known");
+    check("/model/merges", json!([["a"]]), "only byte-pair encoding and Unigram are known");
     for (key, value, sentence) in [
         ("dropout", json!(0.1), "with dropout"),
         ("continuing_subword_prefix", json!("##"), "the affix \"##\" is not known"),
@@ -123,7 +136,7 @@ fn added_tokens_that_are_not_sound_are_refused() {
     check("/added_tokens", json!([token(7, "<s>"), token(9, "<t>")]), "should have id 9");
     check("/added_tokens", json!([token(7, "<s>"), token(1 << 22, "<t>")]), "beyond reason");
     check("/added_tokens", json!([token(7, "<s>"), token(8, "")]), "");
-    check("/added_tokens/0/id", json!("7"), "only byte-pair encoding is known");
+    check("/added_tokens/0/id", json!("7"), "only byte-pair encoding and Unigram are known");
 }
 
 #[test]

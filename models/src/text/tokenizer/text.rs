@@ -6,8 +6,11 @@ use std::{
 };
 
 use tokenizers::{
-    AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper,
-    models::bpe::{BPE, Vocab},
+    AddedToken, DecoderWrapper, ModelWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper,
+    models::{
+        bpe::{BPE, Vocab},
+        unigram::Unigram,
+    },
 };
 
 use crate::refusal::Refusal;
@@ -99,14 +102,19 @@ impl fmt::Debug for Tokenizer {
     }
 }
 
+/// How tokens are made of characters.
+pub(super) enum Model {
+    /// Byte-pair encoding.
+    Pairs { merges: Vec<(String, String)>, unknown: Option<String>, fuse_unknown: bool, ignore_merges: bool },
+    /// Unigram: the likeliest cut into pieces, by the logarithm of each piece's probability; ids are places in the list.
+    Unigram { pieces: Vec<(String, f64)>, unknown: Option<usize> },
+}
+
 /// Everything a tokenizer is built from, already restricted to known parts.
 pub(super) struct Written {
     pub(super) vocabulary: Vocab,
-    pub(super) merges: Vec<(String, String)>,
-    pub(super) unknown: Option<String>,
-    pub(super) fuse_unknown: bool,
+    pub(super) model: Model,
     pub(super) byte_fallback: bool,
-    pub(super) ignore_merges: bool,
     pub(super) added: Vec<(u32, AddedToken)>,
     /// Those that the post-processor puts in.
     pub(super) special_ids: Vec<u32>,
@@ -130,7 +138,7 @@ impl Written {
             return Err(refuse(format!("two tokens have id {}", twice[0])));
         }
         let longest = self.vocabulary.keys().map(String::len).max().unwrap_or(0);
-        if let Some((left, right)) = self.merges.iter().find(|(left, right)| left.len() + right.len() > longest) {
+        if let Some((left, right)) = self.merges().iter().find(|(left, right)| left.len() + right.len() > longest) {
             return Err(refuse(format!("merging {left:?} and {right:?} gives no token")));
         }
         let mut largest = ids.last().copied().unwrap_or(0);
@@ -156,24 +164,42 @@ impl Written {
     /// Largest id of what text can become without naming a token: its characters and bytes, and what they merge to.
     fn largest_of_text(&self) -> u32 {
         let added = |id: &u32| self.added.binary_search_by_key(id, |(added, _)| *added).is_ok();
+        let piece = matches!(self.model, Model::Unigram { .. });
         let byte = |token: &str| self.byte_fallback && token.len() == 6 && token.starts_with("<0x");
-        let single = self.vocabulary.iter().filter(|(token, _)| token.chars().count() == 1 || byte(token));
-        let merged = self.merges.iter().filter_map(|(left, right)| self.vocabulary.get(&format!("{left}{right}")));
+        let single = self.vocabulary.iter().filter(|(token, _)| piece || token.chars().count() == 1 || byte(token));
+        let merged = self.merges().iter().filter_map(|(left, right)| self.vocabulary.get(&format!("{left}{right}")));
         single.map(|(_, id)| id).chain(merged).filter(|id| !added(id)).copied().max().unwrap_or(0)
     }
 
-    fn assemble(self) -> tokenizers::Result<tokenizers::Tokenizer> {
-        let mut model = BPE::builder()
-            .vocab_and_merges(self.vocabulary, self.merges)
-            // The library keeps its cache in every thread for ever, one for each tokenizer that there ever was.
-            .cache_capacity(0)
-            .fuse_unk(self.fuse_unknown)
-            .byte_fallback(self.byte_fallback)
-            .ignore_merges(self.ignore_merges);
-        if let Some(unknown) = self.unknown {
-            model = model.unk_token(unknown);
+    fn merges(&self) -> &[(String, String)] {
+        match &self.model {
+            Model::Pairs { merges, .. } => merges,
+            Model::Unigram { .. } => &[],
         }
-        let mut tokenizer = tokenizers::Tokenizer::new(model.build()?);
+    }
+
+    fn assemble(self) -> tokenizers::Result<tokenizers::Tokenizer> {
+        // The library keeps its caches in every thread for ever, one for each tokenizer that there ever was.
+        let model: ModelWrapper = match self.model {
+            Model::Pairs { merges, unknown, fuse_unknown, ignore_merges } => {
+                let mut model = BPE::builder()
+                    .vocab_and_merges(self.vocabulary, merges)
+                    .cache_capacity(0)
+                    .fuse_unk(fuse_unknown)
+                    .byte_fallback(self.byte_fallback)
+                    .ignore_merges(ignore_merges);
+                if let Some(unknown) = unknown {
+                    model = model.unk_token(unknown);
+                }
+                model.build()?.into()
+            }
+            Model::Unigram { pieces, unknown } => {
+                let mut model = Unigram::from(pieces, unknown, self.byte_fallback)?;
+                model.resize_cache(0);
+                model.into()
+            }
+        };
+        let mut tokenizer = tokenizers::Tokenizer::new(model);
         tokenizer.with_normalizer(self.normalizer)?;
         tokenizer.with_pre_tokenizer(self.pre_tokenizer);
         tokenizer.with_post_processor(self.post_processor);
