@@ -69,7 +69,19 @@ mod tests {
 
     #[test]
     fn what_is_no_json_stays_none() {
-        for text in ["", "\u{feff}", "{", "[NaN", "NaNs", "[nan]", "[+Infinity]", "\"NaN", "\"\\", "\u{feff}\u{feff}1", "--Infinity"] {
+        for text in [
+            "",
+            "\u{feff}",
+            "{",
+            "[NaN",
+            "NaNs",
+            "[nan]",
+            "[+Infinity]",
+            "\"NaN",
+            "\"\\",
+            "\u{feff}\u{feff}1",
+            "--Infinity",
+        ] {
             check(text, None);
         }
     }

@@ -53,7 +53,8 @@ impl Admitted {
         if self.prompter.tokenizer.is_some() {
             return Ok(());
         }
-        let gguf = self.snapshot.files.iter().find(|file| file.name.ends_with(".gguf") && self.snapshot.files.len() == 1);
+        let gguf =
+            self.snapshot.files.iter().find(|file| file.name.ends_with(".gguf") && self.snapshot.files.len() == 1);
         Err(match gguf {
             Some(file) => Refusal::NoTokenizer {
                 file: format!("tokenizer.ggml.tokens in {}", file.name),

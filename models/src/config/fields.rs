@@ -136,7 +136,10 @@ impl<'a> Fields<'a> {
         };
         let meant = listed.iter().filter(|id| !id.as_i64().is_some_and(i64::is_negative));
         let token = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-        meant.map(token).collect::<Option<Vec<_>>>().ok_or_else(|| invalid(name, value, "a token id or a list of token ids"))
+        meant
+            .map(token)
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| invalid(name, value, "a token id or a list of token ids"))
     }
 }
 

@@ -96,7 +96,8 @@ fn layer_kinds(family: Family, fields: Fields<'_>, count: usize, window: bool) -
             _ => None,
         });
         let kinds = kinds.collect::<Option<Vec<_>>>().filter(|kinds| kinds.len() == count);
-        let expected = "one of full_attention, and sliding_attention or linear_attention where the family has it, for each layer";
+        let expected =
+            "one of full_attention, and sliding_attention or linear_attention where the family has it, for each layer";
         return kinds.ok_or_else(|| invalid("layer_types", &names.into(), expected));
     }
     let every = |period: usize, last: Kind, others: Kind| {

@@ -4,9 +4,9 @@ mod family;
 mod fields;
 mod layers;
 mod model;
-mod rope;
 #[cfg(test)]
 mod reference;
+mod rope;
 #[cfg(test)]
 mod tests;
 

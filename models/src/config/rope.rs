@@ -105,10 +105,18 @@ pub(super) fn parse(family: Family, fields: Fields<'_>, head_size: usize) -> Res
     }
     // A flat list beside the two would be passed over by the class.
     if let Some(key) = parameters.and_then(|all| all.keys().find(|key| !GEMMA_KINDS.contains(key))) {
-        return Err(invalid(&format!("rope_parameters.{key}"), &true.into(), "below full_attention or sliding_attention"));
+        return Err(invalid(
+            &format!("rope_parameters.{key}"),
+            &true.into(),
+            "below full_attention or sliding_attention",
+        ));
     }
     if let Some(kind) = scaling.and_then(|scaling| scaling.get("type").filter(|_| scaling.get("rope_type").is_none())) {
-        return Err(invalid("rope_scaling.type", kind, "called rope_type, since the class of this family passes over type"));
+        return Err(invalid(
+            "rope_scaling.type",
+            kind,
+            "called rope_type, since the class of this family passes over type",
+        ));
     }
     let [full, sliding] = GEMMA_KINDS.map(|kind| parameters.and_then(|all| all.child(kind)));
     // The older layout scales the full layers only.
@@ -249,7 +257,8 @@ impl RopeScaling {
         // Zero counts as absent, as it does in the reference.
         let optional = |name: &str| Ok::<_, Refusal>(scaling.number(name)?.filter(|number| *number != 0.0));
         let mscale = |mscale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * mscale * libm::log(factor) + 1.0 };
-        let magnitude = match (scaling.positive("attention_factor")?, optional("mscale")?, optional("mscale_all_dim")?) {
+        let magnitude = match (scaling.positive("attention_factor")?, optional("mscale")?, optional("mscale_all_dim")?)
+        {
             (Some(magnitude), ..) => magnitude,
             (None, Some(some), Some(all)) => mscale(some) / mscale(all),
             (None, ..) => mscale(1.0),

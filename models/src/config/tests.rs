@@ -44,11 +44,20 @@ fn what_is_not_supported_is_refused_with_the_field_and_what_it_should_be() {
         (json!({"rms_norm_eps": 0}), "above 0"),
         (json!({"hidden_act": "relu"}), "silu or gelu_pytorch_tanh"),
         (json!({"attn_logit_softcapping": 50.0}), "capped attention"),
-        (json!({"rope_scaling": {"rope_type": "proportional", "factor": 2.0}}), "default, linear, dynamic, llama3, yarn"),
+        (
+            json!({"rope_scaling": {"rope_type": "proportional", "factor": 2.0}}),
+            "default, linear, dynamic, llama3, yarn",
+        ),
         (json!({"rope_scaling": {"rope_type": "dynamic"}}), "rope_parameters.factor = missing"),
         (json!({"rope_scaling": {"rope_type": "linear", "factor": 2.0, "alpha": 3}}), "rope_parameters.alpha = 3"),
-        (json!({"rope_scaling": {"rope_type": "yarn", "factor": 8, "mscale": -9, "mscale_all_dim": 1}}), "rope_parameters.mscale = -9"),
-        (json!({"rope_scaling": {"rope_type": "yarn", "factor": 8, "beta_slow": -1}}), "rope_parameters.beta_slow = -1"),
+        (
+            json!({"rope_scaling": {"rope_type": "yarn", "factor": 8, "mscale": -9, "mscale_all_dim": 1}}),
+            "rope_parameters.mscale = -9",
+        ),
+        (
+            json!({"rope_scaling": {"rope_type": "yarn", "factor": 8, "beta_slow": -1}}),
+            "rope_parameters.beta_slow = -1",
+        ),
         (json!({"partial_rotary_factor": 0.5}), "rotates whole heads"),
         (json!({"model_type": "phi3", "rope_scaling": {"rope_type": "linear", "factor": 2.0}}), "default or longrope"),
         (json!({"model_type": "gemma3_text", "rope_parameters": {"rope_type": "linear"}}), "below full_attention or"),
@@ -58,7 +67,10 @@ fn what_is_not_supported_is_refused_with_the_field_and_what_it_should_be() {
         (json!({"rope_theta": -5}), "above 0"),
         (json!({"model_type": "phi3", "partial_rotary_factor": 0.01}), "even number of dimensions"),
         (json!({"model_type": "qwen3", "layer_types": ["full_attention"]}), "for each layer"),
-        (json!({"model_type": "qwen3", "layer_types": ["linear_attention", "full_attention", "full_attention"]}), "layer_types"),
+        (
+            json!({"model_type": "qwen3", "layer_types": ["linear_attention", "full_attention", "full_attention"]}),
+            "layer_types",
+        ),
         (json!({"eos_token_id": "end"}), "a token id"),
         (json!({"text_config": {}}), "not supported"),
     ] {

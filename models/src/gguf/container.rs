@@ -149,17 +149,15 @@ fn parse(bytes: &[u8]) -> Result<Content<'_>, Trouble> {
 
 /// Published names of the encodings that are not decoded here, by GGML's number.
 fn ggml_name(number: u32) -> Option<&'static str> {
-    const NAMES: [(u32, &str); 21] = [
+    const NAMES: [(u32, &str); 18] = [
         (9, "Q8_1"),
         (15, "Q8_K"),
         (16, "IQ2_XXS"),
         (17, "IQ2_XS"),
         (18, "IQ3_XXS"),
         (19, "IQ1_S"),
-        (20, "IQ4_NL"),
         (21, "IQ3_S"),
         (22, "IQ2_S"),
-        (23, "IQ4_XS"),
         (24, "I8"),
         (25, "I16"),
         (26, "I32"),
@@ -168,7 +166,6 @@ fn ggml_name(number: u32) -> Option<&'static str> {
         (29, "IQ1_M"),
         (34, "TQ1_0"),
         (35, "TQ2_0"),
-        (39, "MXFP4"),
         (40, "NVFP4"),
         (41, "Q1_0"),
     ];

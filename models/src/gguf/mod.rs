@@ -5,9 +5,9 @@ mod container;
 pub(crate) mod fixtures;
 mod metadata;
 mod source;
-pub(crate) mod turn_ends;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turn_ends;
 mod values;
 
 pub use container::{Content, TensorInfo};

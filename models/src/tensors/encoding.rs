@@ -7,6 +7,8 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::uneven::{self, half_at};
+
 /// Blocks decoded by one piece of work.
 const BLOCKS_A_PIECE: usize = 1 << 12;
 /// Elements of a block of the "K" encodings.
@@ -44,10 +46,16 @@ pub enum Encoding {
     Q5_K,
     /// 6 bits, 16 scales for 256.
     Q6_K,
+    /// 4 bits into a table of uneven steps, a scale for 32.
+    IQ4_NL,
+    /// The same, 8 scales for 256.
+    IQ4_XS,
+    /// 4-bit floating point, a power of two for 32.
+    MXFP4,
 }
 
 /// Name, GGML's number, elements of a block, bytes of a block.
-const TABLE: [(Encoding, &str, u32, usize, usize); 13] = [
+const TABLE: [(Encoding, &str, u32, usize, usize); 16] = [
     (Encoding::F32, "F32", 0, 1, 4),
     (Encoding::F16, "F16", 1, 1, 2),
     (Encoding::BF16, "BF16", 30, 1, 2),
@@ -61,6 +69,9 @@ const TABLE: [(Encoding, &str, u32, usize, usize); 13] = [
     (Encoding::Q4_K, "Q4_K", 12, LONG, 144),
     (Encoding::Q5_K, "Q5_K", 13, LONG, 176),
     (Encoding::Q6_K, "Q6_K", 14, LONG, 210),
+    (Encoding::IQ4_NL, "IQ4_NL", 20, SHORT, 18),
+    (Encoding::IQ4_XS, "IQ4_XS", 23, LONG, 136),
+    (Encoding::MXFP4, "MXFP4", 39, SHORT, 17),
 ];
 
 impl Encoding {
@@ -130,6 +141,9 @@ impl Encoding {
             Self::Q4_K => each::<144, LONG>(bytes, values, q4_k),
             Self::Q5_K => each::<176, LONG>(bytes, values, q5_k),
             Self::Q6_K => each::<210, LONG>(bytes, values, q6_k),
+            Self::IQ4_NL => each::<18, SHORT>(bytes, values, uneven::iq4_nl),
+            Self::IQ4_XS => each::<136, LONG>(bytes, values, uneven::iq4_xs),
+            Self::MXFP4 => each::<17, SHORT>(bytes, values, uneven::mxfp4),
         }
     }
 }
@@ -144,10 +158,6 @@ fn each<const BYTES: usize, const ELEMENTS: usize>(
     for (block, out) in blocks.iter().zip(values) {
         decode(block, out);
     }
-}
-
-fn half_at(block: &[u8], at: usize) -> f32 {
-    f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
 fn q4_0(block: &[u8; 18], out: &mut [f32; SHORT]) {
@@ -307,10 +317,15 @@ mod tests {
             Encoding::Q2_K => &[80, 82],
             Encoding::Q3_K => &[108],
             Encoding::Q6_K => &[208],
+            Encoding::IQ4_NL | Encoding::IQ4_XS => &[0],
+            Encoding::MXFP4 => &[],
         };
         for block in bytes.chunks_exact_mut(encoding.block_bytes()) {
             for at in halves {
                 block[at + 1] = block[at + 1] & 0x83 | 0x2C;
+            }
+            if encoding == Encoding::MXFP4 {
+                block[0] &= 0x7F;
             }
         }
         bytes
@@ -398,6 +413,13 @@ mod tests {
                 let high = bits(block, 8 * (128 + index / 128 * 32 + index % 32) + index % 128 / 32 * 2, 2) << 4;
                 half(208) * f64::from(i32::from(block[192 + short].cast_signed()) * ((low | high) - 32))
             }
+            Encoding::IQ4_NL => half(0) * f64::from(uneven::UNEVEN[nibble(2) as usize]),
+            Encoding::IQ4_XS => {
+                let scale = bits(block, 8 * 4 + 4 * part, 4) | bits(block, 8 * 2 + 2 * part, 2) << 4;
+                let place = bits(block, 8 * (8 + part * 16 + index % 16) + index % 32 / 16 * 4, 4);
+                half(0) * f64::from(scale - 32) * f64::from(uneven::UNEVEN[place as usize])
+            }
+            Encoding::MXFP4 => f64::exp2(f64::from(block[0]) - 128.0) * f64::from(uneven::E2M1[nibble(1) as usize]),
         }
     }
 

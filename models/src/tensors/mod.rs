@@ -4,6 +4,7 @@ mod encoding;
 pub(crate) mod mapped;
 pub mod safetensors;
 mod source;
+mod uneven;
 
 pub use encoding::Encoding;
 pub use safetensors::Safetensors;

@@ -59,7 +59,9 @@ impl ChatFiles {
 fn default_template(value: &Value) -> Result<Option<String>, Refusal> {
     let template = match value {
         Value::Null => return Ok(None),
-        Value::Array(named) => named.iter().find(|template| template["name"] == "default").map(|named| &named["template"]),
+        Value::Array(named) => {
+            named.iter().find(|template| template["name"] == "default").map(|named| &named["template"])
+        }
         Value::Object(named) => named.get("default"),
         template => Some(template),
     };

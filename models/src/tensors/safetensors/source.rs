@@ -255,7 +255,10 @@ mod tests {
     fn an_index_beside_a_whole_file_is_left_from_before() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), SINGLE, &[("a", 2.0)]);
-        write_index(folder.path(), &[("a", "model-00001-of-00002.safetensors"), ("b", "model-00002-of-00002.safetensors")]);
+        write_index(
+            folder.path(),
+            &[("a", "model-00001-of-00002.safetensors"), ("b", "model-00002-of-00002.safetensors")],
+        );
         assert_eq!(open(folder.path()).unwrap().names(), ["a"]);
         write(folder.path(), "model-00001-of-00002.safetensors", &[("a", 3.0)]);
         write(folder.path(), "model-00002-of-00002.safetensors", &[("b", 3.0)]);

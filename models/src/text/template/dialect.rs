@@ -236,11 +236,22 @@ mod tests {
 
     #[test]
     fn marks_of_generations_are_blocks_however_they_are_spaced() {
-        for (open, close) in [("{% generation %}", "{% with %}"), ("{%generation%}", "{%with%}"), ("{%- generation +%}", "{%- with +%}"), ("{%\n generation\t-%}", "{%\n with\t-%}")] {
+        for (open, close) in [
+            ("{% generation %}", "{% with %}"),
+            ("{%generation%}", "{%with%}"),
+            ("{%- generation +%}", "{%- with +%}"),
+            ("{%\n generation\t-%}", "{%\n with\t-%}"),
+        ] {
             check(open, close);
             check(&open.replace("gen", "endgen"), &close.replace("with", "endwith"));
         }
-        for other in ["{{ generation }}", "{# generation #}", "{% set generation = 1 %}", "generation", "{% raw %}{% generation %}{% endraw %}"] {
+        for other in [
+            "{{ generation }}",
+            "{# generation #}",
+            "{% set generation = 1 %}",
+            "generation",
+            "{% raw %}{% generation %}{% endraw %}",
+        ] {
             check(other, other);
         }
     }
@@ -255,7 +266,8 @@ mod tests {
         check(r"{{ '\ud800x\udc00' }}", "{{ \"\u{fffd}x\u{fffd}\" }}");
         check(r"{{ '\x4' ~ '\u12' ~ '\777' }}", "{{ \"\\\\x4\" ~ \"\\\\u12\" ~ \"\u{1ff}\" }}");
         // Outside of texts nothing is an escape.
-        for same in [r"\n {{ a }} '\n'", r"{# '\n' #}", r"{% raw %}{{ '\n' }}{% endraw %}", "{{ 'a' }}", "{{ \"'\" }}"] {
+        for same in [r"\n {{ a }} '\n'", r"{# '\n' #}", r"{% raw %}{{ '\n' }}{% endraw %}", "{{ 'a' }}", "{{ \"'\" }}"]
+        {
             check(same, same);
         }
     }
@@ -264,7 +276,10 @@ mod tests {
     fn tags_end_where_python_ends_them() {
         check(r"{{ {'a': {'b': '\t}}'}} }}\t{{ '\t' }}", "{{ {'a': {'b': \"\t}}\"}} }}\\t{{ \"\t\" }}");
         check(r"{% if a == '%}' %}'\t'{% endif %}{{ '\t' }}", "{% if a == '%}' %}'\\t'{% endif %}{{ \"\t\" }}");
-        check(r"{%- raw -%} {{ '\t' {% endraw x %} {%- endraw -%}{{ '\t' }}", "{%- raw -%} {{ '\\t' {% endraw x %} {%- endraw -%}{{ \"\t\" }}");
+        check(
+            r"{%- raw -%} {{ '\t' {% endraw x %} {%- endraw -%}{{ '\t' }}",
+            "{%- raw -%} {{ '\\t' {% endraw x %} {%- endraw -%}{{ \"\t\" }}",
+        );
         for open in ["{{ 'a", "{{", "{%", "{#", "{% raw %}{{", "{{ '\\", "{", "{{ \"\\"] {
             check(open, open);
         }

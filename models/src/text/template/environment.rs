@@ -121,9 +121,8 @@ fn to_json(state: &State<'_, '_>, value: &Value, arguments: Kwargs) -> Result<St
     let flag = |name: &str| Ok::<_, Error>(arguments.get::<Option<Value>>(name)?.is_some_and(|value| value.is_true()));
     let style = JsonStyle { indent, separators, ascii: flag("ensure_ascii")?, sorted: flag("sort_keys")? };
     arguments.assert_all_used()?;
-    let json = style
-        .write(value, LONGEST_TEXT)
-        .map_err(|error| invalid("cannot be written as JSON").with_source(error))?;
+    let json =
+        style.write(value, LONGEST_TEXT).map_err(|error| invalid("cannot be written as JSON").with_source(error))?;
     state.consume_fuel((json.len() / JSON_BYTES) as u64)?;
     Ok(json)
 }

@@ -103,7 +103,8 @@ impl<'a> Marks<'a> {
             Part::Kept(text) => (*text).to_owned(),
             Part::Said(_, mark) => mark.clone(),
         };
-        let marked = |(role, parts): &(Role, Vec<Part<'a>>)| Message { role: *role, content: parts.iter().map(text).collect() };
+        let marked =
+            |(role, parts): &(Role, Vec<Part<'a>>)| Message { role: *role, content: parts.iter().map(text).collect() };
         self.messages.iter().map(marked).collect()
     }
 

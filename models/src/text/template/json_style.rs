@@ -210,7 +210,11 @@ mod tests {
             (json!([1, "a", true]), "[1, \"a\", true]", "[\n 1,\n \"a\",\n true\n]"),
             (json!({"a": {"b": [1.5]}}), "{\"a\": {\"b\": [1.5]}}", "{\n \"a\": {\n  \"b\": [\n   1.5\n  ]\n }\n}"),
             (json!("<\u{e9}\n\">\u{1}/"), "\"<\u{e9}\\n\\\">\\u0001/\"", "\"<\u{e9}\\n\\\">\\u0001/\""),
-            (json!([1e16, 1e-5, 0.1, 1e15, -2.5e-7]), "[1e+16, 1e-05, 0.1, 1000000000000000.0, -2.5e-07]", "[\n 1e+16,\n 1e-05,\n 0.1,\n 1000000000000000.0,\n -2.5e-07\n]"),
+            (
+                json!([1e16, 1e-5, 0.1, 1e15, -2.5e-7]),
+                "[1e+16, 1e-05, 0.1, 1000000000000000.0, -2.5e-07]",
+                "[\n 1e+16,\n 1e-05,\n 0.1,\n 1000000000000000.0,\n -2.5e-07\n]",
+            ),
         ] {
             assert_eq!(style(None).write(&value, 1000).unwrap(), line);
             assert_eq!(style(Some(" ")).write(&value, 1000).unwrap(), lines);
@@ -226,7 +230,10 @@ mod tests {
         let tight = JsonStyle { separators: Some((",".to_owned(), ":".to_owned())), ..style(None) };
         assert_eq!(tight.write(&value, 1000).unwrap(), "{\"b\":[\"\u{e9}\u{1f600}\u{7f}\",1],\"a\":{\"d\":1,\"c\":2}}");
         let sorted = JsonStyle { sorted: true, ..tight.clone() };
-        assert_eq!(sorted.write(&value, 1000).unwrap(), "{\"a\":{\"c\":2,\"d\":1},\"b\":[\"\u{e9}\u{1f600}\u{7f}\",1]}");
+        assert_eq!(
+            sorted.write(&value, 1000).unwrap(),
+            "{\"a\":{\"c\":2,\"d\":1},\"b\":[\"\u{e9}\u{1f600}\u{7f}\",1]}"
+        );
         let ascii = JsonStyle { ascii: true, ..style(None) };
         assert_eq!(ascii.write(&json!(["\u{e9}\u{1f600}"]), 1000).unwrap(), "[\"\\u00e9\\ud83d\\ude00\"]");
         let tabs = JsonStyle { separators: tight.separators, ..style(Some("\t")) };

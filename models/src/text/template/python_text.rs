@@ -13,7 +13,12 @@ const WIDEST: usize = 1_000;
 const DECIMALS: usize = 30;
 
 /// Calls a method of a value; `None` for one that is not known here.
-pub(super) fn method(state: &State<'_, '_>, value: &Value, name: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
+pub(super) fn method(
+    state: &State<'_, '_>,
+    value: &Value,
+    name: &str,
+    arguments: &[Value],
+) -> Result<Option<Value>, Error> {
     if let Some(text) = value.as_str() {
         state.consume_fuel((text.len() / BYTES) as u64)?;
         return text_method(state, text, name, arguments);
@@ -70,7 +75,9 @@ fn text_method(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value
         "zfill" | "ljust" | "rjust" | "center" => filled(state, text, name, arguments)?,
         "swapcase" => {
             none()?;
-            let swap = |c: char| if c.is_uppercase() { c.to_lowercase().collect() } else { c.to_uppercase().collect::<String>() };
+            let swap = |c: char| {
+                if c.is_uppercase() { c.to_lowercase().collect() } else { c.to_uppercase().collect::<String>() }
+            };
             Value::from(text.chars().map(swap).collect::<String>())
         }
         "casefold" => {
@@ -79,7 +86,9 @@ fn text_method(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value
         }
         "isdecimal" | "isdigit" => {
             none()?;
-            Value::from(!text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric())))
+            Value::from(
+                !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric())),
+            )
         }
         _ => return Ok(None),
     }))
@@ -156,7 +165,8 @@ fn words(text: &str, right: bool, most: usize) -> Vec<&str> {
             }
             Some(at) => {
                 let behind = at + rest[at..].chars().next().map_or(1, char::len_utf8);
-                let (word, others) = if right { (&rest[behind..], &rest[..at]) } else { (&rest[..at], &rest[behind..]) };
+                let (word, others) =
+                    if right { (&rest[behind..], &rest[..at]) } else { (&rest[..at], &rest[behind..]) };
                 words.push(word);
                 rest = if right { others.trim_end_matches(is_space) } else { others.trim_start_matches(is_space) };
             }
@@ -214,7 +224,10 @@ fn filled(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value]) ->
         (_, None) => ' ',
         (_, Some(fill)) => {
             let mut characters = fill.chars();
-            characters.next().filter(|_| characters.next().is_none()).ok_or_else(|| invalid("the filling is one character"))?
+            characters
+                .next()
+                .filter(|_| characters.next().is_none())
+                .ok_or_else(|| invalid("the filling is one character"))?
         }
     };
     let missing = width.saturating_sub(text.chars().count());
@@ -242,7 +255,8 @@ pub(super) fn percent(state: &State<'_, '_>, format: &str, arguments: &[Value], 
     while let Some(at) = rest.find('%') {
         text.push_str(&rest[..at]);
         let code = &rest[at + 1..];
-        let end = code.find(|c: char| c.is_ascii_alphabetic() || c == '%').ok_or_else(|| invalid("format: an open code"))?;
+        let end =
+            code.find(|c: char| c.is_ascii_alphabetic() || c == '%').ok_or_else(|| invalid("format: an open code"))?;
         let (flags, letter) = (&code[..end], &code[end..=end]);
         if letter == "%" {
             text.push('%');
@@ -268,12 +282,17 @@ fn one_percent(flags: &str, letter: &str, argument: &Value) -> Result<String, Er
     let signs = flags.len() - flags.trim_start_matches(['-', '0', '+', ' ']).len();
     let (signs, size) = flags.split_at(signs);
     let (width, decimals) = size.split_once('.').map_or((size, None), |(width, decimals)| (width, Some(decimals)));
-    let number = |text: &str| if text.is_empty() { Ok(0) } else { text.parse::<usize>().map_err(|_| invalid("format: no size")) };
+    let number = |text: &str| {
+        if text.is_empty() { Ok(0) } else { text.parse::<usize>().map_err(|_| invalid("format: no size")) }
+    };
     let (width, decimals) = (number(width)?, decimals.map(number).transpose()?);
     if width > WIDEST || decimals.is_some_and(|decimals| decimals > DECIMALS) {
         return Err(invalid(format!("format: a width of more than {WIDEST}, or more than {DECIMALS} decimals")));
     }
-    let plain = matches!(argument.kind(), ValueKind::String | ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Undefined);
+    let plain = matches!(
+        argument.kind(),
+        ValueKind::String | ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Undefined
+    );
     if !plain {
         return Err(invalid("format: only texts and numbers are supported"));
     }

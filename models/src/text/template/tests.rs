@@ -104,8 +104,8 @@ fn values_that_share_their_parts_do_not_blow_up() {
         Err("more than"),
     );
     // Comparing costs what is compared, also where it is small enough to be had.
-    let two = nested(5, eight)
-        + &nested(5, eight).replace("set k =", "set l =").replace("k, ", "l, ").replace("k]", "l]");
+    let two =
+        nested(5, eight) + &nested(5, eight).replace("set k =", "set l =").replace("k, ", "l, ").replace("k]", "l]");
     check(&format!("{two}{{% for i in range(100000) %}}{{{{ 'x' if k == l }}}}{{% endfor %}}"), Err("fuel"));
 }
 
@@ -219,7 +219,6 @@ fn a_template_cannot_nest_itself_out_of_the_stack() {
         let _either_way = ChatTemplate::parse(&format!("{{{{ a{} }}}}", one.repeat(count)), NamedTokens::default());
     }
     for one in ["not ", "-", "[", "("] {
-        let _either_way =
-            ChatTemplate::parse(&format!("{{{{ {}a }}}}", one.repeat(40_000)), NamedTokens::default());
+        let _either_way = ChatTemplate::parse(&format!("{{{{ {}a }}}}", one.repeat(40_000)), NamedTokens::default());
     }
 }

@@ -64,7 +64,19 @@ const STYLES: &[(&[&str], Style)] = {
     &[
         (&["default"], Style::of(&[SIGNS, GPT2, DIGITS, THREE_DIGITS])),
         (
-            &["gpt-2", "gpt2", "phi-2", "gigachat", "a.x-4.0", "mellum", "modern-bert", "mpt", "olmo", "jais", "exaone4"],
+            &[
+                "gpt-2",
+                "gpt2",
+                "phi-2",
+                "gigachat",
+                "a.x-4.0",
+                "mellum",
+                "modern-bert",
+                "mpt",
+                "olmo",
+                "jais",
+                "exaone4",
+            ],
             Style::of(&[GPT2]),
         ),
         (&["jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "trillion", "granite-docling"], Style::of(&[GPT2])),
@@ -84,14 +96,8 @@ const STYLES: &[(&[&str], Style)] = {
         (&["tekken"], Style::of(&[TEKKEN]).whole_words().begun()),
         (&["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"], Style::of(&[O200K])),
         (&["falcon"], Style::of(&[FALCON_SIGNS, GPT2, THREE_DIGITS])),
-        (
-            &["deepseek-llm"],
-            Style::of(&[LINE_END, CASED_LETTERS, SPACED_SIGNS, SPACES_AT_END, HAN_AND_HANGUL, DIGITS]),
-        ),
-        (
-            &["deepseek-coder"],
-            Style::of(&[LINE_END, SPACED_LETTERS, SPACED_PUNCTUATION, HAN_AND_HANGUL, ONE_DIGIT]),
-        ),
+        (&["deepseek-llm"], Style::of(&[LINE_END, CASED_LETTERS, SPACED_SIGNS, SPACES_AT_END, HAN_AND_HANGUL, DIGITS])),
+        (&["deepseek-coder"], Style::of(&[LINE_END, SPACED_LETTERS, SPACED_PUNCTUATION, HAN_AND_HANGUL, ONE_DIGIT])),
         (
             &["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"],
             Style::of(&[UP_TO_THREE_DIGITS, HAN_AND_KANA, DEEPSEEK3]),
@@ -142,21 +148,14 @@ impl Metadata<'_> {
             merges.iter().map(|merge| merge.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned())));
         let merges = merges.collect::<Option<_>>().ok_or_else(|| refuse("a merge is not two tokens"))?;
         let byte_level = |cuts: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": cuts });
-        let split = |pattern: &&str| {
-            json!({ "type": "Split", "pattern": { "Regex": *pattern }, "behavior": "Isolated", "invert": false })
-        };
+        let split = |pattern: &&str| json!({ "type": "Split", "pattern": { "Regex": *pattern }, "behavior": "Isolated", "invert": false });
         let cut: Vec<Json> = style.cuts.iter().map(split).chain([byte_level(false)]).collect();
         let ends = self.ends(style.begins)?;
         let normalizer = style.normalizer.map_or(Json::Null, |kind| json!({ "type": kind }));
         let pre_tokenizer = json!({ "type": "Sequence", "pretokenizers": cut });
         Ok(Written {
             vocabulary: self.vocabulary()?,
-            model: Model::Pairs {
-                merges,
-                unknown: None,
-                fuse_unknown: false,
-                ignore_merges: style.ignore_merges,
-            },
+            model: Model::Pairs { merges, unknown: None, fuse_unknown: false, ignore_merges: style.ignore_merges },
             byte_fallback: false,
             added: self.added(),
             growth: growth_before_cutting(&normalizer, &pre_tokenizer)?,
@@ -236,9 +235,12 @@ impl Metadata<'_> {
     /// Control and user-defined tokens are found in the text as they are, before anything is cut or merged.
     fn added(&self) -> Vec<(u32, AddedToken)> {
         let marked = self.tokens.iter().zip(&self.kinds).enumerate();
-        let marked = marked.filter(|(_, (token, kind))| matches!(**kind, turn_ends::CONTROL | USER_DEFINED) && !token.is_empty());
+        let marked = marked
+            .filter(|(_, (token, kind))| matches!(**kind, turn_ends::CONTROL | USER_DEFINED) && !token.is_empty());
         marked
-            .map(|(id, (token, kind))| (id as u32, AddedToken::from(*token, *kind == turn_ends::CONTROL).normalized(false)))
+            .map(|(id, (token, kind))| {
+                (id as u32, AddedToken::from(*token, *kind == turn_ends::CONTROL).normalized(false))
+            })
             .collect()
     }
 

@@ -27,7 +27,9 @@ impl Place {
     fn kinds(self) -> &'static [&'static str] {
         match self {
             Self::Normalizer => &["NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Strip", "Lowercase"],
-            Self::PreTokenizer => &["ByteLevel", "Digits", "Punctuation", "Split", "Metaspace", "Whitespace", "WhitespaceSplit"],
+            Self::PreTokenizer => {
+                &["ByteLevel", "Digits", "Punctuation", "Split", "Metaspace", "Whitespace", "WhitespaceSplit"]
+            }
             Self::PostProcessor => &["ByteLevel", "TemplateProcessing"],
             Self::Decoder => &["ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace"],
         }

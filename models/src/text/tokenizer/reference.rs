@@ -33,9 +33,8 @@ const RANGES: [(u32, u32, usize); 22] = [
     (0x1F600, 0x1F640, 2),
     (0x27, 0x28, 2),
 ];
-const WORDS: [&str; 12] = [
-    "'s", "'LL", "don't", "I'VE", "12345", "x = 1\n", "\r\n\r\n", "    ", "...", "http://a.b/c?d=1", "<|x|>", "\t\t",
-];
+const WORDS: [&str; 12] =
+    ["'s", "'LL", "don't", "I'VE", "12345", "x = 1\n", "\r\n\r\n", "    ", "...", "http://a.b/c?d=1", "<|x|>", "\t\t"];
 
 struct Numbers(u64);
 
