@@ -38,7 +38,7 @@ const TURN_ENDS: [&str; 33] = [
     "<|file_sep|>",
     "<|fim_sep|>",
 ];
-/// Where a vocabulary has both of the first, the last ends a part of a reply and not the reply.
+/// Vocabularies with both of the first: the last ends a part of a reply and not the reply.
 const PARTS: ([&str; 2], &str) = (["<|return|>", "<|call|>"], "<|end|>");
 /// The kind of ordinary tokens in `tokenizer.ggml.token_type`, and that of control tokens.
 const NORMAL: i64 = 1;

@@ -31,7 +31,7 @@ pub(super) fn translated(source: &str) -> String {
     out
 }
 
-/// Where the next tag or comment begins.
+/// Byte at which the next tag or comment begins.
 fn opening(text: &str) -> Option<usize> {
     let pairs = text.as_bytes().windows(2);
     pairs.into_iter().position(|pair| pair[0] == b'{' && matches!(pair[1], b'{' | b'%' | b'#'))

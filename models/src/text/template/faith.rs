@@ -77,7 +77,7 @@ pub(super) struct Marks<'a> {
 enum Part<'a> {
     /// Left as it is in both conversations.
     Kept(&'a str),
-    /// What the message says, and the mark in its place.
+    /// Text that the message says, and the mark in its place.
     Said(&'a str, String),
 }
 

@@ -102,7 +102,7 @@ impl fmt::Debug for Tokenizer {
     }
 }
 
-/// How tokens are made of characters.
+/// Rule by which tokens are made of characters.
 pub(super) enum Model {
     /// Byte-pair encoding.
     Pairs { merges: Vec<(String, String)>, unknown: Option<String>, fuse_unknown: bool, ignore_merges: bool },
