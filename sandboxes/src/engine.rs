@@ -24,7 +24,7 @@ const MOST_NATIVE_STACK: usize = 4 << 30;
 
 /// Bytes of linear memory that stay resident in a slot between two programs: enough for the pages that a typical program
 /// touches.
-const KEPT_RESIDENT: usize = 16 << 20;
+const KEPT_RESIDENT: usize = 24 << 20;
 
 /// Least memory of a slot: room for the guest itself, so that a program limited to less than that ends with
 /// [`OutOfMemory`](crate::Ending::OutOfMemory) and not with an error of the host.

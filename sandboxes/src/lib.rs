@@ -13,6 +13,17 @@
 //! all jobs: every program starts from a captured heap in which the interpreter has hashed its own names, and with another
 //! seed it would find none of them again. The iteration order of a set of strings is thus a function of the program alone.
 //!
+//! # A program's surroundings
+//!
+//! A program finds what a script finds on Linux: `sys.argv` is `["main.py"]`, `sys.maxsize` is `2**63 - 1`, calls nest through C as
+//! deeply, finalizers run at the end, and every module of the standard library that is written in Python imports. Threads run one
+//! after another: each from its start to its end once another waits, always in the same order; threads that take turns are an
+//! error that says so. The interpreter has 32 bits, whose limits are errors of Python: `len` of more than `2**31 - 1` items and
+//! counts beyond that are an `OverflowError`. Two things differ without one: hashes have 32 bits, so that a set of numbers may
+//! iterate in another order than on Linux, and `array` and `struct` have a native `long` of 4 bytes. There are no processes, no
+//! network, no files, and none of the modules in C that the interpreter's build lacks (`bz2`, `lzma`, `ssl`, `ctypes`, `curses`,
+//! `readline`, `mmap`).
+//!
 //! # Plain data
 //!
 //! Arguments and return values of a function cross the boundary as JSON. Every value has one form, and the form can be

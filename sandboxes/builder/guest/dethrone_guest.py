@@ -1,7 +1,8 @@
 """The Python side of the sandbox: executes a program, calls its functions, carries plain data in and out.
 
 It shares the interpreter with hostile code, so nothing here is a defence: the host bounds and checks all that comes out.
-Everything a program may import is imported here, before the heap is captured; there are no files to import from later.
+What programs often import is imported here, before the heap is captured; the rest of the standard library is kept as code.
+There are no files to import from later.
 """
 
 import abc, argparse, array, ast, asyncio, atexit, base64, bdb, binascii, bisect, builtins, calendar, cmath, cmd, code, codecs
@@ -19,14 +20,15 @@ import rlcompleter, runpy, sched, secrets, select, selectors, shelve, shlex, shu
 import string, stringprep, struct, subprocess, symtable, sys, sysconfig, tabnanny, tarfile, tempfile, textwrap, threading, time
 import timeit, token, tokenize, tomllib, trace, traceback, tracemalloc, types, typing, unicodedata, unittest, unittest.mock
 import urllib.parse, urllib.request, uuid, warnings, weakref, xml.dom.minidom, xml.etree.ElementTree, xml.sax, zipfile, zlib
-import zoneinfo, _pydatetime, _pydecimal, _pylong, _strptime
+import zoneinfo, _pydatetime, _pydecimal, _pylong, _socket, _strptime, _threading_local, concurrent.futures.thread
 
-import wit_world
+import dethrone_library, dethrone_threads, resource, wit_world
 from wit_world import Ending
 
-PROGRAM = "<program>"
+PROGRAM = "main.py"  # as tracebacks, `sys.argv` and `__file__` name it
 DEEPEST = 96  # levels of nesting in plain data as JSON, where a tag is one, too; the host refuses 128
 LONGEST_NOTE = 2000  # characters told of an exception
+LONGEST_SHOWN, LONGEST_LINE = 1 << 16, 1000  # characters of a source, and of a line of it, that tracebacks show lines of
 
 _names = {}  # what the program defined
 _parse, _write = json.loads, json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
@@ -144,7 +146,7 @@ def _exited(exit):
     """What `sys.exit` means: nothing and 0 are success, a number is a status, anything else is printed."""
     if exit.code is None or exit.code == 0:
         return Ending.EXITED
-    if type(exit.code) is not int:
+    if not isinstance(exit.code, int):
         print(exit.code, file=sys.stderr)
     return Ending.RAISED
 
@@ -159,17 +161,46 @@ def _attempt(action):
     return Ending.FINISHED
 
 
+class _Mark:
+    """An object among the program's names, by which they are found if anything still holds them."""
+
+
+def _finalize():
+    """Lets go of what the program defined, so that finalizers run as they do at the end of an interpreter."""
+    global _names
+    _names["__mark__"] = mark = _Mark()
+    mark = weakref.ref(mark)
+    _names = {}
+    sys.modules.pop("__main__", None)
+    sys.last_exc = sys.last_value = sys.last_traceback = sys.last_type = None
+    gc.collect()
+    if mark() is not None:
+        for names in gc.get_referrers(mark()):
+            if type(names) is dict:
+                for name in [name for name in names if name[:1] == "_" and name[:2] != "__"]:
+                    names[name] = None
+                for name in [name for name in names if name != "__builtins__"]:
+                    names[name] = None
+
+
 class WitWorld:
     """The exports of `world.wit`."""
 
     def load(self, source):
         module = types.ModuleType("__main__")
-        module.__builtins__ = builtins
+        module.__builtins__, module.__file__ = builtins, f"/{PROGRAM}"
         sys.modules["__main__"] = module
         random.seed(int.from_bytes(os.urandom(32)))
         global _names
         _names = module.__dict__
-        return _attempt(lambda: exec(compile(source, PROGRAM, "exec", dont_inherit=True), _names))
+        sys.argv[:] = [PROGRAM]
+        source = source.removeprefix("\ufeff")
+        lines = source.splitlines(True)
+        if len(source) <= LONGEST_SHOWN and max(map(len, lines), default=0) <= LONGEST_LINE:
+            linecache.cache[PROGRAM] = len(source), None, lines, PROGRAM
+        ending = _attempt(lambda: exec(compile(source, PROGRAM, "exec", dont_inherit=True), _names))
+        threads = _attempt(dethrone_threads.finish)
+        return threads if ending is Ending.FINISHED else ending
 
     def call(self, function, arguments):
         try:
@@ -183,6 +214,7 @@ class WitWorld:
 
     def finish(self):
         ending = _attempt(atexit._run_exitfuncs)
+        _attempt(_finalize)
         for stream in (sys.stdout, _out, sys.stderr, _err):
             try:
                 stream.flush()
@@ -199,6 +231,9 @@ class Loop(asyncio.BaseEventLoop):
         self._selector = self
 
     def select(self, timeout):
+        if dethrone_threads.is_waiting() and timeout != 0:
+            dethrone_threads.run_next()
+            return ()
         if timeout is None:
             raise RuntimeError("this event loop waits for something that nothing in the sandbox can do")
         if timeout > 0:
@@ -214,6 +249,62 @@ class Loop(asyncio.BaseEventLoop):
 
 asyncio.EventLoop = asyncio.SelectorEventLoop = Loop
 asyncio.DefaultEventLoopPolicy._loop_factory = Loop
+
+dethrone_threads.install()
+
+# Numbers of the machine that programs were written for: pointers of 64 bits and a processor.
+sys.maxsize = 2**63 - 1
+LARGEST = 2**31 - 1  # of a size in this interpreter
+os.cpu_count = os.process_cpu_count = lambda: 1
+time.process_time, time.process_time_ns = time.monotonic, time.monotonic_ns
+time.thread_time, time.thread_time_ns = time.monotonic, time.monotonic_ns
+
+
+def _with_sizes(function, *places):
+    """The function with sizes that this interpreter cannot hold made the largest that it can."""
+
+    def smaller(value):
+        return LARGEST if isinstance(value, int) and value > LARGEST else value
+
+    @functools.wraps(function, assigned=("__name__", "__qualname__", "__doc__", "__module__"), updated=())
+    def sized(*given, **named):
+        try:
+            return function(*given, **named)
+        except (OverflowError, ValueError):
+            less = [smaller(value) if place in places else value for place, value in enumerate(given)]
+            less_named = {name: smaller(value) for name, value in named.items()}
+            if less == list(given) and less_named == named:
+                raise
+        return function(*less, **less_named)
+
+    return sized
+
+
+itertools.islice = _with_sizes(itertools.islice, 1, 2, 3)
+itertools.repeat = _with_sizes(itertools.repeat, 1)
+functools._lru_cache_wrapper = _with_sizes(functools._lru_cache_wrapper, 1)
+csv.field_size_limit = _with_sizes(csv.field_size_limit, 0)
+
+
+
+def _no_name(*given, **named):
+    raise socket.gaierror(socket.EAI_FAIL, "there is no network in the sandbox")
+
+
+socket.getaddrinfo = socket.gethostbyname = _socket.getaddrinfo = _socket.gethostbyname = _no_name
+
+_open = builtins.open
+_STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+@functools.wraps(_open, assigned=("__name__", "__qualname__", "__doc__", "__module__"), updated=())
+def _open_standard(file, *given, **named):
+    if isinstance(file, str) and file in _STANDARD:
+        return _open(_STANDARD[file], *given, **named, closefd=False)
+    return _open(file, *given, **named)
+
+
+builtins.open = io.open = _open_standard
 
 # What follows prepares the heap that is captured: an instance starts from it copy-on-write, so that every page which a
 # program does not write to costs nothing.
@@ -259,16 +350,24 @@ def _shapes(n):
 
 
 # Streams as `python3` has them, rather than the unbuffered ones of the build.
-_out = sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", newline="\n", closefd=False)
-_err = sys.stderr = sys.__stderr__ = open(
-    2, "w", encoding="utf-8", errors="backslashreplace", newline="\n", buffering=1, closefd=False
-)
-sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+def _stream(number, name, errors, **settings):
+    raw = dethrone_threads.Raw(number, "w", closefd=False)
+    raw.name = name
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors=errors, newline="\n", **settings)
+
+
+_out = sys.stdout = sys.__stdout__ = _stream(1, "<stdout>", "strict")
+_err = sys.stderr = sys.__stderr__ = _stream(2, "<stderr>", "backslashreplace", line_buffering=True)
+_out.mode = _err.mode = "w"
+sys.stdin = sys.__stdin__ = _open(0, encoding="utf-8", newline="\n", closefd=False)
+sys.stdin.buffer.raw.name = "<stdin>"
+
+dethrone_library.collect("/python")
 
 # Nothing can be imported from files later, so nothing needs to look for them.
 sys.path.clear()
 sys.path_hooks.clear()
 sys.path_importer_cache.clear()
 sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__name__ != "PathFinder"]
-sys.argv[:] = [PROGRAM]
+sys.meta_path.append(dethrone_library.Library())
 linecache.clearcache()

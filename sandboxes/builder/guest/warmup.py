@@ -66,4 +66,4 @@ def answer(given, named=None):
 
 
 def fail(given):
-    raise ValueError(f"no {given}")
+    return given // 0  # an expression: what shows the line of a statement looks for a file

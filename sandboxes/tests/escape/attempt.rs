@@ -11,7 +11,7 @@ use crate::common;
 /// Enough for anything honest in these tests, and spent in a fraction of a second.
 const FUEL: u64 = 1_500_000_000;
 /// What the guest itself takes, and about 40 MiB for the program.
-const MEMORY: u64 = 72 << 20;
+const MEMORY: u64 = 80 << 20;
 /// Far above what the process needs, far below what a program that got out of its memory would leave behind.
 const MOST_RESIDENT: u64 = 1 << 30;
 

@@ -6,7 +6,7 @@ attempts! {
     it_raises_in_a_destructor: "class A:\n    def __del__(self): raise SystemExit(3)\nA()\nprint('after')" => Finished, "after\n";
     it_revives_itself_in_a_destructor: "held = []\nclass A:\n    def __del__(self): held.append(self)\nwhile True: A(); held.clear()" => OutOfFuel;
     it_loops_in_a_destructor: "class A:\n    def __del__(self):\n        while True: pass\nA()" => OutOfFuel;
-    it_leaves_a_destructor_for_the_end: "class A:\n    def __del__(self):\n        while True: pass\na = A()" => Finished;
+    it_leaves_a_destructor_for_the_end: "class A:\n    def __del__(self):\n        while True: pass\na = A()" => OutOfFuel;
     it_loops_in_an_exit_handler: "import atexit\n@atexit.register\ndef f():\n    while True: pass" => OutOfFuel;
     it_registers_exit_handlers_without_end: "import atexit\ndef f(): atexit.register(f)\nf()" => Finished;
     it_prints_in_an_exit_handler: "import atexit\natexit.register(print, 'bye')\nraise ValueError" => Raised, "bye\n";

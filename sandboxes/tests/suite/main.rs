@@ -9,3 +9,5 @@ mod contract;
 mod human_eval;
 mod judge;
 mod pool;
+mod programs;
+mod threads;

@@ -4,7 +4,7 @@ use crate::common::{artifact, program, sandbox};
 use sandboxes::{Ending, Limits, Outcome, Program, Sandbox, SandboxError, SandboxSettings};
 
 /// What the job of [`the_same_job_comes_out_the_same_everywhere`] uses.
-const FUEL: u64 = 2_002_742;
+const FUEL: u64 = 2_108_708;
 
 /// A program that ends only when it is made to.
 fn endless() -> Program {

@@ -10,7 +10,7 @@ use component_init_transform::Invoker;
 use super::interpreter::Interpreter;
 use super::link::link;
 use super::parts::Parts;
-use super::sources::{BINDING, GUEST};
+use super::sources::{BINDING, GUEST, LIBRARY, RESOURCE, THREADS};
 use super::tree::FileTree;
 use crate::error::BuildError;
 
@@ -42,7 +42,7 @@ fn library(parts: &Parts) -> io::Result<FileTree> {
     let helpers = files.add_root("bundled");
     files.add_archive(helpers, &parts.helpers)?;
     let ours = files.add_root("guest");
-    for source in [BINDING, GUEST] {
+    for source in [BINDING, GUEST, THREADS, LIBRARY, RESOURCE] {
         files.add_file(ours, source.name, source.text.as_bytes().to_vec());
     }
     Ok(files)

@@ -15,6 +15,9 @@ pub(super) struct BuildWorld {
     pub(super) files: FileTree,
     /// Environment variables.
     pub(super) environment: Vec<(String, String)>,
+    /// True once the interpreter has imported: a file that it looks for after that would be a handle in the captured memory
+    /// that no guest has.
+    pub(super) is_closed: bool,
 }
 
 impl HasWorld for BuildWorld {

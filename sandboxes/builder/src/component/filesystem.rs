@@ -119,7 +119,10 @@ type This<T> = (Resource<T>,);
 pub(super) fn define(interface: &str, to: &mut LinkerInstance<'_, BuildWorld>) -> wasmtime::Result<()> {
     match interface {
         "wasi:filesystem/preopens" => to.func_wrap("get-directories", |mut store: Store<'_>, (): ()| {
-            let BuildWorld { world, files, .. } = store.data_mut();
+            let BuildWorld { world, files, is_closed, .. } = store.data_mut();
+            if *is_closed {
+                return Err(wasmtime::format_err!("the interpreter looks for a file while its heap settles"));
+            }
             let open = |(name, node): &(String, NodeId)| Ok((world.new_handle::<Descriptor>(*node)?, name.clone()));
             Ok((files.roots().iter().map(open).collect::<wasmtime::Result<Vec<_>>>()?,))
         }),

@@ -60,7 +60,7 @@ impl Interpreter {
         let linker = build_world::link_with_files(&engine, &component)?;
         let world = World::new(LIMITS, 0, String::new(), Arc::default(), Duration::MAX);
         let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let mut store = Store::new(&engine, BuildWorld { world, files, environment });
+        let mut store = Store::new(&engine, BuildWorld { world, files, environment, is_closed: false });
         store.limiter(|data: &mut BuildWorld| &mut data.world);
         store.set_fuel(LIMITS.fuel)?;
         store.set_epoch_deadline(1);
@@ -84,6 +84,7 @@ impl Interpreter {
 
     /// Brings the heap into the state that makes an instance cheap: caches filled, no holes, nothing to count.
     pub(super) fn settle(&mut self) -> wasmtime::Result<()> {
+        self.store.data_mut().is_closed = true;
         for _ in 0..WARM_UPS {
             self.run("load", &[Val::String(WARM_UP.text.to_owned())])?;
             self.call("answer", "[1, {\"$tuple\": [2.5, \"x\"]}]")?;

@@ -8,7 +8,7 @@ use wit_dylib::{AsyncFilterSet, DylibOpts, Metadata};
 use wit_parser::Resolve;
 
 use super::parts::Parts;
-use super::sources::WORLD;
+use super::sources::{STACK_BYTES, WORLD};
 
 /// The library among the parts that calls the interpreter.
 const INTERPRETER: &str = "libcomponentize_py_runtime.so";
@@ -24,7 +24,7 @@ pub(super) fn link(parts: &Parts) -> anyhow::Result<(Vec<u8>, Metadata)> {
     let (mut bindings, metadata) = wit_dylib::create_with_metadata(&resolve, world, Some(&mut options));
     let world = wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None)?;
     CustomSection { name: Cow::Borrowed("component-type:guest"), data: Cow::Owned(world) }.append_to(&mut bindings);
-    let mut linker = Linker::default().validate(true).use_built_in_libdl(true);
+    let mut linker = Linker::default().validate(true).use_built_in_libdl(true).stack_size(STACK_BYTES);
     for (name, bytes) in &parts.libraries {
         linker = Linker::library(linker, name, bytes, false)?;
     }

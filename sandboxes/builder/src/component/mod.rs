@@ -10,6 +10,7 @@ mod filesystem;
 mod immortal;
 mod interpreter;
 mod link;
+mod parser_depth;
 mod parts;
 mod sources;
 mod symbols;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::parser_depth;
 use crate::error::BuildError;
 use crate::package::Package;
 
@@ -33,6 +34,9 @@ struct Part {
     sha256: &'static str,
 }
 
+/// Name of the interpreter's library.
+const PYTHON: &str = "libpython3.14.so";
+
 /// The libraries in the order in which they are linked.
 const LIBRARIES: [Part; 9] = [
     Part {
@@ -42,7 +46,7 @@ const LIBRARIES: [Part; 9] = [
         sha256: "b13c07aad7ea665f2cc60d741cd2224a3616938097ae2fdda8a7fbc6555cad2a",
     },
     Part {
-        name: "libpython3.14.so",
+        name: PYTHON,
         offset: 2_781_043,
         length: 2_367_858,
         sha256: "0ab4ec14447dc6a983de96b294d904a9a2b77126a1b96ff1a6ae340c72405549",
@@ -129,11 +133,17 @@ impl Parts {
         let unpack = |part: &Part| {
             part.unpack(&carrier).ok_or_else(|| BuildError::Tampered { path: path.clone(), what: part.name })
         };
+        let mut libraries = LIBRARIES
+            .iter()
+            .map(|part| Ok((part.name, unpack(part)?)))
+            .collect::<Result<Vec<_>, BuildError>>()?;
+        for (name, library) in &mut libraries {
+            if *name == PYTHON {
+                parser_depth::raise(library).ok_or_else(|| BuildError::Tampered { path: path.clone(), what: name })?;
+            }
+        }
         Ok(Self {
-            libraries: LIBRARIES
-                .iter()
-                .map(|part| Ok((part.name, unpack(part)?)))
-                .collect::<Result<_, BuildError>>()?,
+            libraries,
             adapter: (ADAPTER.name, unpack(&ADAPTER)?),
             helpers: unpack(&HELPERS)?,
             standard_library: unpack(&STANDARD_LIBRARY)?,

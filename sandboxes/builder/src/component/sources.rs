@@ -4,7 +4,10 @@ use super::COMPONENTIZE_PY;
 
 /// BLAKE3 of the component. The build is the same to the byte on every machine, so that validators cannot run different
 /// guests without noticing.
-pub(crate) const COMPONENT_BLAKE3: &str = "7444016a9d062764a26b01cabdcbe71f8edace465266498f47e9f8da62b25f95";
+pub(crate) const COMPONENT_BLAKE3: &str = "9adb0f9f1637c9bef8bba59007984616529a343f81a0f4b11753d9ba6aea0977";
+
+/// Bytes of the stack inside the guest's memory, by which CPython bounds recursion through C: as many as a process has on Linux.
+pub(crate) const STACK_BYTES: u32 = 8 << 20;
 
 /// A source file.
 pub(crate) struct Source {
@@ -20,6 +23,14 @@ pub(crate) const BINDING: Source = Source { name: "wit_world.py", text: include_
 /// The Python module that implements the exports.
 pub(crate) const GUEST: Source =
     Source { name: "dethrone_guest.py", text: include_str!("../../guest/dethrone_guest.py") };
+/// The Python module that runs threads one after another.
+pub(crate) const THREADS: Source =
+    Source { name: "dethrone_threads.py", text: include_str!("../../guest/dethrone_threads.py") };
+/// The Python module that keeps rarely imported modules as compressed code.
+pub(crate) const LIBRARY: Source =
+    Source { name: "dethrone_library.py", text: include_str!("../../guest/dethrone_library.py") };
+/// The module `resource`, which the interpreter's build lacks.
+pub(crate) const RESOURCE: Source = Source { name: "resource.py", text: include_str!("../../guest/resource.py") };
 /// The program that runs before the heap is captured.
 pub(crate) const WARM_UP: Source = Source { name: "warmup.py", text: include_str!("../../guest/warmup.py") };
 
@@ -27,8 +38,9 @@ pub(crate) const WARM_UP: Source = Source { name: "warmup.py", text: include_str
 /// entry.
 pub(crate) fn digest() -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_derive_key("dethrone sandbox guest sources");
-    let sources = [WORLD, BINDING, GUEST, WARM_UP].map(|source| [source.name, source.text]);
+    let sources = [WORLD, BINDING, GUEST, THREADS, LIBRARY, RESOURCE, WARM_UP].map(|source| [source.name, source.text]);
     let parts = sources.as_flattened().iter().chain(COMPONENTIZE_PY.hashes).chain([&COMPONENT_BLAKE3]);
+    hasher.update(&STACK_BYTES.to_le_bytes());
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
     }
@@ -78,6 +90,6 @@ mod tests {
     /// A warm cache is found again only under the same name: a change of this digest must come from a change of the guest.
     #[test]
     fn the_cache_entry_of_these_sources_is_known() {
-        assert_eq!(digest().to_hex()[..24], *"8d2a916173260ea4bced78cd");
+        assert_eq!(digest().to_hex()[..24], *"8126ec69f7855e00f827a3d5");
     }
 }
