@@ -209,6 +209,12 @@ fn an_epoch_that_is_none_is_refused_with_the_list_at_fault() {
     let mut bond = known();
     bond.bonds[0] = vec![(9, 1)];
     refused(bond, "of uid 0 name uid 9");
+    let mut twice = known();
+    twice.weights[1] = vec![(2, 1), (0, 1), (2, 5)];
+    refused(twice, "weights of uid 1 name uid 2 twice");
+    let mut bonds_twice = known();
+    bonds_twice.bonds[0] = vec![(2, 1), (2, 1)];
+    refused(bonds_twice, "bonds of uid 0 name uid 2 twice");
 }
 
 #[test]

@@ -105,6 +105,9 @@ fn answer(question: &Question, arguments: &Arguments) -> Result<Answer, Problem>
         .max_by_key(|other| (epoch.stake[*other], std::cmp::Reverse(*other)))
         .ok_or_else(|| usage("nobody else sets weights", "give the weights of at least one other validator"))?;
     let mine = question.weights.clone().unwrap_or_else(|| epoch.weights[place].clone());
+    let mut given = epoch.clone();
+    given.weights[place].clone_from(&mine);
+    given.validate().map_err(problem)?;
     let agreed = epoch.weights[agrees_with].clone();
     let differs = arguments.differs.unwrap_or(arguments.epochs);
     let ahead = |differs: usize| {

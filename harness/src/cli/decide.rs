@@ -218,7 +218,8 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Problem> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Problem::new(ExitStatus::Source, format!("cannot read {shown}: {error}")))?;
-    serde_json::from_str(&text).map_err(|error| {
+    // Editors on some systems write a byte order mark before the text.
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         Problem::new(ExitStatus::Usage, format!("{shown} is not laid out as this command expects: {error}"))
             .hint("`tests/fixtures/vectors` holds a file of each layout; `--mechanism` says which one is expected")
     })

@@ -108,15 +108,17 @@ impl Registry for RegistryFile {
 fn read(path: &Path) -> Result<RegistryState, RegistryError> {
     let at = || path.to_owned();
     let bytes = std::fs::read(path).map_err(|cause| RegistryError::Unreadable { path: at(), cause })?;
+    // Editors on some systems write a byte order mark before the text.
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     let malformed = |cause| RegistryError::Malformed { path: at(), cause };
     // The version first: a newer file may have keys that this program does not know.
-    let any: serde_json::Value = serde_json::from_slice(&bytes).map_err(malformed)?;
+    let any: serde_json::Value = serde_json::from_slice(bytes).map_err(malformed)?;
     if let Some(found) = any.get("version").and_then(serde_json::Value::as_u64)
         && found != u64::from(VERSION)
     {
         return Err(RegistryError::Version { path: at(), found: u32::try_from(found).unwrap_or(u32::MAX) });
     }
-    let file: RegistryDocument = serde_json::from_slice(&bytes).map_err(malformed)?;
+    let file: RegistryDocument = serde_json::from_slice(bytes).map_err(malformed)?;
     debug_assert_eq!(file.version, VERSION, "any other version was refused above");
     let seed_hash = parse_hash(&file.seed_hash).ok_or_else(|| RegistryError::Inconsistent {
         path: at(),

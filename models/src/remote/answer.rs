@@ -1,219 +1,197 @@
-//! Parsing of responses in OpenAI's format: completions and errors.
+//! Parsing of responses in OpenAI's format and what servers make of it.
 
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::Interface;
+use super::lenient_json;
 use crate::{engine::Finish, responder::Reply};
 
-/// The response body of both endpoints.
-#[derive(Debug, Deserialize)]
-struct Body {
-    choices: Vec<Choice>,
-    #[serde(default)]
-    usage: Option<Usage>,
+/// The response body of a successful request.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Answer {
+    /// A reply.
+    Reply(Reply),
+    /// A choice that is no reply, and its defect: the model's own failure.
+    Unusable(String),
+    /// An error in place of a choice.
+    Failed {
+        /// The error's code, where it is a number.
+        code: Option<u16>,
+        /// The error's message.
+        said: String,
+    },
 }
 
-#[derive(Debug, Deserialize)]
-struct Usage {
-    #[serde(default)]
-    prompt_tokens: usize,
-}
+/// Reasons of an ending that say that the limit of tokens was reached. Whatever is neither one of these nor of `FAILURES` is an end.
+const LIMITS: [&str; 5] = ["length", "max_tokens", "model_length", "max_output_tokens", "token_limit"];
+/// Reasons of an ending that say that the server failed.
+const FAILURES: [&str; 4] = ["error", "abort", "aborted", "cancelled"];
 
-#[derive(Debug, Deserialize)]
-struct Choice {
-    #[serde(default)]
-    message: Option<ChatMessage>,
-    #[serde(default)]
-    text: Option<String>,
-    #[serde(default)]
-    finish_reason: Option<String>,
-    #[serde(default)]
-    logprobs: Option<Logprobs>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ChatMessage {
-    #[serde(default)]
-    content: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Logprobs {
-    /// Log-probabilities of a chat completion.
-    #[serde(default)]
-    content: Option<Vec<TokenLogprob>>,
-    /// Log-probabilities of a text completion.
-    #[serde(default)]
-    token_logprobs: Option<Vec<f32>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct TokenLogprob {
-    logprob: f32,
-}
-
-/// The error message, in one of the two places where servers put it.
-#[derive(Debug, Deserialize)]
-struct ErrorBody {
-    #[serde(default)]
-    error: serde_json::Value,
-    #[serde(default)]
-    message: String,
-}
-
-/// Parts of the errors of OpenAI, llama.cpp, vLLM and SGLang for a prompt longer than the context.
-const TOO_LONG: [&str; 4] =
-    ["context_length_exceeded", "exceed_context_size", "maximum context length", "longer than the model's context"];
-
-/// Parses the reply in a response body.
+/// Parses a response body.
 ///
 /// # Errors
-/// The defect of the body.
-pub(super) fn parse(interface: Interface, bytes: &[u8]) -> Result<Reply, String> {
-    let body: Body = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let choice = body.choices.into_iter().next().ok_or("it holds no choice")?;
+/// The defect of a body that is neither a reply nor an error.
+pub(super) fn parse(interface: Interface, bytes: &[u8]) -> Result<Answer, String> {
+    let body = lenient_json::parse(bytes)?;
+    let fields = body.as_object().ok_or("it is no JSON object")?;
+    let choices = fields.get("choices").filter(|choices| !choices.is_null());
+    if let (None, Some(error)) = (choices, fields.get("error").filter(|error| !error.is_null())) {
+        return Ok(failed(error, &body));
+    }
+    let choices = choices.ok_or("it holds no `choices`")?;
+    let Some(choice) = choices.as_array().and_then(|choices| choices.first()).and_then(Value::as_object) else {
+        return Ok(Answer::Unusable("it holds no choice".to_owned()));
+    };
+    let reason = finish_reason(choice);
+    if let Some(reason) = reason.filter(|reason| FAILURES.contains(reason)) {
+        return Ok(match choice.get("error").filter(|error| !error.is_null()) {
+            Some(error) => failed(error, &body),
+            None => Answer::Failed { code: None, said: format!("its finish_reason is {reason:?}") },
+        });
+    }
     let text = match interface {
-        // The content of an empty reply is null.
-        Interface::Chat => choice.message.ok_or("its choice holds no message")?.content.unwrap_or_default(),
-        Interface::Completions => choice.text.ok_or("its choice holds no text")?,
+        Interface::Chat => match choice.get("message").and_then(Value::as_object) {
+            Some(message) => content(message.get("content").unwrap_or(&Value::Null)),
+            None => Err("its choice holds no message".to_owned()),
+        },
+        Interface::Completions => match choice.get("text") {
+            Some(text) => content(text),
+            None => Err("its choice holds no text".to_owned()),
+        },
     };
-    let finish = match choice.finish_reason.as_deref() {
-        Some("stop") => Finish::StopToken,
-        Some("length") => Finish::Length,
-        other => return Err(format!("its finish_reason is {:?}", other.unwrap_or("missing"))),
+    let text = match text {
+        Ok(text) => text,
+        Err(defect) => return Ok(Answer::Unusable(defect)),
     };
-    let logprobs = match (choice.logprobs, interface) {
-        (Some(Logprobs { content: Some(tokens), .. }), Interface::Chat) => {
-            tokens.into_iter().map(|token| token.logprob).collect()
-        }
-        (Some(Logprobs { token_logprobs: Some(logprobs), .. }), Interface::Completions) => logprobs,
-        _ => Vec::new(),
-    };
-    let prompt_tokens = body.usage.map_or(0, |usage| usage.prompt_tokens);
-    Ok(Reply { text, prompt_tokens, tokens: None, logprobs, finish })
+    let finish =
+        if reason.is_some_and(|reason| LIMITS.contains(&reason)) { Finish::Length } else { Finish::StopToken };
+    let logprobs = choice.get("logprobs").and_then(|logprobs| logprobs_of(logprobs, interface)).unwrap_or_default();
+    let counted = fields.get("usage").and_then(|usage| usage.get("prompt_tokens")).and_then(Value::as_u64);
+    let prompt_tokens = counted.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+    Ok(Answer::Reply(Reply { text, prompt_tokens, tokens: None, logprobs, finish }))
 }
 
-/// True if an error message says that the prompt is longer than the context.
+/// The reason in lower case letters as servers write it: a text, or an object with a type.
+fn finish_reason(choice: &Map<String, Value>) -> Option<&str> {
+    let reason = choice.get("finish_reason")?;
+    reason.as_str().or_else(|| reason.get("type")?.as_str())
+}
+
+/// The text of a message's content: none, a text, or parts, of which those of text count (thoughts and pictures do not).
+fn content(content: &Value) -> Result<String, String> {
+    let part = |part: &Value| match part {
+        Value::String(text) => text.clone(),
+        part => {
+            let is_text = part.get("type").and_then(Value::as_str).is_none_or(|kind| matches!(kind, "text" | "output_text"));
+            part.get("text").and_then(Value::as_str).filter(|_| is_text).unwrap_or_default().to_owned()
+        }
+    };
+    match content {
+        // The content of an empty reply is null.
+        Value::Null => Ok(String::new()),
+        Value::Array(parts) => Ok(parts.iter().map(part).collect()),
+        Value::String(_) | Value::Object(_) => Ok(part(content)),
+        _ => Err(format!("its content is {content}")),
+    }
+}
+
+/// Log-probabilities, if there is one for every token.
+fn logprobs_of(logprobs: &Value, interface: Interface) -> Option<Vec<f32>> {
+    #[expect(clippy::cast_possible_truncation, reason = "log-probabilities are of single precision")]
+    let number = |value: &Value| value.as_f64().map(|number| number as f32);
+    match interface {
+        Interface::Chat => {
+            logprobs.get("content")?.as_array()?.iter().map(|token| number(token.get("logprob")?)).collect()
+        }
+        Interface::Completions => logprobs.get("token_logprobs")?.as_array()?.iter().map(number).collect(),
+    }
+}
+
+fn failed(error: &Value, body: &Value) -> Answer {
+    let code = ["code", "status"].iter().find_map(|name| number(error.get(name)?));
+    let said = message_of(error).unwrap_or_else(|| body.to_string());
+    Answer::Failed { code, said }
+}
+
+fn number(value: &Value) -> Option<u16> {
+    value.as_u64().and_then(|code| u16::try_from(code).ok()).or_else(|| value.as_str()?.parse().ok())
+}
+
+/// Parts of what servers say of a prompt that is longer than the context, in lower case.
+const TOO_LONG: [&str; 27] = [
+    // OpenAI and what copies it, vLLM, SGLang, DeepSeek, Mistral, Fireworks
+    "context_length_exceeded",
+    "string_above_max_length",
+    "maximum context length",
+    "maximum model length",
+    "maximum prompt length",
+    "exceeds the context window",
+    "exceed the context window",
+    "exceed the configured limit",
+    "max_tokens must be at least 1, got -",
+    "max_completion_tokens must be at least 1, got -",
+    // SGLang
+    "longer than the model's context",
+    // llama.cpp
+    "exceed_context_size",
+    "available context size",
+    "input is too large to process",
+    // Ollama
+    "exceeds the context length",
+    "exceeds maximum context",
+    // TGI
+    "`inputs` tokens + `max_new_tokens` must be",
+    "`inputs` must have less than",
+    // LM Studio
+    "when context the overflows",
+    "when the context overflows",
+    "greater than the context length",
+    "reached context length",
+    // Anthropic, Bedrock, Groq, Gemini, MLC
+    "prompt is too long",
+    "input is too long",
+    "reduce the length of",
+    "exceeds the maximum number of tokens",
+    "larger than the model input length",
+];
+
+/// True if an error's body says that the prompt is longer than the context.
 pub(super) fn is_too_long(said: &str) -> bool {
+    let said = said.to_lowercase();
     TOO_LONG.iter().any(|mark| said.contains(mark))
+}
+
+/// True if an error's body says that the request was not answered for what it asks.
+pub(super) fn is_filtered(said: &str) -> bool {
+    let said = said.to_lowercase();
+    ["content_filter", "content_policy_violation", "content management policy"].iter().any(|mark| said.contains(mark))
 }
 
 /// The message in an error's body, or the whole body without one.
 pub(super) fn error_message(body: &str) -> String {
-    let Ok(parsed) = serde_json::from_str::<ErrorBody>(body) else { return body.to_owned() };
-    match &parsed.error {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Object(fields) => {
-            fields.get("message").and_then(serde_json::Value::as_str).unwrap_or(body).to_owned()
-        }
-        _ if !parsed.message.is_empty() => parsed.message,
-        _ => body.to_owned(),
+    let parsed = lenient_json::parse(body.as_bytes()).ok();
+    parsed
+        .and_then(|parsed| match parsed.get("error") {
+            Some(error) if !error.is_null() => message_of(error),
+            _ => message_of(&parsed),
+        })
+        .unwrap_or_else(|| body.to_owned())
+}
+
+/// The message of an error: itself, or in one of the places where servers put it.
+fn message_of(error: &Value) -> Option<String> {
+    if let Some(text) = error.as_str() {
+        return Some(text.to_owned());
+    }
+    let found = ["message", "detail", "msg", "error"].iter().find_map(|name| error.get(name))?;
+    match found {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        // FastAPI lists what is wrong with each field.
+        Value::Array(items) => items.first().and_then(message_of),
+        Value::Object(_) => message_of(found),
+        _ => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(interface: Interface, json: &str, expected: Result<(&str, &[f32]), &str>) {
-        match (parse(interface, json.as_bytes()), expected) {
-            (Ok(reply), Ok((text, logprobs))) => {
-                assert_eq!((reply.text.as_str(), reply.logprobs.as_slice(), reply.tokens), (text, logprobs, None));
-            }
-            (Err(reason), Err(part)) => assert!(reason.contains(part), "{reason}"),
-            (found, _) => panic!("{json}: {found:?}"),
-        }
-    }
-
-    #[test]
-    fn a_chat_is_read() {
-        let whole = r#"{"id":"1","choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop",
-            "logprobs":{"content":[{"token":"hi","logprob":-0.5,"top_logprobs":[]}]}}],"usage":{"prompt_tokens":3}}"#;
-        check(Interface::Chat, whole, Ok(("hi", &[-0.5])));
-        let silent = r#"{"choices":[{"message":{"content":null},"finish_reason":"length","logprobs":null}]}"#;
-        check(Interface::Chat, silent, Ok(("", &[])));
-    }
-
-    #[test]
-    fn a_completion_is_read() {
-        let whole = r#"{"choices":[{"text":"hi","finish_reason":"stop","logprobs":{"token_logprobs":[-1,-2]}}]}"#;
-        check(Interface::Completions, whole, Ok(("hi", &[-1.0, -2.0])));
-        check(Interface::Chat, whole, Err("no message"));
-    }
-
-    #[test]
-    fn what_is_no_answer_is_refused_with_a_reason() {
-        check(Interface::Chat, "<html>", Err("expected value"));
-        check(Interface::Chat, r#"{"choices":[]}"#, Err("no choice"));
-        let filtered = r#"{"choices":[{"message":{"content":"x"},"finish_reason":"content_filter"}]}"#;
-        check(Interface::Chat, filtered, Err("content_filter"));
-        let unfinished = r#"{"choices":[{"message":{"content":"x"}}]}"#;
-        check(Interface::Chat, unfinished, Err("missing"));
-        let wrong = r#"{"choices":[{"message":{"content":7},"finish_reason":"stop"}]}"#;
-        check(Interface::Chat, wrong, Err("invalid type"));
-    }
-
-    #[test]
-    fn an_error_is_quoted_from_wherever_it_stands() {
-        assert_eq!(error_message(r#"{"error":{"message":"no such model"}}"#), "no such model");
-        assert_eq!(error_message(r#"{"error":"no such model"}"#), "no such model");
-        assert_eq!(error_message(r#"{"object":"error","message":"no such model"}"#), "no such model");
-        assert_eq!(error_message("gateway"), "gateway");
-    }
-
-    #[test]
-    fn replies_with_missing_or_additional_fields_are_read() {
-        for (json, text) in [
-            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"},{"message":{"content":"b"}}]}"#, "a"),
-            (r#"{"choices":[{"message":{},"finish_reason":"stop"}],"usage":null}"#, ""),
-            (r#"{"choices":[{"message":{"content":"a","tool_calls":[]},"finish_reason":"stop","logprobs":{}}]}"#, "a"),
-            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop","logprobs":{"content":null}}]}"#, "a"),
-            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"total_tokens":9}}"#, "a"),
-        ] {
-            check(Interface::Chat, json, Ok((text, &[])));
-        }
-        let counted = r#"{"choices":[{"text":"a","finish_reason":"length"}],"usage":{"prompt_tokens":12}}"#;
-        let reply = parse(Interface::Completions, counted.as_bytes()).unwrap();
-        assert_eq!((reply.prompt_tokens, reply.finish), (12, Finish::Length));
-    }
-
-    #[test]
-    fn malformed_bodies_are_refused_with_a_reason() {
-        for (json, reason) in [
-            ("", "EOF"),
-            ("[]", "invalid"),
-            ("{}", "missing field `choices`"),
-            (r#"{"choices":null}"#, "invalid type"),
-            (r#"{"choices":[{"finish_reason":"stop"}]}"#, "no message"),
-            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"tool_calls"}]}"#, "tool_calls"),
-            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop","logprobs":7}]}"#, "invalid type"),
-            (r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":-1}}"#, "-1"),
-        ] {
-            check(Interface::Chat, json, Err(reason));
-        }
-        check(Interface::Completions, r#"{"choices":[{"message":{"content":"a"}}]}"#, Err("no text"));
-        assert!(parse(Interface::Chat, b"\xFF\xFE").is_err());
-    }
-
-    #[test]
-    fn errors_of_four_servers_say_that_a_prompt_is_too_long() {
-        for (message, expected) in [
-            ("This model's maximum context length is 8192 tokens.", true),
-            ("Error code: context_length_exceeded", true),
-            ("the request exceeds: exceed_context_size_error", true),
-            ("The input (9000 tokens) is longer than the model's context length (8192 tokens).", true),
-            ("maximum number of requests reached", false),
-            ("", false),
-        ] {
-            assert_eq!(is_too_long(message), expected, "{message}");
-        }
-    }
-
-    #[test]
-    fn bodies_without_a_message_are_quoted_whole() {
-        for body in ["{}", r#"{"error":{}}"#, r#"{"error":{"message":7}}"#, r#"{"error":[1]}"#, "[]", ""] {
-            assert_eq!(error_message(body), body);
-        }
-    }
-}
+mod tests;

@@ -37,11 +37,31 @@ pub enum RemoteErrorKind {
         retry_after: Option<Duration>,
     },
     /// An error status, of the server or of the request.
-    #[error("answered status {status}: {said}")]
+    #[error("answered status {status}: {said}{}", hint(said))]
     Status {
         /// The status.
         status: u16,
         /// The beginning of the error message, without the key.
+        said: String,
+    },
+    /// An error in the place of an answer.
+    #[error("answered with an error: {said}")]
+    Failed {
+        /// The error's code, where it is a number.
+        code: Option<u16>,
+        /// The beginning of the error message, without the key.
+        said: String,
+    },
+    /// The conversation is longer than the context.
+    #[error("says that the conversation is longer than the model can read: {said}")]
+    TooLong {
+        /// The beginning of the error message, without the key.
+        said: String,
+    },
+    /// The conversation is not answered for what it asks, or the answer is none.
+    #[error("gave no reply to this conversation: {said}")]
+    NoReply {
+        /// The beginning of the error message, or the defect.
         said: String,
     },
     /// The connection failed or broke off.
@@ -67,6 +87,20 @@ pub enum RemoteErrorKind {
     Leak,
 }
 
+/// The setting that changes what the server refuses, as the end of a sentence.
+fn hint(said: &str) -> &'static str {
+    let said = said.to_lowercase();
+    if said.contains("logprobs") {
+        "; the setting `remote.logprobs` sends or leaves out what asks for log-probabilities"
+    } else if said.contains("max_tokens") || said.contains("max_completion_tokens") {
+        "; the setting `remote.limit_name` is the name under which the limit of new tokens is sent"
+    } else if said.contains("seed") {
+        "; the setting `remote.seed_name` is the name under which the seed is sent, and empty sends none"
+    } else {
+        ""
+    }
+}
+
 impl Retryable for RemoteError {
     fn is_transient(&self) -> bool {
         match &self.kind {
@@ -74,6 +108,10 @@ impl Retryable for RemoteError {
             | RemoteErrorKind::Connection { .. }
             | RemoteErrorKind::TooSlow { .. } => true,
             RemoteErrorKind::Status { status, .. } => is_transient(*status),
+            // Without a code it is not known to be for good.
+            RemoteErrorKind::Failed { code, .. } => code.is_none_or(is_transient),
+            // A page of a gateway in the place of an answer.
+            RemoteErrorKind::Answer { .. } => true,
             _ => false,
         }
     }

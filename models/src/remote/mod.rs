@@ -5,6 +5,7 @@
 
 mod answer;
 mod error;
+mod lenient_json;
 mod model;
 mod pace;
 mod reference;

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     RemoteError, RemoteErrorKind, RemoteRef,
-    answer::{error_message, is_too_long, parse},
+    answer::{Answer, error_message, is_filtered, is_too_long, parse},
     pace::Pace,
 };
 use crate::{
@@ -63,6 +63,10 @@ pub struct RemoteSettings {
     pub attempts: u32,
     /// Ask for log-probabilities; some servers refuse the whole request if they are asked for.
     pub logprobs: bool,
+    /// Name under which the limit of new tokens is sent; some servers take `max_completion_tokens` only.
+    pub limit_name: String,
+    /// Name under which the seed is sent, such as `random_seed`; none is sent under an empty one.
+    pub seed_name: String,
     /// Models of the hub that servers run in place of this machine.
     pub served: Vec<ServedModel>,
 }
@@ -87,6 +91,8 @@ impl Default for RemoteSettings {
             timeout_seconds: 120,
             attempts: 6,
             logprobs: true,
+            limit_name: "max_tokens".to_owned(),
+            seed_name: "seed".to_owned(),
             served: Vec::new(),
         }
     }
@@ -149,9 +155,11 @@ impl RemoteModel {
         let body = self.body(messages, rule)?;
         let reply = self.retries.run(|| async { self.attempt(&body).await.map_err(|error| (error, 0)) });
         reply.await.map_err(|error| match &error.kind {
-            RemoteErrorKind::Status { said, .. } if is_too_long(said) => {
+            RemoteErrorKind::TooLong { said } => {
                 ReplyError::Model(format!("the conversation is longer than the model can read: {said}"))
             }
+            // One bad answer is a failed rollout: the others can be answered still.
+            RemoteErrorKind::NoReply { .. } => ReplyError::Model(error.to_string()),
             _ => ReplyError::Remote(error.to_string()),
         })
     }
@@ -161,11 +169,13 @@ impl RemoteModel {
         let sampling = rule.sampling;
         let mut body = json!({
             "model": self.reference.model(),
-            "max_tokens": rule.max_new_tokens,
             "temperature": sampling.temperature,
-            "seed": sampling.key & SEED_MASK,
             "stream": false,
         });
+        body[&self.settings.limit_name] = json!(rule.max_new_tokens);
+        if !self.settings.seed_name.is_empty() {
+            body[&self.settings.seed_name] = json!(sampling.key & SEED_MASK);
+        }
         if let Some(top_p) = sampling.top_p {
             body["top_p"] = json!(top_p);
         }
@@ -205,7 +215,11 @@ impl RemoteModel {
         }
         let bytes = exchanged?;
         let refuse = |reason: String| self.error(RemoteErrorKind::Answer { reason: self.quote(&reason) });
-        let reply = parse(self.settings.interface, &bytes).map_err(refuse)?;
+        let reply = match parse(self.settings.interface, &bytes).map_err(refuse)? {
+            Answer::Reply(reply) => reply,
+            Answer::Unusable(defect) => return Err(self.error(RemoteErrorKind::NoReply { said: self.quote(&defect) })),
+            Answer::Failed { code, said } => return Err(self.error(self.failed(code, &said, &bytes))),
+        };
         if self.key.as_ref().is_some_and(|key| key.is_in(&reply.text)) {
             return Err(self.error(RemoteErrorKind::Leak));
         }
@@ -241,8 +255,8 @@ impl RemoteModel {
             let Some(chunk) = chunk else { return Ok(bytes) };
             // Checked while reading: the announced length may be absent or false.
             if bytes.len() + chunk.len() > LARGEST_BODY {
-                let reason = format!("it has more than {LARGEST_BODY} bytes");
-                return Err(self.error(RemoteErrorKind::Answer { reason }));
+                let reason = format!("its answer has more than {LARGEST_BODY} bytes");
+                return Err(self.error(RemoteErrorKind::NoReply { said: reason }));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -254,8 +268,34 @@ impl RemoteModel {
         self.error(match (status, retry_after) {
             (401 | 403, _) => RemoteErrorKind::Denied { status },
             (429, _) | (503, Some(_)) => RemoteErrorKind::RateLimited { retry_after },
-            _ => RemoteErrorKind::Status { status, said: self.quote(&error_message(&String::from_utf8_lossy(body))) },
+            _ => {
+                let body = String::from_utf8_lossy(body);
+                let said = error_message(&body);
+                self.about_conversation(&body, &said)
+                    .unwrap_or_else(|| RemoteErrorKind::Status { status, said: self.quote(&said) })
+            }
         })
+    }
+
+    /// The kind of an error in an answer of status 200.
+    fn failed(&self, code: Option<u16>, said: &str, body: &[u8]) -> RemoteErrorKind {
+        match self.about_conversation(&String::from_utf8_lossy(body), said) {
+            Some(kind) => kind,
+            None if code == Some(429) => RemoteErrorKind::RateLimited { retry_after: None },
+            None => RemoteErrorKind::Failed { code, said: self.quote(said) },
+        }
+    }
+
+    /// The kind of an error that is about this conversation and says nothing of the others.
+    fn about_conversation(&self, body: &str, said: &str) -> Option<RemoteErrorKind> {
+        let said = self.quote(said);
+        if is_too_long(body) {
+            Some(RemoteErrorKind::TooLong { said })
+        } else if is_filtered(body) {
+            Some(RemoteErrorKind::NoReply { said })
+        } else {
+            None
+        }
     }
 
     fn error(&self, kind: RemoteErrorKind) -> RemoteError {

@@ -147,6 +147,10 @@ async fn trouble_that_passes_is_waited_for() {
 async fn trouble_that_stays_is_named() {
     check(&[status(429, "Retry-After: 7")], Err("limits requests (it asks to wait 7 s)"), 3).await;
     check(&[status(502, "")], Err("answered status 502: overloaded"), 3).await;
+    check(&[Answer::Whole(200, "", "<html>".to_owned())], Err("cannot be understood"), 3).await;
+    let failed = r#"{"error":{"message":"Upstream is overloaded","code":502}}"#;
+    check(&[Answer::Whole(200, "", failed.to_owned())], Err("answered with an error: Upstream is overloaded"), 3).await;
+    check(&[Answer::Whole(200, "", failed.to_owned()), good()], Ok(hi()), 2).await;
     check(&[Answer::Silence], Err("did not answer in 0.7 s"), 3).await;
     check(&[Answer::Truncated("x".repeat(100))], Err("broke off"), 3).await;
 }
@@ -156,7 +160,7 @@ async fn what_trying_again_cannot_mend_is_not_tried_again() {
     check(&[status(401, "")], Err("`remote.key_variable`"), 1).await;
     check(&[status(404, "")], Err("answered status 404: overloaded"), 1).await;
     check(&[status(302, "Location: http://127.0.0.1:1/")], Err("answered status 302"), 1).await;
-    check(&[Answer::Whole(200, "", "<html>".to_owned())], Err("cannot be understood"), 1).await;
+    check(&[Answer::Whole(200, "", r#"{"error":{"message":"no such model","code":404}}"#.to_owned())], Err("no such model"), 1).await;
     check(&[Answer::Whole(200, "", r#"{"choices":[{}]}"#.to_owned())], Err("no message"), 1).await;
     check(&[Answer::Endless], Err("more than"), 1).await;
 }
@@ -176,6 +180,36 @@ async fn a_conversation_that_is_too_long_is_the_models_own_trouble() {
     let server = Server::start(&[status(400, "")]);
     let found = model(&server, settings()).reply(&conversation(), rule()).await;
     assert!(matches!(found, Err(ReplyError::Remote(_))), "{found:?}");
+}
+
+#[tokio::test]
+async fn one_bad_answer_is_the_failure_of_one_rollout() {
+    for (code, body) in [
+        (200, r#"{"choices":[{"message":{"content":7}}]}"#),
+        (200, r#"{"choices":[]}"#),
+        (400, r#"{"error":{"code":"content_filter","message":"filtered"}}"#),
+        (413, r#"{"error":{"message":"prompt is too long: 21000 tokens > 20000 maximum"}}"#),
+    ] {
+        let server = Server::start(&[Answer::Whole(code, "", body.to_owned())]);
+        let found = model(&server, settings()).reply(&conversation(), rule()).await;
+        assert!(matches!(found, Err(ReplyError::Model(_))), "{body}: {found:?}");
+        assert_eq!(server.asked().len(), 1, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_limit_and_the_seed_are_sent_under_the_names_that_the_server_takes() {
+    let server = Server::start(&[good()]);
+    let named = |limit: &str, seed: &str| RemoteSettings { limit_name: limit.to_owned(), seed_name: seed.to_owned(), ..settings() };
+    model(&server, named("max_completion_tokens", "random_seed")).reply(&conversation(), rule()).await.unwrap();
+    model(&server, named("max_tokens", "")).reply(&conversation(), rule()).await.unwrap();
+    let asked = server.asked();
+    let sent = |place: usize, name: &str| asked[place].body.get(name).cloned();
+    assert_eq!((sent(0, "max_completion_tokens"), sent(0, "max_tokens")), (Some(json!(9)), None));
+    assert_eq!((sent(0, "random_seed"), sent(0, "seed")), (Some(json!(7)), None));
+    assert_eq!((sent(1, "max_tokens"), sent(1, "seed")), (Some(json!(9)), None));
+    let refusal = r#"{"error":{"message":"Unsupported parameter: 'max_tokens'","param":"max_tokens"}}"#;
+    check(&[Answer::Whole(400, "", refusal.to_owned())], Err("`remote.limit_name`"), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

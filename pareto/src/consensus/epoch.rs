@@ -95,12 +95,22 @@ pub enum EpochError {
         /// The uids.
         n: usize,
     },
+    /// A row names a uid more than once, which the chain refuses.
+    #[error("{list} of uid {row} name uid {uid} twice; name each once")]
+    Twice {
+        /// The list.
+        list: &'static str,
+        /// The row.
+        row: usize,
+        /// The uid named again.
+        uid: u16,
+    },
 }
 
 /// Computes an epoch.
 ///
 /// # Errors
-/// If a list has another length than `n`, or a row names a uid that does not exist.
+/// If a list has another length than `n`, or a row names a uid that does not exist or names one twice.
 pub fn run_epoch(epoch: &Epoch) -> Result<EpochResult, EpochError> {
     epoch.validate()?;
     let total: u128 = epoch.stake.iter().map(|stake| u128::from(*stake)).sum();
@@ -152,6 +162,11 @@ impl Epoch {
             for (row, values) in rows.iter().enumerate() {
                 if let Some((uid, _)) = values.iter().find(|(uid, _)| usize::from(*uid) >= n) {
                     return Err(EpochError::Uid { list, row, uid: *uid, n });
+                }
+                let mut seen = vec![false; n];
+                if let Some((uid, _)) = values.iter().find(|(uid, _)| std::mem::replace(&mut seen[usize::from(*uid)], true))
+                {
+                    return Err(EpochError::Twice { list, row, uid: *uid });
                 }
             }
         }
