@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct EnvironmentId {
     /// Name as used in settings, such as `sat`.
     pub name: String,
-    /// Changes whenever a task's bytes or a verdict may change.
+    /// Changes whenever a task's bytes or a verdict may change: the first number with the tasks, the others with verdicts alone.
     pub version: String,
     /// Difficulty, 0 the easiest.
     pub tier: u8,
@@ -23,6 +23,13 @@ impl EnvironmentId {
     pub fn built_in(name: &str, version: &str, tier: u8) -> Self {
         Self { name: name.to_owned(), version: version.to_owned(), tier, file: None }
     }
+
+    /// Label of the environment's tasks, from which their seeds derive: with every change of the first number of the version, and
+    /// with no other, the tasks are others.
+    pub fn task_label(&self) -> String {
+        let first = self.version.split('.').next().unwrap_or_default();
+        format!("{}@{first}.0.0 tier {}", self.name, self.tier)
+    }
 }
 
 impl fmt::Display for EnvironmentId {
@@ -34,6 +41,13 @@ impl fmt::Display for EnvironmentId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tasks_stay_the_same_until_the_first_number_changes() {
+        for (version, label) in [("1.0.0", "sat@1.0.0 tier 2"), ("1.3.2", "sat@1.0.0 tier 2"), ("2.0.1", "sat@2.0.0 tier 2")] {
+            assert_eq!(EnvironmentId::built_in("sat", version, 2).task_label(), label);
+        }
+    }
 
     #[test]
     fn only_a_file_of_its_own_appears_in_the_record() {

@@ -30,4 +30,4 @@ pub use episode::{Episode, EpisodeError, episode};
 pub use error::{EnvironmentError, ErrorOrigin};
 pub use seed::Seed;
 pub use task::Task;
-pub use verdict::{Turn, Verdict, VerdictReason};
+pub use verdict::{Extraction, Turn, Verdict, VerdictReason};

@@ -23,15 +23,18 @@ pub struct Verdict {
     pub score: f64,
     /// Reason for the score.
     pub reason: VerdictReason,
+    /// Place in the reply of the answer that was judged; none where the environment does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extraction: Option<Extraction>,
 }
 
 impl Verdict {
     /// Score 1.
-    pub const RIGHT: Self = Self { score: 1.0, reason: VerdictReason::Right };
+    pub const RIGHT: Self = Self { score: 1.0, reason: VerdictReason::Right, extraction: None };
 
     /// Score 0 for a reason.
     pub const fn zero(reason: VerdictReason) -> Self {
-        Self { score: 0.0, reason }
+        Self { score: 0.0, reason, extraction: None }
     }
 
     /// Verdict of a score that an environment computed; `None` unless it is a number in [0, 1].
@@ -45,7 +48,59 @@ impl Verdict {
             _ => VerdictReason::Partial,
         };
         // Adding zero turns -0.0 into 0.0, so that equal scores are equal bytes.
-        Some(Self { score: score + 0.0, reason })
+        Some(Self { score: score + 0.0, reason, extraction: None })
+    }
+
+    /// The same verdict, on an answer from this place.
+    #[must_use]
+    pub const fn on(self, extraction: Extraction) -> Self {
+        Self { extraction: Some(extraction), ..self }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.extraction {
+            Some(extraction) => write!(out, "{} (from {extraction})", self.reason),
+            None => self.reason.fmt(out),
+        }
+    }
+}
+
+/// Place in a reply of the answer or program that was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extraction {
+    /// Behind the last `Answer:`.
+    Label,
+    /// Below the last heading `Answer`.
+    Heading,
+    /// In the last `\\boxed{}`.
+    Boxed,
+    /// In the last fenced block.
+    Block,
+    /// In a fenced block of Python.
+    PythonBlock,
+    /// In a fenced block without a language.
+    PlainBlock,
+    /// In a fenced block of another language.
+    OtherBlock,
+    /// The whole reply.
+    WholeReply,
+}
+
+impl fmt::Display for Extraction {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Label => "behind the label",
+            Self::Heading => "below the heading",
+            Self::Boxed => "a box",
+            Self::Block => "the last block",
+            Self::PythonBlock => "a block of Python",
+            Self::PlainBlock => "a block without a language",
+            Self::OtherBlock => "a block of another language",
+            Self::WholeReply => "the whole reply",
+        })
     }
 }
 

@@ -28,7 +28,7 @@ impl WindowSeed {
     fn derive(&self, purpose: &str, environment: &EnvironmentId, task: u32) -> u64 {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(purpose.as_bytes()).update(&[0]);
-        hasher.update(environment.to_string().as_bytes()).update(&[0]).update(&task.to_le_bytes());
+        hasher.update(environment.task_label().as_bytes()).update(&[0]).update(&task.to_le_bytes());
         let bytes = hasher.finalize();
         u64::from_le_bytes(bytes.as_bytes()[..8].try_into().expect("a digest has 32 bytes"))
     }

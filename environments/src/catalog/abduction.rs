@@ -11,7 +11,7 @@ use super::one_turn::{Drawn, Question, Tier, printed};
 use super::prompt::{self, Phrasing};
 use crate::{
     ReplyKind, Seed, Verdict, VerdictReason, extract,
-    program::{GeneratedProgram, Probe, Purpose, ValueKind, draw_input, is_plain_line},
+    program::{GeneratedProgram, Probe, Purpose, ValueKind, draw_input, is_plain_line, limits},
     seed::Draws,
 };
 
@@ -47,7 +47,7 @@ pub(super) struct Private {
 
 impl Question for Abduction {
     const NAME: &'static str = "abduction";
-    const VERSION: &'static str = "1.0.0";
+    const VERSION: &'static str = "1.1.0";
     const TIERS: &'static [Tier] = &[
         Tier { floor: 0.06, max_new_tokens: 24 },
         Tier { floor: 0.06, max_new_tokens: 48 },
@@ -94,18 +94,19 @@ impl Question for Abduction {
     }
 
     async fn judge(&self, private: &Private, seed: Seed, reply: &str) -> Result<Verdict, SandboxError> {
-        let Some(answer) = extract::answer(reply) else { return Ok(Verdict::zero(VerdictReason::NoAnswer)) };
+        let Some((answer, place)) = extract::found(reply) else { return Ok(Verdict::zero(VerdictReason::NoAnswer)) };
         if answer.len() > MAX_ANSWER {
-            return Ok(Verdict::zero(VerdictReason::TooLong));
+            return Ok(Verdict::zero(VerdictReason::TooLong).on(place));
         }
         if !is_of_kind(private.reads, answer) {
-            return Ok(Verdict::zero(VerdictReason::Malformed));
+            return Ok(Verdict::zero(VerdictReason::Malformed).on(place));
         }
-        Ok(match printed(&self.sandbox, &private.program, answer, seed).await? {
+        let verdict = match printed(&self.sandbox, &private.program, answer, seed, limits(1)).await? {
             Ok(printed) if printed.strip_suffix('\n') == Some(&private.output) => Verdict::RIGHT,
             Ok(_) => Verdict::zero(VerdictReason::Wrong),
             Err(reason) => Verdict::zero(reason),
-        })
+        };
+        Ok(verdict.on(place))
     }
 
     fn oracle(private: &Private) -> String {

@@ -5,14 +5,16 @@
 
 use std::collections::BTreeSet;
 
-use sandboxes::{Sandbox, SandboxError};
+use sandboxes::{Call, Limits, Sandbox, SandboxError};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 use super::one_turn::{Drawn, Question, Tier, printed};
 use crate::{
-    Conversation, ReplyKind, Seed, Verdict, VerdictReason, extract,
-    program::{GeneratedProgram, Probe, Purpose, draw_input, is_plain_line},
+    Conversation, ReplyKind, Seed, Verdict, VerdictReason,
+    extract::{self, Program},
+    program::{GeneratedProgram, Probe, Purpose, candidate_limits, draw_input, is_plain_line, limits},
     seed::Draws,
 };
 
@@ -50,7 +52,7 @@ fn some_cases<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Case>, D
 
 impl Question for Coding {
     const NAME: &'static str = "coding";
-    const VERSION: &'static str = "1.0.0";
+    const VERSION: &'static str = "1.1.0";
     // At tier 0 a program that reverses a list is right for two kinds of input, hence the high floor.
     const TIERS: &'static [Tier] = &[
         Tier { floor: 0.18, max_new_tokens: 96 },
@@ -85,19 +87,25 @@ impl Question for Coding {
     }
 
     async fn judge(&self, private: &Private, seed: Seed, reply: &str) -> Result<Verdict, SandboxError> {
-        let Some(source) = extract::code(reply) else { return Ok(Verdict::zero(VerdictReason::NoAnswer)) };
-        if source.len() > MAX_PROGRAM {
+        let programs = extract::programs(reply);
+        if programs.is_empty() {
+            return Ok(Verdict::zero(VerdictReason::NoAnswer));
+        }
+        let mut short: Vec<_> = programs.into_iter().filter(|program| program.source.len() <= MAX_PROGRAM).collect();
+        if short.is_empty() {
             return Ok(Verdict::zero(VerdictReason::TooLong));
         }
+        let chosen = choose(&self.sandbox, &short).await?;
+        let Program { source, place } = short.swap_remove(chosen);
         for case in &private.cases {
-            match printed(&self.sandbox, source, &case.input, seed).await? {
+            match printed(&self.sandbox, &source, &case.input, seed, candidate_limits()).await? {
                 // Trailing blanks and line breaks are forgiven; leading ones belong to the output.
                 Ok(printed) if printed.trim_ascii_end() == case.output => {}
-                Ok(_) => return Ok(Verdict::zero(VerdictReason::Wrong)),
-                Err(reason) => return Ok(Verdict::zero(reason)),
+                Ok(_) => return Ok(Verdict::zero(VerdictReason::Wrong).on(place)),
+                Err(reason) => return Ok(Verdict::zero(reason).on(place)),
             }
         }
-        Ok(Verdict::RIGHT)
+        Ok(Verdict::RIGHT.on(place))
     }
 
     fn oracle(private: &Private) -> String {
@@ -121,6 +129,28 @@ impl Question for Coding {
             "```python\nimport os\nos._exit(0)\n```".to_owned(),
         ]
     }
+}
+
+/// Python that defines `choose(sources)`: the place of the program among texts, the likeliest last.
+const CHOOSER: &str = include_str!("choose.py");
+
+/// The place of the last program that compiles and calls something; that of the last one if none does.
+async fn choose(sandbox: &Sandbox, programs: &[Program]) -> Result<usize, SandboxError> {
+    let last = programs.len() - 1;
+    if last == 0 {
+        return Ok(last);
+    }
+    let call = Call {
+        source: CHOOSER.to_owned(),
+        function: "choose".to_owned(),
+        arguments: json!([programs.iter().map(|program| &program.source).collect::<Vec<_>>()]),
+        seed: 0,
+        limits: Some(Limits { source_bytes: 64 << 10, ..limits(2) }),
+    };
+    // A text that breaks the parser is chosen, and breaks the program's own run.
+    let value = sandbox.call(call).await?.value;
+    let chosen = value.and_then(|value| value.as_u64()).and_then(|place| usize::try_from(place).ok());
+    Ok(chosen.filter(|place| *place <= last).unwrap_or(last))
 }
 
 /// Checks that a program which prints one constant or its input would fail.

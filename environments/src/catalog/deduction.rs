@@ -35,7 +35,7 @@ pub(super) struct Private {
 
 impl Question for Deduction {
     const NAME: &'static str = "deduction";
-    const VERSION: &'static str = "1.0.0";
+    const VERSION: &'static str = "1.1.0";
     const TIERS: &'static [Tier] = &[
         Tier { floor: 0.04, max_new_tokens: 24 },
         Tier { floor: 0.04, max_new_tokens: 48 },
@@ -101,11 +101,12 @@ fn asks_something(inputs: &[String], outputs: &[String]) -> Option<(String, Vec<
 
 /// Accepts exactly the expected line; one pair of quotes around all of it is forgiven.
 fn judge(expected: &str, reply: &str) -> Verdict {
-    let Some(answer) = extract::answer(reply) else { return Verdict::zero(VerdictReason::NoAnswer) };
+    let Some((answer, place)) = extract::found(reply) else { return Verdict::zero(VerdictReason::NoAnswer) };
     let unquoted = [('"', '"'), ('\'', '\'')]
         .iter()
         .find_map(|&(open, close)| answer.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)));
-    if answer == expected || unquoted == Some(expected) { Verdict::RIGHT } else { Verdict::zero(VerdictReason::Wrong) }
+    let is_right = answer == expected || unquoted == Some(expected);
+    if is_right { Verdict::RIGHT.on(place) } else { Verdict::zero(VerdictReason::Wrong).on(place) }
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ fn a_task_of_another_environment_is_the_callers_mistake() {
     ];
     for error in errors {
         assert_eq!(error.origin(), ErrorOrigin::Caller);
-        let expected = "deduction@1.0.0 tier 0 does not recognise the task of seed 9: missing field `output`";
+        let expected = "deduction@1.1.0 tier 0 does not recognise the task of seed 9: missing field `output`";
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::future::Future;
 
-use sandboxes::{Ending, Outcome, Program as Job, Sandbox, SandboxError};
+use sandboxes::{Ending, Limits, Outcome, Program as Job, Sandbox, SandboxError};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     BoxFuture, Conversation, Environment, EnvironmentError, EnvironmentId, ReplyKind, Seed, Task, Turn, Verdict,
-    VerdictReason, program::limits, seed::Draws,
+    VerdictReason, seed::Draws,
 };
 
 /// Parameters of a tier that are not part of its tasks.
@@ -137,15 +137,16 @@ impl<Q: Question> Environment for OneTurn<Q> {
     }
 }
 
-/// Runs a program on one line of input within the limits of a small program; returns its output, or the reason why that
-/// output does not count.
+/// Runs a program on one line of input within these limits; returns its output, or the reason why that output does not
+/// count.
 pub(super) async fn printed(
     sandbox: &Sandbox,
     source: &str,
     input: &str,
     seed: Seed,
+    limits: Limits,
 ) -> Result<Result<String, VerdictReason>, SandboxError> {
-    let job = Job { source: source.to_owned(), stdin: format!("{input}\n"), seed: seed.0, limits: Some(limits(1)) };
+    let job = Job { source: source.to_owned(), stdin: format!("{input}\n"), seed: seed.0, limits: Some(limits) };
     let Outcome { ending, stdout, .. } = sandbox.run(job).await?;
     Ok(match ending {
         Ending::Finished => Ok(stdout),

@@ -19,7 +19,7 @@ pub(super) struct Sat {
 
 impl Question for Sat {
     const NAME: &'static str = "sat";
-    const VERSION: &'static str = "1.0.0";
+    const VERSION: &'static str = "1.1.0";
     const TIERS: &'static [Tier] = &[
         Tier { floor: 0.16, max_new_tokens: 24 },
         Tier { floor: 0.10, max_new_tokens: 32 },
@@ -210,16 +210,17 @@ fn opening(draws: &mut Draws, problem: &Problem, tier: u8) -> Conversation {
 }
 
 fn judge(problem: &Problem, reply: &str) -> Verdict {
-    let Some(answer) = extract::answer(reply) else { return Verdict::zero(VerdictReason::NoAnswer) };
+    let Some((answer, place)) = extract::found(reply) else { return Verdict::zero(VerdictReason::NoAnswer) };
     // More than twice the length of the longest well-formed answer.
     if answer.len() > 16 * problem.names.len() + 64 {
-        return Verdict::zero(VerdictReason::TooLong);
+        return Verdict::zero(VerdictReason::TooLong).on(place);
     }
-    match parse(&problem.names, answer) {
+    let verdict = match parse(&problem.names, answer) {
         None => Verdict::zero(VerdictReason::Malformed),
         Some(values) if problem.holds(&values) => Verdict::RIGHT,
         Some(_) => Verdict::zero(VerdictReason::Wrong),
-    }
+    };
+    verdict.on(place)
 }
 
 /// Parses an assignment: every variable exactly once, as `name=value`, separated by blanks or commas.

@@ -11,5 +11,5 @@ mod writer;
 
 pub(crate) use generator::{GeneratedProgram, Purpose};
 pub(crate) use inputs::draw_input;
-pub(crate) use probe::{Probe, is_plain_line, limits};
+pub(crate) use probe::{Probe, candidate_limits, is_plain_line, limits};
 pub(crate) use value_kind::ValueKind;

@@ -47,12 +47,21 @@ pub(crate) fn limits(runs: u64) -> Limits {
     Limits { fuel: FUEL_OF_ONE_RUN * runs, memory_bytes: 64 << 20, output_bytes: 64 << 10, source_bytes: 64 << 10 }
 }
 
+/// Limits of one run of a program that a model wrote: about four million steps of a plain loop, one and a half million with a
+/// dictionary, or a sieve of five million numbers.
+pub(crate) fn candidate_limits() -> Limits {
+    Limits { fuel: FUEL_OF_A_CANDIDATE, memory_bytes: 128 << 20, ..limits(1) }
+}
+
+/// A loop of a million additions at the top level of a program uses 2.5 thousand million, a sieve of a million 1.4.
+const FUEL_OF_A_CANDIDATE: u64 = 10_000_000_000;
+
 /// About forty times what the longest generated program needs, six hundred times what a tiny one does.
 const FUEL_OF_ONE_RUN: u64 = 400_000_000;
 
 /// Checks that a text can be asked for on one line: printable ASCII, single inner spaces, nothing that extraction strips.
 pub(crate) fn is_plain_line(text: &str, max_bytes: usize) -> bool {
-    let plain = |byte: u8| byte == b' ' || (byte.is_ascii_graphic() && byte != b'*' && byte != b'`');
+    let plain = |byte: u8| byte == b' ' || (byte.is_ascii_graphic() && !matches!(byte, b'*' | b'`' | b'$' | b'\\'));
     !text.is_empty()
         && text.len() <= max_bytes
         && text.bytes().all(plain)

@@ -23,12 +23,15 @@ pub(super) struct PythonFile {
     id: EnvironmentId,
     header: Header,
     source: String,
+    /// Python that executes the source as a module.
+    module: String,
     sandbox: Sandbox,
 }
 
 impl PythonFile {
     pub(super) fn new(id: EnvironmentId, header: Header, source: String, sandbox: Sandbox) -> Self {
-        Self { id, header, source, sandbox }
+        let module = imported(&source);
+        Self { id, header, source, module, sandbox }
     }
 
     /// Calls one of the file's functions. The inner error describes a failure of the guest, the outer one of the host.
@@ -39,15 +42,15 @@ impl PythonFile {
         seed: Seed,
     ) -> Result<Result<Value, String>, EnvironmentError> {
         let call = Call {
-            source: self.source.clone(),
+            source: self.module.clone(),
             function: function.to_owned(),
             arguments,
             seed: seed.0,
-            limits: Some(limits()),
+            limits: Some(Limits { source_bytes: 8 * MAX_FILE, ..limits() }),
         };
         let outcome = self.sandbox.call(call).await;
         let outcome = outcome.map_err(|source| EnvironmentError::Sandbox { environment: self.id.clone(), source })?;
-        Ok(value_of(function, outcome))
+        Ok(value_of(function, outcome, &self.source))
     }
 
     fn generator_fault(&self, seed: Seed) -> impl Fn(String) -> EnvironmentError {
@@ -111,8 +114,29 @@ impl PythonFile {
     }
 }
 
-/// The value that a call returned, or a description of its failure with the last line of its traceback.
-fn value_of(function: &str, outcome: Outcome) -> Result<Value, String> {
+/// Python that executes a file as a module that is imported and not as a script, so that its main block is left alone.
+fn imported(source: &str) -> String {
+    // A string of JSON is one of Python.
+    let text = Value::from(source);
+    format!(
+        "import sys\n__name__ = {FILE:?}.removesuffix(\".py\")\nsys.modules[__name__] = sys.modules[\"__main__\"]\nexec(compile({text}, {FILE:?}, \"exec\", dont_inherit=True), globals())\n"
+    )
+}
+
+/// Name of the file in tracebacks.
+const FILE: &str = "environment.py";
+
+/// The innermost line of the file in a traceback: its number and its text.
+fn line_of<'a>(stderr: &str, source: &'a str) -> Option<(usize, &'a str)> {
+    let mark = format!("File \"{FILE}\", line ");
+    let (_, rest) = stderr.rsplit_once(&mark)?;
+    let number: usize = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+    Some((number, source.lines().nth(number.checked_sub(1)?)?.trim()))
+}
+
+/// The value that a call returned, or a description of its failure with the last line of its traceback and the line of the
+/// file that it is about.
+fn value_of(function: &str, outcome: Outcome, source: &str) -> Result<Value, String> {
     let how = match (outcome.ending, outcome.value) {
         (Ending::Finished, Some(value)) => return Ok(value),
         (Ending::Finished, None) => "returned nothing",
@@ -125,7 +149,11 @@ fn value_of(function: &str, outcome: Outcome) -> Result<Value, String> {
     };
     let said: String =
         outcome.stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("").chars().take(200).collect();
-    Err(if said.is_empty() { format!("{function} {how}") } else { format!("{function} {how}: {said}") })
+    let place = line_of(&outcome.stderr, source).map_or(String::new(), |(number, text)| {
+        let text: String = text.chars().take(80).collect();
+        format!(" (line {number}: {text})")
+    });
+    Err(if said.is_empty() { format!("{function} {how}{place}") } else { format!("{function} {how}: {said}{place}") })
 }
 
 impl Environment for PythonFile {

@@ -6,11 +6,13 @@ def header(source):
     try:
         module = ast.parse(source)
     except SyntaxError as error:
-        return {"problem": f"line {error.lineno} is not Python: {error.msg}"}
+        text = (error.text or "").strip()[:80]
+        return {"problem": f"line {error.lineno} is not Python: {error.msg}" + (f": {text}" if text else "")}
     declared = [
         node.value
         for node in module.body
-        if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == "ENV" for to in node.targets)
+        if (isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == "ENV" for to in node.targets))
+        or (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "ENV" and node.value)
     ]
     if len(declared) != 1:
         return {"problem": f"ENV is assigned {len(declared)} times at the top level, and must be once"}

@@ -46,6 +46,9 @@ pub async fn from_source(
     tier: Option<u8>,
     sandbox: &Sandbox,
 ) -> Result<Arc<dyn Environment>, EnvironmentError> {
+    let digest = blake3::hash(source.as_bytes()).to_hex().to_string();
+    // Editors on some systems write a byte order mark before the text.
+    let source = source.trim_start_matches('\u{feff}').to_owned();
     let header: Header = header::read(file, &source, sandbox).await?;
     let tier = tier.unwrap_or(0);
     if tier >= header.levels {
@@ -55,7 +58,7 @@ pub async fn from_source(
         name: header.name.clone(),
         version: header.version.clone(),
         tier,
-        file: Some(blake3::hash(source.as_bytes()).to_hex().to_string()),
+        file: Some(digest),
     };
     Ok(Arc::new(PythonFile::new(id, header, source, sandbox.clone())))
 }

@@ -29,16 +29,17 @@ pub(super) fn opening(value: &Value) -> Result<Conversation, String> {
     Ok(conversation)
 }
 
-/// Reads a score: an int or a float in [0, 1], never a bool or a string.
+/// Reads a score: an int or a float in [0, 1], or a bool; never a string.
 pub(super) fn score(value: &Value) -> Result<Verdict, String> {
-    // A bool, a string or a special value is never converted: `bool("False")` is true in Python.
+    // A string or a special value is never converted: `bool("False")` is true in Python.
     let number = match value {
         Value::Number(number) => number.as_f64(),
+        Value::Bool(is_right) => Some(f64::from(u8::from(*is_right))),
         _ => None,
     };
     number.and_then(Verdict::scored).ok_or_else(|| {
         let shown: String = value.to_string().chars().take(60).collect();
-        format!("{} {shown}, not a float from 0.0 to 1.0", kind(value))
+        format!("{} {shown}, not a float from 0.0 to 1.0 or a bool", kind(value))
     })
 }
 

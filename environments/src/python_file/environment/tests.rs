@@ -41,9 +41,34 @@ fn a_verifier_gets_the_task_and_the_latest_reply() {
 }
 
 #[test]
+fn files_as_people_write_them_are_read() {
+    let body = "import argparse, dataclasses\n\n\
+        @dataclasses.dataclass\nclass Point:\n    x: 'int' = 1\n\n\
+        def generate(seed): return {'prompt': 'Hi.', 'private': {'n': Point().x}}\n\
+        def verify(task, reply):\n    print('judging')\n    return reply == 'OK'\n\
+        if __name__ == '__main__':\n    argparse.ArgumentParser().parse_args(['--no'])\n";
+    let env = "{'name': 'me.game', 'version': '1.0.0', 'abi': 1}";
+    for head in [
+        format!("ENV = {env}\n"),
+        format!("\u{feff}ENV = {env}\n"),
+        format!("ENV: dict = {env}\n"),
+        format!("\"\"\"A file.\"\"\"\nfrom __future__ import annotations\nENV: dict[str, object] = {env}\n"),
+        format!("#!/usr/bin/env python3\r\n# -*- coding: utf-8 -*-\r\nENV = {env}\r\n"),
+    ] {
+        let environment = block_on(from_source("game.py", format!("{head}{body}"), None, sandbox())).expect(&head);
+        let task = block_on(environment.task(Seed(3))).expect(&head);
+        for (reply, verdict) in [("OK", Verdict::RIGHT), ("no", Verdict::zero(VerdictReason::Wrong))] {
+            let found = after(&*environment, &task, &[Message::assistant(reply)]).unwrap();
+            assert_eq!(found, Turn::Done(verdict), "{head}");
+        }
+    }
+}
+
+#[test]
 fn whatever_a_verifier_does_instead_of_scoring_is_named() {
     let rows = [
-        ("return True", "verify returned a bool true, not a float from 0.0 to 1.0"),
+        ("return 'True'", "verify returned a str \"True\", not a float from 0.0 to 1.0 or a bool"),
+        ("return task['no']", "KeyError: 'no' (line 4: return task['no'])"),
         ("return None", "verify returned None null, not a float"),
         ("return float('nan')", "verify returned a special value"),
         ("return 10 ** 400", "verify returned a special value"),
