@@ -53,7 +53,7 @@ fn with_verifier(body: &str) -> String {
 async fn every_known_hole_in_a_verifier_is_found() {
     let cases = [
         ("full marks for everything", "return 1.0", CheckItem::Wrong),
-        ("a bool for a score", "return str(total) in reply", CheckItem::Oracle),
+        ("a bool of a substring", "return str(total) in reply", CheckItem::Wrong),
         ("a score beyond one", "return 2.0", CheckItem::Oracle),
         ("not a number", "return float('nan')", CheckItem::Oracle),
         ("a substring", "return 1.0 if str(total) in reply else 0.0", CheckItem::Wrong),

@@ -54,7 +54,13 @@ fn a_coding_reply_must_be_right_on_every_hidden_input() {
             ("```python\nn = int(input())\nprint(n + 1 if n != 99 else 0)\n```", VerdictReason::Wrong),
             ("```python\nprint(2)\n```", VerdictReason::Wrong),
             ("```python\npass\n```", VerdictReason::Wrong),
-            ("```python\nprint(int(input()) + 1)", VerdictReason::NoAnswer),
+            ("```python\nprint(int(input()) + 1)", VerdictReason::Right),
+            ("```python\nprint(int(input()) + 1)\n```\nPrints:\n```\n8\n```", VerdictReason::Right),
+            ("First `x`:\n```\nprint(int(input()) + 1)\n```\nPrints:\n```\nred\n```", VerdictReason::Right),
+            ("1. So:\n   ```python\n   print(int(input()) + 1)\n   ```", VerdictReason::Right),
+            ("```python\nprint(int(input()) + 1)```", VerdictReason::Right),
+            ("print(int(input()) + 1)\n```", VerdictReason::Right),
+            ("```python\nprint(int(input()) + 1)\n```\n```bash\npython main.py\n```", VerdictReason::Right),
             ("```python\n```", VerdictReason::NoAnswer),
             ("", VerdictReason::NoAnswer),
             ("<think>print(int(input()) + 1)", VerdictReason::NoAnswer),
@@ -146,7 +152,9 @@ fn drawn<Q: Question>(seeds: u64) {
                 block_on(environment.turn(&task, &conversation)).unwrap()
             };
             for reply in block_on(environment.oracle(&task)).unwrap().unwrap() {
-                assert_eq!(judged(&reply), Turn::Done(Verdict::RIGHT), "{} seed {seed}: {reply}", environment.id());
+                let Turn::Done(verdict) = judged(&reply) else { panic!("it goes on") };
+                assert_eq!(verdict.reason, VerdictReason::Right, "{} seed {seed}: {reply}", environment.id());
+                assert!(verdict.extraction.is_some(), "{} says where the answer stood", environment.id());
             }
             for reply in ["", "I do not know.", "Answer: ?"] {
                 let Turn::Done(verdict) = judged(reply) else { panic!("it goes on") };

@@ -56,7 +56,9 @@ fn opens_block(line: &str) -> bool {
 fn after_label(line: &str) -> Option<&str> {
     let rest = after_answer(line)?;
     let rest = rest.strip_prefix("is").map_or(rest, |rest| rest.trim_start_matches(DECORATION));
-    [":", "\u{ff1a}"].into_iter().find_map(|colon| rest.strip_prefix(colon))
+    let value = [":", "\u{ff1a}"].into_iter().find_map(|colon| rest.strip_prefix(colon))?;
+    // Underscores may be a part of the value where none stand before the label.
+    Some(if line.trim_start().starts_with("__") { value.strip_prefix("__").unwrap_or(value) } else { value })
 }
 
 /// Nothing, for a heading or a bold line that is the word alone.
@@ -89,7 +91,6 @@ fn undecorated(value: &str) -> &str {
     loop {
         let before = value;
         value = value.trim().trim_matches(['*', '`']).trim();
-        value = value.strip_prefix("__").map_or(value, |rest| rest.strip_suffix("__").unwrap_or(rest));
         // A full stop behind decoration ends the sentence.
         if let Some(rest) = value.strip_suffix('.').filter(|rest| rest.ends_with(['*', '`', '$', '}'])) {
             value = rest;

@@ -30,8 +30,8 @@ pub(crate) fn programs(reply: &str) -> Vec<Program> {
     });
     let mut found: Vec<Program> = others.into_iter().chain(plain).chain(python).collect();
     if found.is_empty() {
-        // A closing fence without an opening one is no part of a program.
-        let lines = body.split_inclusive('\n').filter(|line| !is_bare_fence(line));
+        // A fence without a block is no part of a program.
+        let lines = body.split_inclusive('\n').filter(|line| !is_fence(line));
         found = filled(lines.collect(), Extraction::WholeReply).into_iter().collect();
     }
     found.split_off(found.len().saturating_sub(MOST))
@@ -67,9 +67,9 @@ fn is_python(tag: &str) -> bool {
     matches!(tag, "py" | "py3" | "ipython" | "ipython3" | "pyodide") || tag.starts_with("python")
 }
 
-fn is_bare_fence(line: &str) -> bool {
+fn is_fence(line: &str) -> bool {
     let line = line.trim();
-    line.len() >= 3 && (line.chars().all(|c| c == '`') || line.chars().all(|c| c == '~'))
+    (line.starts_with("```") && !line.trim_start_matches('`').contains('`')) || line.starts_with("~~~")
 }
 
 #[cfg(test)]
@@ -93,6 +93,7 @@ mod tests {
         check("```python\nprint(1)", &["print(1)"]);
         check("print(1)\n```", &["print(1)\n"]);
         check("```\n```", &[]);
+        check("```python\n```", &[]);
         check("", &[]);
         check("```\n \n```", &[]);
         check("<think>```\nprint(1)\n```</think>", &[]);

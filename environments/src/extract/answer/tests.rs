@@ -71,6 +71,7 @@ fn one_reply_holds_one_answer_or_none() {
         // Two marks, headings, tildes, info strings.
         ("**Answer:** **5 7 42 23**", Some("5 7 42 23")),
         ("__Answer:__ 7", Some("7")),
+        ("Answer: __a_b__", Some("__a_b__")),
         ("### Answer\n5 7", Some("5 7")),
         ("**Answer**\n\n`7`", Some("7")),
         ("## Final Answer\n\n7\n\nDone.", Some("7")),

@@ -68,7 +68,7 @@ fn files_as_people_write_them_are_read() {
 fn whatever_a_verifier_does_instead_of_scoring_is_named() {
     let rows = [
         ("return 'True'", "verify returned a str \"True\", not a float from 0.0 to 1.0 or a bool"),
-        ("return task['no']", "KeyError: 'no' (line 4: return task['no'])"),
+        ("return task['no']", "verify raised: KeyError: 'no' (line 4: return task['no'])"),
         ("return None", "verify returned None null, not a float"),
         ("return float('nan')", "verify returned a special value"),
         ("return 10 ** 400", "verify returned a special value"),
@@ -140,7 +140,7 @@ fn oracle_and_wrong_are_optional_and_checked_like_everything_else() {
     assert_eq!(known(bad), expected);
     let (oracle, wrong) = known("def oracle(): return 'a'\ndef wrong(task): raise ValueError('no')\n");
     assert!(oracle.unwrap_err().starts_with("oracle raised: TypeError"));
-    assert_eq!(wrong, Err("wrong raised: ValueError: no".to_owned()));
+    assert_eq!(wrong, Err("wrong raised: ValueError: no (line 5: def wrong(task): raise ValueError('no'))".to_owned()));
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_step_that_fails_is_the_verifiers_fault_and_no_reply_the_callers() {
     let environment = open("'turns': 8", COUNTER);
     let task = block_on(environment.task(Seed(1))).unwrap();
     let error = after(&*environment, &task, &[Message::assistant("raise")]).unwrap_err();
-    assert!(error.to_string().ends_with("step raised: ValueError: ['raise']"), "{error}");
+    assert!(error.to_string().contains("step raised: ValueError: ['raise'] (line 12: raise"), "{error}");
     assert_eq!(error.origin(), ErrorOrigin::Environment);
     let error = after(&*environment, &task, &[]).unwrap_err();
     assert!(error.to_string().ends_with("the conversation holds no reply"), "{error}");

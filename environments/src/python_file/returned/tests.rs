@@ -36,7 +36,7 @@ fn only_numbers_from_zero_to_one_are_scores() {
             }
             (Err(problem), Err(part)) => {
                 assert!(problem.starts_with(part), "{problem:?} does not begin with {part:?}");
-                assert!(problem.ends_with(", not a float from 0.0 to 1.0"), "{problem}");
+                assert!(problem.ends_with(", not a float from 0.0 to 1.0 or a bool"), "{problem}");
             }
             (found, _) => panic!("{value}: {found:?}"),
         }
