@@ -28,6 +28,8 @@ pub enum ExitStatus {
     EvidenceBroken = 9,
     /// An environment did not pass its check, or a candidate its tests.
     CheckFailed = 10,
+    /// Not one task could be scored; the message says why. Nothing was decided.
+    NothingScored = 11,
 }
 
 impl ExitStatus {
@@ -52,6 +54,6 @@ mod tests {
         assert_eq!(ExitCode::from(ExitStatus::Success), ExitCode::SUCCESS);
         assert_eq!(ExitCode::from(ExitStatus::Unexpected), ExitCode::FAILURE);
         // The code that a panic of Rust's ends with must not mean anything else.
-        assert!(ExitStatus::CheckFailed.code() < 101);
+        assert!(ExitStatus::NothingScored.code() < 101);
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use models::source::ModelSourceError;
 
 use crate::exit_status::ExitStatus;
+use crate::record::ReasonCount;
 use crate::settings::SettingsError;
 
 /// A command's failure, ready to be shown on one screen.
@@ -39,6 +40,13 @@ impl Problem {
             source = cause.source();
         }
         problem
+    }
+
+    /// The problem that no rollout was scored, and the most frequent reason.
+    pub(crate) fn nothing_scored(reason: &ReasonCount) -> Self {
+        let mut problem = Self::new(ExitStatus::NothingScored, "no task could be scored, so that nothing is decided");
+        problem.causes.push(format!("{} ({} times)", reason.reason, reason.tasks));
+        problem.hint("`dethrone env check` tries an environment without a model")
     }
 
     /// The same problem with the way out.

@@ -17,7 +17,7 @@ use crate::exit_status::ExitStatus;
 use crate::job::{self, Finished, Job, Ports};
 use crate::printer::Printer;
 use crate::problem::Problem;
-use crate::record::{AdmissionOutcome, Conclusion, DuelRecord, Standing, paired, unit_scores};
+use crate::record::{AdmissionOutcome, Conclusion, DuelRecord, ReasonCount, Standing, paired, unit_scores};
 use crate::registry::{Entry, Hotkey, RegistryState, Uid};
 use crate::report::{Summary, doubt};
 use crate::reporter::for_this_terminal;
@@ -77,6 +77,8 @@ enum Prediction {
     Screened(&'static str),
     /// Without an opponent there is nothing to predict.
     Scored,
+    /// Without a score neither.
+    Unscored,
 }
 
 /// One environment of an evaluation.
@@ -90,6 +92,8 @@ struct EnvironmentEvaluation {
     interval: Option<(f64, f64)>,
     /// Further tasks until the model is shown to be not worse here; none if that is more than the validator's budget.
     further_tasks: Option<usize>,
+    /// Reasons of the model's scores, the most frequent first.
+    reasons: Vec<ReasonCount>,
 }
 
 /// Scores the model in a window of its own, with the same code as `validate`.
@@ -116,7 +120,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         }
     }
     let evaluation = evaluate(&conclusion, &summary, subject, arguments.seed, &duel_settings, validator_budget);
-    printer.data(&evaluation, text)
+    printer.data(&evaluation, text)?;
+    conclusion.nothing_scored().map_or(Ok(()), |reason| Err(Problem::nothing_scored(&reason)))
 }
 
 /// Speed at which this machine answers and judges a model's tasks, engine and sandbox together.
@@ -216,6 +221,7 @@ fn evaluate(
             difference: evidence.map(|evidence| evidence.difference),
             interval: evidence.map(|evidence| evidence.interval),
             further_tasks: forecast.as_ref().and_then(|forecast| forecast.environments[environment]),
+            reasons: conclusion.reasons(subject, environment),
         }
     });
     Evaluation {
@@ -224,7 +230,10 @@ fn evaluate(
         against,
         seed,
         predicted: Prediction::of(conclusion, subject),
-        sentence: conclusion.verdict_of(subject),
+        sentence: match conclusion.nothing_scored() {
+            Some(_) => "no verdict: not one task was scored".to_owned(),
+            None => conclusion.verdict_of(subject),
+        },
         further_tasks: forecast.as_ref().and_then(Forecast::dethroning),
         not_reproducible: conclusion.not_reproducible(),
         environments: environments.collect(),
@@ -234,6 +243,9 @@ fn evaluate(
 
 impl Prediction {
     fn of(conclusion: &Conclusion, subject: usize) -> Self {
+        if conclusion.nothing_scored().is_some() {
+            return Self::Unscored;
+        }
         match conclusion.standing(subject) {
             Standing::Screened(word) => Self::Screened(word),
             Standing::Champion if conclusion.duel_of(subject).is_some() => Self::Dethrones,
@@ -252,6 +264,7 @@ impl From<Prediction> for &'static str {
             Prediction::Undecided => "undecided",
             Prediction::Screened(word) => word,
             Prediction::Scored => "scored",
+            Prediction::Unscored => "not scored",
         }
     }
 }
@@ -266,16 +279,37 @@ fn forecast(conclusion: &Conclusion, duel: &DuelRecord, settings: &DuelSettings,
     held.expect("the duel was held under these settings and a smaller budget").forecast()
 }
 
+/// The mean score, or that there is none.
+fn mean(environment: &EnvironmentEvaluation) -> String {
+    match environment.tasks {
+        0 => "no task was scored".to_owned(),
+        tasks => format!("{:.3} over {tasks} tasks", environment.mean),
+    }
+}
+
+/// Most reasons that are shown of an environment; the page and the database have all of them.
+const REASONS: usize = 6;
+
+/// The reasons of an environment's scores, a line each.
+fn reasons(environment: &EnvironmentEvaluation) -> String {
+    let line = |count: &ReasonCount| {
+        let fault = count.fault.map_or(String::new(), |fault| format!("fault of the {}: ", fault.word()));
+        format!("\n  {} x {fault}{}", count.tasks, count.reason)
+    };
+    let mut text: String = environment.reasons.iter().take(REASONS).map(line).collect();
+    if let Some(more) = environment.reasons.len().checked_sub(REASONS).filter(|more| *more > 0) {
+        text.push_str(&format!("\n  and {more} other reasons"));
+    }
+    text
+}
+
 fn text(evaluation: &Evaluation) -> String {
     let mut text = match &evaluation.against {
         Some(against) => format!("{} against {against}: {}", evaluation.model, <&str>::from(evaluation.predicted)),
         None => evaluation.model.clone(),
     };
     for environment in &evaluation.environments {
-        text.push_str(&format!(
-            "\n\n{}: {:.3} over {} tasks",
-            environment.environment, environment.mean, environment.tasks
-        ));
+        text.push_str(&format!("\n\n{}: {}", environment.environment, mean(environment)));
         if let (Some(against), Some(difference), Some((low, high))) =
             (environment.against_mean, environment.difference, environment.interval)
         {
@@ -288,6 +322,7 @@ fn text(evaluation: &Evaluation) -> String {
                 }
             });
         }
+        text.push_str(&reasons(environment));
     }
     text.push_str(&format!("\n\n{}", evaluation.sentence));
     if evaluation.predicted == Prediction::Undecided {

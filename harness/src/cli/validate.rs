@@ -46,7 +46,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let database = settings.output.join("dethrone.sqlite");
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
     let finished = block_on(job::run(Job { settings, database, watch }, ports))?;
-    printer.data(&finished.summary, table)
+    printer.data(&finished.summary, table)?;
+    finished.conclusion.nothing_scored().map_or(Ok(()), |reason| Err(Problem::nothing_scored(&reason)))
 }
 
 fn settings_text(shown: &[ShownSetting]) -> String {

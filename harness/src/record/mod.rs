@@ -5,6 +5,7 @@
 
 mod admission;
 mod conclusion;
+mod reasons;
 mod rollout;
 mod scores;
 mod standing;
@@ -13,6 +14,7 @@ mod timings;
 
 pub(crate) use admission::{Admission, AdmissionOutcome, FileRecord, UnknownOutcome, playing};
 pub(crate) use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
+pub(crate) use reasons::ReasonCount;
 pub(crate) use rollout::{Fault, Reply, Rollout, counted_score};
 pub(crate) use scores::{UnitScore, paired, unit_scores};
 pub(crate) use standing::Standing;

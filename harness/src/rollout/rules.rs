@@ -30,12 +30,14 @@ pub(crate) struct TaskRules {
 
 /// A rollout failed in every attempt through a fault of this machine.
 #[derive(Debug, thiserror::Error)]
-#[error("task {task} of {environment} could not be finished in {ATTEMPTS} attempts")]
+#[error("task {task} of {environment} could not be finished in {attempts} attempt{}", if *attempts == 1 { "" } else { "s" })]
 pub(crate) struct RolloutError {
     /// The task's number.
     pub(crate) task: u32,
     /// The environment.
     pub(crate) environment: String,
+    /// Attempts made.
+    pub(crate) attempts: u32,
     /// The last attempt's error.
     #[source]
     pub(crate) source: EpisodeError<ReplyError>,
@@ -61,13 +63,14 @@ impl TaskRules {
                 Ok(rollout) => {
                     return Ok(Rollout { attempts: attempt, seconds: watch.elapsed().as_secs_f64(), ..rollout });
                 }
-                Err(error) if attempt < ATTEMPTS => {
+                Err(error) if attempt < ATTEMPTS && !is_final(&error) => {
                     let what = format!("task {} of {}: {error}", unit.task, environment.id());
                     reporter.report(Event::Retrying { what });
                     attempt += 1;
                 }
                 Err(source) => {
-                    return Err(RolloutError { task: unit.task, environment: environment.id().to_string(), source });
+                    let environment = environment.id().to_string();
+                    return Err(RolloutError { task: unit.task, environment, attempts: attempt, source });
                 }
             }
         }
@@ -112,7 +115,7 @@ impl TaskRules {
         match episode(environment, &task, &mut agent).await {
             Ok(episode) => {
                 let verdict = episode.verdict;
-                Ok(record(agent.into_replies(), verdict.score, verdict.reason.to_string(), None))
+                Ok(record(agent.into_replies(), verdict.score, verdict.to_string(), None))
             }
             Err(EpisodeError::Agent(ReplyError::Model(reason))) => {
                 Ok(record(agent.into_replies(), 0.0, reason, Some(Fault::Model)))
@@ -124,6 +127,11 @@ impl TaskRules {
             Err(error) => Err(error),
         }
     }
+}
+
+/// True for an error of a server: a request has attempts of its own, and what is refused for good is not asked again.
+fn is_final(error: &EpisodeError<ReplyError>) -> bool {
+    matches!(error, EpisodeError::Agent(ReplyError::Remote(_)))
 }
 
 /// The reason of a task that the environment fails to make. It depends on the seed alone, so it is missing on both sides.

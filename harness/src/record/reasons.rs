@@ -1,0 +1,89 @@
+//! Reasons of rollouts' scores, counted by environment.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Conclusion, Fault, Rollout, counted_score};
+
+/// Number of rollouts with one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ReasonCount {
+    /// The reason of the score, without the seed of the task.
+    pub reason: String,
+    /// The side at fault; none for a verdict.
+    pub fault: Option<Fault>,
+    /// Rollouts with it.
+    pub tasks: usize,
+}
+
+impl Conclusion {
+    /// Reasons of an entry's scores in an environment, the most frequent first.
+    pub(crate) fn reasons(&self, entry: usize, environment: usize) -> Vec<ReasonCount> {
+        count(self.entries[entry].rollouts.iter().filter(|rollout| rollout.environment == environment))
+    }
+
+    /// The most frequent reason where there are rollouts and none of them counts; none where one does.
+    pub(crate) fn nothing_scored(&self) -> Option<ReasonCount> {
+        let rollouts = || self.entries.iter().flat_map(|concluded| &concluded.rollouts);
+        let counts = rollouts().any(|rollout| counted_score(rollout.score, rollout.fault).is_some());
+        if counts { None } else { count(rollouts()).into_iter().next() }
+    }
+}
+
+fn count<'a>(rollouts: impl Iterator<Item = &'a Rollout>) -> Vec<ReasonCount> {
+    let mut counts: BTreeMap<(String, Option<&'static str>), (Option<Fault>, usize)> = BTreeMap::new();
+    for rollout in rollouts {
+        // An error names its task: one that every task has is counted as one.
+        let reason = rollout.reason.replace(&format!("of seed {}", rollout.seed), "of a seed");
+        let entry = counts.entry((reason, rollout.fault.map(Fault::word))).or_insert((rollout.fault, 0));
+        entry.1 += 1;
+    }
+    let mut counts: Vec<ReasonCount> =
+        counts.into_iter().map(|((reason, _), (fault, tasks))| ReasonCount { reason, fault, tasks }).collect();
+    counts.sort_by_key(|count| Reverse(count.tasks));
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rollout(task: u32, reason: &str, fault: Option<Fault>) -> Rollout {
+        Rollout {
+            entry: 0,
+            environment: 0,
+            task,
+            seed: u64::from(task) + 70,
+            replies: Vec::new(),
+            score: 0.0,
+            reason: reason.to_owned(),
+            fault,
+            reproducible: true,
+            attempts: 1,
+            seconds: 0.0,
+        }
+    }
+
+    #[test]
+    fn reasons_are_counted_without_the_seeds_of_their_tasks() {
+        let rollouts = [
+            rollout(0, "could not make the task of seed 70: raised", Some(Fault::Environment)),
+            rollout(1, "could not make the task of seed 71: raised", Some(Fault::Environment)),
+            rollout(2, "wrong", None),
+            rollout(3, "wrong", Some(Fault::Model)),
+        ];
+        let counts = count(rollouts.iter());
+        let found: Vec<_> = counts.iter().map(|count| (count.reason.as_str(), count.fault, count.tasks)).collect();
+        assert_eq!(
+            found,
+            [
+                ("could not make the task of a seed: raised", Some(Fault::Environment), 2),
+                ("wrong", None, 1),
+                ("wrong", Some(Fault::Model), 1),
+            ]
+        );
+        assert!(count([].iter()).is_empty());
+    }
+}
