@@ -44,7 +44,9 @@ mod tests {
 
     #[test]
     fn tasks_stay_the_same_until_the_first_number_changes() {
-        for (version, label) in [("1.0.0", "sat@1.0.0 tier 2"), ("1.3.2", "sat@1.0.0 tier 2"), ("2.0.1", "sat@2.0.0 tier 2")] {
+        for (version, label) in
+            [("1.0.0", "sat@1.0.0 tier 2"), ("1.3.2", "sat@1.0.0 tier 2"), ("2.0.1", "sat@2.0.0 tier 2")]
+        {
             assert_eq!(EnvironmentId::built_in("sat", version, 2).task_label(), label);
         }
     }

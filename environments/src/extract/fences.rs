@@ -66,7 +66,11 @@ impl Block<'_> {
         let common = filled().map(|line| line.len() - line.trim_start_matches([' ', '\t']).len()).min().unwrap_or(0);
         lines
             .iter()
-            .map(|line| line.get(common..).filter(|_| !line.trim().is_empty()).unwrap_or_else(|| line.trim_start_matches([' ', '\t'])))
+            .map(|line| {
+                line.get(common..)
+                    .filter(|_| !line.trim().is_empty())
+                    .unwrap_or_else(|| line.trim_start_matches([' ', '\t']))
+            })
             .collect()
     }
 
@@ -165,9 +169,16 @@ mod tests {
 
     #[test]
     fn marks_of_lists_are_taken_off() {
-        for (line, rest) in
-            [("- a", "a"), ("* a", "a"), ("12. a", "a"), ("3) a", "a"), ("-1", "-1"), ("1.5", "1.5"), ("**a**", "**a**"), ("2024. a", "2024. a")]
-        {
+        for (line, rest) in [
+            ("- a", "a"),
+            ("* a", "a"),
+            ("12. a", "a"),
+            ("3) a", "a"),
+            ("-1", "-1"),
+            ("1.5", "1.5"),
+            ("**a**", "**a**"),
+            ("2024. a", "2024. a"),
+        ] {
             assert_eq!(after_bullet(line), rest);
         }
     }

@@ -40,7 +40,12 @@ pub(crate) fn programs(reply: &str) -> Vec<Program> {
 fn collect(text: &str, levels: usize, take: &mut impl FnMut(&str, Program)) {
     for block in blocks(text) {
         let content = block.dedented();
-        if levels > 0 && content.lines().any(|line| { let line = line.trim_start(); line.starts_with("```") || line.starts_with("~~~") }) {
+        if levels > 0
+            && content.lines().any(|line| {
+                let line = line.trim_start();
+                line.starts_with("```") || line.starts_with("~~~")
+            })
+        {
             collect(&content, levels - 1, take);
         }
         if let Some(program) = filled(content, place(&block)) {

@@ -54,11 +54,6 @@ pub async fn from_source(
     if tier >= header.levels {
         return Err(EnvironmentError::Tier { name: header.name, tier, highest: header.levels - 1 });
     }
-    let id = EnvironmentId {
-        name: header.name.clone(),
-        version: header.version.clone(),
-        tier,
-        file: Some(digest),
-    };
+    let id = EnvironmentId { name: header.name.clone(), version: header.version.clone(), tier, file: Some(digest) };
     Ok(Arc::new(PythonFile::new(id, header, source, sandbox.clone())))
 }

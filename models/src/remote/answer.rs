@@ -63,8 +63,7 @@ pub(super) fn parse(interface: Interface, bytes: &[u8]) -> Result<Answer, String
         Ok(text) => text,
         Err(defect) => return Ok(Answer::Unusable(defect)),
     };
-    let finish =
-        if reason.is_some_and(|reason| LIMITS.contains(&reason)) { Finish::Length } else { Finish::StopToken };
+    let finish = if reason.is_some_and(|reason| LIMITS.contains(&reason)) { Finish::Length } else { Finish::StopToken };
     let logprobs = choice.get("logprobs").and_then(|logprobs| logprobs_of(logprobs, interface)).unwrap_or_default();
     let counted = fields.get("usage").and_then(|usage| usage.get("prompt_tokens")).and_then(Value::as_u64);
     let prompt_tokens = counted.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
@@ -82,7 +81,8 @@ fn content(content: &Value) -> Result<String, String> {
     let part = |part: &Value| match part {
         Value::String(text) => text.clone(),
         part => {
-            let is_text = part.get("type").and_then(Value::as_str).is_none_or(|kind| matches!(kind, "text" | "output_text"));
+            let is_text =
+                part.get("type").and_then(Value::as_str).is_none_or(|kind| matches!(kind, "text" | "output_text"));
             part.get("text").and_then(Value::as_str).filter(|_| is_text).unwrap_or_default().to_owned()
         }
     };

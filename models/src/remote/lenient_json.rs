@@ -41,7 +41,8 @@ fn copied(rest: &str, first: char, to: &mut String) -> usize {
 
 /// Copies an escape, or replaces it if it is half a character; returns its length.
 fn escape(rest: &str, to: &mut String) -> usize {
-    let unit = |at: usize| rest.get(at..at + 6)?.strip_prefix("\\u").and_then(|digits| u16::from_str_radix(digits, 16).ok());
+    let unit =
+        |at: usize| rest.get(at..at + 6)?.strip_prefix("\\u").and_then(|digits| u16::from_str_radix(digits, 16).ok());
     let length = match (unit(0), unit(6)) {
         (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => 12,
         (Some(0xd800..0xe000), _) => {

@@ -160,7 +160,12 @@ async fn what_trying_again_cannot_mend_is_not_tried_again() {
     check(&[status(401, "")], Err("`remote.key_variable`"), 1).await;
     check(&[status(404, "")], Err("answered status 404: overloaded"), 1).await;
     check(&[status(302, "Location: http://127.0.0.1:1/")], Err("answered status 302"), 1).await;
-    check(&[Answer::Whole(200, "", r#"{"error":{"message":"no such model","code":404}}"#.to_owned())], Err("no such model"), 1).await;
+    check(
+        &[Answer::Whole(200, "", r#"{"error":{"message":"no such model","code":404}}"#.to_owned())],
+        Err("no such model"),
+        1,
+    )
+    .await;
     check(&[Answer::Whole(200, "", r#"{"choices":[{}]}"#.to_owned())], Err("no message"), 1).await;
     check(&[Answer::Endless], Err("more than"), 1).await;
 }
@@ -200,7 +205,11 @@ async fn one_bad_answer_is_the_failure_of_one_rollout() {
 #[tokio::test]
 async fn the_limit_and_the_seed_are_sent_under_the_names_that_the_server_takes() {
     let server = Server::start(&[good()]);
-    let named = |limit: &str, seed: &str| RemoteSettings { limit_name: limit.to_owned(), seed_name: seed.to_owned(), ..settings() };
+    let named = |limit: &str, seed: &str| RemoteSettings {
+        limit_name: limit.to_owned(),
+        seed_name: seed.to_owned(),
+        ..settings()
+    };
     model(&server, named("max_completion_tokens", "random_seed")).reply(&conversation(), rule()).await.unwrap();
     model(&server, named("max_tokens", "")).reply(&conversation(), rule()).await.unwrap();
     let asked = server.asked();

@@ -164,7 +164,8 @@ impl Epoch {
                     return Err(EpochError::Uid { list, row, uid: *uid, n });
                 }
                 let mut seen = vec![false; n];
-                if let Some((uid, _)) = values.iter().find(|(uid, _)| std::mem::replace(&mut seen[usize::from(*uid)], true))
+                if let Some((uid, _)) =
+                    values.iter().find(|(uid, _)| std::mem::replace(&mut seen[usize::from(*uid)], true))
                 {
                     return Err(EpochError::Twice { list, row, uid: *uid });
                 }

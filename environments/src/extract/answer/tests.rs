@@ -102,8 +102,7 @@ fn one_reply_holds_one_answer_or_none() {
 
 #[test]
 fn an_answer_is_one_line_that_stands_in_its_reply() {
-    let pieces =
-        ["Answer", ":", " ", "\n", "```", "*", "`", "7", "é", "<think>", "</think>", "final ", "#", "\u{a0}"];
+    let pieces = ["Answer", ":", " ", "\n", "```", "*", "`", "7", "é", "<think>", "</think>", "final ", "#", "\u{a0}"];
     for seed in 0..2_000 {
         let mut draws = crate::seed::Draws::new("extract", crate::Seed(seed), 0);
         let count = draws.between(0, 14);

@@ -4,7 +4,11 @@ use super::*;
 fn check(interface: Interface, json: &str, text: &str, logprobs: &[f32], finish: Finish) {
     match parse(interface, json.as_bytes()) {
         Ok(Answer::Reply(reply)) => {
-            assert_eq!((reply.text.as_str(), reply.logprobs.as_slice(), reply.tokens), (text, logprobs, None), "{json}");
+            assert_eq!(
+                (reply.text.as_str(), reply.logprobs.as_slice(), reply.tokens),
+                (text, logprobs, None),
+                "{json}"
+            );
             assert_eq!(reply.finish, finish, "{json}");
         }
         found => panic!("{json}: {found:?}"),
@@ -18,7 +22,8 @@ fn chat(content: &str, reason: &str, logprobs: &str) -> String {
 
 #[test]
 fn every_ending_but_a_limit_or_a_failure_is_an_end() {
-    for reason in ["stop", "eos", "eos_token", "stop_sequence", "end_turn", "content_filter", "tool_calls", "STOP", ""] {
+    for reason in ["stop", "eos", "eos_token", "stop_sequence", "end_turn", "content_filter", "tool_calls", "STOP", ""]
+    {
         check(Interface::Chat, &chat("\"a\"", &format!("\"{reason}\""), "null"), "a", &[], Finish::StopToken);
     }
     for reason in ["null", "7", "{}", r#"{"type":"stop","matched":2}"#] {
@@ -47,7 +52,13 @@ fn content_is_a_text_or_parts_and_null_means_absent() {
     ] {
         check(Interface::Chat, &chat(content, "\"stop\"", "null"), text, &[], Finish::StopToken);
     }
-    check(Interface::Completions, r#"{"choices":[{"text":"a","finish_reason":null}],"error":null}"#, "a", &[], Finish::StopToken);
+    check(
+        Interface::Completions,
+        r#"{"choices":[{"text":"a","finish_reason":null}],"error":null}"#,
+        "a",
+        &[],
+        Finish::StopToken,
+    );
 }
 
 #[test]
@@ -93,7 +104,11 @@ fn an_error_with_status_200_is_an_error() {
         (r#"{"error":"no such model"}"#, None, "no such model"),
         (r#"{"choices":[{"finish_reason":"error","error":{"code":503,"message":"gone"}}]}"#, Some(503), "gone"),
         (r#"{"choices":[{"message":{"content":""},"finish_reason":"abort"}]}"#, None, "its finish_reason is \"abort\""),
-        (r#"{"choices":[{"message":{"content":""},"finish_reason":{"type":"abort"}}]}"#, None, "its finish_reason is \"abort\""),
+        (
+            r#"{"choices":[{"message":{"content":""},"finish_reason":{"type":"abort"}}]}"#,
+            None,
+            "its finish_reason is \"abort\"",
+        ),
     ] {
         let expected = Answer::Failed { code, said: said.to_owned() };
         assert_eq!(parse(Interface::Chat, json.as_bytes()), Ok(expected), "{json}");

@@ -10,8 +10,9 @@ const COMPARISONS: usize = 485;
 
 /// Raises the depth in the interpreter's library; `None` if it is not the library whose comparisons were counted.
 pub(super) fn raise(library: &mut [u8]) -> Option<()> {
-    let places: Vec<usize> =
-        (0..library.len().saturating_sub(SHALLOW.len() - 1)).filter(|at| library[*at..].starts_with(&SHALLOW)).collect();
+    let places: Vec<usize> = (0..library.len().saturating_sub(SHALLOW.len() - 1))
+        .filter(|at| library[*at..].starts_with(&SHALLOW))
+        .collect();
     if places.len() != COMPARISONS {
         return None;
     }

@@ -133,10 +133,8 @@ impl Parts {
         let unpack = |part: &Part| {
             part.unpack(&carrier).ok_or_else(|| BuildError::Tampered { path: path.clone(), what: part.name })
         };
-        let mut libraries = LIBRARIES
-            .iter()
-            .map(|part| Ok((part.name, unpack(part)?)))
-            .collect::<Result<Vec<_>, BuildError>>()?;
+        let mut libraries =
+            LIBRARIES.iter().map(|part| Ok((part.name, unpack(part)?))).collect::<Result<Vec<_>, BuildError>>()?;
         for (name, library) in &mut libraries {
             if *name == PYTHON {
                 parser_depth::raise(library).ok_or_else(|| BuildError::Tampered { path: path.clone(), what: name })?;
