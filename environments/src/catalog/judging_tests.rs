@@ -7,7 +7,7 @@ use super::{
     one_turn::{OneTurn, Question},
 };
 use crate::{
-    Conversation, Environment, EnvironmentError, ErrorOrigin, Message, Seed, Task, Turn, Verdict, VerdictReason,
+    Conversation, Environment, EnvironmentError, ErrorOrigin, Message, Seed, Task, Turn, VerdictReason,
     program::ValueKind,
     test_sandbox::{block_on, sandbox},
 };
