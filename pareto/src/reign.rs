@@ -1,47 +1,66 @@
-//! Alpha spending: the error probability of one reign, shared out over any number of challengers.
+//! Alpha spending: the error probability of one reign, shared out over any number of bouts.
 //!
-//! **The promise.** The chance that *any* challenger that is not better ever dethrones the champion of a reign is at
-//! most alpha, however many hotkeys enter and whatever they do with each other.
+//! **The promise.** The chance that *any* challenger takes the crown during a reign that is not better than the champion on
+//! average over the environments, or is worse than it by more than the tolerance in any one of them, is at most alpha,
+//! however many hotkeys enter and whatever they do with each other. (Or, as the settings ask: that is better nowhere; that
+//! is not better everywhere.) So the average rises at every dethronement, but for alpha a reign: no cycle of dethronements
+//! can leave a subnet worse on average than it was.
 //!
-//! **Why.** Challenger number k of the reign is tested at `alpha_k = alpha * gamma_k` and the gammas sum to one. A
-//! challenger that is not better wins its duel with probability at most `alpha_k` (see [`duel`](mod@crate::duel)). The union
-//! bound adds these up to at most alpha. It needs no independence: copies of one another, a shared champion and shared
-//! tasks are all covered, so the champion's rollouts can be made once a window. A window has at most one dethronement:
-//! the challengers after it meet the new champion on tasks that did not choose it.
+//! **Heats and bouts.** A window's first tasks are its heat: all who wait play it, it drops the hopeless and ranks the rest,
+//! and it spends nothing (see [`heat`](crate::heat)). The best few then get a bout on the tasks after it: a sequential test
+//! (see [`duel`](mod@crate::duel)) at `alpha_k = alpha * gamma_k`, k counting the bouts begun in the reign, best heat first. A
+//! model has one bout a reign; an undecided one goes on in the next window with its wealth, at its number.
 //!
-//! **What it assumes.** (1) The number k of a challenger is fixed before any of its scores is seen, by order of
-//! commitment. (2) An entry was committed before the randomness existed from which its tasks are derived; otherwise
-//! "not better" would have to mean on these tasks. (3) Given the past, the next task of an environment is a fresh draw,
-//! so that a model that is not better has an expected difference at or below the bound that is bet against. (4) A
-//! score's absence is never the challenger's choice, or counts against it.
+//! **Theorem.** P(some challenger that must not win dethrones in a reign) <= alpha, for any number of entries, any dependence
+//! between them and any strategy between windows.
+//!
+//! *Proof.* Let G_w be everything that happened up to the end of the heats of window w. Which entries have a bout in w, in which
+//! order and at which numbers is a function of G_w. Given G_w, the tasks after the heat are fresh draws: seeds are hashes of
+//! block and task number, and the models were committed before. So the wealth of a challenger that must not win, against the
+//! null that is true of it, is a supermartingale from 1 given G_w, and reaches 1 / alpha_k with probability at most alpha_k
+//! (Ville). A bout that is carried on is the same supermartingale over the tasks of several windows: its number was fixed at
+//! its beginning, and it is counted once. Every number is used once in a reign, so the union bound adds the alpha_k up to at
+//! most alpha, since the gammas sum to one. It needs no independence: copies of one another, a shared champion and shared
+//! tasks are all covered. Rank and number may depend on the heats in any way, because no bout's task has been seen. (Numbers
+//! given in the light of *other bouts of the same window* would break this, since those share tasks: all numbers of a window
+//! are given when its heats have ended and before its first bout task.) A window has at most one dethronement: the
+//! challengers after it meet the new champion on tasks that did not choose it.
+//!
+//! **What it assumes.** (1) An entry was committed before the randomness existed from which its tasks are derived; otherwise
+//! "not better" would have to mean on these tasks. (2) Given the past, the next task of an environment is a fresh draw,
+//! so that a model that is not better has an expected difference at or below the bound that is bet against. (3) A
+//! score's absence is never the challenger's choice, or counts against it. (4) A number is spent when its bout begins, whether
+//! or not the window is ever finished, and the next window knows it.
 //!
 //! **The gammas.** `gamma_k = h(k-1) - h(k)` with `h(k) = 1 / (1 + ln(1 + k))`. The sum telescopes to one without any
-//! constant to trust; the tail 1 / (k ln^2 k) is about as slow as a summable sequence can be. The first challenger gets
+//! constant to trust; the tail 1 / (k ln^2 k) is about as slow as a summable sequence can be. The first bout gets
 //! 41% of alpha, the tenth 0.8%, the 256th 0.009%: since the tasks needed grow with the logarithm of 1 / alpha, the
 //! 256th needs about two and a half times as many as the first, and 15% of alpha are left for those after it.
 //!
-//! **What losers can do.** They take nothing from any other entry's scores, but each uses up a number, and a later number needs
-//! more proof: 256 losers entered in front of a better model make it show odds of 1 / alpha_257, and do not keep it
-//! from showing them. No bound on an unknown number of challengers can do without such a price; [`plan`](crate::plan)
-//! says what it is in tasks, and it is the same for every later challenger, whatever the losers' owner.
+//! **What losers can do.** They take nothing from any other entry's scores. A model that is not better gets through a heat with
+//! probability at most 1 / `pass`, and a window has at most `bouts` new bouts: N sybils use up at most
+//! min(N / `pass`, `bouts` x windows) numbers in expectation, whoever is clearly worse none at all, and within a window they come
+//! after whoever did better in the heat. Less is not possible: of N exchangeable nulls under worst-case dependence each has at
+//! most alpha / N. An entry that leaves can only help the other challengers, as long as the crowd stays one (more than
+//! twice `bouts` wait): nobody's number grows.
 //!
 //! **What it does not bound.** A champion that no longer plays (it left, its files are gone, it was found to be a copy)
-//! loses the weight without a duel: the earliest entry that plays begins a reign. Each winner may be worse than the one
-//! before it by the tolerance in some environment; over many reigns that may add up, since no entry is compared with
-//! champions of the past.
+//! loses the weight without a bout. Each winner may be worse than the one before it by the tolerance in some environment;
+//! against a slow drift of one environment stands the guard, a champion of earlier reigns, to which every winner must be
+//! shown not to be worse by more than the tolerance either (one more rejection, which spends nothing of alpha).
 //!
 //! **What is spent.**
 //!
 //! | event | spends |
 //! |---|---|
-//! | a duel's first task | its challenger's share, once, however the duel ends (undecided too) |
-//! | a duel resumed on later tasks of its window, by a run that was killed | nothing more: wealth and alpha carry on |
-//! | a duel with the same challenger in a later window | the share of a new number: it begins afresh, on new tasks |
-//! | a copy or another finding before the duel | nothing: no duel is held |
-//! | an entry withdrawn before its first task | nothing |
+//! | a heat | nothing |
+//! | a bout's first task | its number's share, once, however the bout ends (undecided too) |
+//! | a bout carried on, by a run that was killed or in a later window | nothing more: wealth and alpha carry on |
+//! | a copy or another finding before the heat | nothing: no bout is held |
+//! | an entry withdrawn before its bout's first task | nothing |
 //! | an entry withdrawn later | what it has spent stays spent |
 //! | a dethronement | the reign ends; the next starts in the next window, with all of alpha |
-//! | the same window decided again under other settings | its duels' shares again, of numbers that are given again: do not |
+//! | the same window decided again under other settings | its bouts' shares again, of numbers that are given again: do not |
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use pareto::mechanisms::{Bout, Field, FieldEntry, FourStage, Mechanism, Powerset, Ruling, Sequential, WindowRule};
 use pareto::weights::{WeightSettings, to_u16, winner_takes_all};
-use pareto::{Duel, DuelSettings, HeatSettings, Opening, Pair, PairedScores, Standing, TaskPlan, duel};
+use pareto::{Duel, DuelSettings, HeatSettings, Opening, Pair, PairedScores, SavedDuel, Standing, TaskPlan, duel};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -234,6 +234,113 @@ proptest! {
             }
         }
         prop_assert_eq!(arriving.decision(), duel(&scores, &settings, 0.01).expect("valid"));
+    }
+
+    /// Put down and taken up again in the middle of anything, in words and back, a duel goes on to the same bits.
+    #[test]
+    fn a_duel_put_down_at_any_point_goes_on_as_if_it_had_not_been(
+        pairs in prop::collection::vec(prop::collection::vec((score(), score(), score(), score()), 50), 1..4),
+        cuts in prop::collection::vec(0_usize..160, 0..4),
+        guarded in any::<bool>(),
+        ahead in prop::collection::vec(0_usize..3, 160),
+    ) {
+        let settings = DuelSettings { references: 2, ..eager().duel };
+        let pair = |environment: usize, task: usize| {
+            let (champion, challenger, reference, guard) = pairs[environment][task];
+            Pair { champion, challenger, reference, guard }
+        };
+        let begun = || {
+            let duel = Duel::new(pairs.len(), &settings, 0.1).expect("valid");
+            if guarded { duel.guarded() } else { duel }
+        };
+        let mut whole = begun();
+        whole.feed(|environment, task| (task < 50).then(|| pair(environment, task))).expect("valid");
+        let mut cut = begun();
+        let mut pushed = vec![0; pairs.len()];
+        for (step, environment) in ahead.into_iter().enumerate() {
+            let environment = environment % pairs.len();
+            if cuts.contains(&step) && cut.verdict().is_none() {
+                let written = serde_json::to_string(&cut.save()).expect("plain data");
+                let saved: SavedDuel = serde_json::from_str(&written).expect("it was written");
+                prop_assert_eq!(&saved, &cut.save());
+                cut = saved.carried_on(&settings, guarded).expect("it fits");
+                prop_assert_eq!(cut.pushed(environment), 0);
+            }
+            if pushed[environment] < 50 {
+                cut.push(environment, pair(environment, pushed[environment])).expect("valid");
+                pushed[environment] += 1;
+            }
+        }
+        for environment in 0..pairs.len() {
+            for task in pushed[environment]..50 {
+                cut.push(environment, pair(environment, task)).expect("valid");
+            }
+        }
+        prop_assert_eq!(cut.decision(), whole.decision());
+    }
+
+    /// A pair's bet is fixed by the pairs before it: what comes after changes nothing that was read.
+    #[test]
+    fn a_later_pair_changes_no_earlier_bet(
+        pairs in prop::collection::vec((score(), score(), score()), 30),
+        others in prop::collection::vec((score(), score(), score()), 30),
+        at in 0_usize..30,
+    ) {
+        let settings = DuelSettings { references: 4, ..eager().duel };
+        let read = |pairs: &[(Option<f64>, Option<f64>, Option<f64>)]| {
+            let mut duel = Duel::new(1, &settings, 1e-9).expect("valid");
+            let mut seen = Vec::new();
+            for (champion, challenger, reference) in pairs.iter().copied() {
+                let weight = duel.decision().environments[0].weight;
+                prop_assert!((0.3..=1.0).contains(&weight), "{weight}");
+                duel.push(0, Pair { champion, challenger, reference, guard: None }).expect("valid");
+                seen.push((weight, duel.decision()));
+            }
+            Ok(seen)
+        };
+        let mut changed = pairs.clone();
+        changed[at..].copy_from_slice(&others[at..]);
+        let (one, other) = (read(&pairs)?, read(&changed)?);
+        prop_assert_eq!(&one[..at], &other[..at]);
+        // Not even the pair's own scores move its weight.
+        prop_assert_eq!(one[at].0, other[at].0);
+    }
+
+    #[test]
+    fn no_number_of_a_reign_is_given_twice(
+        windows in prop::collection::vec(prop::collection::vec(0_usize..4, 1..9), 1..8),
+    ) {
+        let rule = Sequential { heat: HeatSettings { tasks: 2, pass: 1.0, ..heated().heat }, ..heated() };
+        let mut seen = std::collections::BTreeSet::new();
+        let mut tested = 0;
+        let mut carried: Vec<(u64, SavedDuel)> = Vec::new();
+        for ends in windows {
+            let entries: Vec<usize> = (0..=carried.len() + ends.len()).collect();
+            let opening = Opening { champion: Some(0), ..Opening::new(1, &entries) };
+            let standing = |entry: usize| match carried.get(entry - 1) {
+                Some((number, duel)) => Standing::Carried { number: *number, duel: Box::new(duel.clone()) },
+                None => Standing::Waiting,
+            };
+            let rule = Sequential { tested, ..rule.clone() };
+            let mut succession = rule.open(&opening, standing).expect("valid").expect("somebody plays");
+            while let Some(mut entry) = succession.next_heat() {
+                entry.heat.feed(|_, _| Some(Pair::new(0.0, 1.0))).expect("valid");
+                succession.settle_heat(&entry);
+            }
+            let mut next = Vec::new();
+            while let Some(Bout { challenge, mut duel, carried: goes_on }) = succession.next_bout().expect("valid") {
+                prop_assert_eq!(seen.insert(challenge.number), !goes_on, "number {}", challenge.number);
+                prop_assert_eq!(challenge.alpha, succession.reign().alpha_of(challenge.number));
+                // A few ties, and then the window is over; one in four is left where it is for good.
+                duel.feed(|_, task| (task < 3).then_some(Pair::new(1.0, 1.0))).expect("valid");
+                if ends[challenge.number as usize % ends.len()] > 0 {
+                    next.push((challenge.number, duel.save()));
+                }
+            }
+            tested = succession.reign().bouts();
+            prop_assert_eq!(tested, seen.len() as u64);
+            carried = next;
+        }
     }
 
     #[test]
