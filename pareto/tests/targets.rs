@@ -59,13 +59,8 @@ fn window(rule: &Sequential, field: &[[f64; ENVIRONMENTS]], correlation: f64, ra
     let entries: Vec<usize> = (0..=field.len()).collect();
     let opening = Opening { champion: Some(0), ..Opening::new(ENVIRONMENTS, &entries) };
     let mut succession = rule.open(&opening, |_| Standing::Waiting).expect("valid").expect("somebody plays");
-    let mut ended = Window {
-        winner: None,
-        spent: vec![0.0; field.len()],
-        numbers: vec![None; field.len()],
-        through: 0,
-        bouts: 0,
-    };
+    let mut ended =
+        Window { winner: None, spent: vec![0.0; field.len()], numbers: vec![None; field.len()], through: 0, bouts: 0 };
     while let Some(mut entry) = succession.next_heat() {
         let gains = field[entry.challenger - 1];
         let pair = |environment: usize, task| Some(champion.pair(random, environment, task, gains[environment]));
@@ -145,7 +140,14 @@ fn better_on_average_and_reference_tasks_reach_their_figures() {
     check("on average .04, plain, +.05", &plain, [EVERYWHERE[1]; 4], 0.6, all, 380.0);
     check("on average .04, plain, +.10 in one", &plain, IN_ONE, 0.6, [0.65, 1.0], any);
     check("on average .04, plain, -.03 in one", &plain, [-0.03, 0.1, 0.1, 0.1], 0.6, [0.0, 0.03], any);
-    check("on average .04, plain, +.10 in one, -.05 in three", &plain, [0.1, -0.05, -0.05, -0.05], 0.6, [0.0, 0.0], any);
+    check(
+        "on average .04, plain, +.10 in one, -.05 in three",
+        &plain,
+        [0.1, -0.05, -0.05, -0.05],
+        0.6,
+        [0.0, 0.0],
+        any,
+    );
     let default = DuelSettings::default();
     check("default, +.10", &default, [0.1; 4], 0.6, all, 170.0);
     check("default, +.05", &default, [0.05; 4], 0.6, all, 380.0);
@@ -256,7 +258,12 @@ fn heats_and_bouts_reach_their_figures() {
         println!("     {name}, +.10 among 255 copies: wins in this window {won} of {trials}");
         let share = |count: u32| f64::from(count) / trials as f64;
         holds &= told(&format!("{name}, +.10 among 255 copies has number 1"), share(first), 0.97, 1.0);
-        holds &= told(&format!("{name}, share of copies that get through"), through as f64 / (256 * trials) as f64, 0.0, 0.2);
+        holds &= told(
+            &format!("{name}, share of copies that get through"),
+            through as f64 / (256 * trials) as f64,
+            0.0,
+            0.2,
+        );
     }
     assert!(holds, "a figure is missed");
 }
