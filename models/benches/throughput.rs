@@ -1,6 +1,6 @@
 //! Tokens a second of the whole engine on a GGUF file, and what share of the machine's plain product that is.
 //!
-//! `DETHRONE_BENCH_MODEL=FILE.gguf cargo bench -p models --bench throughput -- [THREADS] [SEQUENCES] [eight-bit|cuda]`: each
+//! `DETHRONE_BENCH_MODEL=FILE.gguf cargo bench -p models --bench throughput -- [THREADS] [SEQUENCES] [eight-bit]`: each
 //! sequence has 128 prompt and 64 new tokens. The plain product is the `gemm` crate's, of the model's own shapes with as
 //! many rows, measured before and after in the same process. Then as many sequences share a header of 512 tokens.
 //! `benches/against_llama.sh` runs this and llama.cpp in turns.
@@ -96,24 +96,16 @@ fn main() {
     header(&path, &mode, sequences, threads);
 }
 
-/// Arithmetic and device of a run.
+/// Arithmetic of a run.
 #[derive(Debug)]
 enum Mode {
     Exact,
     EightBit,
-    #[cfg(feature = "cuda")]
-    Cuda,
 }
 
 impl Mode {
     fn asked_for() -> Self {
-        match std::env::args().find(|argument| ["eight-bit", "cuda"].contains(&argument.as_str())).as_deref() {
-            Some("eight-bit") => Self::EightBit,
-            #[cfg(feature = "cuda")]
-            Some("cuda") => Self::Cuda,
-            Some(_) => panic!("this was built without the feature cuda"),
-            None => Self::Exact,
-        }
+        if std::env::args().any(|argument| argument == "eight-bit") { Self::EightBit } else { Self::Exact }
     }
 
     fn load(&self, config: &ModelConfig, source: &Gguf) -> Decoder {
@@ -121,8 +113,6 @@ impl Mode {
         let loaded = match self {
             Self::Exact => Decoder::load(config, source, layout, Arithmetic::Exact),
             Self::EightBit => Decoder::load(config, source, layout, Arithmetic::EightBit),
-            #[cfg(feature = "cuda")]
-            Self::Cuda => Decoder::load_on_cuda(config, source, layout, Arithmetic::Bf16, 0),
         };
         loaded.expect("the tensors can be read")
     }

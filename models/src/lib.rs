@@ -31,7 +31,10 @@ pub mod export;
 pub mod fingerprint;
 
 mod cache;
+mod sampling;
+
 pub mod decoder;
+pub mod cuda;
 pub mod engine;
 
 pub mod local;

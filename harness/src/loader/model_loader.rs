@@ -1,12 +1,14 @@
 //! The loader: fetches and admits models, and opens them as responders.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use models::admission::{Admitted, Limits, admit, reopen};
+use models::cuda::Accelerator;
+use models::decoder::Arithmetic;
 use models::engine::EngineSettings;
-use models::error::LoadError;
+use models::error::{DeviceError, LoadError};
 use models::local::LocalModel;
 use models::remote::{RemoteRef, RemoteSettings};
 use models::responder::Responder;
@@ -35,6 +37,9 @@ pub(crate) struct ModelLoader {
     remote: RemoteSettings,
     reporter: Arc<dyn Reporter>,
     admitted: Mutex<BTreeMap<String, (Snapshot, Stamp)>>,
+    accelerator: Mutex<Option<Accelerator>>,
+    /// Folder of downloads and compiled kernels.
+    cache: PathBuf,
 }
 
 /// Outcome of fetching and checking a model: it may be loaded, or a sentence for its miner.
@@ -65,6 +70,8 @@ impl ModelLoader {
             remote: settings.remote.clone(),
             reporter,
             admitted: Mutex::default(),
+            accelerator: Mutex::default(),
+            cache: cache.to_owned(),
         })
     }
 
@@ -143,7 +150,23 @@ impl ModelLoader {
     /// # Errors
     /// If it cannot be loaded or its engine cannot be started.
     pub(crate) async fn start(&self, source: &ModelSource, admitted: Box<Admitted>) -> Result<LocalModel, LoaderError> {
-        start_engine(admitted, &self.engine, self.context).await.map_err(|error| open_error(source, error))
+        let accelerator = self.accelerator().map_err(|error| open_error(source, error.into()))?;
+        let started = start_engine(admitted, &self.engine, self.context, accelerator).await;
+        started.map_err(|error| open_error(source, error))
+    }
+
+    /// The graphics processor, opened when the first model asks for it; none where the settings or the machine have none.
+    fn accelerator(&self) -> Result<Option<Accelerator>, DeviceError> {
+        let mut opened = self.accelerator.lock().expect("no holder panics");
+        let wanted = match self.engine.mode {
+            Arithmetic::Bf16 => true,
+            Arithmetic::Auto => Accelerator::is_present(),
+            Arithmetic::Exact | Arithmetic::EightBit => false,
+        };
+        if wanted && opened.is_none() {
+            *opened = Some(Accelerator::open(&self.cache, self.engine.algorithms.as_deref())?);
+        }
+        Ok(opened.clone())
     }
 
     /// The server that runs a model in place of this machine, if one does.

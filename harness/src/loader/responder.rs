@@ -1,9 +1,10 @@
 //! Responders: a local engine on an admitted model, or the client of a remote server.
 
 use models::admission::Admitted;
+use models::cuda::Accelerator;
 use models::decoder::Arithmetic;
 use models::engine::{Engine, EngineError, EngineSettings};
-use models::error::LoadError;
+use models::error::{DeviceError, LoadError};
 use models::local::{LoadedModel, LocalModel};
 use models::remote::{RemoteError, RemoteErrorKind, RemoteModel, RemoteRef, RemoteSettings};
 use models::secret::Secret;
@@ -19,9 +20,9 @@ pub(crate) enum ResponderError {
     /// Its engine does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The settings ask for a graphics processor.
-    #[error("`engine.mode` is \"cuda\", and this program was built without `--features cuda`")]
-    NoCuda,
+    /// The settings ask for a graphics processor that is not there or cannot be used.
+    #[error("`engine.mode` is \"cuda\", and {0}")]
+    Card(#[from] DeviceError),
     /// The client of the server that runs it cannot be set up.
     #[error(transparent)]
     Remote(#[from] RemoteError),
@@ -35,13 +36,11 @@ pub(super) async fn start_engine(
     admitted: Box<Admitted>,
     settings: &EngineSettings,
     context: usize,
+    accelerator: Option<Accelerator>,
 ) -> Result<LocalModel, ResponderError> {
     let mode = settings.mode;
     let settings = EngineSettings { context: Some(context), ..settings.clone() };
-    if mode == Arithmetic::Bf16 && !cfg!(feature = "cuda") {
-        return Err(ResponderError::NoCuda);
-    }
-    let loading = tokio::task::spawn_blocking(move || load(&admitted, mode));
+    let loading = tokio::task::spawn_blocking(move || load(&admitted, mode, accelerator.as_ref()));
     let (model, prompter) = loading.await.expect("loading does not panic")?.into_parts();
     Ok(LocalModel { engine: Engine::start(model, &settings)?, prompter })
 }
@@ -63,10 +62,18 @@ fn key(reference: &RemoteRef, name: &str) -> Result<Secret, RemoteError> {
     })
 }
 
-fn load(admitted: &Admitted, mode: Arithmetic) -> Result<LoadedModel, LoadError> {
-    match mode {
-        #[cfg(feature = "cuda")]
-        Arithmetic::Bf16 => LoadedModel::load_on_cuda(admitted, 0),
-        mode => LoadedModel::load(admitted, mode),
+/// Loads a model for the card where there is one; in mode `auto` for the CPU where the card cannot hold or run it.
+fn load(
+    admitted: &Admitted,
+    mode: Arithmetic,
+    accelerator: Option<&Accelerator>,
+) -> Result<LoadedModel, LoadError> {
+    let Some(accelerator) = accelerator else { return LoadedModel::load(admitted, mode) };
+    match LoadedModel::load_on(admitted, accelerator) {
+        Err(LoadError::Device(error)) if mode == Arithmetic::Auto => {
+            tracing::warn!("the model runs on the CPU: {error}");
+            LoadedModel::load(admitted, Arithmetic::Exact)
+        }
+        loaded => loaded,
     }
 }

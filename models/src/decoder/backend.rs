@@ -26,18 +26,12 @@ pub enum Arithmetic {
     /// Blocks of 32 8-bit integers with a scale each, on both sides of a product: faster, a quarter of the memory, and
     /// meant for checkpoints that are quantized anyway. Other results than the exact ones, and as reproducible.
     EightBit,
-    /// bfloat16 on both sides of a product with single-precision sums, on the first CUDA device; results are those of
-    /// one make of card, and the program has to be built with `--features cuda`. Routers, embeddings and the output layer
-    /// stay exact, since logits and routes differ by less than eight bits can express.
+    /// bfloat16 on both sides of a product with single-precision sums, on the first NVIDIA card (H100 or H200). Other
+    /// results than the CPU's; equal ones on every such card with the same kernels and `engine.algorithms`.
     #[serde(rename = "cuda")]
     Bf16,
-}
-
-impl Arithmetic {
-    /// Number format of the embeddings and the output layer.
-    pub(super) fn of_outer_layers(self) -> Self {
-        if self == Self::Bf16 { Self::Exact } else { self }
-    }
+    /// `"cuda"` where a card is there and holds the model, otherwise `"exact"`.
+    Auto,
 }
 
 /// The function applied to a gate before it is multiplied.

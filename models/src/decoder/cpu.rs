@@ -68,7 +68,7 @@ impl Cpu {
         self.running().1.clone()
     }
 
-    fn processor(&self) -> &Processor {
+    pub(super) fn processor(&self) -> &Processor {
         &self.running().0
     }
 
@@ -95,7 +95,7 @@ impl Backend for Cpu {
     ) -> Result<PackedLinear, LoadError> {
         let mut builder = match arithmetic {
             Arithmetic::EightBit if inputs.is_multiple_of(BLOCK) => PackedLinearBuilder::quantized(outputs, inputs),
-            Arithmetic::EightBit | Arithmetic::Exact => PackedLinearBuilder::new(outputs, inputs),
+            Arithmetic::EightBit | Arithmetic::Exact | Arithmetic::Auto => PackedLinearBuilder::new(outputs, inputs),
             Arithmetic::Bf16 => {
                 let (operation, message) = ("loading a matrix".to_owned(), "the CPU does not do bfloat16".to_owned());
                 return Err(DeviceError { operation, message }.into());

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use rayon::ThreadPool;
+use rayon::{ThreadPool, prelude::*};
 
-#[cfg(any(test, feature = "cuda"))]
-use super::device;
 use super::{Arithmetic, Step, cpu::Cpu, layers::Layers};
 use crate::{
     config::ModelConfig,
     error::{DeviceError, LoadError},
     layout::Layout,
+    sampling::{LogitsResult, LogitsTask},
     tensors::TensorSource,
 };
 
@@ -19,7 +18,7 @@ pub(crate) type LogitSink<'a> = dyn FnMut(usize, &[f32]) + Send + 'a;
 
 /// A model's parameters in the layout of the device that will run them.
 pub struct Decoder {
-    pub(super) inner: Box<dyn Forward>,
+    inner: Box<dyn Forward>,
 }
 
 impl Decoder {
@@ -37,23 +36,9 @@ impl Decoder {
         Ok(Self { inner: Box::new(inner) })
     }
 
-    /// Reads every tensor for the graphics processor with this number.
-    ///
-    /// # Errors
-    /// If a file cannot be read, or the device cannot hold it.
-    #[cfg(feature = "cuda")]
-    pub fn load_on_cuda(
-        config: &ModelConfig,
-        source: &dyn TensorSource,
-        layout: &Layout,
-        arithmetic: Arithmetic,
-        ordinal: usize,
-    ) -> Result<Self, LoadError> {
-        let device = candle_core::Device::new_cuda(ordinal).map_err(|error| {
-            LoadError::Device(DeviceError { operation: "opening the device".to_owned(), message: error.to_string() })
-        })?;
-        let accelerator = device::Accelerator { device };
-        Ok(Self { inner: Box::new(Layers::load(accelerator, config, source, layout, arithmetic)?) })
+    /// A decoder on another device.
+    pub(crate) fn of(inner: Box<dyn Forward>) -> Self {
+        Self { inner }
     }
 
     /// Bytes of all parameters.
@@ -67,9 +52,17 @@ impl Decoder {
         self.inner.start(capacity, pool)
     }
 
+    /// Runs a step and a task on the logits of each wanted row, in their order.
+    ///
+    /// `start` must have been called.
+    pub(crate) fn answer(&mut self, step: &Step, tasks: &[LogitsTask]) -> Result<Vec<LogitsResult>, DeviceError> {
+        self.inner.answer(step, tasks)
+    }
+
     /// Runs a step and hands the logits of the wanted rows to `sink`, a block of rows at a time.
     ///
     /// `start` must have been called.
+    #[cfg(test)]
     pub(crate) fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError> {
         self.inner.forward(step, sink)
     }
@@ -92,13 +85,21 @@ pub(crate) struct Capacity {
     pub(crate) states: usize,
     /// The longest text in tokens.
     pub(crate) positions: usize,
+    /// Most rows of a step.
+    pub(crate) rows: usize,
 }
 
-/// A decoder on some backend.
-pub(super) trait Forward: Send + Sync {
+/// A decoder on some device.
+pub(crate) trait Forward: Send + Sync {
+    /// Bytes of all parameters.
     fn bytes(&self) -> usize;
+    /// Allocates pages and states.
     fn start(&mut self, capacity: Capacity, pool: Arc<ThreadPool>) -> Result<(), DeviceError>;
+    /// Runs a step and hands out the logits of the wanted rows, a block of rows at a time.
+    #[cfg(test)]
     fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError>;
+    /// Runs a step and a task on the logits of each wanted row.
+    fn answer(&mut self, step: &Step, tasks: &[LogitsTask]) -> Result<Vec<LogitsResult>, DeviceError>;
 }
 
 impl Forward for Layers<Cpu> {
@@ -110,23 +111,22 @@ impl Forward for Layers<Cpu> {
         self.begin(Cpu::new(pool), capacity)
     }
 
+    #[cfg(test)]
     fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError> {
         let pool = self.backend().pool();
         pool.install(|| self.run(step, sink))
     }
-}
 
-#[cfg(any(test, feature = "cuda"))]
-impl Forward for Layers<device::Accelerator> {
-    fn bytes(&self) -> usize {
-        self.parameter_bytes()
-    }
-
-    fn start(&mut self, capacity: Capacity, _pool: Arc<ThreadPool>) -> Result<(), DeviceError> {
-        self.begin(self.backend().clone(), capacity)
-    }
-
-    fn forward(&mut self, step: &Step, sink: &mut LogitSink<'_>) -> Result<(), DeviceError> {
-        self.run(step, sink)
+    fn answer(&mut self, step: &Step, tasks: &[LogitsTask]) -> Result<Vec<LogitsResult>, DeviceError> {
+        let (pool, processor, vocabulary) = (self.backend().pool(), self.backend().processor().clone(), self.vocabulary());
+        let mut results = Vec::with_capacity(tasks.len());
+        // Rows are sampled block by block, so that the logits of a whole step are never held at once.
+        pool.install(|| {
+            self.run(step, &mut |first, logits| {
+                let rows = logits.par_chunks(vocabulary).zip(&tasks[first..]);
+                results.par_extend(rows.map(|(logits, task)| task.run(&processor, logits)));
+            })
+        })?;
+        Ok(results)
     }
 }

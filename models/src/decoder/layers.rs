@@ -93,6 +93,10 @@ impl<B: Backend> Layers<B> {
         Ok(Self { backend, config, embedding, layers, norm, output, tables, rows })
     }
 
+    pub(super) fn vocabulary(&self) -> usize {
+        self.config.vocabulary
+    }
+
     pub(super) fn backend(&self) -> &B {
         &self.backend
     }

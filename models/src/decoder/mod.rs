@@ -6,10 +6,8 @@
 mod backend;
 mod cpu;
 mod delta_net;
-#[cfg(any(test, feature = "cuda"))]
-mod device;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 mod handle;
 mod layers;
 mod parameters;
@@ -19,5 +17,5 @@ mod tests;
 
 pub use backend::Arithmetic;
 pub use handle::Decoder;
-pub(crate) use handle::{Capacity, LogitSink};
+pub(crate) use handle::{Capacity, Forward, LogitSink};
 pub use step::{Span, Step};

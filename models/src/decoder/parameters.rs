@@ -121,7 +121,7 @@ impl<B: Backend> Reader<'_, B> {
 
     /// The embeddings or the output layer.
     pub(super) fn outer(&self, id: TensorId) -> Result<B::Linear, LoadError> {
-        self.matrix(self.arithmetic.of_outer_layers(), id, None)
+        self.matrix(self.arithmetic, id, None)
     }
 
     /// A norm's scale, with the offset that the family stores it under.

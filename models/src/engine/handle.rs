@@ -6,14 +6,15 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use super::request::{Completion, EngineError, Request, Statistics, TokenScore, Verification};
+use super::request::{Completion, EngineError, Request, Statistics, Verification};
 use super::scheduler::{Parts, Scheduler};
 use super::sequence::{Job, ReplySender};
 use super::vocabulary::{Detokenizer, Vocabulary};
-use super::{EngineSettings, Sampling};
+use super::EngineSettings;
 use crate::config::{Mixer, ModelConfig};
 use crate::decoder::{Capacity, Decoder};
 use crate::kernel::{PAGE_STEP, PagedKeyValues};
+use crate::sampling::{Sampling, TokenScore};
 
 /// Default size limit of the KV cache in bytes.
 const DEFAULT_PAGE_BYTES: usize = 768 << 20;
@@ -84,15 +85,14 @@ impl Engine {
             .build()
             .map_err(|error| trouble(error.to_string()))?;
         let pool = Arc::new(pool);
-        let capacity = Capacity { pages, page_tokens, states: settings.rows, positions: context };
-        decoder.start(capacity, pool.clone()).map_err(|error| trouble(error.to_string()))?;
+        let rows = settings.rows + settings.chunk;
+        let capacity = Capacity { pages, page_tokens, states: settings.rows, positions: context, rows };
+        decoder.start(capacity, pool).map_err(|error| trouble(error.to_string()))?;
         let statistics = Arc::new(Mutex::new(Statistics::default()));
         let has_text = detokenizer.is_some();
         let scheduler = Scheduler::new(Parts {
             decoder,
-            pool,
             vocabulary: Vocabulary { stop_tokens, detokenizer },
-            vocabulary_size: config.vocabulary,
             sharing: settings.prefix_cache && !config.is_recurrent(),
             settings: settings.clone(),
             pages,

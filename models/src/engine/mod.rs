@@ -5,16 +5,15 @@
 
 mod handle;
 mod request;
-mod sampling;
 mod scheduler;
-mod score;
 mod sequence;
 mod settings;
 mod text;
 mod vocabulary;
 
 pub use handle::{Engine, EngineModel};
-pub use request::{Completion, EngineError, Finish, Mismatch, Request, Statistics, TokenScore, Verification};
-pub use sampling::Sampling;
+pub use request::{Completion, EngineError, Finish, Mismatch, Request, Statistics, Verification};
 pub use settings::EngineSettings;
 pub use vocabulary::Detokenizer;
+
+pub use crate::sampling::{Sampling, TokenScore};

@@ -1,6 +1,6 @@
 //! Requests to the engine and their results.
 
-use super::Sampling;
+use crate::sampling::Sampling;
 
 /// A request for a completion.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,17 +39,6 @@ pub enum Finish {
     Length,
     /// The logits were not finite; the tokens before are kept.
     NotFinite,
-}
-
-/// The score of a given token.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TokenScore {
-    /// Log-probability at temperature 1, without top-k and top-p.
-    pub logprob: f32,
-    /// Number of tokens that are more likely, or as likely with a lower id.
-    pub rank: u32,
-    /// The most likely tokens with their log-probabilities, in descending order.
-    pub top: Vec<(u32, f32)>,
 }
 
 /// Result of checking a recorded completion against the sampling rule.

@@ -7,27 +7,21 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use rayon::ThreadPool;
-use rayon::prelude::*;
-
 use super::request::{EngineError, Statistics};
-use super::score::{LogitsResult, LogitsTask};
 use super::sequence::{Job, Sequence};
 use super::settings::EngineSettings;
 use super::vocabulary::Vocabulary;
 use crate::cache::{Access, Pages, extend_hashes};
-use crate::kernel::Processor;
 use crate::{
     decoder::{Decoder, Step},
     error::DeviceError,
+    sampling::{LogitsResult, LogitsTask},
 };
 
 /// Parts of a scheduler.
 pub(super) struct Parts {
     pub(super) decoder: Decoder,
-    pub(super) pool: Arc<ThreadPool>,
     pub(super) vocabulary: Vocabulary,
-    pub(super) vocabulary_size: usize,
     pub(super) sharing: bool,
     pub(super) settings: EngineSettings,
     pub(super) pages: usize,
@@ -38,7 +32,6 @@ pub(super) struct Parts {
 /// The state of the engine's thread.
 pub(super) struct Scheduler {
     parts: Parts,
-    processor: Processor,
     pages: Pages,
     waiting: VecDeque<Job>,
     /// Running sequences in order of arrival.
@@ -60,7 +53,6 @@ struct Share {
 impl Scheduler {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
-            processor: Processor::new(parts.pool.clone()),
             pages: Pages::new(parts.pages),
             waiting: VecDeque::new(),
             running: Vec::new(),
@@ -201,14 +193,8 @@ impl Scheduler {
                 (end - share.results..end).map(|position| sequence.task(position))
             })
             .collect();
-        let mut results: Vec<LogitsResult> = Vec::with_capacity(tasks.len());
-        let (processor, vocabulary) = (&self.processor, self.parts.vocabulary_size);
         let started = now();
-        // Rows are sampled block by block, so that the logits of a whole step are never held at once.
-        self.parts.decoder.forward(&self.step, &mut |first, logits| {
-            let rows = logits.par_chunks(vocabulary).zip(&tasks[first..]);
-            results.par_extend(rows.map(|(logits, task)| task.run(processor, logits)));
-        })?;
+        let results = self.parts.decoder.answer(&self.step, &tasks)?;
         self.statistics.forward += started.elapsed();
         self.statistics.steps += 1;
         Ok(results)

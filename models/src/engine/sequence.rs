@@ -2,12 +2,11 @@
 
 use tokio::sync::oneshot;
 
-use super::Sampling;
-use super::request::{Completion, EngineError, Finish, Mismatch, Request, TokenScore, Verification};
-use super::score::{LogitsResult, LogitsTask};
+use super::request::{Completion, EngineError, Finish, Mismatch, Request, Verification};
 use super::text::TextSoFar;
 use super::vocabulary::Vocabulary;
 use crate::cache::PageHash;
+use crate::sampling::{LogitsResult, LogitsTask, Sampling, TokenScore};
 
 /// The channel of a result; the receiver is dropped to cancel the job.
 pub(super) type ReplySender<T> = oneshot::Sender<Result<T, EngineError>>;

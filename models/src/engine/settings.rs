@@ -1,5 +1,7 @@
 //! Settings of the inference engine.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::decoder::Arithmetic;
@@ -10,6 +12,9 @@ use crate::decoder::Arithmetic;
 pub struct EngineSettings {
     /// Arithmetic of the linear layers. Every validator of a subnet has to choose the same.
     pub mode: Arithmetic,
+    /// File of the products' algorithms on a graphics processor, shared by the validators of a subnet: one that is there
+    /// is binding, and one that is not is written. Without it the algorithms are chosen on this machine, once.
+    pub algorithms: Option<PathBuf>,
     /// Sequences computed at once.
     pub rows: usize,
     /// Prompt tokens computed in one step, besides one token of each sequence that is being continued.
@@ -32,6 +37,7 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             mode: Arithmetic::Exact,
+            algorithms: None,
             rows: 64,
             chunk: 512,
             pages: 512,

@@ -27,6 +27,11 @@ impl RopeTable {
         Self { cosines, sines, frequencies: frequencies.len() }
     }
 
+    /// The table as pairs of a cosine and a sine, `[positions, frequencies, 2]`.
+    pub(crate) fn pairs(&self) -> Vec<f32> {
+        self.cosines.iter().zip(&self.sines).flat_map(|(cosine, sine)| [*cosine, *sine]).collect()
+    }
+
     /// Rotates each head of `x [T, heads * head_size]` by its row's position. Value `i` pairs with value
     /// `i + frequencies`; values beyond both halves stay.
     ///

@@ -5,6 +5,8 @@ use std::{
     ops::Range,
 };
 
+use half::bf16;
+
 use super::{
     canonical::{Linear, Part, TensorId},
     names::Names,
@@ -15,7 +17,7 @@ use crate::{
     config::{Mixer, ModelConfig},
     error::LoadError,
     refusal::Refusal,
-    tensors::TensorSource,
+    tensors::{Encoding, TensorSource},
 };
 
 /// Values of a matrix that are decoded at once.
@@ -154,6 +156,32 @@ impl Layout {
             source.release(name);
         }
         Ok(())
+    }
+
+    /// Hands out a canonical tensor as bfloat16, some rows at a time: the file's own bytes where they are that, otherwise
+    /// rounded to nearest, ties to even.
+    pub(crate) fn read_bf16(
+        &self,
+        source: &dyn TensorSource,
+        id: TensorId,
+        push: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), LoadError> {
+        let place = self.place(id);
+        let name = &self.stored[place.stored].name;
+        match source.stored(name) {
+            Some(found) if found.encoding == Encoding::BF16 => {
+                let row = place.columns * 2;
+                place.rows.iter().for_each(|rows| push(&found.bytes[rows.start * row..rows.end * row]));
+                if place.alone {
+                    source.release(name);
+                }
+                Ok(())
+            }
+            _ => self.read_rows(source, id, &mut |values| {
+                let rounded: Vec<bf16> = values.iter().map(|value| bf16::from_f32(*value)).collect();
+                push(bytemuck::cast_slice(&rounded));
+            }),
+        }
     }
 
     /// Releases the stored tensors of a layer that hold more than one canonical tensor each.

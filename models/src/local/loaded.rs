@@ -3,6 +3,7 @@
 use crate::{
     admission::Admitted,
     config::ModelConfig,
+    cuda::Accelerator,
     decoder::{Arithmetic, Decoder},
     engine::{Detokenizer, EngineModel},
     error::LoadError,
@@ -31,11 +32,13 @@ impl LoadedModel {
         Ok(Self::of(admitted, decoder))
     }
 
-    /// Reads the tensors of an admitted model for the graphics processor with this number, as bfloat16.
-    #[cfg(feature = "cuda")]
-    pub fn load_on_cuda(admitted: &Admitted, ordinal: usize) -> Result<Self, LoadError> {
-        let (config, tensors, layout) = (&admitted.config, admitted.tensors.as_ref(), &admitted.layout);
-        Ok(Self::of(admitted, Decoder::load_on_cuda(config, tensors, layout, Arithmetic::Bf16, ordinal)?))
+    /// Reads the tensors of an admitted model for a graphics processor, as bfloat16.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or the card cannot hold or run the model.
+    pub fn load_on(admitted: &Admitted, accelerator: &Accelerator) -> Result<Self, LoadError> {
+        let decoder = accelerator.load(&admitted.config, admitted.tensors.as_ref(), &admitted.layout)?;
+        Ok(Self::of(admitted, decoder))
     }
 
     /// The tokens of a conversation, ending where the reply begins; `key` as for [`Prompter::render`].

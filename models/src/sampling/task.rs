@@ -1,12 +1,22 @@
 //! Sampling and scoring of one row of logits.
 
 use super::Sampling;
-use super::request::TokenScore;
 use crate::kernel::{Processor, log_sum_exp};
+
+/// The score of a given token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenScore {
+    /// Log-probability at temperature 1, without top-k and top-p.
+    pub logprob: f32,
+    /// Number of tokens that are more likely, or as likely with a lower id.
+    pub rank: u32,
+    /// The most likely tokens with their log-probabilities, in descending order.
+    pub top: Vec<(u32, f32)>,
+}
 
 /// A task on one row of logits.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum LogitsTask {
+pub(crate) enum LogitsTask {
     /// Sample the token at this position.
     Sample { sampling: Sampling, position: usize },
     /// Score this token, with this many of the most likely ones.
@@ -17,14 +27,15 @@ pub(super) enum LogitsTask {
 
 /// The result of a task.
 #[derive(Debug, Clone)]
-pub(super) enum LogitsResult {
+pub(crate) enum LogitsResult {
     Sampled { token: u32, logprob: f32 },
     Scored(TokenScore),
     Verified { logprob: f32, chosen: u32, shortfall: f64 },
 }
 
 impl LogitsTask {
-    pub(super) fn run(&self, processor: &Processor, logits: &[f32]) -> LogitsResult {
+    /// Runs the task on a row of logits.
+    pub(crate) fn run(&self, processor: &Processor, logits: &[f32]) -> LogitsResult {
         let whole = log_sum_exp(processor, logits);
         let logprob = |token: u32| logits[token as usize] - whole;
         match self {
