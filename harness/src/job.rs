@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use models::cuda::Accelerator;
+use models::decoder::Arithmetic;
+
 use crate::chain::{Chain, ChainError, Weights};
 use crate::clock::Stopwatch;
 use crate::events::Reporter;
@@ -106,15 +109,26 @@ async fn decided(
     let environments = open_environments(&settings.environments, &sandbox)
         .await
         .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
+    let settings = &in_one_arithmetic(settings);
     let loader = ModelLoader::new(settings, &cache_folder()?, Arc::clone(reporter))?;
+    let card = loader.card()?;
     let ids = environments.iter().map(|environment| environment.id().clone()).collect();
     let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
-    let window = open(registry, settings, (ids, runtime), store, &**reporter).await?;
+    let window = open(registry, settings, (ids, runtime, card), store, &**reporter).await?;
     let rules = TaskRules { environments, seed, sampling: settings.deciding.sampling.clone() };
     let entries = window.entries.clone();
     let executor = LocalExecutor::new(&loader, rules, &entries, settings.engine.rows, &**reporter);
     let Decided { conclusion, checking } = decide(window, &loader, &executor).await?;
     Ok((conclusion, Timings { checking, ..executor.timings() }))
+}
+
+/// The settings with `engine.mode = "auto"` resolved: all models of a window are computed in one arithmetic.
+fn in_one_arithmetic(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    if settings.engine.mode == Arithmetic::Auto {
+        settings.engine.mode = if Accelerator::is_present() { Arithmetic::Bf16 } else { Arithmetic::Exact };
+    }
+    settings
 }
 
 /// The evidence of a window: one signed record a line.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use environments::{Environment, EnvironmentError, EnvironmentId};
 use futures::StreamExt;
-use models::decoder::Arithmetic;
 use models::engine::EngineSettings;
 use models::local::LocalModel;
 use models::source::ModelSource;
@@ -15,6 +14,7 @@ use sandboxes::Sandbox;
 use crate::events::{Event, Reporter};
 use crate::evidence::{EvidenceError, Log, RolloutBody};
 use crate::loader::{Arrival, LoaderError, ModelLoader, files_of};
+use crate::record::CardTerms;
 use crate::rollout::{RolloutError, TaskRules, open_environment};
 use crate::settings::Settings;
 use crate::units::Unit;
@@ -69,6 +69,15 @@ pub(crate) struct Replay<'a> {
     pub(crate) reporter: Arc<dyn Reporter>,
 }
 
+/// Compares the card that rollouts were made on with this machine's; neither has one where the CPU makes them.
+fn check_card(recorded: Option<&CardTerms>, here: Option<&CardTerms>) -> Result<(), ReplayError> {
+    let name = |card: Option<&CardTerms>| card.map_or_else(|| "the CPU".to_owned(), ToString::to_string);
+    match recorded == here {
+        true => Ok(()),
+        false => Err(ReplayError::Another { recorded: name(recorded), here: name(here) }),
+    }
+}
+
 impl Replay<'_> {
     /// Makes a random sample of `count` of the log's rollouts again and compares tokens, scores and reasons; the number of
     /// rollouts made.
@@ -80,10 +89,6 @@ impl Replay<'_> {
         if terms.runtime != self.runtime {
             let (recorded, here) = (format!("sandbox {}", terms.runtime), self.runtime.to_owned());
             return Err(ReplayError::Another { recorded, here });
-        }
-        if terms.settings.mode == Arithmetic::Bf16 {
-            let recorded = "a graphics processor, whose results are those of one make of card".to_owned();
-            return Err(ReplayError::Another { recorded, here: "no way to know which one it was".to_owned() });
         }
         let rules = TaskRules {
             environments: self.environments(&terms.environments).await?,
@@ -97,6 +102,7 @@ impl Replay<'_> {
         }
         // The limits of what may be fetched and loaded are the auditor's own, not those of the log.
         let loader = self.loader(log)?;
+        check_card(terms.settings.card.as_ref(), loader.card()?.as_ref())?;
         for (entry, rollouts) in by_entry {
             let model = self.open(&loader, log, entry).await?;
             let label = terms.entries[entry].hotkey.to_string();

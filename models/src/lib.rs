@@ -5,8 +5,8 @@
 //! hold is a [`Refusal`](refusal::Refusal).
 //!
 //! On the CPU a model runs on kernels of our own ([`kernel`]), since no library gives the same bits for every vector width,
-//! batch and number of threads. candle is the base of the graphics path (feature `cuda`: device, memory, cuBLAS), and in
-//! tests the implementation that results are compared with; the default build does not contain it.
+//! batch and number of threads. On an NVIDIA card it runs on kernels of our own, too ([`cuda`]). candle is in tests the
+//! implementation that results are compared with.
 
 mod atomic_file;
 pub mod error;

@@ -1,78 +1,85 @@
 #!/usr/bin/env bash
-# Builds with CUDA, holds a graphics processor against the references, and times it.
+# Checks and measures the engine on an NVIDIA card (H100, H200), in two parts.
 #
-#   tests/device/check.sh [MODEL.gguf] [SEQUENCES=64]
+#   tests/device/check.sh build            here: needs Rust, no card and no CUDA; leaves binaries in target/device (about 20 MB)
+#   tests/device/check.sh run [PARTS..]    there: needs the same checkout with target/device, a driver of 580 or later, and
+#                                          libnvrtc.so.13 and libcublasLt.so.13 in any folder; no Rust, no network
 #
-# Needs Linux on x86-64, an NVIDIA driver, a C++ compiler, Rust, and either a CUDA toolkit (CUDA_HOME, or nvcc on the
-# PATH) or Python with pip, which then fetches nvcc and what it needs as wheels from PyPI into target/device. The wheels
-# are those of CUDA 13, for drivers from 580 on. Without MODEL.gguf nothing is timed.
+# Parts, each in a process of its own with a time limit; all together take less than 4 minutes:
+#   families   every family against its reference
+#   bits       the same ids and log-probability bits in any batch, order, chunk size, with and without the prefix cache
+#   small large experts   tokens a second, memory and profile of Qwen3-1.7B, Qwen3-8B, Qwen3.5-35B-A3B (random parameters)
+#   window     a window of the demonstration in mode `cuda`
 #
-# DEVICE_BUILD_ONLY=1 stops after building and linking, which needs neither driver nor card.
-set -euo pipefail
+# What each part prints is written to $OUT, or to target/device/out where that is not set.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+work=$PWD/target/device
 
-model=${1:-}
-[ -z "$model" ] || model=$(realpath "$model")
-sequences=${2:-64}
-cd "$(dirname "$0")/../.."
-work=$(realpath -m "${CARGO_TARGET_DIR:-target}")/device
-mkdir -p "$work"
-
-if [ -z "${DEVICE_BUILD_ONLY:-}" ]; then
-    command -v nvidia-smi >/dev/null || { echo "there is no NVIDIA driver here: nvidia-smi is missing" >&2; exit 3; }
-    nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv,noheader
-    cap=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
-    export CUDA_COMPUTE_CAP=${CUDA_COMPUTE_CAP:-$cap}
-fi
-export CUDA_COMPUTE_CAP=${CUDA_COMPUTE_CAP:-90}
-
-# A toolkit from wheels: they hold libraries under their full names only, and the linker asks for short ones.
-from_wheels() {
-    local toolkit=$work/python/toolkit
-    if [ ! -x "$toolkit/bin/nvcc" ]; then
-        python3 -m pip install --quiet --no-deps --target "$work/python/site" \
-            'nvidia-cuda-nvcc==13.*' 'nvidia-cuda-crt==13.*' 'nvidia-nvvm==13.*' 'nvidia-cuda-runtime==13.*' \
-            'nvidia-cuda-cccl==13.*' 'nvidia-cuda-nvrtc==13.*' 'nvidia-curand==10.4.*' 'nvidia-cublas==13.*'
-        ln -sfn "$work/python/site/nvidia/cu13" "$toolkit"
-        for library in "$toolkit"/lib/lib*.so.*; do
-            ln -sf "$(basename "$library")" "${library%%.so.*}.so"
-        done
-        ln -sfn lib "$toolkit/lib64"
-        chmod +x "$toolkit"/bin/* "$toolkit"/nvvm/bin/*
-    fi
-    export CUDA_HOME=$toolkit
-    # What the newest wheels are is not always known to the bindings: these are the last that they know.
-    export CUDARC_CUDA_VERSION=${CUDARC_CUDA_VERSION:-13040}
+build() {
+    set -e
+    mkdir -p "$work"
+    # Cargo says where the binaries are.
+    tests=$(cargo test --release -p models --lib --no-run --message-format=json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+    bench=$(cargo bench -p models --bench accelerator --no-run --message-format=json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+    cargo build --release -p harness
+    strip -o "$work/models-tests" "$tests"
+    strip -o "$work/accelerator" "$bench"
+    strip -o "$work/dethrone" "${CARGO_TARGET_DIR:-target}/release/dethrone"
+    pwd > "$work/built-at"
+    du -h "$work"/*
 }
 
-if [ -n "${CUDA_HOME:-}" ]; then :
-elif command -v nvcc >/dev/null; then CUDA_HOME=$(dirname "$(dirname "$(realpath "$(command -v nvcc)")")")
-else from_wheels
-fi
-export CUDA_HOME NVCC=$CUDA_HOME/bin/nvcc PATH=$CUDA_HOME/bin:$PATH
-"$NVCC" --version | tail -n 2
+libraries() {
+    local names=(-name 'libcublasLt.so.13*' -o -name 'libnvrtc.so.13*' -o -name 'libcuda.so.1')
+    find / \( -path /proc -o -path /sys \) -prune -o \( "${names[@]}" \) -print 2>/dev/null |
+        grep -v -e /stubs/ -e /compat/ | xargs -r -n 1 dirname | sort -u | paste -sd :
+}
 
-# The driver's library has its short name in development packages only.
-driver=$(ldconfig -p | sed -n 's/.*libcuda\.so\.1 .*=> //p' | head -n 1)
-mkdir -p "$work/lib"
-if [ -n "$driver" ]; then
-    ln -sf "$driver" "$work/lib/libcuda.so"
-elif [ -n "${DEVICE_BUILD_ONLY:-}" ]; then
-    # One with the names and nothing behind them: the program is linked, and cannot be started here.
-    grep -ohE '\bcu[A-Z][A-Za-z0-9_]*' "$CUDA_HOME/include/cuda.h" | sort -u | sed 's/.*/void &(void) {}/' |
-        cc -shared -nostdlib -Wl,-soname,libcuda.so.1 -o "$work/lib/libcuda.so" -x c -
-fi
-export LIBRARY_PATH=$work/lib:$CUDA_HOME/lib:$CUDA_HOME/lib64:${LIBRARY_PATH:-}
-export LD_LIBRARY_PATH=$CUDA_HOME/lib:$CUDA_HOME/lib64:${LD_LIBRARY_PATH:-}
+part() { # NAME SECONDS COMMAND..
+    local name=$1 limit=$2
+    shift 2
+    timeout -k 2 "$limit" "$@" > "$OUT/$name.txt" 2>&1
+    local status=$?
+    echo "== $name: $([ $status = 0 ] && echo passed || echo "FAILED ($status)")"
+    tail -n "${LINES_SHOWN:-30}" "$OUT/$name.txt"
+    [ $status = 0 ] || failed=1
+}
 
-cargo test --release -p models --features cuda --lib --no-run
-cargo bench -p models --features cuda --bench throughput --no-run
-[ -z "${DEVICE_BUILD_ONLY:-}" ] || { echo "built; nothing was run"; exit 0; }
+on_card() { # the names of tests that need a card
+    "$work/models-tests" --ignored --exact "cuda::tests::$1_on_a_card" --nocapture
+}
 
-echo "== every family against its reference"
-cargo test --release -p models --features cuda --lib -- --exact decoder::golden::a_graphics_processor_agrees_with_the_reference --nocapture
-if [ -n "$model" ]; then
-    echo "== tokens a second"
-    for rows in 1 "$sequences"; do
-        DETHRONE_BENCH_MODEL=$model cargo bench --quiet -p models --features cuda --bench throughput -- 1 "$rows" cuda
+run() {
+    export OUT=${OUT:-$work/out} DETHRONE_CACHE=${DETHRONE_CACHE:-/tmp/dethrone-cache}
+    mkdir -p "$OUT"
+    LD_LIBRARY_PATH=$(libraries):${LD_LIBRARY_PATH:-}
+    export LD_LIBRARY_PATH
+    nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || exit 3
+    # Tests look for their files where they were built.
+    local built
+    built=$(cat "$work/built-at")
+    [ -e "$built" ] || { mkdir -p "$(dirname "$built")" && ln -s "$PWD" "$built"; }
+    failed=0
+    export -f on_card
+    export work
+    for name in "${@:-families bits small large experts window}"; do
+        case $name in
+        families) part families 40 bash -c 'on_card every_family_agrees_with_the_reference' ;;
+        bits) part bits 60 bash -c 'on_card no_bit_depends_on_batch_order_chunks_or_cache' ;;
+        small) part small 50 "$work/accelerator" --random tests/device/qwen3-1.7b.json 1,16,64,128,256 4x1024 ;;
+        large) part large 70 "$work/accelerator" --random tests/device/qwen3-8b.json 16,64,128,256 4x1024 ;;
+        experts) part experts 90 "$work/accelerator" --random tests/device/qwen3.5-35b-a3b.json 1,16,64 4x1024 ;;
+        window) part window 60 "$work/dethrone" demo --set engine.mode=cuda --set output="$OUT/demo" ;;
+        *) echo "there is no part named $name" >&2; exit 2 ;;
+        esac
     done
-fi
+    cp "$DETHRONE_CACHE"/cuda/algorithms-*.json "$OUT" 2>/dev/null
+    exit $failed
+}
+
+case ${1:-} in
+build) build ;;
+run) shift; [ $# -gt 0 ] || set -- families bits small large experts window; run "$@" ;;
+*) sed -n '2,17p' "$0"; exit 2 ;;
+esac

@@ -1,6 +1,6 @@
 //! Errors of fetching, admitting and opening a model.
 
-use models::error::LoadError;
+use models::error::{DeviceError, LoadError};
 use models::hub::HubError;
 
 use super::responder::ResponderError;
@@ -29,6 +29,9 @@ pub(crate) enum LoaderError {
         /// The refusal.
         reason: String,
     },
+    /// The settings ask for a graphics processor that is not there or cannot be used.
+    #[error("`engine.mode` asks for a graphics processor")]
+    Card(#[source] DeviceError),
     /// An admitted model could not be read, or its engine or client not be started.
     #[error("cannot load {model}")]
     Open {
@@ -46,7 +49,7 @@ impl From<LoaderError> for Problem {
             LoaderError::Refused { .. } => ExitStatus::ModelRefused,
             LoaderError::Open { source: ResponderError::Load(LoadError::Refused(_)), .. } => ExitStatus::ModelRefused,
             LoaderError::Open { source: ResponderError::Load(_), .. } => ExitStatus::Source,
-            LoaderError::Open { .. } => ExitStatus::Usage,
+            LoaderError::Open { .. } | LoaderError::Card(_) => ExitStatus::Usage,
         };
         let hint = match status {
             ExitStatus::Usage => MEND_SETTINGS,

@@ -19,7 +19,7 @@ use super::error::LoaderError;
 use super::hub::{FetchError, Hub};
 use super::responder::{ResponderError, connect, start_engine};
 use crate::events::Reporter;
-use crate::record::FileRecord;
+use crate::record::{CardTerms, FileRecord};
 use crate::settings::Settings;
 
 /// Fetches and admits models, and opens them as responders.
@@ -153,6 +153,15 @@ impl ModelLoader {
         let accelerator = self.accelerator().map_err(|error| open_error(source, error.into()))?;
         let started = start_engine(admitted, &self.engine, self.context, accelerator).await;
         started.map_err(|error| open_error(source, error))
+    }
+
+    /// Terms of the graphics processor that models run on; none where they run on the CPU.
+    ///
+    /// # Errors
+    /// If the settings ask for one that cannot be used.
+    pub(crate) fn card(&self) -> Result<Option<CardTerms>, LoaderError> {
+        let accelerator = self.accelerator().map_err(LoaderError::Card)?;
+        Ok(accelerator.as_ref().map(CardTerms::of))
     }
 
     /// The graphics processor, opened when the first model asks for it; none where the settings or the machine have none.

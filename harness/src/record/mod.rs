@@ -20,5 +20,5 @@ pub(crate) use scores::{UnitScore, paired, unit_scores};
 pub(crate) use standing::Standing;
 #[cfg(test)]
 pub(crate) use terms::{DecidingSettings, EntryTerms};
-pub(crate) use terms::{EVIDENCE_VERSION, WindowTerms};
+pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, WindowTerms};
 pub(crate) use timings::Timings;

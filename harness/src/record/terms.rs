@@ -1,6 +1,9 @@
 //! Terms of a window: everything that decides its result.
 
+use std::fmt;
+
 use environments::EnvironmentId;
+use models::cuda::{Accelerator, CardIdentity};
 use models::decoder::Arithmetic;
 use models::remote::{Interface, ServedModel};
 use serde::{Deserialize, Serialize};
@@ -64,10 +67,55 @@ pub(crate) struct DecidingSettings {
     pub(crate) deciding: Deciding,
     /// Arithmetic of the linear layers.
     pub(crate) mode: Arithmetic,
+    /// Card that a graphics processor's results are of; none on the CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) card: Option<CardTerms>,
     /// The endpoint of a server that replies.
     pub(crate) interface: Interface,
     /// Models that servers run in place of this machine.
     pub(crate) served: Vec<ServedModel>,
+}
+
+/// What makes results of graphics processors comparable: cards for which all of it is equal give equal bits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CardTerms {
+    /// Compute capability.
+    pub(crate) capability: String,
+    /// Digest of the kernels.
+    pub(crate) kernels: String,
+    /// Version of cuBLASLt.
+    pub(crate) library: String,
+    /// Digest of the products' algorithms that `engine.algorithms` names; without it they are of this card alone.
+    pub(crate) algorithms: Option<String>,
+    /// The card, where no shared algorithms make others equal to it.
+    pub(crate) card: Option<String>,
+}
+
+impl CardTerms {
+    /// The terms of this machine's card.
+    pub(crate) fn of(accelerator: &Accelerator) -> Self {
+        Self::new(accelerator.identity(), accelerator.algorithms())
+    }
+
+    fn new(identity: &CardIdentity, algorithms: Option<String>) -> Self {
+        let CardIdentity { card, capability, kernels, library, .. } = identity.clone();
+        let card = algorithms.is_none().then_some(card);
+        Self { capability, kernels, library, algorithms, card }
+    }
+}
+
+impl fmt::Display for CardTerms {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { capability, kernels, library, algorithms, card } = self;
+        write!(formatter, "a card of capability {capability}")?;
+        if let Some(card) = card {
+            write!(formatter, " ({card})")?;
+        }
+        let algorithms = algorithms.as_deref().map_or("its own", |digest| &digest[..digest.len().min(16)]);
+        let kernels = &kernels[..kernels.len().min(16)];
+        write!(formatter, ", kernels {kernels}, cuBLASLt {library}, algorithms {algorithms}")
+    }
 }
 
 impl WindowTerms {
@@ -99,6 +147,7 @@ impl WindowTerms {
             settings: DecidingSettings {
                 deciding: settings.deciding.clone(),
                 mode: settings.engine.mode,
+                card: None,
                 interface: settings.remote.interface,
                 served: settings.remote.served.clone(),
             },
@@ -121,6 +170,24 @@ impl WindowTerms {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn card(algorithms: Option<&str>) -> CardTerms {
+        let text = str::to_owned;
+        let (card, capability, driver) = (text("NVIDIA H100 80GB HBM3"), text("9.0"), text("13000"));
+        let identity = CardIdentity { card, capability, driver, kernels: text("beef"), library: text("130100") };
+        CardTerms::new(&identity, algorithms.map(text))
+    }
+
+    #[test]
+    fn cards_are_equal_where_kernels_library_and_shared_algorithms_are() {
+        let shared = card(Some("a190"));
+        assert_eq!((shared.card.as_deref(), card(None).card.as_deref()), (None, Some("NVIDIA H100 80GB HBM3")));
+        assert_ne!(shared, card(Some("a191")));
+        let text = "a card of capability 9.0, kernels beef, cuBLASLt 130100, algorithms a190";
+        assert_eq!(shared.to_string(), text);
+        let of_the_cpu = serde_json::to_value(terms()).unwrap();
+        assert!(of_the_cpu["settings"].get("card").is_none(), "records of the CPU stay as they were");
+    }
 
     fn terms() -> WindowTerms {
         let registry = RegistryState {
@@ -186,6 +253,8 @@ mod tests {
             other(|terms| terms.settings.deciding.alpha = 0.02),
             other(|terms| terms.settings.deciding.duel.budget += 1),
             other(|terms| terms.settings.mode = Arithmetic::EightBit),
+            other(|terms| terms.settings.card = Some(card(None))),
+            other(|terms| terms.settings.card = Some(card(Some("a190")))),
             other(|terms| terms.settings.interface = Interface::Completions),
             other(|terms| terms.runtime.push('0')),
             other(|terms| terms.tested = 1),

@@ -74,7 +74,7 @@ pub(crate) async fn opened<'a>(
 ) -> OpenWindow<'a> {
     let ids = ["sat", "abduction", "deduction"][..environments].iter();
     let ids = ids.map(|name| EnvironmentId::built_in(name, "1.0.0", 0)).collect();
-    open(registry, settings, (ids, "c0de".to_owned()), store, reporter).await.unwrap()
+    open(registry, settings, (ids, "c0de".to_owned(), None), store, reporter).await.unwrap()
 }
 
 /// A rollout with this score.

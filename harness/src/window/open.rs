@@ -4,7 +4,7 @@ use environments::EnvironmentId;
 
 use super::WindowError;
 use crate::events::{Event, Reporter};
-use crate::record::WindowTerms;
+use crate::record::{CardTerms, WindowTerms};
 use crate::registry::{Entry, RegistryState};
 use crate::settings::Settings;
 use crate::store::{Outcome, RunId, Store};
@@ -30,13 +30,14 @@ pub(crate) struct OpenWindow<'a> {
 pub(crate) async fn open<'a>(
     registry: RegistryState,
     settings: &Settings,
-    (environments, runtime): (Vec<EnvironmentId>, String),
+    (environments, runtime, card): (Vec<EnvironmentId>, String, Option<CardTerms>),
     store: &'a Store,
     reporter: &'a dyn Reporter,
 ) -> Result<OpenWindow<'a>, WindowError> {
     let outcome = store.outcome_before(registry.netuid, registry.seed_block).await?;
     let registry = continued(registry, outcome);
-    let terms = WindowTerms::new(&registry, settings, environments, runtime);
+    let mut terms = WindowTerms::new(&registry, settings, environments, runtime);
+    terms.settings.card = card;
     let (run, resumed) = store.open_run(&terms).await?;
     reporter.report(Event::Opened { entries: registry.entries.len(), resumed });
     Ok(OpenWindow { terms, entries: registry.entries, store, run, reporter })

@@ -45,6 +45,13 @@ impl Accelerator {
         self.card.identity()
     }
 
+    /// BLAKE3 of the products' algorithms, where the file that holds them was named and there: others with the same file
+    /// get the same bits.
+    #[must_use]
+    pub fn algorithms(&self) -> Option<String> {
+        self.card.algorithms()
+    }
+
     /// Free and total bytes of memory.
     ///
     /// # Errors

@@ -125,9 +125,6 @@ pub(crate) trait Card: Send + Sync {
     /// Starts a product of a prepared shape.
     fn multiply(&self, shape: WeightShape, operands: Operands) -> Result<(), DeviceError>;
 
-    /// BLAKE3 of the algorithms of these shapes.
-    fn algorithms(&self, shapes: &[WeightShape]) -> String;
-
     /// Waits for all work.
     fn synchronize(&self) -> Result<(), DeviceError>;
 }

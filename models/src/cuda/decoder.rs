@@ -6,7 +6,7 @@ use rayon::ThreadPool;
 
 use super::{
     card::{Buffer, Card, WeightShape},
-    inputs::{Inputs, RESULT},
+    inputs::{Inputs, RESULT, TASK},
     launches::{Arguments, Kernels, SAMPLE_SHARED, blocks},
     loader::{self, Task},
     memory::{self, LOGIT_ROWS, Memory, bucket, buckets},
@@ -157,7 +157,7 @@ impl CardDecoder {
         let addresses = [
             memory.logits,
             memory.parts,
-            running.inputs.tasks.plus(block.first * 48),
+            running.inputs.tasks.plus(block.first * TASK),
             memory.results.plus(block.first * RESULT),
             memory.top,
         ];
@@ -214,7 +214,8 @@ impl Forward for CardDecoder {
     #[cfg(test)]
     fn forward(&mut self, step: &Step, sink: &mut crate::decoder::LogitSink<'_>) -> Result<(), DeviceError> {
         let vocabulary = self.config.vocabulary;
-        self.run(step, &[], &mut |decoder, running, block| {
+        let tasks = vec![LogitsTask::Score { token: 0, top: 0 }; step.wanted.len()];
+        self.run(step, &tasks, &mut |decoder, running, block| {
             let stride = decoder.weights.output.shape.outputs;
             let mut logits = vec![0.0_f32; block.count * stride];
             decoder.card.download(running.memory.logits, bytemuck::cast_slice_mut(&mut logits))?;

@@ -167,6 +167,11 @@ impl NvidiaCard {
         before.map_or_else(|| Ok(BTreeMap::new()), Profile::finish)
     }
 
+    /// BLAKE3 of the products' algorithms, where the settings name the file that holds them.
+    pub(crate) fn algorithms(&self) -> Option<String> {
+        lock(&self.algorithms).digest()
+    }
+
     fn enter(&self) -> Result<(), DeviceError> {
         call!(cuCtxSetCurrent(self.context))
     }
@@ -313,10 +318,6 @@ impl Card for NvidiaCard {
             Some(profile) => profile.measure(&format!("product {shape}"), run),
             None => run(),
         }
-    }
-
-    fn algorithms(&self, shapes: &[WeightShape]) -> String {
-        lock(&self.algorithms).digest(shapes)
     }
 
     fn synchronize(&self) -> Result<(), DeviceError> {

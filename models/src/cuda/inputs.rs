@@ -52,7 +52,7 @@ pub(super) fn largest(rows: usize, spans: usize, pages: usize, tilings: usize) -
 }
 
 /// Bytes of a task.
-const TASK: usize = 48;
+pub(super) const TASK: usize = 48;
 /// Bytes of a result.
 pub(super) const RESULT: usize = 24;
 

@@ -187,7 +187,7 @@ fn place(arena: &mut Arena, config: &ModelConfig, weights: &Weights, capacity: C
             .collect(),
         layers: config.layers.iter().map(|layer| mixer_memory(&mut take, &layer.mixer, capacity)).collect(),
         logits: take(logit_rows * vocabulary * 4),
-        parts: take(logit_rows * vocabulary.div_ceil(LOGIT_PART) * 16),
+        parts: take(logit_rows * vocabulary.div_ceil(LOGIT_PART) * 32),
         results: take(capacity.rows * inputs::RESULT),
         top: take(logit_rows * MOST_TOP * 8),
         angles: angles.iter().map(|angles| take(angles.len() * 4)).collect(),

@@ -4,7 +4,7 @@ use std::f32::consts::LOG2_E;
 
 use super::{
     card::{Address, Card, Operands},
-    inputs::{Inputs, Tiles},
+    inputs::{Inputs, TASK, Tiles},
     launches::{Arguments, DELTA_SHARED, EXPERTS_SHARED, HeadKernels, Kernels, blocks},
     memory::{LOGIT_PART, Memory, SPLIT_KEYS, StateMemory, bucket},
     weights::{AttentionWeights, DeltaNetWeights, DenseWeights, ExpertsWeights, LayerWeights, Matrix, Weights},
@@ -104,10 +104,11 @@ impl Pass<'_> {
         self.norm(added, self.weights.final_norm, Some((rows, count)))?;
         self.product(output, memory.x, memory.logits, count)?;
         let vocabulary = self.config.vocabulary;
-        let arguments = Arguments::of([memory.logits, memory.parts])
+        let tasks = self.inputs.tasks.plus(first * TASK);
+        let arguments = Arguments::of([memory.logits, tasks, memory.parts])
             .integers([vocabulary, output.shape.outputs])
             .float(self.config.logit_softcap.unwrap_or(0.0));
-        let launch = blocks(vocabulary.div_ceil(LOGIT_PART), count, 256, 128);
+        let launch = blocks(vocabulary.div_ceil(LOGIT_PART), count, 256, 256);
         self.card.launch(self.kernels.reduce_logits, launch, arguments.bytes())
     }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::{card::Card, decoder::load};
 use crate::{
     config::FeedForward,
-    decoder::{Decoder, golden},
+    decoder::{Capacity, Decoder, golden},
     engine::{Completion, Engine, EngineModel, EngineSettings, Request, Sampling},
     layout::Layout,
 };
+use rayon::prelude::*;
 use shim::ShimCard;
 
 /// Logits in bfloat16 may be this far from the reference's in single precision.
@@ -26,24 +27,22 @@ fn decoder(card: &Arc<dyn Card>, family: &str) -> (Decoder, usize) {
     (load(card, &config, &source, &layout).unwrap(), config.vocabulary)
 }
 
-fn check_families(card: &Arc<dyn Card>) {
-    for family in &golden::families() {
-        for chunk in [48, 7, 1] {
-            let (decoder, vocabulary) = decoder(card, family);
-            let differences = golden::differences(family, decoder, vocabulary, chunk);
-            let experts = golden::files(family).0.layers.iter().any(|l| matches!(l.feed_forward, FeedForward::Experts(_)));
-            // Rounding may make a router, which among random tensors has no clear favorites, pick another expert.
-            let judged = if experts { differences.len() / 3 } else { differences.len() - 1 };
-            let ((middle, _), (most, place)) = (&differences[differences.len() / 2], &differences[differences.len() - 1]);
-            eprintln!("{family} in chunks of {chunk}: half of the rows within {middle}, all within {most} ({place})");
-            assert!(differences[judged].0 < TOLERANCE, "{family}: {}", differences[judged].1);
-        }
+fn check_family(card: &Arc<dyn Card>, family: &str, chunks: &[usize]) {
+    for chunk in chunks.iter().copied() {
+        let (decoder, vocabulary) = decoder(card, family);
+        let differences = golden::differences(family, decoder, vocabulary, chunk);
+        let experts = golden::files(family).0.layers.iter().any(|l| matches!(l.feed_forward, FeedForward::Experts(_)));
+        // Rounding may make a router, which among random tensors has no clear favorites, pick another expert.
+        let judged = if experts { differences.len() / 3 } else { differences.len() - 1 };
+        let ((middle, _), (most, place)) = (&differences[differences.len() / 2], &differences[differences.len() - 1]);
+        eprintln!("{family} in chunks of {chunk}: half of the rows within {middle}, all within {most} ({place})");
+        assert!(differences[judged].0 < TOLERANCE, "{family}: {}", differences[judged].1);
     }
 }
 
 #[test]
 fn every_family_agrees_with_the_reference_on_the_kernels() {
-    check_families(&card());
+    golden::families().par_iter().for_each(|family| check_family(&card(), family, &[48]));
 }
 
 fn engine(card: &Arc<dyn Card>, family: &str, rows: usize, chunk: usize, prefix_cache: bool) -> Engine {
@@ -134,10 +133,25 @@ fn check_invariance(card: &Arc<dyn Card>, family: &str, count: usize, new: usize
 
 #[test]
 fn no_bit_depends_on_batch_order_chunks_or_cache() {
+    ["gemma3", "qwen3_5-moe"].par_iter().for_each(|family| assert!(check_invariance(&card(), family, 4, 4) > 0));
+}
+
+#[test]
+fn a_model_that_does_not_fit_or_suit_the_kernels_is_refused_with_the_reason() {
     let card = card();
-    for family in ["qwen3", "gemma3", "qwen3-moe", "qwen3_5-moe"] {
-        check_invariance(&card, family, 5, 6);
-    }
+    let (mut decoder, _) = decoder(&card, "llama");
+    let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+    let capacity = Capacity { pages: 1 << 40, page_tokens: 32, states: 4, positions: 64, rows: 64 };
+    let error = decoder.start(capacity, pool.clone()).unwrap_err().to_string();
+    assert!(error.contains("tokens of keys and values, 4 states and 64 rows a step (") && error.contains("are free"), "{error}");
+    let error = decoder.start(Capacity { rows: 9000, pages: 4, ..capacity }, pool.clone()).unwrap_err().to_string();
+    assert!(error.contains("lower `engine.rows` or `engine.chunk`"), "{error}");
+    decoder.start(Capacity { pages: 4, ..capacity }, pool).unwrap();
+    let (mut config, source) = golden::files("llama");
+    let layout = Layout::of(&config, &source).unwrap();
+    config.hidden = 20;
+    let error = load(&card, &config, &source, &layout).err().unwrap().to_string();
+    assert!(error.contains("the kernels need a hidden size of at most 16384 that is a multiple of 8, not 20"), "{error}");
 }
 
 /// The card of this machine, for tests that a device runs by their names.
@@ -149,7 +163,8 @@ fn real() -> Arc<dyn Card> {
 #[test]
 #[ignore = "needs an NVIDIA card"]
 fn every_family_agrees_with_the_reference_on_a_card() {
-    check_families(&real());
+    let card = real();
+    golden::families().iter().for_each(|family| check_family(&card, family, &[48, 7, 1]));
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn terms(better: Better) -> WindowTerms {
                 ..Deciding::default()
             },
             mode: Arithmetic::Exact,
+            card: None,
             interface: Interface::Chat,
             served: Vec::new(),
         },

@@ -185,10 +185,6 @@ impl Card for ShimCard {
         Ok(())
     }
 
-    fn algorithms(&self, _: &[WeightShape]) -> String {
-        "plain loops".to_owned()
-    }
-
     fn synchronize(&self) -> Result<(), DeviceError> {
         Ok(())
     }
