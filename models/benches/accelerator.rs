@@ -70,7 +70,10 @@ fn main() {
         let after = difference(bench.engine.statistics(), before);
         let rate = after.prefilled as f64 / after.forward.as_secs_f64();
         let operations = 2.0 * active * rate / 1e12;
-        println!("prefill {}x{}, round {round}: {rate:.0} tokens/s, {operations:.0} TFLOP/s in products", prefill[0], prefill[1]);
+        println!(
+            "prefill {}x{}, round {round}: {rate:.0} tokens/s, {operations:.0} TFLOP/s in products",
+            prefill[0], prefill[1]
+        );
     }
     for batch in batches {
         bench.decode(batch);

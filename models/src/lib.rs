@@ -33,8 +33,8 @@ pub mod fingerprint;
 mod cache;
 mod sampling;
 
-pub mod decoder;
 pub mod cuda;
+pub mod decoder;
 pub mod engine;
 
 pub mod local;

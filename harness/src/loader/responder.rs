@@ -63,11 +63,7 @@ fn key(reference: &RemoteRef, name: &str) -> Result<Secret, RemoteError> {
 }
 
 /// Loads a model for the card where there is one; in mode `auto` for the CPU where the card cannot hold or run it.
-fn load(
-    admitted: &Admitted,
-    mode: Arithmetic,
-    accelerator: Option<&Accelerator>,
-) -> Result<LoadedModel, LoadError> {
+fn load(admitted: &Admitted, mode: Arithmetic, accelerator: Option<&Accelerator>) -> Result<LoadedModel, LoadError> {
     let Some(accelerator) = accelerator else { return LoadedModel::load(admitted, mode) };
     match LoadedModel::load_on(admitted, accelerator) {
         Err(LoadError::Device(error)) if mode == Arithmetic::Auto => {

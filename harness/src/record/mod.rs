@@ -18,7 +18,7 @@ pub(crate) use reasons::ReasonCount;
 pub(crate) use rollout::{Fault, Reply, Rollout, counted_score};
 pub(crate) use scores::{UnitScore, paired, unit_scores};
 pub(crate) use standing::Standing;
+pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, WindowTerms};
 #[cfg(test)]
 pub(crate) use terms::{DecidingSettings, EntryTerms};
-pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, WindowTerms};
 pub(crate) use timings::Timings;

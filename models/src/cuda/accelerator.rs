@@ -64,12 +64,7 @@ impl Accelerator {
     ///
     /// # Errors
     /// If a file cannot be read, or the card cannot hold or run the model.
-    pub fn load(
-        &self,
-        config: &ModelConfig,
-        source: &dyn TensorSource,
-        layout: &Layout,
-    ) -> Result<Decoder, LoadError> {
+    pub fn load(&self, config: &ModelConfig, source: &dyn TensorSource, layout: &Layout) -> Result<Decoder, LoadError> {
         decoder::load(&self.shared(), config, source, layout)
     }
 

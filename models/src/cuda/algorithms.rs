@@ -119,7 +119,10 @@ impl AlgorithmStore {
 
     fn missing(&self, shape: WeightShape) -> DeviceError {
         let hint = "take the file of a validator that has run this kind of model, or agree on a new one";
-        let message = format!("{} has no algorithm for it, and another choice could give other bits; {hint}", self.path.display());
+        let message = format!(
+            "{} has no algorithm for it, and another choice could give other bits; {hint}",
+            self.path.display()
+        );
         trouble(format!("preparing the product {shape}"), message)
     }
 
@@ -176,10 +179,13 @@ fn parse(bytes: &[u8], identity: &CardIdentity) -> Result<BTreeMap<WeightShape, 
         ("compute capability", &file.capability, &identity.capability),
     ] {
         if there != here {
-            return Err(format!("it is for {what} {there} and this machine has {here}; install that one, or agree on a new file"));
+            return Err(format!(
+                "it is for {what} {there} and this machine has {here}; install that one, or agree on a new file"
+            ));
         }
     }
-    let shape = |product: &Product| WeightShape { outputs: product.outputs, inputs: product.inputs, wide: product.wide };
+    let shape =
+        |product: &Product| WeightShape { outputs: product.outputs, inputs: product.inputs, wide: product.wide };
     Ok(file.products.iter().map(|product| (shape(product), product.algorithm)).collect())
 }
 
@@ -229,7 +235,11 @@ mod tests {
             ("130100", "130200", "it is for version of cuBLASLt 130200 and this machine has 130100"),
             ("\"9.0\"", "\"8.0\"", "it is for compute capability 8.0"),
             ("\"version\": 1", "\"version\": 2", "it has version 2"),
-            ("\"products\": []", "\"products\": [{\"outputs\":8,\"inputs\":8,\"wide\":false,\"algorithm\":\"00\"}]", "64 bytes in hex"),
+            (
+                "\"products\": []",
+                "\"products\": [{\"outputs\":8,\"inputs\":8,\"wide\":false,\"algorithm\":\"00\"}]",
+                "64 bytes in hex",
+            ),
             ("{", "", "reading the products' algorithms"),
         ] {
             std::fs::write(&path, good.replacen(from, to, 1)).unwrap();

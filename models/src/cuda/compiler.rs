@@ -46,7 +46,9 @@ pub(super) fn compile(cache: &Path, card: &str, driver: i32) -> Result<Images, D
     let folder = cache.join("cuda").join(format!("kernels-{}", short(&[&digest, card, &driver.to_string(), &version])));
     let work = |(name, source): (&str, &str)| {
         let file = folder.join(format!("{name}.cubin"));
-        if let Ok(image) = std::fs::read(&file) && let Some(image) = verified(image) {
+        if let Ok(image) = std::fs::read(&file)
+            && let Some(image) = verified(image)
+        {
             return Ok(image);
         }
         let image = compile_one(name, &format!("{PRIMITIVES}\n{source}"))?;

@@ -152,7 +152,8 @@ impl CardDecoder {
     ) -> Result<(), DeviceError> {
         let (memory, vocabulary) = (&running.memory, self.config.vocabulary);
         let tasks = &tasks[block.first..block.first + block.count];
-        let wanted = |task: &LogitsTask| if let LogitsTask::Score { top, .. } = task { (*top).min(vocabulary) } else { 0 };
+        let wanted =
+            |task: &LogitsTask| if let LogitsTask::Score { top, .. } = task { (*top).min(vocabulary) } else { 0 };
         let stride = tasks.iter().map(wanted).max().unwrap_or(0);
         let addresses = [
             memory.logits,
@@ -199,9 +200,11 @@ impl Forward for CardDecoder {
             );
             return Err(DeviceError { operation: operation(), message });
         }
-        let angles = self.config.ropes.iter().map(|rope| {
-            RopeTable::new(&rope.frequencies(), capacity.positions, rope.magnitude() as f32).pairs()
-        });
+        let angles = self
+            .config
+            .ropes
+            .iter()
+            .map(|rope| RopeTable::new(&rope.frequencies(), capacity.positions, rope.magnitude() as f32).pairs());
         let angles: Vec<Vec<f32>> = angles.collect();
         // What an earlier start took is free again before more is taken.
         self.running = None;
@@ -236,7 +239,12 @@ impl Forward for CardDecoder {
         } else {
             self.card.download(running.memory.results, &mut bytes)?;
         }
-        Ok(bytes.chunks_exact(RESULT).zip(tasks).zip(runners).map(|((bytes, task), top)| result(bytes, *task, top)).collect())
+        Ok(bytes
+            .chunks_exact(RESULT)
+            .zip(tasks)
+            .zip(runners)
+            .map(|((bytes, task), top)| result(bytes, *task, top))
+            .collect())
     }
 }
 

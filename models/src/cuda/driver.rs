@@ -13,7 +13,8 @@ use cudarc::driver::sys;
 use super::{
     algorithms::AlgorithmStore,
     card::{Address, Card, CardIdentity, Kernel, Launch, Operands, WeightShape},
-    compiler, library::Library,
+    compiler,
+    library::Library,
     profile::Profile,
 };
 use crate::error::DeviceError;
@@ -94,9 +95,7 @@ pub(super) fn is_present() -> bool {
     // SAFETY: the libraries' initializers are NVIDIA's; nothing else is run.
     #[expect(unsafe_code, reason = "libraries are opened")]
     let libraries = unsafe {
-        sys::is_culib_present()
-            && cudarc::nvrtc::sys::is_culib_present()
-            && cudarc::cublaslt::sys::is_culib_present()
+        sys::is_culib_present() && cudarc::nvrtc::sys::is_culib_present() && cudarc::cublaslt::sys::is_culib_present()
     };
     let mut count = 0;
     libraries && call!(cuInit(0)).is_ok() && call!(cuDeviceGetCount(&raw mut count)).is_ok() && count > 0
@@ -112,7 +111,10 @@ impl NvidiaCard {
     pub(crate) fn open(cache: &Path, algorithms: Option<&Path>) -> Result<Self, DeviceError> {
         if !is_present() {
             let libraries = "libcuda.so.1, libnvrtc.so and libcublasLt.so of CUDA 13 have to be on the library path";
-            return Err(trouble("opening the card", format!("there is no NVIDIA card with its libraries here: {libraries}")));
+            return Err(trouble(
+                "opening the card",
+                format!("there is no NVIDIA card with its libraries here: {libraries}"),
+            ));
         }
         let (mut device, mut context, mut stream) = (0, ptr::null_mut(), ptr::null_mut());
         call!(cuDeviceGet(&raw mut device, 0))?;
@@ -127,7 +129,8 @@ impl NvidiaCard {
         let major = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
         let minor = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
         if major != 9 || minor != 0 {
-            let message = format!("its compute capability is {major}.{minor}, and the kernels are written for 9.0 (H100, H200)");
+            let message =
+                format!("its compute capability is {major}.{minor}, and the kernels are written for 9.0 (H100, H200)");
             return Err(trouble("opening the card", message));
         }
         let multiprocessors = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as u32;

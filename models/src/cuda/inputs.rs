@@ -101,7 +101,8 @@ impl Inputs {
                 continue;
             }
             for from in (0..*count).step_by(tokens) {
-                tiles.push([*sequence, row + from, position + from, tokens.min(count - from)].map(|value| value as u32));
+                tiles
+                    .push([*sequence, row + from, position + from, tokens.min(count - from)].map(|value| value as u32));
             }
         }
         tiles.sort_by_key(|[_, row, position, count]| (std::cmp::Reverse(position + count), *row));
@@ -141,7 +142,10 @@ mod tests {
 
     fn words(inputs: &Inputs, at: Address, count: usize) -> Vec<u32> {
         let from = (at.0 - inputs.base.0) as usize;
-        inputs.bytes[from..from + 4 * count].chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect()
+        inputs.bytes[from..from + 4 * count]
+            .chunks_exact(4)
+            .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
+            .collect()
     }
 
     #[test]

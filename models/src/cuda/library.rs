@@ -1,6 +1,11 @@
 //! cuBLASLt: products of bfloat16 matrices by a given algorithm.
 
-use std::{collections::BTreeMap, ffi::CStr, ptr, sync::{Mutex, PoisonError}};
+use std::{
+    collections::BTreeMap,
+    ffi::CStr,
+    ptr,
+    sync::{Mutex, PoisonError},
+};
 
 use cudarc::{cublaslt::sys, driver};
 use serde::{Deserialize, Serialize};
@@ -167,7 +172,12 @@ impl Library {
     }
 
     /// The library's own proposals for so many rows that do not cut the sum, best first.
-    pub(super) fn proposals(&self, shape: WeightShape, rows: usize, most: usize) -> Result<Vec<Algorithm>, DeviceError> {
+    pub(super) fn proposals(
+        &self,
+        shape: WeightShape,
+        rows: usize,
+        most: usize,
+    ) -> Result<Vec<Algorithm>, DeviceError> {
         use sys::cublasLtMatmulPreferenceAttributes_t as Attribute;
         let plan = self.plan(shape, rows)?;
         let mut preference = ptr::null_mut();
@@ -175,7 +185,12 @@ impl Library {
         let (workspace, schemes) = (WORKSPACE, 0_u32);
         let workspace_attribute = Attribute::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
         let size = size_of::<usize>();
-        call!(cublasLtMatmulPreferenceSetAttribute(preference, workspace_attribute, (&raw const workspace).cast(), size))?;
+        call!(cublasLtMatmulPreferenceSetAttribute(
+            preference,
+            workspace_attribute,
+            (&raw const workspace).cast(),
+            size
+        ))?;
         let scheme = Attribute::CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK;
         call!(cublasLtMatmulPreferenceSetAttribute(preference, scheme, (&raw const schemes).cast(), 4))?;
         // SAFETY: plain numbers, of which zeros are a value.

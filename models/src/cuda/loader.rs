@@ -122,7 +122,8 @@ impl Loader<'_> {
 
     fn attention(&mut self, index: usize, attention: &Attention) -> Result<AttentionWeights, LoadError> {
         let gate = attention.gated.then_some(Linear::QueryGate);
-        let input: Vec<Linear> = [Some(Linear::Query), gate, Some(Linear::Key), Some(Linear::Value)].into_iter().flatten().collect();
+        let input: Vec<Linear> =
+            [Some(Linear::Query), gate, Some(Linear::Key), Some(Linear::Value)].into_iter().flatten().collect();
         let part = |part: Part| TensorId::Layer(index, part);
         let (mut query_norm, mut key_norm) = (Address::NONE, Address::NONE);
         if attention.head_norms {
@@ -191,7 +192,13 @@ impl Loader<'_> {
     }
 
     /// Packs every expert, and the shared one in units as wide as the others.
-    fn units(&mut self, index: usize, experts: &Experts, sizes: ExpertSizes, [up, down]: [Address; 2]) -> Result<(), LoadError> {
+    fn units(
+        &mut self,
+        index: usize,
+        experts: &Experts,
+        sizes: ExpertSizes,
+        [up, down]: [Address; 2],
+    ) -> Result<(), LoadError> {
         let (hidden, inner) = (self.task.config.hidden, experts.intermediate);
         let all = (0..experts.count).map(|unit| (Unit::Expert(unit), unit, inner));
         for (unit, place, width) in all.chain(experts.shared.map(|width| (Unit::Shared, experts.count, width))) {
@@ -211,7 +218,12 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn pack(&self, [from, to]: [Address; 2], [rows, columns, stride]: [usize; 3], kind: usize) -> Result<(), DeviceError> {
+    fn pack(
+        &self,
+        [from, to]: [Address; 2],
+        [rows, columns, stride]: [usize; 3],
+        kind: usize,
+    ) -> Result<(), DeviceError> {
         let arguments = Arguments::of([from, to]).integers([rows, columns, stride, kind]);
         let launch = blocks((rows * columns.div_ceil(64) * 8).div_ceil(256), 1, 256, 0);
         self.task.card.launch(self.task.kernels.pack_unit, launch, arguments.bytes())
@@ -226,8 +238,7 @@ impl Loader<'_> {
 
     /// Linear layers on the same input as one matrix, with rows of zeros up to a multiple of eight.
     fn joined(&mut self, index: usize, linears: &[Linear]) -> Result<Matrix, LoadError> {
-        let ids: Vec<TensorId> =
-            linears.iter().map(|linear| TensorId::Layer(index, Part::Weight(*linear))).collect();
+        let ids: Vec<TensorId> = linears.iter().map(|linear| TensorId::Layer(index, Part::Weight(*linear))).collect();
         let outputs: usize = ids.iter().map(|id| self.task.layout.size(*id).0).sum();
         let inputs = self.task.layout.size(ids[0]).1;
         let outputs = outputs.next_multiple_of(8);
@@ -310,14 +321,20 @@ pub(super) fn unsupported(config: &ModelConfig) -> Option<String> {
     let mut checks: BTreeMap<String, bool> = BTreeMap::new();
     let mut need = |what: String, holds: bool| checks.insert(what, holds);
     let hidden = config.hidden;
-    need(format!("a hidden size of at most 16384 that is a multiple of 8, not {hidden}"), hidden % 8 == 0 && hidden <= 16384);
+    need(
+        format!("a hidden size of at most 16384 that is a multiple of 8, not {hidden}"),
+        hidden % 8 == 0 && hidden <= 16384,
+    );
     for layer in &config.layers {
         match &layer.mixer {
             Mixer::Attention(attention) => {
                 let size = attention.head_size;
                 need(format!("heads of at most 256 values, not {size}"), size <= 256);
                 let width = attention.heads * size;
-                need(format!("a multiple of 8 values in all query heads, not {width}"), width % 8 == 0 && size % 2 == 0);
+                need(
+                    format!("a multiple of 8 values in all query heads, not {width}"),
+                    width % 8 == 0 && size % 2 == 0,
+                );
                 let group = attention.heads / attention.key_heads;
                 need(format!("at most 64 query heads on a key head, not {group}"), group <= 64);
             }
@@ -339,7 +356,10 @@ pub(super) fn unsupported(config: &ModelConfig) -> Option<String> {
                 let (count, chosen) = (experts.count, experts.chosen);
                 let fits = count <= 512 && chosen <= 32 && hidden % 64 == 0 && experts.intermediate % 8 == 0;
                 let sizes = "experts with widths that are multiples of 8 and a hidden size that is one of 64";
-                need(format!("at most 512 experts and 32 of them a token, not {count} and {chosen}, and {sizes}"), fits);
+                need(
+                    format!("at most 512 experts and 32 of them a token, not {count} and {chosen}, and {sizes}"),
+                    fits,
+                );
             }
         }
     }

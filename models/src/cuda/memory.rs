@@ -122,7 +122,8 @@ pub(super) fn take(
     let mut measuring = Arena::measuring();
     place(&mut measuring, config, weights, capacity, angles);
     let tokens = capacity.pages.saturating_mul(capacity.page_tokens);
-    let purpose = format!("{tokens} tokens of keys and values, {} states and {} rows a step", capacity.states, capacity.rows);
+    let purpose =
+        format!("{tokens} tokens of keys and values, {} states and {} rows a step", capacity.states, capacity.rows);
     let buffer = Buffer::new(card, measuring.used(), &purpose)?;
     let mut arena = Arena::at(buffer.address());
     let memory = place(&mut arena, config, weights, capacity, angles);
@@ -142,7 +143,13 @@ pub(crate) fn page_bytes(attention: &Attention, tokens: usize) -> usize {
     tokens.saturating_mul(attention.key_heads * 2 * padded_head(attention.head_size) * 2)
 }
 
-fn place(arena: &mut Arena, config: &ModelConfig, weights: &Weights, capacity: Capacity, angles: &[Vec<f32>]) -> Memory {
+fn place(
+    arena: &mut Arena,
+    config: &ModelConfig,
+    weights: &Weights,
+    capacity: Capacity,
+    angles: &[Vec<f32>],
+) -> Memory {
     let rows = bucket(capacity.rows);
     let attentions: Vec<&Attention> = config.layers.iter().filter_map(|layer| attention(&layer.mixer)).collect();
     let nets: Vec<&DeltaNet> = config.layers.iter().filter_map(|layer| delta_net(&layer.mixer)).collect();
@@ -209,7 +216,11 @@ fn delta_net<A>(mixer: &Mixer<A, DeltaNet>) -> Option<&DeltaNet> {
     }
 }
 
-fn mixer_memory(take: &mut impl FnMut(usize) -> Address, mixer: &Mixer, capacity: Capacity) -> Mixer<Address, StateMemory> {
+fn mixer_memory(
+    take: &mut impl FnMut(usize) -> Address,
+    mixer: &Mixer,
+    capacity: Capacity,
+) -> Mixer<Address, StateMemory> {
     match mixer {
         Mixer::Attention(attention) => {
             let tokens = capacity.pages.saturating_mul(capacity.page_tokens);

@@ -148,18 +148,8 @@ impl Pass<'_> {
             }
         }
         let [expert_rows, slots, weights] = experts;
-        let addresses = [
-            memory.residual,
-            plain,
-            added.bias,
-            added.weight,
-            weight,
-            memory.x,
-            rows,
-            expert_rows,
-            slots,
-            weights,
-        ];
+        let addresses =
+            [memory.residual, plain, added.bias, added.weight, weight, memory.x, rows, expert_rows, slots, weights];
         let arguments =
             Arguments::of(addresses).integers([hidden, hidden, hidden, units]).float(self.config.norm_epsilon);
         self.card.launch(self.kernels.residual_norm, blocks(count, 1, 256, 128), arguments.bytes())
@@ -196,11 +186,8 @@ impl Pass<'_> {
         let HeadKernels { heads, shared, .. } = weights.kernels;
         let launch = blocks(inputs.rows, (attention.heads + 2 * attention.key_heads).div_ceil(8), 256, shared[0]);
         self.card.launch(heads, launch, arguments.bytes())?;
-        let gate = if attention.gated {
-            memory.wide.plus(attention.heads * attention.head_size * 2)
-        } else {
-            Address::NONE
-        };
+        let gate =
+            if attention.gated { memory.wide.plus(attention.heads * attention.head_size * 2) } else { Address::NONE };
         self.decode(weights, pages, gate)?;
         self.prefill(weights, pages, gate)?;
         self.product(weights.output, memory.mixed, memory.added, inputs.rows)?;
@@ -309,8 +296,13 @@ impl Pass<'_> {
     fn narrow(&self, weights: Address, outputs: usize, experts: Option<usize>) -> Done {
         let (memory, hidden, rows) = (self.memory, self.config.hidden, self.inputs.rows);
         let counts = experts.map_or(Address::NONE, |_| memory.experts.counts);
-        let arguments = Arguments::of([memory.x, weights, memory.narrow, counts])
-            .integers([rows, hidden, outputs, hidden, experts.unwrap_or(0)]);
+        let arguments = Arguments::of([memory.x, weights, memory.narrow, counts]).integers([
+            rows,
+            hidden,
+            outputs,
+            hidden,
+            experts.unwrap_or(0),
+        ]);
         let launch = blocks(rows.div_ceil(8), outputs / 16, 256, 4096);
         self.card.launch(self.kernels.narrow_product, launch, arguments.bytes())
     }

@@ -76,7 +76,9 @@ fn run(engine: &Engine, requests: &[Request]) -> Vec<Completion> {
         let mut done: Vec<Option<Completion>> = vec![None; requests.len()];
         std::future::poll_fn(|context| {
             for (future, done) in pending.iter_mut().zip(&mut done) {
-                if done.is_none() && let std::task::Poll::Ready(result) = future.as_mut().poll(context) {
+                if done.is_none()
+                    && let std::task::Poll::Ready(result) = future.as_mut().poll(context)
+                {
                     *done = Some(result.unwrap());
                 }
             }
@@ -97,11 +99,16 @@ fn bits(completions: &[Completion]) -> Vec<(Vec<u32>, Vec<u32>)> {
 fn check_invariance(card: &Arc<dyn Card>, family: &str, count: usize, new: usize) -> usize {
     let requests = requests(count, new);
     let first = engine(card, family, 1, 64, false);
-    let alone: Vec<Completion> = requests.iter().flat_map(|request| run(&first, std::slice::from_ref(request))).collect();
+    let alone: Vec<Completion> =
+        requests.iter().flat_map(|request| run(&first, std::slice::from_ref(request))).collect();
     let mut compared = 0;
     for (rows, chunk, cache) in [(count, 512, false), (count, 5, true), (3, 17, true), (count.div_ceil(2), 1, false)] {
         let engine = engine(card, family, rows, chunk, cache);
-        assert_eq!(bits(&run(&engine, &requests)), bits(&alone), "{family}: {rows} rows, chunks of {chunk}, cache {cache}");
+        assert_eq!(
+            bits(&run(&engine, &requests)),
+            bits(&alone),
+            "{family}: {rows} rows, chunks of {chunk}, cache {cache}"
+        );
         let backwards: Vec<Request> = requests.iter().rev().cloned().collect();
         let mut found = bits(&run(&engine, &backwards));
         found.reverse();
@@ -143,7 +150,10 @@ fn a_model_that_does_not_fit_or_suit_the_kernels_is_refused_with_the_reason() {
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
     let capacity = Capacity { pages: 1 << 40, page_tokens: 32, states: 4, positions: 64, rows: 64 };
     let error = decoder.start(capacity, pool.clone()).unwrap_err().to_string();
-    assert!(error.contains("tokens of keys and values, 4 states and 64 rows a step (") && error.contains("are free"), "{error}");
+    assert!(
+        error.contains("tokens of keys and values, 4 states and 64 rows a step (") && error.contains("are free"),
+        "{error}"
+    );
     let error = decoder.start(Capacity { rows: 9000, pages: 4, ..capacity }, pool.clone()).unwrap_err().to_string();
     assert!(error.contains("lower `engine.rows` or `engine.chunk`"), "{error}");
     decoder.start(Capacity { pages: 4, ..capacity }, pool).unwrap();
@@ -151,7 +161,10 @@ fn a_model_that_does_not_fit_or_suit_the_kernels_is_refused_with_the_reason() {
     let layout = Layout::of(&config, &source).unwrap();
     config.hidden = 20;
     let error = load(&card, &config, &source, &layout).err().unwrap().to_string();
-    assert!(error.contains("the kernels need a hidden size of at most 16384 that is a multiple of 8, not 20"), "{error}");
+    assert!(
+        error.contains("the kernels need a hidden size of at most 16384 that is a multiple of 8, not 20"),
+        "{error}"
+    );
 }
 
 /// The card of this machine, for tests that a device runs by their names.

@@ -47,8 +47,16 @@ impl<'a> Trial<'a> {
         let aligned = [bytes * copies, x, y].map(|part| part.next_multiple_of(256));
         let all = card.allocate(aligned.iter().sum())?;
         let weights = (0..copies).map(|copy| all.plus(copy * bytes)).collect();
-        let trial =
-            Self { card, library, shape, rows, weights, x: all.plus(aligned[0]), y: all.plus(aligned[0] + aligned[1]), all };
+        let trial = Self {
+            card,
+            library,
+            shape,
+            rows,
+            weights,
+            x: all.plus(aligned[0]),
+            y: all.plus(aligned[0] + aligned[1]),
+            all,
+        };
         let noise = noise(1 << 20);
         for at in (0..aligned[0] + x).step_by(noise.len()) {
             let count = noise.len().min(aligned[0] + x - at);
@@ -80,9 +88,8 @@ impl<'a> Trial<'a> {
                 good.push((*algorithm, times));
             }
         }
-        let best: Vec<f64> = (0..judged.len())
-            .map(|at| good.iter().map(|(_, times)| times[at]).fold(f64::INFINITY, f64::min))
-            .collect();
+        let best: Vec<f64> =
+            (0..judged.len()).map(|at| good.iter().map(|(_, times)| times[at]).fold(f64::INFINITY, f64::min)).collect();
         let cost = |times: &[f64]| times.iter().zip(&best).map(|(time, best)| time / best).sum::<f64>();
         let found = good.iter().min_by(|(_, a), (_, b)| cost(a).total_cmp(&cost(b)));
         tracing::info!(shape = %self.shape, tried = tried.len(), good = good.len(), "chose a product's algorithm");

@@ -5,12 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use safetensors::SafeTensors;
 
 use super::{Arithmetic, Capacity, Decoder, Step};
-use crate::{
-    config::ModelConfig,
-    layout::Layout,
-    snapshot::Snapshot,
-    tensors::Safetensors,
-};
+use crate::{config::ModelConfig, layout::Layout, snapshot::Snapshot, tensors::Safetensors};
 
 /// Logits may be this far from the reference's.
 const TOLERANCE: f32 = 2e-3;

@@ -118,7 +118,8 @@ impl Forward for Layers<Cpu> {
     }
 
     fn answer(&mut self, step: &Step, tasks: &[LogitsTask]) -> Result<Vec<LogitsResult>, DeviceError> {
-        let (pool, processor, vocabulary) = (self.backend().pool(), self.backend().processor().clone(), self.vocabulary());
+        let (pool, processor, vocabulary) =
+            (self.backend().pool(), self.backend().processor().clone(), self.vocabulary());
         let mut results = Vec::with_capacity(tasks.len());
         // Rows are sampled block by block, so that the logits of a whole step are never held at once.
         pool.install(|| {

@@ -6,11 +6,11 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+use super::EngineSettings;
 use super::request::{Completion, EngineError, Request, Statistics, Verification};
 use super::scheduler::{Parts, Scheduler};
 use super::sequence::{Job, ReplySender};
 use super::vocabulary::{Detokenizer, Vocabulary};
-use super::EngineSettings;
 use crate::config::{Mixer, ModelConfig};
 use crate::decoder::{Capacity, Decoder};
 use crate::kernel::{PAGE_STEP, PagedKeyValues};

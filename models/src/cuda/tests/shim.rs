@@ -12,7 +12,16 @@ use rayon::prelude::*;
 use super::super::card::{Address, Card, CardIdentity, Kernel, Launch, Operands, WeightShape};
 use crate::error::DeviceError;
 
-type Start = unsafe extern "C" fn(*const c_char, *const c_uint, c_uint, usize, *const c_void, usize, *mut c_char, usize) -> c_int;
+type Start = unsafe extern "C" fn(
+    *const c_char,
+    *const c_uint,
+    c_uint,
+    usize,
+    *const c_void,
+    usize,
+    *mut c_char,
+    usize,
+) -> c_int;
 
 struct Library {
     allocate: unsafe extern "C" fn(usize) -> *mut c_void,
@@ -38,7 +47,17 @@ fn library() -> &'static Library {
             let unfinished = tempfile::NamedTempFile::new_in(std::env::temp_dir()).unwrap();
             let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
             let done = std::process::Command::new(compiler)
-                .args(["-O2", "-march=native", "-std=c++20", "-ffp-contract=off", "-fno-strict-aliasing", "-w", "-shared", "-fPIC", "-o"])
+                .args([
+                    "-O2",
+                    "-march=native",
+                    "-std=c++20",
+                    "-ffp-contract=off",
+                    "-fno-strict-aliasing",
+                    "-w",
+                    "-shared",
+                    "-fPIC",
+                    "-o",
+                ])
                 .arg(unfinished.path())
                 .arg(folder.join("shim/shim.cpp"))
                 .status()
@@ -154,7 +173,16 @@ impl Card for ShimCard {
         // SAFETY: the argument is live, and its pointers are into memory of the stand-in.
         let status = unsafe {
             let error = error.as_mut_ptr().cast();
-            (library().launch)(name.as_ptr(), launch.grid.as_ptr(), launch.threads, shared, from, argument.len(), error, 512)
+            (library().launch)(
+                name.as_ptr(),
+                launch.grid.as_ptr(),
+                launch.threads,
+                shared,
+                from,
+                argument.len(),
+                error,
+                512,
+            )
         };
         if status == 0 {
             return Ok(());
