@@ -140,7 +140,12 @@ fn check_invariance(card: &Arc<dyn Card>, family: &str, count: usize, new: usize
 
 #[test]
 fn no_bit_depends_on_batch_order_chunks_or_cache() {
-    ["gemma3", "qwen3_5-moe"].par_iter().for_each(|family| assert!(check_invariance(&card(), family, 4, 4) > 0));
+    // Threads of their own: a worker of the pool that waits for an engine would not do that engine's products.
+    std::thread::scope(|scope| {
+        for family in ["gemma3", "qwen3_5-moe"] {
+            scope.spawn(move || assert!(check_invariance(&card(), family, 3, 3) > 0));
+        }
+    });
 }
 
 #[test]
