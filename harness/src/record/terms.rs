@@ -76,7 +76,7 @@ pub(crate) struct DecidingSettings {
     pub(crate) served: Vec<ServedModel>,
 }
 
-/// What makes results of graphics processors comparable: cards for which all of it is equal give equal bits.
+/// Terms of a graphics processor: cards for which all of them are equal give equal bits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CardTerms {

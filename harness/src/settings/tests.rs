@@ -118,7 +118,7 @@ fn a_value_of_the_wrong_type_is_refused_with_its_key() {
     refuses(
         "",
         &["engine.mode=exakt"],
-        "setting `engine.mode` in flag --set engine.mode: `exakt` is none of `exact`, `eight_bit`, `cuda`; did you mean `exact`?",
+        "setting `engine.mode` in flag --set engine.mode: `exakt` is none of `exact`, `eight_bit`, `cuda`, `auto`; did you mean `exact`?",
     );
     refuses("", &["round"], "`--set round` is not of the form key=value");
 }

@@ -68,7 +68,7 @@ pub(crate) struct Operands {
     pub(crate) rows: usize,
 }
 
-/// What makes results of one card comparable with another's: equal values give equal bits.
+/// Identity of a card and its software: equal kernels, library and capability give equal bits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CardIdentity {
@@ -147,7 +147,7 @@ impl Buffer {
         Ok(Self { card: card.clone(), address, bytes })
     }
 
-    /// Where it begins.
+    /// The first byte.
     pub(crate) fn address(&self) -> Address {
         self.address
     }

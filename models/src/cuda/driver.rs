@@ -325,8 +325,10 @@ impl Card for NvidiaCard {
 
     fn synchronize(&self) -> Result<(), DeviceError> {
         self.enter()?;
+        // Held while waiting: a copy that another thread starts meanwhile must not be forgotten.
+        let mut stage = lock(&self.stage);
         call!(cuStreamSynchronize(self.stream))?;
-        lock(&self.stage).used = 0;
+        stage.used = 0;
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Pass<'a> {
     pub(super) page_tokens: usize,
 }
 
-/// What the next norm adds to the residual stream first.
+/// Addition to the residual stream that the next norm begins with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Added {
     bias: Address,
@@ -43,7 +43,7 @@ pub(super) struct Added {
     from: From,
 }
 
-/// Where it lies.
+/// Place of the values that are added.
 #[derive(Debug, Clone, Copy)]
 enum From {
     Nothing,
