@@ -85,7 +85,7 @@ impl Loader<'_> {
         self.rows(TensorId::Embedding, embedding)?;
         let layers = (0..config.layers.len()).map(|index| self.layer(index)).collect::<Result<_, _>>()?;
         let final_norm = self.norm(TensorId::FinalNorm)?;
-        let address = if config.tied_embeddings {
+        let address = if self.task.layout.is_tied() {
             embedding
         } else {
             let output = self.arena.take(vocabulary * hidden * 2);
