@@ -24,7 +24,12 @@ pub(crate) const CRATES: [Crate; 6] = [
         may_use: &["sandboxes"],
         unsafe_files: &["artifact"],
     },
-    Crate { name: "models", folder: "models", may_use: &[], unsafe_files: &["mapped", "dispatch", "driver", "compiler", "library", "profile"] },
+    Crate {
+        name: "models",
+        folder: "models",
+        may_use: &[],
+        unsafe_files: &["mapped", "dispatch", "driver", "compiler", "library", "profile"],
+    },
     Crate { name: "environments", folder: "environments", may_use: &["sandboxes"], unsafe_files: &[] },
     Crate {
         name: "harness",
