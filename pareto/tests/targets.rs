@@ -172,7 +172,7 @@ fn better_on_average_and_reference_tasks_reach_their_figures() {
 #[test]
 #[ignore = "minutes of simulation"]
 fn false_dethronements_on_the_edge_of_the_null_stay_below_alpha() {
-    let trials = std::env::var("TRIALS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
+    let trials = std::env::var("TRIALS").ok().and_then(|text| text.parse().ok()).unwrap_or(60_000);
     let mut holds = true;
     let reference = DuelSettings::default();
     for (references, trials) in [(4, trials), (0, trials / 2)] {

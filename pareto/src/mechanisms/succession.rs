@@ -161,7 +161,7 @@ pub struct Succession {
     reign: Reign,
     /// Those who wait, by commitment.
     waiting: Vec<usize>,
-    /// How many of them have been given their heat.
+    /// Number of them that have been given their heat.
     begun: usize,
     through: Vec<Through>,
     /// Bouts with their numbers, the next first; before the heats have ended those carried on alone.
