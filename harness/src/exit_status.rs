@@ -26,7 +26,7 @@ pub enum ExitStatus {
     Busy = 8,
     /// The evidence does not hold: broken chain, wrong signature, or a decision that cannot be recomputed.
     EvidenceBroken = 9,
-    /// An environment did not pass its check, or a candidate its tests.
+    /// An environment did not pass its check, a candidate its tests, or a simulated figure its target.
     CheckFailed = 10,
     /// Not one task could be scored; the message says why. Nothing was decided.
     NothingScored = 11,

@@ -2,14 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lab::{Cell, LabError, LabSettings, Scenario, play_one};
+use crate::lab::{Cell, LabError, LabSettings, Losers, Scenario, play_after, play_one};
 use crate::reign::Reign;
 
 /// Gains in every environment for which the tasks needed are planned.
 const GAINS: [f64; 4] = [0.02, 0.05, 0.1, 0.2];
 
-/// Numbers of earlier challengers for which the cost to the next one is planned.
-pub const LOSERS: [u64; 3] = [10, 40, 256];
+/// Gains in every environment for which the tasks needed after losers are planned.
+const LATER_GAINS: [f64; 2] = [0.05, 0.1];
+
+/// Power at which the tasks that equal models need are stated.
+const POWER: f64 = 0.99;
 
 /// Tolerances between which the trade is shown.
 const TOLERANCES: [f64; 8] = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1];
@@ -23,9 +26,9 @@ pub struct Plan {
     pub next_challenger_bound: f64,
     /// Tasks that gains of 0.02, 0.05, 0.10 and 0.20 everywhere need.
     pub needs: Vec<Need>,
-    /// Tasks that +0.10 everywhere needs after so many losers, one entry for each of [`LOSERS`]. Losers can do no more to
-    /// others than use up numbers.
-    pub after_losers: Vec<Need>,
+    /// Tasks that gains of 0.05 and 0.10 everywhere need after losers, all windows together. Losers can do no more to others
+    /// than use up numbers.
+    pub after_losers: Vec<Later>,
     /// Tasks that a copy takes before it is dismissed.
     pub copy: Need,
     /// One entry for each tolerance from 0.01 to 0.10.
@@ -51,6 +54,15 @@ pub struct Need {
     pub median_rollouts: f64,
 }
 
+/// The tasks that a gain needs after losers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Later {
+    /// The losers.
+    pub losers: String,
+    /// The tasks.
+    pub need: Need,
+}
+
 /// Gains that a tolerance lets win, and losses that it lets pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trade {
@@ -62,6 +74,9 @@ pub struct Trade {
     pub better_in_one_tasks: f64,
     /// Share of the duels won by a model that is 0.03 worse in one environment and 0.10 better elsewhere.
     pub worse_in_one_wins: f64,
+    /// Tasks that no test on plain pairs can do without to show, with a power of 0.99, that an equal model is not worse by
+    /// the tolerance in an environment.
+    pub equal_tasks: f64,
 }
 
 /// Simulates the planned gains and the trade; `done` is told of every trial that ends.
@@ -69,7 +84,7 @@ pub struct Trade {
 /// # Errors
 /// If a setting is out of its range.
 pub fn plan(settings: &LabSettings, done: &(dyn Fn() + Sync)) -> Result<Plan, LabError> {
-    let reign = Reign::resumed(settings.alpha, settings.challengers_before)?;
+    let alpha = Reign::resumed(settings.alpha, settings.challengers_before)?.alpha_of(settings.challengers_before + 1);
     let cell = |name: &str, gains: &[f64], settings: &LabSettings| {
         play_one(&Scenario::plain(name, true, gains), &settings.mechanisms().sequential, settings, done)
     };
@@ -85,17 +100,23 @@ pub fn plan(settings: &LabSettings, done: &(dyn Fn() + Sync)) -> Result<Plan, La
             better_in_one_wins: better.rate,
             better_in_one_tasks: better.median_tasks,
             worse_in_one_wins: worse.rate,
+            equal_tasks: settings
+                .means
+                .iter()
+                .map(|mean| equal_tasks(tolerance, *mean, settings.correlation, alpha))
+                .fold(0.0, f64::max),
         });
     }
-    let mut after_losers = Vec::with_capacity(LOSERS.len());
-    for losers in LOSERS {
-        let later = LabSettings { challengers_before: settings.challengers_before + losers, ..settings.clone() };
-        let name = format!("+0.10 everywhere after {losers}");
-        after_losers.push(self::need(0.1, &cell(&name, &[0.1], &later)?));
+    let mut after_losers = Vec::new();
+    for losers in Losers::all() {
+        for gain in LATER_GAINS {
+            let cell = play_after(gain, &losers, settings, done)?;
+            after_losers.push(Later { losers: losers.name.to_owned(), need: self::need(gain, &cell) });
+        }
     }
     Ok(Plan {
         false_dethrone_bound: settings.alpha,
-        next_challenger_bound: reign.alpha_of(settings.challengers_before + 1),
+        next_challenger_bound: alpha,
         needs: GAINS.into_iter().map(need).collect::<Result<_, _>>()?,
         after_losers,
         copy: need(0.0)?,
@@ -106,7 +127,8 @@ pub fn plan(settings: &LabSettings, done: &(dyn Fn() + Sync)) -> Result<Plan, La
 /// Trials that [`plan`] plays.
 #[must_use]
 pub fn trials(settings: &LabSettings) -> u64 {
-    (GAINS.len() + LOSERS.len() + 1 + 2 * TOLERANCES.len()) as u64 * settings.trials as u64
+    let cells = GAINS.len() + Losers::all().len() * LATER_GAINS.len() + 1 + 2 * TOLERANCES.len();
+    cells as u64 * settings.trials as u64
 }
 
 fn need(gain: f64, cell: &Cell) -> Need {
@@ -121,14 +143,35 @@ fn need(gain: f64, cell: &Cell) -> Need {
     }
 }
 
+/// Tasks that no test can do without to show that an equal model is not worse by the tolerance.
+///
+/// Change of measure: a test that is wrong with probability alpha, and right with the power, needs the relative entropy
+/// of the two in evidence, and a task gives at most KL-inf, the growth of the best bet (Garivier and Kaufmann 2016).
+/// Differences of two equal models are -1 and 1 with a probability of p (1 - p) (1 - correlation) each, and else 0.
+fn equal_tasks(tolerance: f64, mean: f64, correlation: f64, alpha: f64) -> f64 {
+    let entropy = |power: f64, alpha: f64| power * libm::log(power / alpha);
+    let needed = entropy(POWER, alpha) + entropy(1.0 - POWER, 1.0 - alpha);
+    let differ = mean * (1.0 - mean) * (1.0 - correlation);
+    let growth = |bet: f64| {
+        let gained = |difference: f64| libm::log1p(bet * (difference + tolerance));
+        differ * (gained(-1.0) + gained(1.0)) + (1.0 - 2.0 * differ) * gained(0.0)
+    };
+    // The growth is concave in the bet, and a bet of 1 / (1 - tolerance) loses everything on a loss.
+    let (mut low, mut high) = (0.0, (1.0 - 1e-9) / (1.0 - tolerance));
+    for _ in 0..100 {
+        let (left, right) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
+        if growth(left) < growth(right) { low = left } else { high = right }
+    }
+    needed / growth(0.5 * (low + high))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn settings(trials: usize) -> LabSettings {
         let duel = crate::DuelSettings { budget: 60, ..crate::DuelSettings::default() };
-        let heat = crate::HeatSettings::none();
-        LabSettings { trials, duel, heat, means: vec![0.5; 2], tasks: vec![50; 2], ..LabSettings::default() }
+        LabSettings { trials, duel, means: vec![0.5; 2], tasks: vec![50; 2], ..LabSettings::default() }
     }
 
     #[test]
@@ -141,7 +184,7 @@ mod tests {
         let first = first.expect("valid settings");
         assert_eq!(told.into_inner(), trials(&settings));
         assert_eq!(first, plan(&settings, &|| ()).expect("valid settings"));
-        assert_eq!((first.needs.len(), first.after_losers.len(), first.trade.len()), (4, 3, 8));
+        assert_eq!((first.needs.len(), first.after_losers.len(), first.trade.len()), (4, 4, 8));
         assert_eq!(first.needs.iter().map(|need| need.gain).collect::<Vec<_>>(), GAINS);
     }
 
@@ -151,8 +194,8 @@ mod tests {
         let wins: Vec<f64> = plan.needs.iter().map(|need| need.wins).collect();
         assert!(wins.windows(2).all(|pair| pair[0] <= pair[1] + 0.1), "{wins:?}");
         assert!(plan.copy.wins <= 0.05, "{:?}", plan.copy);
-        for need in plan.needs.iter().chain(&plan.after_losers).chain([&plan.copy]) {
-            assert!(need.median_tasks <= need.ninetieth_tasks && need.ninetieth_tasks <= 60.0, "{need:?}");
+        for need in plan.needs.iter().chain([&plan.copy]) {
+            assert!(need.median_tasks <= need.ninetieth_tasks && need.ninetieth_tasks <= 210.0, "{need:?}");
             assert!((0.0..=1.0).contains(&(need.wins + need.dismissed)), "{need:?}");
             assert_eq!(need.winning_tasks.is_some(), need.wins > 0.0, "{need:?}");
         }
@@ -178,8 +221,11 @@ mod tests {
         let wins = |plan: &Plan| plan.needs.iter().map(|need| need.wins).sum::<f64>();
         assert!(wins(&later) <= wins(&first), "{} {}", wins(&later), wins(&first));
         for plan in [&first, &later] {
-            assert!(plan.after_losers.windows(2).all(|pair| pair[1].wins <= pair[0].wins + 0.1), "{plan:?}");
-            assert!(plan.after_losers.iter().all(|need| need.gain == 0.1));
+            let gains: Vec<f64> = plan.after_losers.iter().map(|later| later.need.gain).collect();
+            assert_eq!(gains, [0.05, 0.1, 0.05, 0.1]);
+            // Decoys use up no number, copies do.
+            let [decoys, copies] = [1, 3].map(|place| &plan.after_losers[place].need);
+            assert!(copies.wins <= decoys.wins + 0.1, "{plan:?}");
         }
     }
 
@@ -190,7 +236,8 @@ mod tests {
         let (narrow, wide) = (&trade[0], &trade[TOLERANCES.len() - 1]);
         assert!(narrow.better_in_one_wins <= wide.better_in_one_wins, "{narrow:?} {wide:?}");
         assert!(narrow.worse_in_one_wins <= wide.worse_in_one_wins, "{narrow:?} {wide:?}");
-        assert!(trade.iter().all(|one| (0.0..=60.0).contains(&one.better_in_one_tasks)), "{trade:?}");
+        assert!(trade.windows(2).all(|pair| pair[0].equal_tasks > pair[1].equal_tasks), "{trade:?}");
+        assert!(trade.iter().all(|one| (0.0..=210.0).contains(&one.better_in_one_tasks)), "{trade:?}");
     }
 
     #[test]
@@ -198,5 +245,18 @@ mod tests {
         let first = plan(&settings(3), &|| ()).expect("valid settings");
         let written = serde_json::to_string(&first).expect("a plan");
         assert_eq!(serde_json::from_str::<Plan>(&written).expect("the same plan"), first);
+    }
+
+    #[test]
+    fn the_least_tasks_for_equal_models_are_those_of_the_bound() {
+        let check = |tolerance: f64, correlation: f64, expected: f64| {
+            let found = equal_tasks(tolerance, 0.5, correlation, 0.004_094);
+            assert!((found / expected - 1.0).abs() < 0.01, "{tolerance} {correlation}: {found}, not {expected}");
+        };
+        check(0.02, 0.6, 5_403.0);
+        check(0.02, 0.8, 2_735.0);
+        check(0.02, 0.95, 821.0);
+        // Who never differs shows it by ties alone, each a gain of the whole bet.
+        assert!(equal_tasks(0.5, 0.0, 0.0, 0.01) < 8.0);
     }
 }

@@ -1,6 +1,7 @@
 //! `dethrone lab`: attacks and honest gains, simulated against every rule.
 
 mod flips;
+mod targets;
 
 use std::path::PathBuf;
 
@@ -45,6 +46,10 @@ pub(super) struct Arguments {
     /// verdicts differ.
     #[arg(long, value_name = "SHARE", conflicts_with_all = ["mechanism", "scenario", "page", "tasks"])]
     flips: Option<f64>,
+    /// Instead of scenarios: every figure that the rule of heats and bouts must reach, beside its target; of the other
+    /// arguments only trials and seed count.
+    #[arg(long, conflicts_with_all = ["mechanism", "scenario", "page", "tasks", "flips"])]
+    targets: bool,
 }
 
 fn rule(name: &str) -> Result<String, String> {
@@ -73,6 +78,9 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     }
     if let Some(share) = arguments.flips {
         return flips::run(share, settings, printer);
+    }
+    if arguments.targets {
+        return targets::run(&settings, printer);
     }
     let known = settings.mechanisms();
     let rules: Vec<&dyn Mechanism> = match arguments.mechanism.as_slice() {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pareto::lab::LabSettings;
-use pareto::plan::{LOSERS, Need, Plan, plan, trials};
+use pareto::plan::{Later, Need, Plan, plan, trials};
 use serde::Serialize;
 
 use self::cost::{Cost, CostArguments};
@@ -89,22 +89,30 @@ fn tables(planned: &Planned) -> [Table; 2] {
     };
     let mut rows = vec![gain(&planned.plan.copy, "a copy".to_owned())];
     rows.extend(planned.plan.needs.iter().map(|need| gain(need, format!("+{:.2} everywhere", need.gain))));
-    let after = LOSERS.iter().zip(&planned.plan.after_losers);
-    rows.extend(after.map(|(losers, need)| gain(need, format!("+{:.2} everywhere, after {losers} losers", need.gain))));
+    let later =
+        |later: &Later| gain(&later.need, format!("+{:.2} everywhere, after {}", later.need.gain, later.losers));
+    rows.extend(planned.plan.after_losers.iter().map(later));
     let mut header = ["challenger", "wins", "dismissed", "median tasks", "90th percentile", "median when it wins"]
         .map(str::to_owned)
         .to_vec();
     header.extend(planned.cost.iter().flat_map(Cost::header));
-    let needs = Table { title: "Tasks per environment until the duel ends".to_owned(), header, rows };
+    let needs = Table { title: "Tasks per environment, heats and bouts, until it is decided".to_owned(), header, rows };
     let row = |trade: &pareto::plan::Trade| {
         vec![
             format!("{:.2}", trade.tolerance),
             percent(trade.better_in_one_wins),
             format!("{:.0}", trade.better_in_one_tasks),
             percent(trade.worse_in_one_wins),
+            format!("{:.0}", trade.equal_tasks),
         ]
     };
-    let header = ["tolerance", "+0.10 in one wins", "its median tasks", "-0.03 in one, +0.10 elsewhere wins"];
+    let header = [
+        "tolerance",
+        "+0.10 in one wins",
+        "its median tasks",
+        "-0.03 in one, +0.10 elsewhere wins",
+        "least tasks to show equality, plain pairs",
+    ];
     let trade = Table {
         title: "What a tolerance buys and what it lets pass".to_owned(),
         header: header.map(str::to_owned).to_vec(),

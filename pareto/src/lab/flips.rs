@@ -10,7 +10,7 @@ use crate::agreement::weighted_median;
 use crate::binomial::upper_limit;
 use crate::duel::{Duel, DuelSettings, Verdict};
 use crate::reign::Reign;
-use crate::scores::Pair;
+use crate::scores::{Pair, mean};
 
 /// Validators of equal stake that are simulated.
 pub const VALIDATORS: usize = 5;
@@ -99,29 +99,41 @@ struct Trial {
 
 impl Trial {
     fn play(world: &World, gain: f64, flip: f64, duel: &DuelSettings, alpha: f64, random: Random) -> Self {
-        let mut rollouts = Rollouts::new(world, gain, flip, random);
+        let mut rollouts = Rollouts::new(world, gain, flip, duel.references, random);
         let environments = world.means.len();
-        let mut hold = |pair: &mut dyn FnMut(&mut Rollouts<'_>, usize, usize) -> (f64, f64)| {
+        let mut hold = |tables: &[usize]| {
             let mut duel = Duel::new(environments, duel, alpha).expect("the settings were checked");
-            let ended = duel.feed(|environment, task| {
-                let (champion, challenger) = pair(&mut rollouts, environment, task);
-                Some(Pair::new(champion, challenger))
-            });
+            let ended = duel.feed(|environment, task| Some(rollouts.agreed(tables, environment, task)));
             let won = ended.expect("scores are 0 or 1") == Some(Verdict::Dethroned);
             (won, duel.tasks_used() as f64 / environments as f64)
         };
         let mut own = [false; VALIDATORS];
         let mut own_tasks = 0.0;
         for (validator, won) in own.iter_mut().enumerate().rev() {
-            (*won, own_tasks) = hold(&mut |rollouts, environment, task| rollouts.own(validator, environment, task));
+            (*won, own_tasks) = hold(&[validator]);
         }
         let all: Vec<usize> = (0..VALIDATORS).collect();
         let reversed: Vec<usize> = (0..VALIDATORS).rev().collect();
-        let mut median =
-            |tables: &[usize]| hold(&mut |rollouts, environment, task| rollouts.median(tables, environment, task));
-        let (first, agreed_tasks) = median(&all);
-        let agreed = [first, median(&reversed).0];
-        Self { own, own_tasks, agreed, agreed_tasks, lacking: median(&all[LACKING..]).0 }
+        let (first, agreed_tasks) = hold(&all);
+        let agreed = [first, hold(&reversed).0];
+        Self { own, own_tasks, agreed, agreed_tasks, lacking: hold(&all[LACKING..]).0 }
+    }
+}
+
+/// Outcomes on a task: of the champion, of the challenger, and of the champion on each reference task, a bit each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Outcomes {
+    bits: u128,
+}
+
+/// Places of the champion's and the challenger's outcome; those on reference tasks come after them.
+const CHAMPION: usize = 0;
+const CHALLENGER: usize = 1;
+const REFERENCES: usize = 2;
+
+impl Outcomes {
+    fn score(self, place: usize) -> f64 {
+        if (self.bits >> place) & 1 == 1 { 1.0 } else { 0.0 }
     }
 }
 
@@ -131,15 +143,17 @@ struct Rollouts<'a> {
     random: Random,
     gain: f64,
     flip: f64,
-    /// Both models' true outcomes, by environment and task.
-    truth: Vec<Vec<(bool, bool)>>,
-    /// Both models' outcomes as each validator has them, by validator, environment and task.
-    seen: Vec<Vec<Vec<(bool, bool)>>>,
+    /// Reference tasks beside each task.
+    references: usize,
+    /// True outcomes, by environment and task.
+    truth: Vec<Vec<Outcomes>>,
+    /// The same as each validator has them, by validator, environment and task.
+    seen: Vec<Vec<Vec<Outcomes>>>,
     noise: Vec<Vec<Random>>,
 }
 
 impl<'a> Rollouts<'a> {
-    fn new(world: &'a World, gain: f64, flip: f64, mut random: Random) -> Self {
+    fn new(world: &'a World, gain: f64, flip: f64, references: usize, mut random: Random) -> Self {
         let environments = world.means.len();
         let champion = Champion::new(world, Random::new(random.bits(), &[]));
         let seed = random.bits();
@@ -150,6 +164,7 @@ impl<'a> Rollouts<'a> {
             random,
             gain,
             flip,
+            references,
             truth: vec![Vec::new(); environments],
             seen: vec![vec![Vec::new(); environments]; VALIDATORS],
             noise: (0..VALIDATORS)
@@ -158,42 +173,50 @@ impl<'a> Rollouts<'a> {
         }
     }
 
-    fn truth(&mut self, environment: usize, task: usize) -> (bool, bool) {
+    fn truth(&mut self, environment: usize, task: usize) -> Outcomes {
         while self.truth[environment].len() <= task {
-            let (difficulty, champion) = self.champion.answer(environment, self.truth[environment].len());
+            let first = self.truth[environment].len() * (1 + self.references);
+            let (difficulty, champion) = self.champion.answer(environment, first);
             let mean = (self.champion.mean(environment) + self.gain).clamp(0.0, 1.0);
             let challenger = answer(&mut self.random, difficulty, mean, self.champion.by_item());
-            self.truth[environment].push((champion, challenger));
+            let mut bits = u128::from(champion) << CHAMPION | u128::from(challenger) << CHALLENGER;
+            for reference in 0..self.references {
+                let (_, right) = self.champion.answer(environment, first + 1 + reference);
+                bits |= u128::from(right) << (REFERENCES + reference);
+            }
+            self.truth[environment].push(Outcomes { bits });
         }
         self.truth[environment][task]
     }
 
-    fn seen(&mut self, validator: usize, environment: usize, task: usize) -> (bool, bool) {
+    fn seen(&mut self, validator: usize, environment: usize, task: usize) -> Outcomes {
         while self.seen[validator][environment].len() <= task {
-            let (champion, challenger) = self.truth(environment, self.seen[validator][environment].len());
+            let mut outcomes = self.truth(environment, self.seen[validator][environment].len());
             let noise = &mut self.noise[validator][environment];
-            let (one, two) = (noise.uniform() < self.flip, noise.uniform() < self.flip);
-            self.seen[validator][environment].push((champion ^ one, challenger ^ two));
+            for place in 0..REFERENCES + self.references {
+                outcomes.bits ^= u128::from(noise.uniform() < self.flip) << place;
+            }
+            self.seen[validator][environment].push(outcomes);
         }
         self.seen[validator][environment][task]
     }
 
-    /// One validator's scores of champion and challenger.
-    fn own(&mut self, validator: usize, environment: usize, task: usize) -> (f64, f64) {
-        let (champion, challenger) = self.seen(validator, environment, task);
-        (f64::from(u8::from(champion)), f64::from(u8::from(challenger)))
-    }
-
-    /// The medians of some validators' scores of champion and challenger, each with the same stake.
-    fn median(&mut self, tables: &[usize], environment: usize, task: usize) -> (f64, f64) {
-        let mut scores = [[(0.0, 0); VALIDATORS]; 2];
-        for (place, validator) in tables.iter().enumerate() {
-            let (champion, challenger) = self.own(*validator, environment, task);
-            (scores[0][place], scores[1][place]) = ((champion, 1), (challenger, 1));
+    /// The medians of some validators' scores, each with the same stake; of one validator, its own scores.
+    fn agreed(&mut self, tables: &[usize], environment: usize, task: usize) -> Pair {
+        let mut seen = [Outcomes { bits: 0 }; VALIDATORS];
+        for (seen, validator) in seen.iter_mut().zip(tables) {
+            *seen = self.seen(*validator, environment, task);
         }
-        let [champion, challenger] =
-            scores.map(|mut scores| weighted_median(&mut scores[..tables.len()]).expect("there is stake"));
-        (champion, challenger)
+        let median = |place: usize| {
+            let mut scores = seen.map(|outcomes| (outcomes.score(place), 1));
+            weighted_median(&mut scores[..tables.len()])
+        };
+        Pair {
+            champion: median(CHAMPION),
+            challenger: median(CHALLENGER),
+            reference: mean((0..self.references).map(|reference| median(REFERENCES + reference))),
+            guard: None,
+        }
     }
 }
 
@@ -254,17 +277,20 @@ mod tests {
     #[test]
     fn a_flip_is_as_frequent_as_it_is_said_to_be_and_each_validators_own() {
         let world = World { means: vec![0.5; 2], correlation: 0.6 };
-        let mut rollouts = Rollouts::new(&world, 0.0, 0.2, Random::new(1, &[]));
-        let (tasks, mut flipped, mut both) = (20_000, 0, 0);
+        let mut rollouts = Rollouts::new(&world, 0.0, 0.2, 3, Random::new(1, &[]));
+        let (tasks, mut flipped, mut both) = (20_000, [0; 5], 0);
         for task in 0..tasks {
-            let (truth, _) = rollouts.truth(1, task);
-            let [one, other] = [0, 1].map(|validator| rollouts.own(validator, 1, task).0 != f64::from(u8::from(truth)));
-            flipped += usize::from(one);
-            both += usize::from(one && other);
+            let truth = rollouts.truth(1, task);
+            let [one, other] = [0, 1].map(|validator| rollouts.seen(validator, 1, task).bits ^ truth.bits);
+            for (place, flipped) in flipped.iter_mut().enumerate() {
+                *flipped += usize::from((one >> place) & 1 == 1);
+            }
+            both += usize::from(one & other & 1 == 1);
         }
         let share = |count: usize| count as f64 / tasks as f64;
-        assert!((share(flipped) - 0.2).abs() < 0.01 && (share(both) - 0.04).abs() < 0.01, "{flipped} {both}");
-        assert_eq!(rollouts.own(0, 1, 7), rollouts.own(0, 1, 7));
+        assert!(flipped.iter().all(|count| (share(*count) - 0.2).abs() < 0.01), "{flipped:?}");
+        assert!((share(both) - 0.04).abs() < 0.01, "{both}");
+        assert_eq!(rollouts.agreed(&[0], 1, 7), rollouts.agreed(&[0], 1, 7));
     }
 
     #[test]

@@ -2,17 +2,16 @@
 
 use super::random::Random;
 use super::scenario::{DECOY, History, Scenario, Tasks};
-use super::trial::{Trial, duels, means, pairs};
+use super::subnet::{Contender, Rules, Subnet};
+use super::trial::{Trial, means, pairs};
 use super::world::World;
-use crate::duel::DuelError;
-use crate::mechanisms::{Comparison, Crown, Mechanism};
-use crate::reign::Reign;
+use crate::duel::{DuelError, Verdict};
+use crate::mechanisms::{Comparison, Crown, Mechanism, Sequential};
 
 /// A mechanism and the world in which it is played.
 pub(super) struct Game<'a> {
     pub(super) mechanism: &'a dyn Mechanism,
     pub(super) world: World,
-    pub(super) reign: Reign,
     /// Tasks of the rules that take a fixed number.
     pub(super) tasks: &'a [usize],
 }
@@ -20,27 +19,64 @@ pub(super) struct Game<'a> {
 impl Game<'_> {
     /// One trial of a scenario.
     pub(super) fn play(&self, scenario: &Scenario, mut random: Random) -> Result<Trial, DuelError> {
+        if let Comparison::Duels(rule) = self.mechanism.comparison() {
+            return self.duels(rule, scenario, random);
+        }
         match scenario.history {
-            History::Single => self.window(scenario, &self.world, &self.reign, random),
+            History::Single => self.window(scenario, &self.world, random),
             History::Windows { count } | History::Killed { count } => {
-                let mut trial = self.window(scenario, &self.world, &self.reign, Random::new(random.bits(), &[]))?;
+                let mut trial = self.window(scenario, &self.world, Random::new(random.bits(), &[]))?;
                 for _ in 1..count {
                     if trial.dethroned {
                         break;
                     }
-                    // A number is spent when its bout begins, whether its window was finished or not.
-                    let reign = Reign::resumed(self.reign.alpha(), trial.bouts)?;
-                    let next = self.window(scenario, &self.world, &reign, Random::new(random.bits(), &[]))?;
-                    trial = Trial { dethroned: next.dethroned, bouts: next.bouts, ..trial };
+                    let next = self.window(scenario, &self.world, Random::new(random.bits(), &[]))?;
+                    trial = Trial { dethroned: next.dethroned, ..trial };
                 }
                 Ok(trial)
             }
             History::Swapped | History::Squatted => match self.mechanism.crowns() {
                 // The record names the model, and whatever else plays has to win against it.
-                Crown::Model => self.window(scenario, &self.world, &self.reign, random),
+                Crown::Model => self.window(scenario, &self.world, random),
                 Crown::Hotkey => self.untested(scenario, random),
             },
         }
+    }
+
+    /// Heats and bouts, in one reign over all windows: the record of the one before opens each of them.
+    ///
+    /// A window that is killed has spent the numbers of the bouts that it began, and a model that had its bout has none
+    /// again; a swapped model waits as a challenger, and so does a squatting one.
+    fn duels(&self, rule: &Sequential, scenario: &Scenario, mut random: Random) -> Result<Trial, DuelError> {
+        let rules = Rules { world: self.world.clone(), rule: rule.clone(), guard: None };
+        let environments = rules.world.means.len();
+        let mut subnet = Subnet::new(&rules);
+        let decoys = decoys(scenario);
+        let fresh = || {
+            let mut all = Contender::several(&decoys, decoys.challengers, environments);
+            all.extend(Contender::several(scenario, scenario.challengers, environments));
+            all
+        };
+        let mut field = fresh();
+        let mut won = subnet.window(&mut field, &mut random)?;
+        let first = field.get(decoys.challengers).cloned();
+        let (windows, same) = match scenario.history {
+            History::Windows { count } => (count, false),
+            History::Killed { count } => (count, true),
+            History::Single | History::Swapped | History::Squatted => (1, true),
+        };
+        for _ in 1..windows {
+            if won.is_some() {
+                break;
+            }
+            if !same {
+                field = fresh();
+            }
+            won = subnet.window(&mut field, &mut random)?;
+        }
+        let dethroned = won.is_some_and(|place| place >= decoys.challengers);
+        let nobody = Trial { dethroned, first: Verdict::Undecided, tasks: 0.0, rollouts: 0.0 };
+        Ok(first.map_or(nobody, |first| first.trial(dethroned)))
     }
 
     /// A window in which the scenario's model reigns without having been compared, and the model that ought to reign has
@@ -50,13 +86,13 @@ impl Game<'_> {
         let shifted = self.world.means.iter().zip(&gains).map(|(mean, gain)| (mean + gain).clamp(0.0, 1.0));
         let world = World { means: shifted.collect(), correlation: self.world.correlation };
         let regained: Vec<f64> = gains.iter().map(|gain| -gain).collect();
-        let trial = self.window(&Scenario::plain(&scenario.name, true, &regained), &world, &self.reign, random)?;
+        let trial = self.window(&Scenario::plain(&scenario.name, true, &regained), &world, random)?;
         Ok(trial.reversed())
     }
 
-    fn window(&self, scenario: &Scenario, world: &World, reign: &Reign, random: Random) -> Result<Trial, DuelError> {
+    fn window(&self, scenario: &Scenario, world: &World, random: Random) -> Result<Trial, DuelError> {
         Ok(match self.mechanism.comparison() {
-            Comparison::Duels(rule) => duels(scenario, world, rule, reign, random)?,
+            Comparison::Duels(rule) => return self.duels(rule, scenario, random),
             Comparison::Means(rule) => means(scenario, world, rule, self.tasks, random),
             Comparison::Pairs(rule) => pairs(scenario, world, rule, &rule.tasks(self.tasks), random),
         })
@@ -79,7 +115,6 @@ mod tests {
         let game = Game {
             mechanism: mechanisms.named(name).expect("a known mechanism"),
             world: World { means: vec![0.5; 2], correlation: 0.6 },
-            reign: Reign::new(0.01).expect("valid"),
             tasks: &[200, 200],
         };
         let won = |trial: &u64| game.play(scenario, Random::new(81, &[*trial])).expect("valid settings").dethroned;

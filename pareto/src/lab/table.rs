@@ -26,13 +26,13 @@ pub struct LabSettings {
     pub unpaired_correlation: f64,
     /// Tasks of the public rules in each environment, and the most of the rules that pair a fixed number.
     pub tasks: Vec<usize>,
-    /// Our duel.
+    /// Our bouts.
     pub duel: DuelSettings,
     /// Our heats.
     pub heat: HeatSettings,
     /// Alpha of the reign.
     pub alpha: f64,
-    /// Challengers that the reign has seen before.
+    /// Bouts that the reign has begun before.
     pub challengers_before: u64,
     /// Trials a cell.
     pub trials: usize,
@@ -139,6 +139,7 @@ impl LabSettings {
     pub fn validate(&self) -> Result<(), LabError> {
         self.duel.validate()?;
         self.heat.validate()?;
+        Reign::resumed(self.alpha, self.challengers_before)?;
         let setting = |name, value: f64, allowed, holds: bool| {
             if holds { Ok(()) } else { Err(LabError::Setting { name, value, allowed }) }
         };
@@ -192,12 +193,7 @@ pub fn play_one(
         Comparison::Duels(_) | Comparison::Pairs(_) => settings.correlation,
         Comparison::Means(_) => settings.unpaired_correlation,
     };
-    let game = Game {
-        mechanism,
-        world: World { means: settings.means.clone(), correlation },
-        reign: Reign::resumed(settings.alpha, settings.challengers_before)?,
-        tasks: &settings.tasks,
-    };
+    let game = Game { mechanism, world: World { means: settings.means.clone(), correlation }, tasks: &settings.tasks };
     let label = label(scenario, place(mechanism));
     let trials: Vec<Trial> = (0..settings.trials as u64)
         .into_par_iter()
@@ -231,7 +227,7 @@ fn warned_rate(scenario: &Scenario, settings: &LabSettings) -> f64 {
     count as f64 / settings.trials as f64
 }
 
-fn cell(rule: &'static str, trials: &[Trial]) -> Cell {
+pub(super) fn cell(rule: &'static str, trials: &[Trial]) -> Cell {
     let dethroned = trials.iter().filter(|trial| trial.dethroned).count();
     let dismissed = trials.iter().filter(|trial| trial.first == Verdict::Defended).count();
     let sorted = |value: fn(&Trial) -> f64| {
@@ -264,7 +260,7 @@ mod tests {
     use super::*;
 
     fn trial(first: Verdict, tasks: usize) -> Trial {
-        Trial { dethroned: first == Verdict::Dethroned, first, tasks: tasks as f64, rollouts: 0.0, bouts: 0 }
+        Trial { dethroned: first == Verdict::Dethroned, first, tasks: tasks as f64, rollouts: 0.0 }
     }
 
     #[test]
@@ -288,7 +284,7 @@ mod tests {
     #[test]
     fn a_win_by_a_later_challenger_counts_without_tasks_of_the_first() {
         let trials = [
-            Trial { dethroned: true, first: Verdict::Defended, tasks: 4.0, rollouts: 0.0, bouts: 0 },
+            Trial { dethroned: true, first: Verdict::Defended, tasks: 4.0, rollouts: 0.0 },
             trial(Verdict::Defended, 8),
         ];
         let cell = cell("rule", &trials);

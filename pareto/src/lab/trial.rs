@@ -1,15 +1,13 @@
 //! One trial of one scenario against one mechanism.
 
 use super::history::decoys;
+use super::player::{Player, score};
 use super::random::Random;
 use super::scenario::{Scenario, Tasks};
 use super::world::{Champion, World, answer};
-use crate::duel::{DuelError, Verdict};
-use crate::mechanisms::{Bout, EntryMeans, MeansRule, Opening, PairsRule, Sequential, Standing};
-use crate::reign::Reign;
-use crate::scores::{Pair, mean};
+use crate::duel::Verdict;
+use crate::mechanisms::{EntryMeans, MeansRule, PairsRule};
 use crate::screens::overfit::{OverfitSettings, overfit};
-use crate::tasks::TaskPlan;
 
 /// The outcome of one trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,8 +21,6 @@ pub(super) struct Trial {
     /// Rollouts of champion and first challenger together in all environments; those of the champion serve all challengers
     /// of a window.
     pub(super) rollouts: f64,
-    /// Bouts begun in the reign at its end.
-    pub(super) bouts: u64,
 }
 
 impl Trial {
@@ -33,65 +29,6 @@ impl Trial {
         let first = if self.dethroned { Verdict::Defended } else { Verdict::Dethroned };
         Self { dethroned: !self.dethroned, first, ..self }
     }
-}
-
-/// The challengers of a scenario one after the other, each at the alpha of its number, all against the same champion's
-/// answers.
-pub(super) fn duels(
-    scenario: &Scenario,
-    world: &World,
-    rule: &Sequential,
-    reign: &Reign,
-    mut random: Random,
-) -> Result<Trial, DuelError> {
-    let environments = world.means.len();
-    // A stream of its own: the number of draws that a challenger makes changes none of the champion's answers.
-    let mut champion = Champion::new(world, Random::new(random.bits(), &[]));
-    let mut trial =
-        Trial { dethroned: false, first: Verdict::Undecided, tasks: 0.0, rollouts: 0.0, bouts: reign.bouts() };
-    let crowd = decoys(scenario);
-    let entries: Vec<usize> = (0..=crowd.challengers + scenario.challengers).collect();
-    let rule = Sequential { tested: reign.bouts(), alpha: reign.alpha(), ..rule.clone() };
-    let plan = TaskPlan::new(&rule.heat, &rule.duel);
-    let opening = Opening { champion: Some(0), ..Opening::new(environments, &entries) };
-    let mut succession = rule.open(&opening, |_| Standing::Waiting)?.expect("the champion plays");
-    let first = crowd.challengers + 1;
-    let mut players: Vec<Player<'_>> =
-        entries.iter().map(|entry| Player::new(if *entry < first { &crowd } else { scenario }, environments)).collect();
-    while let Some(mut entry) = succession.next_heat() {
-        let player = &mut players[entry.challenger];
-        entry.heat.feed(|environment, task| {
-            let (_, right) = champion.answer(environment, task);
-            let reply = player.reply(&mut champion, &mut random, environment, task);
-            Some(Pair { champion: Some(score(right)), challenger: reply.map(score), ..Pair::default() })
-        })?;
-        if entry.challenger == first {
-            trial.first = Verdict::Defended;
-            trial.tasks = entry.heat.tasks() as f64;
-            trial.rollouts = 2.0 * (entry.heat.tasks() * environments) as f64;
-        }
-        succession.settle_heat(&entry);
-    }
-    while let Some(Bout { challenge, mut duel, .. }) = succession.next_bout()? {
-        let player = &mut players[challenge.challenger];
-        let ended = duel.feed(|environment, task| {
-            let (_, right) = champion.answer(environment, plan.bout(task));
-            let reply = player.reply(&mut champion, &mut random, environment, plan.bout(task));
-            let references = plan.references(task).map(|number| Some(score(champion.answer(environment, number).1)));
-            let reference = mean(references);
-            Some(Pair { champion: Some(score(right)), challenger: reply.map(score), reference, guard: None })
-        })?;
-        let verdict = ended.unwrap_or(Verdict::Undecided);
-        if challenge.challenger == first {
-            trial.first = verdict;
-            trial.tasks += duel.tasks_used() as f64 / environments as f64;
-            trial.rollouts += (2 + rule.duel.references) as f64 * duel.tasks_used() as f64;
-        }
-        succession.settle(&challenge, verdict);
-    }
-    trial.bouts = succession.reign().bouts();
-    trial.dethroned = succession.champion() > crowd.challengers;
-    Ok(trial)
 }
 
 /// All challengers of a scenario against the means of one champion, each from its own number of tasks.
@@ -115,7 +52,6 @@ pub(super) fn means(
         first: if dethroned && by_the_first { Verdict::Dethroned } else { Verdict::Defended },
         tasks: tasks.iter().sum::<usize>() as f64 / tasks.len() as f64,
         rollouts: 2.0 * tasks.iter().sum::<usize>() as f64,
-        bouts: 0,
     };
     let crowd = decoys(scenario);
     for number in 1..=crowd.challengers {
@@ -155,7 +91,6 @@ pub(super) fn pairs(
         first,
         tasks: tasks.iter().sum::<usize>() as f64 / tasks.len() as f64,
         rollouts: 2.0 * tasks.iter().sum::<usize>() as f64,
-        bouts: 0,
     };
     let crowd = decoys(scenario);
     let mut ahead = f64::NEG_INFINITY;
@@ -258,46 +193,6 @@ pub(super) fn warned(scenario: &Scenario, world: &World, tasks: &[usize], mut ra
     overfit(&known, &fresh, &OverfitSettings::default()).warned
 }
 
-/// A challenger at play.
-struct Player<'a> {
-    scenario: &'a Scenario,
-    asked: Vec<u32>,
-    stalled: Vec<u32>,
-}
-
-impl<'a> Player<'a> {
-    fn new(scenario: &'a Scenario, environments: usize) -> Self {
-        Self { scenario, asked: vec![0; environments], stalled: vec![0; environments] }
-    }
-
-    /// Right, wrong or no reply.
-    #[inline]
-    fn reply(
-        &mut self,
-        champion: &mut Champion<'_>,
-        random: &mut Random,
-        environment: usize,
-        task: usize,
-    ) -> Option<bool> {
-        let (difficulty, _) = champion.answer(environment, task);
-        let mean = (champion.mean(environment) + self.scenario.gain(environment)).clamp(0.0, 1.0);
-        let by_item = champion.by_item();
-        let right = answer(random, difficulty, mean, by_item);
-        match self.scenario.tasks {
-            Tasks::Answered | Tasks::Peeked | Tasks::LeakedThenFresh { .. } => Some(right),
-            Tasks::Leaked { share } => Some(right || random.uniform() < share),
-            Tasks::Stalled { share } => {
-                let (asked, stalled) = (&mut self.asked[environment], &mut self.stalled[environment]);
-                *asked += 1;
-                // Counted with this task, so that no prefix of the tasks has more than the share: a look at any time finds it kept.
-                let stalls = !right && f64::from(*stalled + 1) <= share * f64::from(*asked);
-                *stalled += u32::from(stalls);
-                if stalls { None } else { Some(right) }
-            }
-        }
-    }
-}
-
 /// Right answers and answers in each environment.
 struct Counts {
     right: Vec<u32>,
@@ -329,14 +224,9 @@ impl Counts {
     }
 }
 
-fn score(right: bool) -> f64 {
-    if right { 1.0 } else { 0.0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::duel::DuelSettings;
     use crate::mechanisms::WindowRule;
 
     fn world(mean: f64, environments: usize) -> World {
@@ -345,46 +235,6 @@ mod tests {
 
     fn scenario(gain: f64, tasks: Tasks) -> Scenario {
         Scenario { tasks, ..Scenario::plain("trial", false, &[gain]) }
-    }
-
-    /// Right answers, wrong answers and missing ones of a challenger on 200 tasks.
-    fn replies(mean: f64, gain: f64, tasks: Tasks) -> [usize; 3] {
-        let (world, scenario) = (world(mean, 1), scenario(gain, tasks));
-        let mut champion = Champion::new(&world, Random::new(1, &[]));
-        let (mut player, mut random) = (Player::new(&scenario, 1), Random::new(2, &[]));
-        let mut seen = [0; 3];
-        for task in 0..200 {
-            match player.reply(&mut champion, &mut random, 0, task) {
-                Some(true) => seen[0] += 1,
-                Some(false) => seen[1] += 1,
-                None => seen[2] += 1,
-            }
-        }
-        seen
-    }
-
-    #[test]
-    fn a_challenger_answers_in_the_way_of_its_scenario() {
-        let check = |mean, gain, tasks, expected: [usize; 3]| {
-            assert_eq!(replies(mean, gain, tasks), expected, "{mean} {gain} {tasks:?}");
-        };
-        check(0.0, 0.0, Tasks::Answered, [0, 200, 0]);
-        check(1.0, 0.0, Tasks::Answered, [200, 0, 0]);
-        // A gain leads no further than to always and never.
-        check(0.5, 0.7, Tasks::Answered, [200, 0, 0]);
-        check(0.5, -0.7, Tasks::Peeked, [0, 200, 0]);
-        // A staller withholds wrong answers only, and never more than its share so far.
-        check(0.0, 0.0, Tasks::Stalled { share: 0.0 }, [0, 200, 0]);
-        check(0.0, 0.0, Tasks::Stalled { share: 0.1 }, [0, 180, 20]);
-        check(0.0, 0.0, Tasks::Stalled { share: 0.25 }, [0, 150, 50]);
-        check(0.0, 0.0, Tasks::Stalled { share: 1.0 }, [0, 0, 200]);
-        check(1.0, 0.0, Tasks::Stalled { share: 1.0 }, [200, 0, 0]);
-        // Known tasks are right, unless they were drawn anew.
-        check(0.0, 0.0, Tasks::Leaked { share: 1.0 }, [200, 0, 0]);
-        check(0.0, 0.0, Tasks::Leaked { share: 0.0 }, [0, 200, 0]);
-        check(0.0, 0.0, Tasks::LeakedThenFresh { share: 1.0 }, [0, 200, 0]);
-        let [right, wrong, none] = replies(0.0, 0.0, Tasks::Leaked { share: 0.3 });
-        assert!((40..80).contains(&right) && right + wrong == 200 && none == 0, "{right} {wrong} {none}");
     }
 
     #[test]
@@ -453,25 +303,6 @@ mod tests {
             // A challenger that gives no reply scores 0 where it is asked.
             check(-0.5, 1, Tasks::Stalled { share: 1.0 }, (false, Verdict::Defended));
         }
-    }
-
-    #[test]
-    fn a_trial_of_duels_tells_of_the_first_challenger() {
-        let rule =
-            Sequential { duel: DuelSettings { budget: 120, ..DuelSettings::default() }, ..Sequential::default() };
-        let reign = Reign::new(0.01).expect("valid");
-        let play = |gain: f64, challengers: usize| {
-            let scenario = Scenario { challengers, ..scenario(gain, Tasks::Answered) };
-            duels(&scenario, &world(0.5, 2), &rule, &reign, Random::new(6, &[])).expect("valid settings")
-        };
-        let better = play(0.5, 1);
-        assert!(better.dethroned && better.first == Verdict::Dethroned && better.tasks < 120.0, "{better:?}");
-        // The others meet the same champion, and none of them changes how the first one's duel went.
-        let worse = play(-0.5, 1);
-        assert!(!worse.dethroned && worse.first == Verdict::Defended && worse.tasks < 120.0, "{worse:?}");
-        assert_eq!(play(-0.5, 6), worse);
-        let none = play(0.5, 0);
-        assert_eq!((none.dethroned, none.first, none.tasks), (false, Verdict::Undecided, 0.0));
     }
 
     #[test]
