@@ -7,9 +7,9 @@
 //! | [`WindowRule`] | the first entry that exceeds a margin in enough environments, else the champion | each: 7-15% |
 //! | [`FourStage`] | all that survive a Pareto filter in some subset of environments | each: 0.05%; decoys count |
 //! | [`Powerset`] | the winners of subsets of environments | each: 9%; decoys count |
-//! | [`Bootstrap`] | the first entry with a win rate of 0.55 that a bootstrap sets above a half | each: 5% |
-//! | [`TwoEvaluations`] | the first entry that exceeds a margin twice | each: 2% |
-//! | [`PrivateSamples`] | the entry that exceeds a margin the furthest on a few samples | each: 35% |
+//! | [`Bootstrap`] | the first entry with a win rate of 0.55 that a bootstrap sets above a half | each: 4% |
+//! | [`TwoEvaluations`] | the first entry that exceeds a margin twice | each: 1% |
+//! | [`PrivateSamples`] | the entry that exceeds a margin the furthest on a few samples | each: 40% |
 
 mod field;
 mod mechanism;
