@@ -288,6 +288,13 @@ impl Card for NvidiaCard {
                 .map_err(|error| trouble(&format!("preparing {}", function.name), error.message))?;
             function.shared = launch.shared;
         }
+        // A kernel may be brought onto the card before the one before it has ended: each waits for that itself, before it
+        // reads anything.
+        let mut early = sys::CUlaunchAttribute {
+            id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+            pad: [0; 4],
+            value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+        };
         let config = sys::CUlaunchConfig {
             gridDimX: launch.grid[0],
             gridDimY: launch.grid[1],
@@ -297,8 +304,8 @@ impl Card for NvidiaCard {
             blockDimZ: 1,
             sharedMemBytes: launch.shared,
             hStream: self.stream,
-            attrs: ptr::null_mut(),
-            numAttrs: 0,
+            attrs: &raw mut early,
+            numAttrs: 1,
         };
         let mut arguments = [argument.as_ptr().cast::<c_void>().cast_mut()];
         let (name, handle) = (&function.name, function.handle);
