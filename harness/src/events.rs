@@ -52,6 +52,11 @@ pub(crate) enum Event {
         /// Whose, and which server, in one sentence.
         sentence: String,
     },
+    /// This validator's own record was set aside.
+    Overridden {
+        /// The record that counts instead, in one sentence.
+        sentence: String,
+    },
     /// A rollout ended.
     RolloutEnded {
         /// The entry.

@@ -6,29 +6,38 @@ use std::sync::Arc;
 use models::cuda::Accelerator;
 use models::decoder::Arithmetic;
 
+use crate::agreed::AgreedRecord;
 use crate::chain::{Chain, ChainError, Weights};
 use crate::clock::Stopwatch;
-use crate::events::Reporter;
+use crate::events::{Event, Reporter};
 use crate::evidence::{HashChain, ValidatorKey, records};
 use crate::exit_status::ExitStatus;
 use crate::files::{remove_unfinished, window_folder, write_whole};
 use crate::loader::ModelLoader;
 use crate::problem::{MEND_SETTINGS, Problem};
-use crate::record::{Conclusion, Timings};
-use crate::registry::{Registry, RegistryError};
+use crate::record::{Conclusion, Timings, WindowTerms};
+use crate::registry::{Registry, RegistryError, RegistryState};
 use crate::report::{Files, Summary, Timing};
 use crate::rollout::{LocalExecutor, TaskRules, open_environments};
 use crate::sandbox::{cache_folder, open_sandbox};
 use crate::seeds::WindowSeed;
 use crate::settings::Settings;
-use crate::store::Store;
-use crate::window::{Decided, decide, open};
+use crate::store::{Outcome, Store};
+use crate::window::{Decided, OpenWindow, Unchallenged, decide, open, reopen};
+
+/// Name of the evidence's file in a window's folder.
+const EVIDENCE: &str = "evidence.jsonl";
+
+/// Name of the file with the record for the next window.
+const RECORD: &str = "record.json";
 
 /// A window to decide.
 #[derive(Debug)]
 pub(crate) struct Job {
     /// The settings.
     pub(crate) settings: Settings,
+    /// Part of an entry that nobody challenges.
+    pub(crate) unchallenged: Unchallenged,
     /// The database, which is created if it does not exist.
     pub(crate) database: PathBuf,
     /// Runs since the command began.
@@ -59,16 +68,14 @@ pub(crate) struct Finished {
 /// # Errors
 /// If a part of this machine, the hub or the registry failed, or no model was admitted. What was finished is stored.
 pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>) -> Result<Finished, Problem> {
-    let Job { settings, database, watch } = job;
+    let Job { settings, unchallenged, database, watch } = job;
     let registry = ports.registry.read().await?;
     let store = Store::open(&database).await?;
     let key = validator_key(&settings)?;
     clear(&window_folder(&settings.output, registry.seed_block))?;
-    let (conclusion, timings) = decided(&settings, registry, &store, &ports.reporter).await?;
+    let (conclusion, timings) = decided((&settings, &key), unchallenged, registry, &store, &ports.reporter).await?;
     let files = Files::of_window(&settings.output, conclusion.terms.seed_block, database);
-    // What the weights rest on is on the disk before anybody can act on them.
     store.close().await;
-    write(&files.evidence, &evidence(&conclusion, &key))?;
     ports.chain.submit(&Weights::new(&conclusion)).await?;
     let summary = Summary::new(&conclusion, files, Timing::new(watch.elapsed(), &timings));
     write(&summary.files.report, &crate::report::page(&conclusion, &summary))?;
@@ -98,13 +105,19 @@ fn validator_key(settings: &Settings) -> Result<ValidatorKey, Problem> {
     })
 }
 
-/// The window's conclusion, decided with rollouts of this machine, and where the time went.
+/// The window's conclusion, decided with rollouts of this machine, and where the time went. Its evidence is written: what the
+/// weights rest on is on the disk before anybody can act on them.
 async fn decided(
-    settings: &Settings,
-    registry: crate::registry::RegistryState,
+    (settings, key): (&Settings, &ValidatorKey),
+    unchallenged: Unchallenged,
+    registry: RegistryState,
     store: &Store,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<(Conclusion, Timings), Problem> {
+    let given = match &settings.record {
+        Some(path) => Some(AgreedRecord::read(path, registry.netuid, registry.seed_block)?.beginning()),
+        None => None,
+    };
     let (sandbox, runtime) = open_sandbox(settings, &**reporter)?;
     let environments = open_environments(&settings.environments, &sandbox)
         .await
@@ -112,13 +125,17 @@ async fn decided(
     let settings = &in_one_arithmetic(settings);
     let loader = ModelLoader::new(settings, &cache_folder()?, Arc::clone(reporter))?;
     let card = loader.card()?;
+    close_interrupted((settings, key), &registry, store, &loader, &**reporter).await?;
     let ids = environments.iter().map(|environment| environment.id().clone()).collect();
     let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
-    let window = open(registry, settings, (ids, runtime, card), store, &**reporter).await?;
+    let window = open(registry, given, settings, (ids, runtime, card), store, &**reporter).await?;
+    let window = OpenWindow { unchallenged, ..window };
     let rules = TaskRules { environments, seed, sampling: settings.deciding.sampling.clone() };
     let entries = window.entries.clone();
     let executor = LocalExecutor::new(&loader, rules, &entries, settings.engine.rows, &**reporter);
-    let Decided { conclusion, checking } = decide(window, &loader, &executor).await?;
+    let decided = decide(window, &loader, Some(&executor)).await?;
+    finish((settings, key), &decided, store).await?;
+    let Decided { conclusion, checking, .. } = decided;
     Ok((conclusion, Timings { checking, ..executor.timings() }))
 }
 
@@ -131,16 +148,57 @@ fn in_one_arithmetic(settings: &Settings) -> Settings {
     settings
 }
 
-/// The evidence of a window: one signed record a line.
-fn evidence(conclusion: &Conclusion, key: &ValidatorKey) -> String {
+/// Closes the windows before this one that have begun bouts and came to no end, with the rollouts that are stored: what they
+/// have spent of the reign's alpha stays spent.
+async fn close_interrupted(
+    (settings, key): (&Settings, &ValidatorKey),
+    registry: &RegistryState,
+    store: &Store,
+    loader: &ModelLoader,
+    reporter: &dyn Reporter,
+) -> Result<(), Problem> {
+    for run in store.unfinished_runs(registry.netuid, registry.seed_block).await? {
+        let window = reopen(run, store, reporter)
+            .map_err(|error| Problem::from_error(ExitStatus::Store, &error).hint("restore the database from a copy"))?;
+        let decided = decide(window, loader, None).await?;
+        let sentence = format!(
+            "window {} came to no end: it is closed with the rollouts that are stored, and its bouts count",
+            decided.conclusion.terms.seed_block
+        );
+        reporter.report(Event::Overridden { sentence });
+        finish((settings, key), &decided, store).await?;
+    }
+    Ok(())
+}
+
+/// Writes a decided window's evidence, then its outcome: a window with an outcome has evidence.
+async fn finish((settings, key): (&Settings, &ValidatorKey), decided: &Decided, store: &Store) -> Result<(), Problem> {
+    let Decided { conclusion, run, .. } = decided;
+    let (log, hash) = evidence(conclusion, key);
+    let WindowTerms { netuid, seed_block, .. } = conclusion.terms;
+    let folder = window_folder(&settings.output, seed_block);
+    write(&folder.join(EVIDENCE), &log)?;
+    let handed_on = AgreedRecord::new(netuid, seed_block, Some(hash.clone()), conclusion.record.clone());
+    write(&folder.join(RECORD), &handed_on.text())?;
+    if let Some(champion) = conclusion.champion {
+        let champion = &conclusion.entries[champion].entry.hotkey;
+        let outcome = Outcome { record: conclusion.record.clone(), log: Some(hash) };
+        store.finish_run(*run, champion, &outcome).await?;
+    }
+    Ok(())
+}
+
+/// The evidence of a window, one signed record a line, and the hash of its last record.
+fn evidence(conclusion: &Conclusion, key: &ValidatorKey) -> (String, String) {
     let mut chain = HashChain::default();
-    let mut log = String::new();
+    let (mut log, mut hash) = (String::new(), String::new());
     for body in records(conclusion, &key.public()) {
         let record = chain.append(&body, key);
         log.push_str(&serde_json::to_string(&record).expect("a record is plain data"));
         log.push('\n');
+        hash = record.hash;
     }
-    log
+    (log, hash)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Problem> {
@@ -158,7 +216,7 @@ impl Files {
         let folder = window_folder(output, seed_block);
         Self {
             weights: folder.join("weights.json"),
-            evidence: folder.join("evidence.jsonl"),
+            evidence: folder.join(EVIDENCE),
             report: folder.join("report.html"),
             database,
         }

@@ -24,11 +24,14 @@ mod registry;
 mod seeds;
 mod units;
 
+mod board;
+
 mod loader;
 mod rollout;
 mod sandbox;
 mod store;
 
+mod agreed;
 mod succession;
 mod window;
 

@@ -171,8 +171,8 @@ impl Replay<'_> {
             Arrival::Refused { reason, .. } => return Err(ReplayError::Changed { model, reason }),
         };
         let files = files_of(&admitted.snapshot);
-        let recorded = log.admissions.iter().find(|admission| admission.entry == entry);
-        if recorded.is_none_or(|recorded| recorded.admission.files != files) {
+        let recorded = log.admissions.get(entry);
+        if recorded.is_none_or(|recorded| recorded.files != files) {
             let reason = "its files are not those that the evidence names".to_owned();
             return Err(ReplayError::Changed { model, reason });
         }

@@ -1,39 +1,272 @@
-//! Succession of champions between windows, and shares of emission: pure, so that an audit computes them the same way.
+//! Succession of champions within a window and between windows, and shares of emission: pure, so that an audit computes
+//! them the same way.
+
+use std::collections::BTreeMap;
 
 use pareto::mechanisms::Sequential;
 use pareto::weights::{WeightError, winner_takes_all};
-use pareto::{Decision, DuelError, DuelSettings, HeatSettings, Opening, Standing, Succession};
+use pareto::{
+    Bout, Challenge, Decision, DuelError, HeatDecision, Opening, SavedDuel, Standing, Succession, TaskPlan, Verdict,
+};
 
-use crate::record::{UnitScore, WindowTerms, paired};
-use crate::registry::Hotkey;
+use crate::board::ScoreBoard;
+use crate::record::{
+    Admission, AdmissionOutcome, BoutRecord, CrownedModel, EntryTerms, FindingRecord, ReignRecord, Sighting,
+    WindowTerms, first_sightings,
+};
+use crate::registry::{Hotkey, Role};
 
-/// The duels of a window, given the playing entries in order of commitment: against the champion of the terms if it plays,
-/// else against the earliest; none if no entry plays.
-///
-/// # Errors
-/// If alpha is not a usable error probability.
-pub(crate) fn open(terms: &WindowTerms, playing: &[usize]) -> Result<Option<Succession>, DuelError> {
-    let deciding = &terms.settings.deciding;
-    let heat = HeatSettings::none();
-    let rule = Sequential { duel: deciding.duel.clone(), heat, alpha: deciding.alpha, tested: terms.tested };
-    let reigning = |entry: &&usize| terms.champion.as_ref() == Some(&terms.entries[**entry].hotkey);
-    let champion = playing.iter().find(reigning).copied();
-    let opening = Opening { champion, ..Opening::new(terms.environments.len(), playing) };
-    let mut succession = rule.open(&opening, |_| Standing::Waiting)?;
-    while let Some((succession, entry)) = succession.as_mut().and_then(|one| one.next_heat().map(|entry| (one, entry)))
-    {
-        succession.settle_heat(&entry);
-    }
-    Ok(succession)
+/// A window's entries as admission and screens have left them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field<'a> {
+    /// The window's terms.
+    pub(crate) terms: &'a WindowTerms,
+    /// The entries' admissions, in order.
+    pub(crate) admissions: &'a [Admission],
+    /// The findings of the screens, by entry.
+    pub(crate) findings: &'a BTreeMap<usize, FindingRecord>,
 }
 
-/// Earlier champions, the latest first: of this window, then of those before it.
-pub(crate) fn former(terms: &WindowTerms, succession: &Succession) -> Vec<Hotkey> {
-    let hotkey = |entry: usize| terms.entries[entry].hotkey.clone();
-    let dethroned = succession.dethroned();
-    let first = hotkey(dethroned.unwrap_or(succession.champion()));
-    let before = terms.champion.iter().filter(|reigning| **reigning != first).chain(&terms.former);
-    dethroned.into_iter().map(hotkey).chain(before.cloned()).collect()
+impl Field<'_> {
+    /// Digest of an entry's snapshot.
+    pub(crate) fn snapshot(&self, entry: usize) -> String {
+        self.admissions[entry].snapshot(&self.terms.entries[entry].model)
+    }
+
+    /// True if an entry can take part: admitted, and without a finding.
+    fn is_fit(&self, entry: usize) -> bool {
+        self.admissions[entry].outcome == AdmissionOutcome::Admitted && !self.findings.contains_key(&entry)
+    }
+
+    /// True if a crowned model's entry can take part, with the files that were crowned.
+    fn is_fit_as(&self, crowned: &CrownedModel, entry: usize) -> bool {
+        self.is_fit(entry) && crowned.snapshot.as_ref().is_none_or(|snapshot| *snapshot == self.snapshot(entry))
+    }
+
+    /// The entry that reigns when the duels begin, if a crowned model plays: the champion's, else the latest former
+    /// champion's.
+    pub(crate) fn crowned(&self) -> Option<usize> {
+        let record = &self.terms.record;
+        record
+            .champion
+            .iter()
+            .chain(&record.former)
+            .find_map(|crowned| self.terms.place_of(crowned).filter(|entry| self.is_fit_as(crowned, *entry)))
+    }
+
+    /// The reserve that is to be called upon next: the latest former champion's, where no crowned model before it plays.
+    pub(crate) fn next_reserve(&self) -> Option<(usize, &CrownedModel)> {
+        let record = &self.terms.record;
+        for crowned in record.champion.iter().chain(&record.former) {
+            match self.terms.place_of(crowned) {
+                Some(entry) if self.admissions[entry].outcome == AdmissionOutcome::Reserve => {
+                    return Some((entry, crowned));
+                }
+                Some(entry) if self.is_fit_as(crowned, entry) => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// True if the reign of the record goes on: its champion plays.
+    fn reigns_on(&self) -> bool {
+        let champion = self.terms.record.champion.as_ref().and_then(|crowned| self.terms.place_of(crowned));
+        champion.is_some() && champion == self.crowned()
+    }
+
+    /// The entries that take part in duels, in order of commitment: what miners have committed, and the champion.
+    pub(crate) fn playing(&self) -> Vec<usize> {
+        let crowned = self.crowned();
+        let takes_part = |entry: &usize| {
+            Some(*entry) == crowned || (self.terms.entries[*entry].role == Role::Committed && self.is_fit(*entry))
+        };
+        (0..self.terms.entries.len()).filter(takes_part).collect()
+    }
+
+    /// Numbers of the window's tasks by their use.
+    pub(crate) fn plan(&self) -> TaskPlan {
+        let deciding = &self.terms.settings.deciding;
+        TaskPlan::new(&deciding.heat, &deciding.duel)
+    }
+
+    /// The heats and bouts of the window, against the crowned model that plays, else against the earliest entry; none if no
+    /// entry plays. A model that has had its bout in this reign has no other, and one whose bout was put down goes on.
+    ///
+    /// # Errors
+    /// If the settings are not usable.
+    pub(crate) fn open(&self) -> Result<Option<Succession>, DuelError> {
+        let deciding = &self.terms.settings.deciding;
+        let (reigns_on, record) = (self.reigns_on(), &self.terms.record);
+        let rule = Sequential {
+            heat: deciding.heat.clone(),
+            duel: deciding.duel.clone(),
+            alpha: deciding.alpha,
+            tested: if reigns_on { record.bouts } else { 0 },
+        };
+        let playing = self.playing();
+        let opening = Opening { champion: self.crowned(), ..Opening::new(self.terms.environments.len(), &playing) };
+        rule.open(&opening, |entry| if reigns_on { self.part_of(entry) } else { Standing::Waiting })
+    }
+
+    /// An entry's part in the reign before the window.
+    fn part_of(&self, entry: usize) -> Standing {
+        let snapshot = self.snapshot(entry);
+        match self.terms.record.models.iter().find(|bout| bout.snapshot == snapshot) {
+            None => Standing::Waiting,
+            Some(BoutRecord { carried: None, .. }) => Standing::Spent,
+            Some(BoutRecord { carried: Some(duel), number, .. }) => {
+                Standing::Carried { number: *number, duel: Box::new(duel.clone()) }
+            }
+        }
+    }
+
+    /// Decides all heats and bouts on the scores of a board, at most so many bouts.
+    ///
+    /// # Errors
+    /// If the settings are not usable or a score lies outside [0, 1].
+    pub(crate) fn decide(&self, board: &ScoreBoard, most: usize) -> Result<Option<Held>, DuelError> {
+        let Some(mut succession) = self.open()? else { return Ok(None) };
+        let plan = self.plan();
+        let (mut heats, mut duels) = (Vec::new(), Vec::new());
+        while let Some(mut entry) = succession.next_heat() {
+            board.feed_heat(&mut entry.heat, entry.champion, entry.challenger, plan.heat().end)?;
+            succession.settle_heat(&entry);
+            heats.push((entry.challenger, entry.heat.decision()));
+        }
+        while duels.len() < most {
+            let Some(Bout { challenge, mut duel, .. }) = succession.next_bout()? else { break };
+            let start = duel.save();
+            board.feed(&mut duel, &plan, (challenge.champion, challenge.challenger), usize::MAX)?;
+            let decision = duel.decision();
+            succession.settle(&challenge, decision.verdict);
+            duels.push(HeldDuel { challenge, decision, start, end: duel.save() });
+        }
+        Ok(Some(Held { succession, heats, duels }))
+    }
+
+    /// The record that the window hands to the next.
+    pub(crate) fn record_after(&self, succession: &Succession, duels: &[HeldDuel]) -> ReignRecord {
+        let before = &self.terms.record;
+        let champion = self.crowned_at(succession.champion());
+        let mut models = Vec::new();
+        if succession.dethroned().is_none() {
+            if self.reigns_on() {
+                models.clone_from(&before.models);
+            }
+            for duel in duels {
+                let snapshot = self.snapshot(duel.challenge.challenger);
+                models.retain(|bout: &BoutRecord| bout.snapshot != snapshot);
+                let carried = (duel.decision.verdict == Verdict::Undecided).then(|| duel.end.clone());
+                models.push(BoutRecord { snapshot, number: duel.challenge.number, carried });
+            }
+            models.sort_by_key(|bout| bout.number);
+        }
+        ReignRecord {
+            former: self.former(succession),
+            bouts: succession.reign().bouts(),
+            models,
+            sightings: self.sightings(),
+            champion: Some(champion),
+        }
+    }
+
+    /// Models that were crowned before, the latest first: of this window, then of those before it.
+    pub(crate) fn former(&self, succession: &Succession) -> Vec<CrownedModel> {
+        let dethroned = succession.dethroned().map(|entry| self.crowned_at(entry));
+        let first = self.crowned_at(succession.dethroned().unwrap_or(succession.champion()));
+        let record = &self.terms.record;
+        let before = record.champion.iter().filter(|crowned| !crowned.is(&first.hotkey, &first.model));
+        dethroned.into_iter().chain(before.chain(&record.former).cloned()).collect()
+    }
+
+    fn crowned_at(&self, entry: usize) -> CrownedModel {
+        let terms = &self.terms.entries[entry];
+        CrownedModel {
+            hotkey: terms.hotkey.clone(),
+            model: terms.model.clone(),
+            snapshot: Some(self.snapshot(entry)),
+            committed: terms.committed,
+            position: terms.position,
+        }
+    }
+
+    /// First commitments of all models seen, this window's included.
+    pub(crate) fn sightings(&self) -> Vec<Sighting> {
+        let seen = (0..self.terms.entries.len()).filter_map(|entry| self.sighting(entry));
+        first_sightings(self.terms.record.sightings.iter().cloned().chain(seen))
+    }
+
+    /// The sighting of an admitted entry that has files.
+    fn sighting(&self, entry: usize) -> Option<Sighting> {
+        let admission = &self.admissions[entry];
+        if admission.outcome != AdmissionOutcome::Admitted || admission.files.is_empty() {
+            return None;
+        }
+        let terms = &self.terms.entries[entry];
+        let found = self.findings.get(&entry).map(|finding| finding.original.origin.clone());
+        Some(Sighting {
+            snapshot: self.snapshot(entry),
+            committed: terms.committed,
+            position: terms.position,
+            hotkey: terms.hotkey.clone(),
+            origin: found.unwrap_or_else(|| terms.hotkey.clone()),
+        })
+    }
+
+    /// Shares of emission: all to the champion, unless the settings burn a part or leave a part to former champions. Only
+    /// miners whose crowned model or commitment plays share.
+    ///
+    /// # Errors
+    /// If the settings are not usable.
+    pub(crate) fn shares(&self, succession: &Succession) -> Result<Shares, WeightError> {
+        let entries = &self.terms.entries;
+        let playing = self.playing();
+        let former = self.former(succession);
+        let of_miner = |crowned: &CrownedModel| {
+            let same = |entry: &&usize| entries[**entry].hotkey == crowned.hotkey;
+            playing.iter().find(same).copied()
+        };
+        let holders: Vec<usize> =
+            std::iter::once(succession.champion()).chain(former.iter().filter_map(of_miner)).collect();
+        let uids: Vec<u16> = holders.iter().map(|entry| entries[*entry].uid.0).collect();
+        let weights = winner_takes_all(&uids, &self.terms.settings.deciding.weights)?;
+        // A miner with two entries is paid once, by the first that holds a share.
+        let mut shares = vec![0.0; entries.len()];
+        for (uid, share) in &weights {
+            if let Some(entry) = holders.iter().chain(&playing).find(|entry| entries[**entry].uid.0 == *uid) {
+                shares[*entry] = *share;
+            } else if let Some(entry) = entries.iter().position(|entry| entry.uid.0 == *uid) {
+                shares[entry] = *share;
+            }
+        }
+        let is_burned = !entries.iter().any(|entry| entry.uid.0 == 0);
+        let burned = weights.iter().find(|(uid, _)| is_burned && *uid == 0).map_or(0.0, |(_, share)| *share);
+        Ok(Shares { entries: shares, burned })
+    }
+}
+
+/// True if the entries that the crown adds to those that miners have committed are those that the record asks for.
+pub(crate) fn crowned_entries_follow(terms: &WindowTerms) -> bool {
+    let record = &terms.record;
+    let entries = &terms.entries;
+    let is_committed = |entry: &&EntryTerms| entry.role == Role::Committed;
+    let miner = |hotkey: &Hotkey| entries.iter().filter(is_committed).find(|entry| entry.hotkey == *hotkey);
+    let added = |entry: &EntryTerms| match entry.role {
+        Role::Committed => true,
+        Role::Crowned | Role::Former => {
+            let of = match entry.role {
+                Role::Crowned => record.champion.as_ref().filter(|crowned| crowned.is(&entry.hotkey, &entry.model)),
+                _ => record.former.iter().find(|crowned| crowned.is(&entry.hotkey, &entry.model)),
+            };
+            let stands =
+                |crowned: &CrownedModel| (crowned.committed, crowned.position) == (entry.committed, entry.position);
+            of.is_some_and(stands) && miner(&entry.hotkey).is_some_and(|miner| miner.uid == entry.uid)
+        }
+    };
+    // The champion's model may not be left out while its miner is there.
+    let left_out = |crowned: &CrownedModel| miner(&crowned.hotkey).is_some() && terms.place_of(crowned).is_none();
+    entries.iter().all(added) && !record.champion.iter().any(left_out)
 }
 
 /// Shares of emission; they sum to one.
@@ -45,98 +278,29 @@ pub(crate) struct Shares {
     pub burned: f64,
 }
 
-/// Shares of emission: all to the champion, unless the settings burn a part or leave a part to former champions. Only
-/// playing entries share.
-///
-/// # Errors
-/// If the settings are not usable.
-pub(crate) fn shares(terms: &WindowTerms, playing: &[usize], succession: &Succession) -> Result<Shares, WeightError> {
-    let entries = &terms.entries;
-    let former = former(terms, succession);
-    let former = former.iter().filter_map(|hotkey| playing.iter().find(|entry| entries[**entry].hotkey == *hotkey));
-    let uids: Vec<u16> =
-        std::iter::once(&succession.champion()).chain(former).map(|entry| entries[*entry].uid.0).collect();
-    let weights = winner_takes_all(&uids, &terms.settings.deciding.weights)?;
-    let share = |uid: u16| weights.iter().find(|(other, _)| *other == uid).map_or(0.0, |(_, share)| *share);
-    let burned = if entries.iter().any(|entry| entry.uid.0 == 0) { 0.0 } else { share(0) };
-    Ok(Shares { entries: entries.iter().map(|entry| share(entry.uid.0)).collect(), burned })
+/// Heats and bouts of a window that were held.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    /// The succession at its end.
+    pub(crate) succession: Succession,
+    /// Each challenger's heat, by commitment.
+    pub(crate) heats: Vec<(usize, HeatDecision)>,
+    /// The bouts in order.
+    pub(crate) duels: Vec<HeldDuel>,
 }
 
-/// Decides a duel on both parties' scores, read in task order.
-///
-/// # Errors
-/// If the settings are not usable.
-pub(crate) fn decide_duel(
-    environments: usize,
-    champion: &[UnitScore],
-    challenger: &[UnitScore],
-    settings: &DuelSettings,
-    alpha: f64,
-) -> Result<Decision, DuelError> {
-    pareto::duel(&paired(environments, champion, challenger), settings, alpha)
+/// A bout that was held in a window.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HeldDuel {
+    /// Its parties and number.
+    pub(crate) challenge: Challenge,
+    /// The decision.
+    pub(crate) decision: Decision,
+    /// The duel before its first task of this window.
+    pub(crate) start: SavedDuel,
+    /// The duel as it was put down.
+    pub(crate) end: SavedDuel,
 }
 
 #[cfg(test)]
-mod tests {
-    use pareto::weights::WeightSettings;
-    use pareto::{Bout, Verdict};
-
-    use super::*;
-    use crate::registry::{Entry, RegistryState, Uid};
-    use crate::settings::{Deciding, Settings};
-
-    /// Uids 0 to 3 are called a to d; the window began under c, before which a, x (who left) and b held the weight.
-    #[track_caller]
-    fn check(
-        weights: WeightSettings,
-        first_uid: u16,
-        playing: &[usize],
-        dethroned: Option<usize>,
-        expected: &[f64],
-        burned: f64,
-    ) {
-        let entries = ["a", "b", "c", "d"].into_iter().enumerate().map(|(place, hotkey)| Entry {
-            hotkey: Hotkey(hotkey.to_owned()),
-            uid: Uid(place as u16 + first_uid),
-            model: format!("o/{hotkey}@{}", "0".repeat(40)).parse().unwrap(),
-            committed: place as u64,
-            position: 0,
-        });
-        let hotkeys = |names: &[&str]| names.iter().map(|name| Hotkey((*name).to_owned())).collect::<Vec<_>>();
-        let registry = RegistryState {
-            netuid: 1,
-            seed_block: 9,
-            seed_hash: [0; 32],
-            champion: Some(Hotkey("c".to_owned())),
-            former: hotkeys(&["a", "x", "b"]),
-            tested: 0,
-            entries: entries.collect(),
-        };
-        let settings = Settings { deciding: Deciding { weights, ..Deciding::default() }, ..Settings::default() };
-        let environments = vec![environments::EnvironmentId::built_in("sat", "1.0.0", 0)];
-        let terms = WindowTerms::new(&registry, &settings, environments, String::new());
-        let mut succession = open(&terms, &[0, 1, 2, 3]).unwrap().unwrap();
-        while let Some(Bout { challenge, .. }) = succession.next_bout().unwrap() {
-            let wins = dethroned.is_some() && challenge.challenger == 3;
-            succession.settle(&challenge, if wins { Verdict::Dethroned } else { Verdict::Defended });
-        }
-        assert_eq!(succession.dethroned(), dethroned);
-        let shares = shares(&terms, playing, &succession).unwrap();
-        assert_eq!(shares, Shares { entries: expected.to_vec(), burned });
-        assert_eq!(shares.entries.iter().sum::<f64>() + shares.burned, 1.0);
-    }
-
-    #[test]
-    fn former_champions_that_play_share_what_is_not_burned() {
-        let all = [0, 1, 2, 3];
-        check(WeightSettings::default(), 1, &all, None, &[0.0, 0.0, 1.0, 0.0], 0.0);
-        check(WeightSettings::default(), 1, &all, Some(2), &[0.0, 0.0, 0.0, 1.0], 0.0);
-        let halved = |champions| WeightSettings { burn: 0.0, decay: 0.5, champions };
-        check(halved(2), 1, &all, Some(2), &[0.0, 0.0, 1.0 / 3.0, 2.0 / 3.0], 0.0);
-        check(halved(2), 1, &[0, 1, 3], Some(2), &[1.0 / 3.0, 0.0, 0.0, 2.0 / 3.0], 0.0);
-        check(halved(3), 1, &all, None, &[2.0 / 7.0, 1.0 / 7.0, 4.0 / 7.0, 0.0], 0.0);
-        let burning = WeightSettings { burn: 0.25, ..WeightSettings::default() };
-        check(burning.clone(), 1, &all, None, &[0.0, 0.0, 0.75, 0.0], 0.25);
-        check(burning, 0, &all, None, &[0.25, 0.0, 0.75, 0.0], 0.0);
-    }
-}
+mod tests;

@@ -12,8 +12,13 @@ pub(crate) struct Unit {
 }
 
 /// The unfinished units of these tasks in these environments, by task, then environment.
-pub(crate) fn unfinished(tasks: Range<u32>, environments: &[usize], is_finished: impl Fn(Unit) -> bool) -> Vec<Unit> {
+pub(crate) fn unfinished(
+    tasks: impl IntoIterator<Item = u32>,
+    environments: &[usize],
+    is_finished: impl Fn(Unit) -> bool,
+) -> Vec<Unit> {
     tasks
+        .into_iter()
         .flat_map(|task| environments.iter().map(move |&environment| Unit { task, environment }))
         .filter(|unit| !is_finished(*unit))
         .collect()

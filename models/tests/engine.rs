@@ -329,6 +329,22 @@ async fn a_recorded_rollout_is_verified_and_the_first_foreign_token_is_named() {
 }
 
 #[tokio::test]
+async fn draws_are_counted_from_the_first_token_of_the_reply() {
+    let engine = engine("llama", &small());
+    // So hot that the noise alone chooses: what is left is the order of the draws.
+    let hot = |key| Sampling { temperature: 1e9, key, ..Sampling::greedy() };
+    let reply = async |prompt: &[u32], key| {
+        let request = Request { sampling: hot(key), ..greedy(prompt, 12) };
+        engine.generate(request).await.unwrap().tokens
+    };
+    let (short, long) = (reply(&[5, 6], 7).await, reply(&[9; 40], 7).await);
+    assert_eq!(short, long);
+    assert_ne!(reply(&[5, 6], 8).await, short);
+    let verified = engine.verify_rollout(&[9; 40], &short, hot(7)).await.unwrap();
+    assert_eq!(verified.mismatch, None);
+}
+
+#[tokio::test]
 async fn a_common_header_is_computed_once() {
     let (mut config, decoder) = parts("llama");
     config.max_positions = 1024;

@@ -47,7 +47,14 @@ fn prints(model: &[Vec<f32>]) -> Vec<TensorPrint> {
 }
 
 fn entry(committed: u64, model: &[Vec<f32>]) -> EntryPrint {
-    EntryPrint { committed, position: 0, files: [committed as u8; 32], tensors: prints(model) }
+    EntryPrint {
+        committed,
+        position: 0,
+        owner: committed as usize,
+        origin: None,
+        files: [committed as u8; 32],
+        tensors: prints(model),
+    }
 }
 
 fn found(entries: &[EntryPrint], base: Option<&[Vec<f32>]>) -> Vec<Finding> {
@@ -121,7 +128,7 @@ fn a_rescaled_or_permuted_model_is_a_twin_and_a_strange_one_is_not() {
 #[test]
 fn the_most_certain_finding_counts_and_then_the_earliest_original() {
     let (one, other) = (model(7), model(8));
-    let same_files = EntryPrint { committed: 9, ..entry(3, &one) };
+    let same_files = EntryPrint { committed: 9, owner: 9, ..entry(3, &one) };
     let entries = [
         entry(1, &moved(&one, 2, 0.001)),
         entry(2, &other),
@@ -156,7 +163,7 @@ fn a_padded_model_is_known_by_its_parts_and_half_of_one_is_not() {
         let mut tensors = prints(&original);
         tensors.truncate(kept);
         tensors.extend((0..added).flat_map(|seed| prints(&model(50 + seed as u64))));
-        let padded = EntryPrint { committed: 2, position: 0, files: [2; 32], tensors };
+        let padded = EntryPrint { committed: 2, position: 0, owner: 2, origin: None, files: [2; 32], tensors };
         let findings = found(&[entry(1, &original), padded], None);
         assert_eq!(findings.first().map(|finding| finding.measure), expected, "{kept} {added}: {findings:?}");
         for finding in findings {
@@ -249,7 +256,7 @@ fn half_of_a_tuned_models_matrices_are_enough_where_a_base_is_given() {
         let mut tensors = prints(&original);
         tensors.splice(tuned.., prints(&base).into_iter().skip(tuned));
         tensors.extend(prints(&model(17)));
-        let padded = EntryPrint { committed: 2, position: 0, files: [2; 32], tensors };
+        let padded = EntryPrint { committed: 2, position: 0, owner: 2, origin: None, files: [2; 32], tensors };
         let settings = CopySettings { missing_parts, ..CopySettings::default() };
         let findings = copies(&[entry(1, &original), padded], Some(&prints(&base)), &settings);
         assert_eq!(findings.first().map(|finding| finding.measure), expected, "{tuned} {missing_parts}");
@@ -268,7 +275,12 @@ fn half_of_a_tuned_models_matrices_are_enough_where_a_base_is_given() {
 #[test]
 fn within_a_block_the_position_says_which_was_first() {
     let original = model(18);
-    let at = |committed, position| EntryPrint { position, files: [position as u8; 32], ..entry(committed, &original) };
+    let at = |committed, position| EntryPrint {
+        position,
+        owner: position as usize,
+        files: [position as u8; 32],
+        ..entry(committed, &original)
+    };
     let check = |entries: &[EntryPrint], expected: &[(usize, Option<usize>)]| {
         let found: Vec<_> = found(entries, None).iter().map(|finding| (finding.entry, finding.of)).collect();
         assert_eq!(found, expected);

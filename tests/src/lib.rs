@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod windows;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,6 +12,8 @@ use harness::evidence::{HashChain, Record, ValidatorKey};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+pub use windows::{Committed, Windows, reference};
 
 /// A commit hash; folder hubs ask for nothing more.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -41,6 +45,7 @@ impl Subnet {
             &subnet.path("dethrone.toml"),
             "registry = 'registry.json'\noutput = 'output'\nround = 4\n\
              [hub]\nkind = 'folder'\nfolder = 'hub'\n\
+             [heat]\ntasks = 0\n\
              [duel]\nbudget = 12\nminimum_tasks = 4\n\
              [engine]\nrows = 16\npages = 512\nthreads = 1\n",
         );

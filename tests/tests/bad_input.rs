@@ -73,7 +73,7 @@ fn an_unknown_variable_is_named() {
 #[test]
 fn a_value_out_of_range_is_named_with_its_range() {
     let subnet = four();
-    check(&run(subnet.validate(&["--set", "alpha=2.0"])), 2, &["alpha", "2", "between 0 and 1"]);
+    check(&run(subnet.validate(&["--set", "alpha=2.0"])), 2, &["alpha", "2", "between 1e-60 and 0.5"]);
 }
 
 #[test]

@@ -119,9 +119,9 @@ fn evidence_holds_and_a_changed_score_is_noticed() {
     fs::write(&path, missing.join("\n")).unwrap();
     audit("a record is missing");
     fs::write(&path, lines[..lines.len() - 1].join("\n")).unwrap();
-    audit("ends before the weights");
-    fs::write(&path, evidence.replacen("\"version\":2", "\"version\":1", 1)).unwrap();
-    audit_ends("the evidence has version 1; this program audits version 2", 4);
+    audit("ends before the record for the next window");
+    fs::write(&path, evidence.replacen("\"version\":3", "\"version\":2", 1)).unwrap();
+    audit_ends("the evidence has version 2; this program audits version 3", 4);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn rollouts_are_made_again_and_a_forged_one_is_noticed() {
     };
     let output = replay(&["--replay", "7", "--set", "engine.rows=3", "--set", "engine.threads=2"]);
     assert!(output.status.success(), "{}", said(&output));
-    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["replayed"], 7);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()[0]["replayed"], 7);
     // The chain holds if whoever has the key signs a lie; only the models tell.
     let path = subnet.path("output/window-1000/evidence.jsonl");
     let evidence = fs::read_to_string(&path).unwrap();

@@ -19,8 +19,9 @@ use crate::settings::{Settings, Sources};
 /// Arguments of `dethrone audit`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The evidence, one record a line.
-    evidence: PathBuf,
+    /// The evidence of a window, or of several in order, of which each must follow from the one before.
+    #[arg(required = true)]
+    evidence: Vec<PathBuf>,
     /// Make so many of its rollouts again, drawn at random, from the models' files; none otherwise.
     #[arg(long, value_name = "N", default_value_t = 0)]
     replay: usize,
@@ -34,16 +35,25 @@ pub(super) struct Arguments {
 
 /// Checks the chain and the signatures, derives every task's seed and every decision again, and makes rollouts again.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
-    let path = arguments.evidence.display();
-    let file = File::open(&arguments.evidence).map_err(|error| {
-        Problem::new(ExitStatus::Source, format!("cannot read the evidence {path}: {error}"))
-            .hint("`dethrone validate` and `dethrone demo` print where they wrote it")
-    })?;
-    let (mut audited, log) = audit(BufReader::new(file)).map_err(|error| evidence_problem(&error))?;
-    if arguments.replay > 0 {
-        audited.replayed = replay(arguments, &log)?;
+    let mut audited = Vec::new();
+    let mut before: Option<Log> = None;
+    for path in &arguments.evidence {
+        let file = File::open(path).map_err(|error| {
+            Problem::new(ExitStatus::Source, format!("cannot read the evidence {}: {error}", path.display()))
+                .hint("`dethrone validate` and `dethrone demo` print where they wrote it")
+        })?;
+        let (mut one, log) = audit(BufReader::new(file)).map_err(|error| evidence_problem(&error))?;
+        if let Some(before) = &before {
+            log.follows(before).map_err(|error| evidence_problem(&error))?;
+            one.follows = true;
+        }
+        if arguments.replay > 0 {
+            one.replayed = replay(arguments, &log)?;
+        }
+        audited.push(one);
+        before = Some(log);
     }
-    printer.data(&audited, text)
+    printer.data(&audited, |audited| audited.iter().map(text).collect::<Vec<_>>().join("\n"))
 }
 
 fn replay(arguments: &Arguments, log: &Log) -> Result<usize, Problem> {
@@ -81,7 +91,7 @@ fn evidence_problem(error: &EvidenceError) -> Problem {
 }
 
 fn text(audited: &Audited) -> String {
-    let Audited { records, rollouts, replayed, not_reproducible, duels, validator, champion } = audited;
+    let Audited { records, rollouts, replayed, not_reproducible, duels, validator, champion, follows } = audited;
     let again = match replayed {
         0 => String::new(),
         _ => format!("\n{replayed} of the rollouts were made again from the models' files and came out the same"),
@@ -93,8 +103,13 @@ fn text(audited: &Audited) -> String {
              the validator's word"
         ),
     };
+    let begun = if *follows {
+        "\nit begins from the record of the window before"
+    } else {
+        "\nthe record that it begins from is taken on trust: give the log of the window before, too"
+    };
     format!(
         "holds: {records} records signed by {validator}\n{rollouts} rollouts have the seeds of their window, {duels} duels \
-         decided again, {champion} holds the weight{again}{doubt}"
+         decided again, {champion} holds the weight{begun}{again}{doubt}"
     )
 }

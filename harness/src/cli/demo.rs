@@ -17,6 +17,7 @@ use crate::report::table;
 use crate::reporter::for_this_terminal;
 use crate::sandbox::cache_folder;
 use crate::settings::Sources;
+use crate::window::Unchallenged;
 
 /// Arguments of `dethrone demo`.
 #[derive(Debug, Args)]
@@ -40,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let chain = WeightsFile::new(settings.output.clone());
     let database = settings.output.join("dethrone.sqlite");
     let ports = Ports { registry: &registry, chain: &chain, reporter };
-    let finished = block_on(job::run(Job { settings, database, watch }, ports))?;
+    let finished = block_on(job::run(Job { settings, unchallenged: Unchallenged::Rests, database, watch }, ports))?;
     printer.data(&finished.summary, table)
 }
 

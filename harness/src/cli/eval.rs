@@ -8,7 +8,7 @@ use serde::Serialize;
 use models::hub::HubKind;
 use models::source::ModelSource;
 use pareto::duel::Forecast;
-use pareto::{Duel, DuelSettings};
+use pareto::{Duel, DuelSettings, HeatSettings};
 
 use super::runtime::block_on;
 use crate::chain::WeightsFile;
@@ -18,10 +18,11 @@ use crate::job::{self, Finished, Job, Ports};
 use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::record::{AdmissionOutcome, Conclusion, DuelRecord, ReasonCount, Standing, paired, unit_scores};
-use crate::registry::{Entry, Hotkey, RegistryState, Uid};
+use crate::registry::{Entry, Hotkey, RegistryState, Role, Uid};
 use crate::report::{Summary, doubt};
 use crate::reporter::for_this_terminal;
 use crate::settings::{Deciding, Settings, Sources};
+use crate::window::Unchallenged;
 
 /// The block that stands for "known before any commitment" in a window of one's own.
 const SEED_BLOCK: u64 = 1;
@@ -103,14 +104,17 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let against: Option<ModelSource> = arguments.against.as_deref().map(str::parse).transpose()?;
     let settings = settings(arguments.config.as_deref(), &arguments.set)?;
     let validator_budget = settings.deciding.duel.budget;
-    let deciding = Deciding { duel: budgeted(&settings, arguments.tasks), ..settings.deciding };
+    // One opponent, on the tasks asked for: nothing to drop anybody for, and no window before or after.
+    let deciding =
+        Deciding { duel: budgeted(&settings, arguments.tasks), heat: HeatSettings::none(), ..settings.deciding };
     let settings = Settings { deciding, ..settings };
     let registry = registry(&model, against.as_ref(), arguments.seed);
     let chain = WeightsFile::new(settings.output.clone());
     let database = settings.output.join("eval.sqlite");
     let duel_settings = settings.deciding.duel.clone();
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
-    let Finished { conclusion, summary } = block_on(job::run(Job { settings, database, watch }, ports))?;
+    let Finished { conclusion, summary } =
+        block_on(job::run(Job { settings, unchallenged: Unchallenged::Answers, database, watch }, ports))?;
     let subject = conclusion.entries.len() - 1;
     for concluded in &conclusion.entries {
         if let AdmissionOutcome::Refused(reason) = &concluded.admission.outcome {
@@ -152,7 +156,8 @@ pub(super) fn measure(model: &str, config: Option<&Path>, tasks: usize) -> Resul
     let chain = WeightsFile::new(settings.output.clone());
     let database = settings.output.join("eval.sqlite");
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
-    let Finished { conclusion, summary } = block_on(job::run(Job { settings, database, watch }, ports))?;
+    let Finished { conclusion, summary } =
+        block_on(job::run(Job { settings, unchallenged: Unchallenged::Answers, database, watch }, ports))?;
     let rollouts = conclusion.entries.iter().map(|entry| entry.rollouts.len()).sum();
     let timing = summary.timing;
     Ok(Speed { rollouts, seconds: timing.wall - timing.checking - timing.loading })
@@ -172,7 +177,7 @@ fn settings(config: Option<&Path>, set: &[String]) -> Result<Settings, Problem> 
 
 fn budgeted(settings: &Settings, tasks: usize) -> DuelSettings {
     let duel = settings.deciding.duel.clone();
-    DuelSettings { budget: tasks, minimum_tasks: duel.minimum_tasks.min(tasks), ..duel }
+    DuelSettings { budget: tasks, minimum_tasks: duel.minimum_tasks.min(tasks), references: 0, ..duel }
 }
 
 /// A registry of the opponent, who reigns, and the model.
@@ -183,6 +188,7 @@ fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> Re
         model: model.clone(),
         committed: 0,
         position,
+        role: Role::Committed,
     };
     let mut entries: Vec<Entry> = against.map(|against| entry(1, "against", against, 0)).into_iter().collect();
     entries.push(entry(2, "model", model, 1));

@@ -14,6 +14,7 @@ use crate::registry::RegistryFile;
 use crate::report::table;
 use crate::reporter::for_this_terminal;
 use crate::settings::{Settings, ShownSetting, Sources};
+use crate::window::Unchallenged;
 
 /// Arguments of `dethrone validate`.
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let chain = WeightsFile::new(settings.output.clone());
     let database = settings.output.join("dethrone.sqlite");
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
-    let finished = block_on(job::run(Job { settings, database, watch }, ports))?;
+    let finished = block_on(job::run(Job { settings, unchallenged: Unchallenged::Rests, database, watch }, ports))?;
     printer.data(&finished.summary, table)?;
     finished.conclusion.nothing_scored().map_or(Ok(()), |reason| Err(Problem::nothing_scored(&reason)))
 }

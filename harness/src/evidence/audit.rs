@@ -2,18 +2,17 @@
 
 use std::io::BufRead;
 
-use ed25519_dalek::VerifyingKey;
 use models::source::ModelSource;
-use pareto::{Bout, Challenge, Succession};
-use serde::Deserialize;
+use pareto::{Challenge, HeatReason, Reason, Succession};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::body::{AdmissionBody, ReplyBody, RolloutBody, WeightsBody};
-use super::hash_chain::{ChainError, HashChain, Record};
-use crate::record::{DuelRecord, EVIDENCE_VERSION as VERSION, FindingRecord, UnitScore, WindowTerms, playing};
+use super::body::{ReplyBody, RolloutBody, WeightsBody};
+use super::hash_chain::ChainError;
+use super::log::{Facts, read};
+use crate::board::ScoreBoard;
+use crate::record::{Admission, EVIDENCE_VERSION as VERSION, ReignRecord, UnitScore, WindowTerms, first_sightings};
 use crate::seeds::WindowSeed;
-use crate::succession::{decide_duel, open, shares};
+use crate::succession::{Field, Held, crowned_entries_follow};
 
 /// Numbers of what an audit has checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,6 +31,8 @@ pub(crate) struct Audited {
     pub validator: String,
     /// The champion.
     pub champion: String,
+    /// The log names the one audited before it and begins from its record; else that record is taken on trust.
+    pub follows: bool,
 }
 
 /// A log does not hold.
@@ -73,15 +74,19 @@ pub(crate) enum EvidenceError {
     },
 }
 
-/// A log that holds: what its rollouts can be made again from.
+/// A log that holds: what its rollouts can be made again from, and what the next one must follow from.
 #[derive(Debug)]
 pub(crate) struct Log {
     /// The window's terms.
     pub terms: WindowTerms,
     /// The entries' admissions, in order.
-    pub admissions: Vec<AdmissionBody>,
+    pub admissions: Vec<Admission>,
     /// The rollouts.
     pub rollouts: Vec<RolloutBody>,
+    /// The record for the next window.
+    pub record: ReignRecord,
+    /// Hash of the last record.
+    pub hash: String,
 }
 
 impl Log {
@@ -92,127 +97,83 @@ impl Log {
     pub(crate) fn seed(&self) -> Result<WindowSeed, EvidenceError> {
         seed_of(&self.terms)
     }
-}
 
-/// The facts of a log whose chain holds.
-#[derive(Debug, Default)]
-struct Facts {
-    opened: Option<(WindowTerms, String)>,
-    admissions: Vec<AdmissionBody>,
-    findings: Vec<usize>,
-    rollouts: Vec<RolloutBody>,
-    decisions: Vec<DuelRecord>,
-    weights: Option<WeightsBody>,
-}
-
-#[derive(Deserialize)]
-struct OpenedBody {
-    opened: WindowTerms,
-    validator: String,
-}
-
-#[derive(Deserialize)]
-struct FindingBody {
-    entry: usize,
-    #[serde(rename = "finding")]
-    _finding: FindingRecord,
+    /// Checks that this log is that of the window after another: it names that one's hash and begins from its record.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub(crate) fn follows(&self, before: &Self) -> Result<(), EvidenceError> {
+        let (one, two) = (&self.terms, &before.terms);
+        let differs = |what: &str| Err(EvidenceError::Differs { what: format!("{what} of window {}", one.seed_block) });
+        if (one.netuid, one.previous.as_ref()) != (two.netuid, Some(&before.hash)) {
+            return differs("the log that is named as the one before that");
+        }
+        if one.seed_block <= two.seed_block {
+            return differs("the seed block");
+        }
+        let (begun, left) = (&one.record, &before.record);
+        if begun.champion != left.champion || begun.former != left.former {
+            return differs("the champion at the beginning");
+        }
+        if begun.bouts != left.bouts || begun.models != left.models {
+            return differs("the number of bouts at the beginning");
+        }
+        // Windows that came to no end may have seen more models.
+        if first_sightings(begun.sightings.iter().chain(&left.sightings).cloned()) != begun.sightings {
+            return differs("a model's first commitment at the beginning");
+        }
+        Ok(())
+    }
 }
 
 /// Checks a log from its first line to its last.
 ///
 /// # Errors
-/// If it cannot be read, its chain does not hold, or a seed, a decision or a weight does not follow from its records.
+/// If it cannot be read, its chain does not hold, or a seed, a decision, a weight or the record for the next window does not
+/// follow from its records.
 pub(crate) fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
-    let (mut facts, records) = read(log)?;
-    let (terms, validator) = facts.opened.take().ok_or(EvidenceError::Incomplete("it has no first record"))?;
-    let weights = facts.weights.as_ref().ok_or(EvidenceError::Incomplete("it ends before the weights"))?;
-    check_seeds(&terms, &facts.rollouts)?;
-    check_origins(&terms, &facts.rollouts)?;
-    let playing = facts.playing(&terms)?;
-    let succession = check_decisions(&terms, &facts, &playing)?;
-    check_weights(&terms, &succession, &playing, weights)?;
+    let facts = read(log)?;
+    check_seeds(&facts.terms, &facts.rollouts)?;
+    check_origins(&facts.terms, &facts.rollouts)?;
+    let field = Field { terms: &facts.terms, admissions: &facts.admissions, findings: &facts.findings };
+    check_field(&field)?;
+    let held = check_decisions(&field, &facts)?;
+    check_weights(&field, &held.succession, &facts.weights)?;
+    check_record(&field, &held, &facts)?;
     let audited = Audited {
-        records,
+        records: facts.records,
         rollouts: facts.rollouts.len(),
         replayed: 0,
         not_reproducible: facts.rollouts.iter().filter(|rollout| !rollout.reproducible).count(),
         duels: facts.decisions.len(),
-        validator,
-        champion: terms.entries[succession.champion()].hotkey.0.clone(),
+        validator: facts.validator,
+        champion: facts.terms.entries[held.succession.champion()].hotkey.0.clone(),
+        follows: false,
     };
-    let Facts { admissions, rollouts, .. } = facts;
-    Ok((audited, Log { terms, admissions, rollouts }))
+    let Facts { terms, admissions, rollouts, reign, hash, .. } = facts;
+    Ok((audited, Log { terms, admissions, rollouts, record: reign.record, hash }))
 }
 
-fn read(log: impl BufRead) -> Result<(Facts, u64), EvidenceError> {
-    let mut facts = Facts::default();
-    let mut chain = HashChain::default();
-    let mut validator = None;
-    let mut count = 0;
-    for line in log.lines() {
-        let line = line.map_err(EvidenceError::Unreadable)?;
-        count += 1;
-        let malformed = |source| EvidenceError::Malformed { line: count, source };
-        let record: Record = serde_json::from_str(&line).map_err(malformed)?;
-        let signer = match &validator {
-            Some(signer) => *signer,
-            None => *validator.insert(first_signer(&record)?),
-        };
-        chain.follow(&record, &signer).map_err(|cause| EvidenceError::Broken { index: record.index, cause })?;
-        facts.take(&record).map_err(malformed)?;
+/// Checks the entries that the crown adds, and that the findings name models that are known.
+fn check_field(field: &Field<'_>) -> Result<(), EvidenceError> {
+    let Field { terms, admissions, findings } = *field;
+    let differs = |what: String| Err(EvidenceError::Differs { what });
+    if !crowned_entries_follow(terms) {
+        return differs("the list of crowned models' entries".to_owned());
     }
-    Ok((facts, count))
-}
-
-fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
-    // The version first: another one's records have other fields.
-    let any: serde_json::Value =
-        serde_json::from_str(record.body.get()).map_err(|source| EvidenceError::Malformed { line: 1, source })?;
-    if let Some(found) = any["opened"]["version"].as_u64().filter(|found| *found != u64::from(VERSION)) {
-        return Err(EvidenceError::Version { found });
+    if field.next_reserve().is_some() {
+        return differs("that a former champion's model was not called upon".to_owned());
     }
-    let body: OpenedBody =
-        serde_json::from_str(record.body.get()).map_err(|source| EvidenceError::Malformed { line: 1, source })?;
-    let bytes: Option<[u8; 32]> = hex::decode(&body.validator).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes
-        .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())
-        .ok_or(EvidenceError::Incomplete("its first record names no validator key"))
-}
-
-impl Facts {
-    /// The playing entries, in order of commitment.
-    fn playing(&self, terms: &WindowTerms) -> Result<Vec<usize>, EvidenceError> {
-        if !self.admissions.iter().map(|body| body.entry).eq(0..terms.entries.len()) {
-            return Err(EvidenceError::Incomplete("it does not hold one admission of each entry, in order"));
+    let known = field.sightings();
+    for (entry, finding) in findings {
+        let of = &finding.original;
+        let is_known = known.iter().any(|seen| seen.snapshot == of.snapshot && seen.origin == of.origin)
+            || (0..admissions.len()).any(|other| field.snapshot(other) == of.snapshot && other != *entry);
+        if *entry >= terms.entries.len() || !is_known {
+            return differs(format!("the original of entry {entry}, which nobody has seen,"));
         }
-        let outcomes = self.admissions.iter().map(|body| &body.admission.outcome);
-        Ok(playing(outcomes, |entry| self.findings.contains(&entry)))
     }
-
-    fn take(&mut self, record: &Record) -> Result<(), serde_json::Error> {
-        fn parse<T: DeserializeOwned>(record: &Record) -> Result<T, serde_json::Error> {
-            serde_json::from_str(record.body.get())
-        }
-        match record.kind.as_str() {
-            // The first one said who signs; another one would say it of what somebody else has signed.
-            "opened" if self.opened.is_some() => {
-                return Err(serde::de::Error::custom("a window is opened once"));
-            }
-            "opened" => {
-                let body: OpenedBody = parse(record)?;
-                self.opened = Some((body.opened, body.validator));
-            }
-            "admission" => self.admissions.push(parse(record)?),
-            "finding" => self.findings.push(parse::<FindingBody>(record)?.entry),
-            "rollout" => self.rollouts.push(parse(record)?),
-            "decision" => self.decisions.push(parse(record)?),
-            "weights" => self.weights = Some(parse(record)?),
-            other => {
-                return Err(serde::de::Error::custom(format!("its kind {other:?} is not one that this program knows")));
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn seed_of(terms: &WindowTerms) -> Result<WindowSeed, EvidenceError> {
@@ -258,116 +219,59 @@ fn check_origins(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), Ev
     Ok(())
 }
 
-fn check_decisions(terms: &WindowTerms, facts: &Facts, playing: &[usize]) -> Result<Succession, EvidenceError> {
-    let mut succession = open(terms, playing)
-        .map_err(|_| EvidenceError::Incomplete("its alpha is not usable"))?
-        .ok_or(EvidenceError::Incomplete("nobody was admitted"))?;
-    let mut recorded = facts.decisions.iter();
-    let unusable = |_| EvidenceError::Incomplete("its alpha is not usable");
-    while let Some(Bout { challenge, .. }) = succession.next_bout().map_err(unusable)? {
-        let Challenge { champion, challenger, number, alpha } = challenge;
-        let differs = || EvidenceError::Differs { what: format!("the decision on entry {challenger}") };
-        let decision = recorded.next().ok_or_else(differs)?;
-        let scores = |entry| scores_of(&facts.rollouts, entry);
-        let settings = &terms.settings.deciding.duel;
-        let again = decide_duel(terms.environments.len(), &scores(champion), &scores(challenger), settings, alpha)
-            .map_err(|_| differs())?;
-        let same = decision.challenger == challenger
-            && decision.champion == champion
-            && decision.number == number
-            && decision.decision == again;
-        if !same {
-            return Err(differs());
+fn check_decisions(field: &Field<'_>, facts: &Facts) -> Result<Held, EvidenceError> {
+    let scores = facts.rollouts.iter().map(|rollout| (rollout.entry, UnitScore::from(rollout))).collect();
+    let board = ScoreBoard::new(field.terms.entries.len(), scores);
+    // A window that came to no end has begun no more bouts than it states.
+    let most = if facts.reign.interrupted { facts.decisions.len() } else { usize::MAX };
+    let held = field.decide(&board, most).map_err(|_| EvidenceError::Incomplete("its settings are not usable"))?;
+    let held = held.ok_or(EvidenceError::Incomplete("nobody was admitted"))?;
+    let differs = |what: String| Err(EvidenceError::Differs { what });
+    let heats = facts.heats.iter().map(|heat| (heat.challenger, &heat.decision));
+    if !heats.eq(held.heats.iter().map(|(entry, decision)| (*entry, decision))) {
+        return differs("the outcome of a heat".to_owned());
+    }
+    if let Some((entry, _)) = held.heats.iter().find(|(_, heat)| heat.reason == HeatReason::MoreTasksNeeded) {
+        return differs(format!("that the heat of entry {entry} has ended"));
+    }
+    for (place, duel) in held.duels.iter().enumerate() {
+        let Challenge { champion, challenger, number, .. } = duel.challenge;
+        let is_last = place + 1 == held.duels.len();
+        let has_ended = duel.decision.reason != Reason::MoreTasksNeeded || (facts.reign.interrupted && is_last);
+        let same = facts.decisions.get(place).is_some_and(|recorded| {
+            (recorded.duel, recorded.champion, recorded.challenger, recorded.number)
+                == (place, champion, challenger, number)
+                && recorded.decision == duel.decision
+        });
+        if !same || !has_ended {
+            return differs(format!("the decision on entry {challenger}"));
         }
-        succession.settle(&challenge, again.verdict);
     }
-    match recorded.next() {
-        Some(extra) => Err(EvidenceError::Differs { what: format!("a decision on entry {}", extra.challenger) }),
-        None => Ok(succession),
+    match facts.decisions.get(held.duels.len()) {
+        Some(extra) => differs(format!("a decision on entry {}", extra.challenger)),
+        None => Ok(held),
     }
 }
 
-fn scores_of(rollouts: &[RolloutBody], entry: usize) -> Vec<UnitScore> {
-    rollouts.iter().filter(|rollout| rollout.entry == entry).map(UnitScore::from).collect()
-}
-
-fn check_weights(
-    terms: &WindowTerms,
-    succession: &Succession,
-    playing: &[usize],
-    recorded: &WeightsBody,
-) -> Result<(), EvidenceError> {
-    let expected = shares(terms, playing, succession)
+fn check_weights(field: &Field<'_>, succession: &Succession, recorded: &WeightsBody) -> Result<(), EvidenceError> {
+    let expected = field
+        .shares(succession)
         .map_err(|_| EvidenceError::Incomplete("its settings for the weights are not usable"))?;
+    let entries = &field.terms.entries;
     let same = recorded.burned == expected.burned
-        && recorded.entries.len() == terms.entries.len()
-        && recorded.entries.iter().zip(&terms.entries).zip(expected.entries).all(|((recorded, entry), share)| {
+        && recorded.entries.len() == entries.len()
+        && recorded.entries.iter().zip(entries).zip(expected.entries).all(|((recorded, entry), share)| {
             recorded.hotkey == entry.hotkey && recorded.uid == entry.uid && recorded.weight == share
         });
     if same { Ok(()) } else { Err(EvidenceError::Differs { what: "the weights".to_owned() }) }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::registry::{Entry, Hotkey, RegistryState, Uid};
-    use crate::settings::Settings;
-    use models::remote::ServedModel;
-
-    const SERVER: &str = "openai:m@http://127.0.0.1:8000/v1";
-
-    /// Checks a rollout that calls itself reproducible against `believed`; one that does not is believed the other way round,
-    /// unless it is its replies that tell.
-    #[track_caller]
-    fn check(model: &str, served: &[&str], reply: ReplyBody, believed: bool) {
-        let entry = Entry {
-            hotkey: Hotkey("alice".to_owned()),
-            uid: Uid(1),
-            model: model.parse().unwrap(),
-            committed: 1,
-            position: 0,
-        };
-        let registry = RegistryState {
-            netuid: 1,
-            seed_block: 9,
-            seed_hash: [0; 32],
-            champion: None,
-            former: Vec::new(),
-            tested: 0,
-            entries: vec![entry],
-        };
-        let mut settings = Settings::default();
-        settings.remote.served = served
-            .iter()
-            .map(|model| ServedModel { model: model.parse().unwrap(), by: SERVER.parse().unwrap() })
-            .collect();
-        let terms = WindowTerms::new(&registry, &settings, Vec::new(), String::new());
-        let mut rollout = RolloutBody {
-            entry: 0,
-            environment: 0,
-            task: 0,
-            seed: 0,
-            replies: vec![reply],
-            score: 1.0,
-            reason: String::new(),
-            fault: None,
-            reproducible: true,
-        };
-        assert_eq!(check_origins(&terms, std::slice::from_ref(&rollout)).is_ok(), believed);
-        rollout.reproducible = false;
-        let is_served = !served.is_empty() && served.contains(&model) || model.starts_with("openai:");
-        assert_eq!(check_origins(&terms, &[rollout]).is_ok(), is_served);
+fn check_record(field: &Field<'_>, held: &Held, facts: &Facts) -> Result<(), EvidenceError> {
+    if field.record_after(&held.succession, &held.duels) == facts.reign.record {
+        return Ok(());
     }
-
-    #[test]
-    fn a_rollout_of_a_server_cannot_call_itself_reproducible() {
-        let model = format!("owner/name@{}", "0".repeat(40));
-        let other = format!("owner/name@{}", "1".repeat(40));
-        let tokens = || ReplyBody::Tokens(vec![1, 2]);
-        check(&model, &[], tokens(), true);
-        check(&model, &[&other], tokens(), true);
-        check(&model, &[&model], tokens(), false);
-        check(SERVER, &[], tokens(), false);
-        check(&model, &[], ReplyBody::Text("yes".to_owned()), false);
-    }
+    Err(EvidenceError::Differs { what: "the record for the next window".to_owned() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::record::{
-    Admission, AdmissionOutcome, Conclusion, DuelRecord, EntryConclusion, Fault, FileRecord, FindingRecord, Reply,
-    Rollout, UnitScore, UnknownOutcome, WindowTerms, counted_score,
+    Admission, AdmissionOutcome, Conclusion, DuelRecord, EntryConclusion, Fault, FileRecord, FindingRecord, HeatRecord,
+    ReignRecord, Reply, Rollout, UnitScore, UnknownOutcome, WindowTerms, counted_score,
 };
 use crate::registry::{Hotkey, Uid};
 
@@ -29,10 +29,14 @@ pub(crate) enum Body {
     },
     /// A rollout.
     Rollout(RolloutBody),
+    /// A heat's decision.
+    Heat(HeatRecord),
     /// A duel's decision.
     Decision(DuelRecord),
     /// The weights.
     Weights(WeightsBody),
+    /// The record for the next window.
+    Reign(ReignBody),
 }
 
 /// An entry's admission.
@@ -120,6 +124,16 @@ pub(crate) struct WeightsBody {
     pub burned: f64,
 }
 
+/// The record for the next window: the last record of a log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReignBody {
+    /// The record.
+    pub record: ReignRecord,
+    /// The window came to no end, and was closed from what was stored when the next one began: no weights were set.
+    pub interrupted: bool,
+}
+
 /// One entry's share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,13 +158,15 @@ impl Body {
                 ("finding", to_json(&serde_json::json!({ "entry": entry, "finding": finding })))
             }
             Self::Rollout(rollout) => ("rollout", to_json(rollout)),
+            Self::Heat(heat) => ("heat", to_json(heat)),
             Self::Decision(decision) => ("decision", to_json(decision)),
             Self::Weights(weights) => ("weights", to_json(weights)),
+            Self::Reign(reign) => ("reign", to_json(reign)),
         }
     }
 }
 
-/// Record bodies of a finished window: terms, admissions, findings, rollouts, decisions, weights.
+/// Record bodies of a finished window: terms, admissions, findings, rollouts, decisions, weights, the next window's record.
 pub(crate) fn records(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
     let mut bodies = vec![Body::Opened { opened: Box::new(conclusion.terms.clone()), validator: validator.to_owned() }];
     bodies.extend(
@@ -166,8 +182,11 @@ pub(crate) fn records(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
     for concluded in &conclusion.entries {
         bodies.extend(concluded.rollouts.iter().map(|rollout| Body::Rollout(RolloutBody::of(rollout))));
     }
+    bodies.extend(conclusion.heats.iter().cloned().map(Body::Heat));
     bodies.extend(conclusion.duels.iter().cloned().map(Body::Decision));
     bodies.push(Body::Weights(weights(conclusion)));
+    let Conclusion { record, interrupted, .. } = conclusion;
+    bodies.push(Body::Reign(ReignBody { record: record.clone(), interrupted: *interrupted }));
     bodies
 }
 

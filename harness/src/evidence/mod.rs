@@ -8,6 +8,7 @@ mod audit;
 mod body;
 mod hash_chain;
 mod key;
+mod log;
 
 pub(crate) use audit::{Audited, EvidenceError, Log, audit};
 pub(crate) use body::{RolloutBody, records};

@@ -9,7 +9,10 @@ async fn status(settings: Settings, registry: &impl Registry) -> ExitStatus {
     let database = settings.output.join("dethrone.sqlite");
     let chain = WeightsFile::new(settings.output.clone());
     let ports = Ports { registry, chain: &chain, reporter: Arc::new(Recorder::default()) };
-    run(Job { settings, database, watch: Stopwatch::start() }, ports).await.unwrap_err().status
+    run(Job { settings, unchallenged: Unchallenged::Rests, database, watch: Stopwatch::start() }, ports)
+        .await
+        .unwrap_err()
+        .status
 }
 
 #[tokio::test]

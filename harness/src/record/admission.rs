@@ -11,6 +11,19 @@ pub(crate) struct Admission {
     pub files: Vec<FileRecord>,
 }
 
+impl Admission {
+    /// Digest of the snapshot: BLAKE3 in key derivation mode over its file list, which holds every file's digest. A server's
+    /// model has no files and is known by its reference.
+    pub(crate) fn snapshot(&self, model: &str) -> String {
+        let mut hasher = blake3::Hasher::new_derive_key("dethrone 2026-11 snapshot");
+        match self.files.is_empty() {
+            true => hasher.update(model.as_bytes()),
+            false => hasher.update(serde_json::to_string(&self.files).expect("a file list is plain data").as_bytes()),
+        };
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
 /// One file of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +45,8 @@ pub(crate) enum AdmissionOutcome {
     Refused(String),
     /// Committed when the window's seed was already known: the entry takes part in the next window.
     Late,
+    /// A former champion's model that is called upon only where the champion does not play; its files were not fetched.
+    Reserve,
 }
 
 /// A stored word, or its combination with a reason, that this program never writes.
@@ -51,6 +66,7 @@ impl AdmissionOutcome {
             Self::Admitted => "admitted",
             Self::Refused(_) => "refused",
             Self::Late => "late",
+            Self::Reserve => "reserve",
         }
     }
 
@@ -58,7 +74,7 @@ impl AdmissionOutcome {
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Self::Refused(reason) => Some(reason),
-            Self::Admitted | Self::Late => None,
+            Self::Admitted | Self::Late | Self::Reserve => None,
         }
     }
 
@@ -71,6 +87,7 @@ impl AdmissionOutcome {
             ("admitted", None) => Ok(Self::Admitted),
             ("refused", Some(reason)) => Ok(Self::Refused(reason)),
             ("late", None) => Ok(Self::Late),
+            ("reserve", None) => Ok(Self::Reserve),
             (_, reason) => Err(UnknownOutcome { word: word.to_owned(), reasoned: reason.is_some() }),
         }
     }
@@ -81,15 +98,6 @@ impl AdmissionOutcome {
     pub(crate) fn plays(&self, has_finding: bool) -> bool {
         *self == Self::Admitted && !has_finding
     }
-}
-
-/// Entries that take part in duels, in order of commitment: admitted, and without a finding of a screen.
-pub(crate) fn playing<'a>(
-    outcomes: impl IntoIterator<Item = &'a AdmissionOutcome>,
-    is_found: impl Fn(usize) -> bool,
-) -> Vec<usize> {
-    let outcomes = outcomes.into_iter().enumerate();
-    outcomes.filter(|(entry, outcome)| outcome.plays(is_found(*entry))).map(|(entry, _)| entry).collect()
 }
 
 #[cfg(test)]
@@ -113,9 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_is_known_by_its_files_and_a_served_model_by_its_reference() {
+        let file = |sha256: &str| FileRecord { name: "m.gguf".to_owned(), size: 1, sha256: sha256.to_owned() };
+        let admission = |files| Admission { outcome: AdmissionOutcome::Admitted, files };
+        let (one, two) = (admission(vec![file("aa")]), admission(vec![file("bb")]));
+        assert_eq!(one.snapshot("o/m"), one.snapshot("o/n"));
+        assert_ne!(one.snapshot("o/m"), two.snapshot("o/m"));
+        assert_ne!(admission(Vec::new()).snapshot("o/m"), admission(Vec::new()).snapshot("o/n"));
+    }
+
+    #[test]
     fn outcomes_are_read_back_and_nothing_else_is_taken_for_one() {
         check("admitted", None, Some(AdmissionOutcome::Admitted));
         check("late", None, Some(AdmissionOutcome::Late));
+        check("reserve", None, Some(AdmissionOutcome::Reserve));
+        check("reserve", Some("for later"), None);
         check("refused", Some("too large"), Some(AdmissionOutcome::Refused("too large".to_owned())));
         check("refused", Some(""), Some(AdmissionOutcome::Refused(String::new())));
         check("refused", None, None);
@@ -125,15 +145,5 @@ mod tests {
             check(word, None, None);
             check(word, Some("reason"), None);
         }
-    }
-
-    #[test]
-    fn only_admitted_entries_without_a_finding_take_part() {
-        use AdmissionOutcome::{Admitted, Late, Refused};
-        let outcomes = [Admitted, Refused(String::new()), Admitted, Late, Admitted];
-        assert_eq!(playing(&outcomes, |_| false), [0, 2, 4]);
-        assert_eq!(playing(&outcomes, |entry| entry == 2 || entry == 3), [0, 4]);
-        assert_eq!(playing(&outcomes, |_| true), Vec::<usize>::new());
-        assert_eq!(playing(&[], |_| false), Vec::<usize>::new());
     }
 }

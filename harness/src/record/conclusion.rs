@@ -1,12 +1,14 @@
 //! Conclusion of a window: the record from which evidence, weights, table and page are written.
 
+use pareto::{HeatReason, SavedDuel};
 use serde::{Deserialize, Serialize};
 
 use super::admission::{Admission, AdmissionOutcome};
+use super::reign::{ReignRecord, Sighting};
 use super::rollout::{Rollout, counted_score};
 use super::standing::Standing;
 use super::terms::WindowTerms;
-use crate::registry::{Entry, Hotkey};
+use crate::registry::Entry;
 
 /// A finished window. Evidence, report, table and weights are pure functions of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,16 +17,20 @@ pub(crate) struct Conclusion {
     pub terms: WindowTerms,
     /// The entries in order of commitment.
     pub entries: Vec<EntryConclusion>,
+    /// The heats by order of commitment.
+    pub heats: Vec<HeatRecord>,
     /// The duels in the order they were held.
     pub duels: Vec<DuelRecord>,
+    /// Each duel before its first task of this window.
+    pub starts: Vec<SavedDuel>,
     /// The champion's place in `entries`; none if no model was admitted.
     pub champion: Option<usize>,
     /// The share that goes to uid 0 to be burned, where no entry has that number.
     pub burned: f64,
-    /// Earlier champions, the latest first.
-    pub former: Vec<Hotkey>,
-    /// Challengers tested in the champion's reign.
-    pub tested: u64,
+    /// The record that it hands to the next window.
+    pub record: ReignRecord,
+    /// It came to no end, and was closed from what was stored when the next window began.
+    pub interrupted: bool,
 }
 
 /// Conclusion about one entry.
@@ -47,7 +53,23 @@ pub(crate) struct EntryConclusion {
 pub(crate) struct FindingRecord {
     /// The numbers.
     pub finding: pareto::screens::Finding,
+    /// First commitment of the model that it repeats, which may have left the subnet.
+    pub original: Sighting,
     /// The finding in one sentence.
+    pub sentence: String,
+}
+
+/// An ended heat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HeatRecord {
+    /// The champion's place among the entries.
+    pub champion: usize,
+    /// The challenger's place among the entries.
+    pub challenger: usize,
+    /// The decision with its reasons.
+    pub decision: pareto::HeatDecision,
+    /// The decision in one sentence.
     pub sentence: String,
 }
 
@@ -96,12 +118,26 @@ impl Conclusion {
         self.duels.iter().find(|duel| duel.challenger == entry)
     }
 
+    /// The heat that this entry has played.
+    fn heat_of(&self, entry: usize) -> Option<&HeatRecord> {
+        self.heats.iter().find(|heat| heat.challenger == entry)
+    }
+
+    /// True if the entry's model has had its bout earlier in the reign of a champion that has met challengers here or stays.
+    fn is_spent(&self, entry: usize) -> bool {
+        let concluded = &self.entries[entry];
+        let snapshot = concluded.admission.snapshot(&concluded.entry.model.to_string());
+        let reigns_on = self.record.champion.is_some() && self.record.champion == self.terms.record.champion;
+        reigns_on && self.record.models.iter().any(|bout| bout.snapshot == snapshot)
+    }
+
     /// The standing of an entry.
     pub(crate) fn standing(&self, entry: usize) -> Standing {
         let concluded = &self.entries[entry];
         match (&concluded.admission.outcome, &concluded.finding, self.duel_of(entry)) {
             (AdmissionOutcome::Refused(_), ..) => Standing::Refused,
             (AdmissionOutcome::Late, ..) => Standing::Late,
+            (AdmissionOutcome::Reserve, ..) => Standing::Reserve,
             (AdmissionOutcome::Admitted, Some(record), _) => Standing::Screened(record.finding.word()),
             _ if self.champion == Some(entry) => Standing::Champion,
             (_, _, Some(duel)) => match duel.decision.verdict {
@@ -110,6 +146,10 @@ impl Conclusion {
                 pareto::Verdict::Undecided => Standing::Undecided,
             },
             _ if self.duels.iter().any(|duel| duel.champion == entry) => Standing::Deposed,
+            _ if self.heat_of(entry).is_some_and(|heat| heat.decision.reason != HeatReason::Passed) => {
+                Standing::Dropped
+            }
+            _ if self.is_spent(entry) => Standing::Spent,
             _ => Standing::Waiting,
         }
     }
@@ -126,11 +166,16 @@ impl Conclusion {
         if let Some(duel) = self.duel_of(entry) {
             return duel.sentence.clone();
         }
+        if let (Standing::Dropped, Some(heat)) = (self.standing(entry), self.heat_of(entry)) {
+            return heat.sentence.clone();
+        }
         match self.standing(entry) {
             Standing::Late => "late: committed after the window's seed was known; it plays in the next window",
             Standing::Champion => "champion",
+            Standing::Reserve => "former champion: called upon where the champion does not play",
             Standing::Deposed => "former champion",
-            _ => "waits: the champion changed before its duel; it meets the new one in the next window",
+            Standing::Spent => "had its bout in this reign: another model, or another champion, gives it another",
+            _ => "waits: this window's bouts were held without it; it tries again in the next window",
         }
         .to_owned()
     }
@@ -142,7 +187,7 @@ mod tests {
 
     use super::*;
     use crate::record::{Fault, UnitScore, paired};
-    use crate::registry::{RegistryState, Uid};
+    use crate::registry::{Hotkey, RegistryState, Role, Uid};
     use crate::settings::Settings;
 
     fn entry(place: usize) -> Entry {
@@ -152,6 +197,7 @@ mod tests {
             model: format!("o/m{place}@{}", "0".repeat(40)).parse().unwrap(),
             committed: place as u64,
             position: 0,
+            role: Role::Committed,
         }
     }
 
@@ -187,16 +233,28 @@ mod tests {
             tested: 0,
             entries: (0..outcomes.len()).map(entry).collect(),
         };
-        let terms = WindowTerms::new(&registry, &Settings::default(), Vec::new(), String::new());
+        let terms = WindowTerms::new(&registry, Default::default(), &Settings::default(), Vec::new(), String::new());
         let entries = outcomes.into_iter().enumerate().map(|(place, outcome)| concluded(place, outcome)).collect();
-        Conclusion { terms, entries, duels, champion, burned: 0.0, former: Vec::new(), tested: 0 }
+        Conclusion {
+            terms,
+            entries,
+            heats: Vec::new(),
+            duels,
+            starts: Vec::new(),
+            champion,
+            burned: 0.0,
+            record: ReignRecord::default(),
+            interrupted: false,
+        }
     }
 
     fn copied(place: usize) -> FindingRecord {
         use pareto::screens::{Finding, FindingKind, Yardstick};
         let (kind, yardstick) = (FindingKind::SameFiles, Yardstick::Whole);
         let finding = Finding { entry: place, kind, of: Some(0), measure: 0.0, threshold: 0.0, yardstick };
-        FindingRecord { finding, sentence: "copy: of an earlier entry".to_owned() }
+        let hotkey = Hotkey("5Hot0".to_owned());
+        let original = Sighting { snapshot: String::new(), committed: 0, position: 0, origin: hotkey.clone(), hotkey };
+        FindingRecord { finding, original, sentence: "copy: of an earlier entry".to_owned() }
     }
 
     #[test]
@@ -219,7 +277,7 @@ mod tests {
             (Standing::Refused, "refused: too large"),
             (Standing::Late, "late: committed after the window's seed was known; it plays in the next window"),
             (Standing::Screened("copy"), "copy: of an earlier entry"),
-            (Standing::Waiting, "waits: the champion changed before its duel; it meets the new one in the next window"),
+            (Standing::Waiting, "waits: this window's bouts were held without it; it tries again in the next window"),
         ];
         for (place, (standing, verdict)) in expected.into_iter().enumerate() {
             assert_eq!((conclusion.standing(place), conclusion.verdict_of(place).as_str()), (standing, verdict));

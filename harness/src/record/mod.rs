@@ -6,19 +6,21 @@
 mod admission;
 mod conclusion;
 mod reasons;
+mod reign;
 mod rollout;
 mod scores;
 mod standing;
 mod terms;
 mod timings;
 
-pub(crate) use admission::{Admission, AdmissionOutcome, FileRecord, UnknownOutcome, playing};
-pub(crate) use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord};
+pub(crate) use admission::{Admission, AdmissionOutcome, FileRecord, UnknownOutcome};
+pub(crate) use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, HeatRecord};
 pub(crate) use reasons::ReasonCount;
+pub(crate) use reign::{BoutRecord, CrownedModel, ReignRecord, Sighting, first_sightings};
 pub(crate) use rollout::{Fault, Reply, Rollout, counted_score};
 pub(crate) use scores::{UnitScore, paired, unit_scores};
 pub(crate) use standing::Standing;
-pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, WindowTerms};
+pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, EntryTerms, WindowTerms};
 #[cfg(test)]
-pub(crate) use terms::{DecidingSettings, EntryTerms};
+pub(crate) use terms::DecidingSettings;
 pub(crate) use timings::Timings;

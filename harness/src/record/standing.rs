@@ -16,7 +16,11 @@ pub(crate) enum Standing {
     Lost,
     /// Its duel spent the budget without a decision: the champion stayed.
     Undecided,
-    /// Had no duel, since the champion changed before it.
+    /// Did not get through its heat.
+    Dropped,
+    /// Its model had its bout earlier in this reign.
+    Spent,
+    /// Had no duel: the champion changed before it, or others were better in the heat.
     Waiting,
     /// Left out by the screen that has this word.
     Screened(&'static str),
@@ -24,6 +28,8 @@ pub(crate) enum Standing {
     Refused,
     /// Committed after the window's seed was known.
     Late,
+    /// Crowned before, and called upon only where the champion does not play.
+    Reserve,
 }
 
 impl Standing {
@@ -34,10 +40,13 @@ impl Standing {
             Self::Deposed => "deposed",
             Self::Lost => "lost",
             Self::Undecided => "undecided",
+            Self::Dropped => "dropped",
+            Self::Spent => "spent",
             Self::Waiting => "waiting",
             Self::Screened(word) => word,
             Self::Refused => "refused",
             Self::Late => "late",
+            Self::Reserve => "reserve",
         }
     }
 }
@@ -60,8 +69,10 @@ mod tests {
 
     #[test]
     fn the_word_on_a_screen_is_the_word_in_the_summary() {
-        use Standing::{Champion, Deposed, Late, Lost, Refused, Screened, Undecided, Waiting};
-        for standing in [Champion, Deposed, Lost, Undecided, Waiting, Screened("copy"), Refused, Late] {
+        use Standing::{Champion, Deposed, Dropped, Late, Lost, Refused, Reserve, Screened, Spent, Undecided, Waiting};
+        for standing in
+            [Champion, Deposed, Lost, Undecided, Waiting, Screened("copy"), Refused, Late, Reserve, Dropped, Spent]
+        {
             assert_eq!(serde_json::to_value(standing).unwrap(), standing.to_string());
         }
     }

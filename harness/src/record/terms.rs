@@ -8,11 +8,12 @@ use models::decoder::Arithmetic;
 use models::remote::{Interface, ServedModel};
 use serde::{Deserialize, Serialize};
 
-use crate::registry::{Hotkey, RegistryState, Uid};
+use super::reign::{CrownedModel, ReignRecord};
+use crate::registry::{Hotkey, RegistryState, Role, Uid};
 use crate::settings::{Deciding, Settings};
 
 /// Version of the evidence's schema; it is part of the terms, so that a window is not resumed under another one.
-pub(crate) const EVIDENCE_VERSION: u32 = 2;
+pub(crate) const EVIDENCE_VERSION: u32 = 3;
 
 /// Terms of a window: everything that decides its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,12 +27,10 @@ pub(crate) struct WindowTerms {
     pub(crate) seed_block: u64,
     /// That block's hash, as hexadecimal digits.
     pub(crate) seed_hash: String,
-    /// The champion when the window opened.
-    pub(crate) champion: Option<Hotkey>,
-    /// Earlier champions, the latest first.
-    pub(crate) former: Vec<Hotkey>,
-    /// Challengers tested in that champion's reign.
-    pub(crate) tested: u64,
+    /// Hash of the log of the window before, which states the same record; none where the record does not come from one.
+    pub(crate) previous: Option<String>,
+    /// The record that the window begins from.
+    pub(crate) record: ReignRecord,
     /// The entries in order of commitment.
     pub(crate) entries: Vec<EntryTerms>,
     /// The environments: name, version, tier, digest of the file.
@@ -56,6 +55,8 @@ pub(crate) struct EntryTerms {
     pub(crate) committed: u64,
     /// The order within that block.
     pub(crate) position: u32,
+    /// The reason for which it takes part.
+    pub(crate) role: Role,
 }
 
 /// The settings that decide a result; threads, batch sizes, paths and keys do not.
@@ -119,9 +120,10 @@ impl fmt::Display for CardTerms {
 }
 
 impl WindowTerms {
-    /// The terms of a window over this registry under these settings.
+    /// The terms of a window over this registry, begun from this record, under these settings.
     pub(crate) fn new(
         registry: &RegistryState,
+        (record, previous): (ReignRecord, Option<String>),
         settings: &Settings,
         environments: Vec<EnvironmentId>,
         runtime: String,
@@ -132,15 +134,15 @@ impl WindowTerms {
             model: entry.model.to_string(),
             committed: entry.committed,
             position: entry.position,
+            role: entry.role,
         });
         Self {
             version: EVIDENCE_VERSION,
             netuid: registry.netuid,
             seed_block: registry.seed_block,
             seed_hash: hex::encode(registry.seed_hash),
-            champion: registry.champion.clone(),
-            former: registry.former.clone(),
-            tested: registry.tested,
+            previous,
+            record,
             entries: entries.collect(),
             environments,
             runtime,
@@ -152,6 +154,11 @@ impl WindowTerms {
                 served: settings.remote.served.clone(),
             },
         }
+    }
+
+    /// The place of a crowned model's entry: the miner's own commitment, or the entry that was added for it.
+    pub(crate) fn place_of(&self, crowned: &CrownedModel) -> Option<usize> {
+        self.entries.iter().position(|entry| crowned.is(&entry.hotkey, &entry.model))
     }
 
     /// The digest by which a run is resumed: BLAKE3 in key derivation mode over the terms' JSON.
@@ -199,7 +206,7 @@ mod tests {
             tested: 0,
             entries: Vec::new(),
         };
-        WindowTerms::new(&registry, &Settings::default(), Vec::new(), "c0de".to_owned())
+        WindowTerms::new(&registry, Default::default(), &Settings::default(), Vec::new(), "c0de".to_owned())
     }
 
     #[test]
@@ -210,6 +217,7 @@ mod tests {
             "{\"round\":16",
             ",\"alpha\":0.01",
             ",\"duel\":{\"tolerance\":0.04",
+            ",\"heat\":{\"tasks\":150",
             ",\"screens\":{\"base\":null",
             ",\"weights\":{",
             ",\"sampling\":{\"context\":16384,\"temperature\":0.0,\"top_k\":null,\"top_p\":null}",
@@ -257,7 +265,7 @@ mod tests {
             other(|terms| terms.settings.card = Some(card(Some("a190")))),
             other(|terms| terms.settings.interface = Interface::Completions),
             other(|terms| terms.runtime.push('0')),
-            other(|terms| terms.tested = 1),
+            other(|terms| terms.record.bouts = 1),
         ];
         let distinct: std::collections::BTreeSet<&String> = changed.iter().collect();
         assert_eq!((distinct.len(), distinct.contains(&terms().identity())), (changed.len(), false));

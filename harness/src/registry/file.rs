@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use models::{model_ref::ModelRef, source::ModelSource};
 use serde::Deserialize;
 
-use super::{Entry, Hotkey, Registry, RegistryState, Uid};
+use super::{Entry, Hotkey, Registry, RegistryState, Role, Uid};
 
 /// The version of the file's schema.
 const VERSION: u32 = 1;
@@ -137,6 +137,7 @@ fn read(path: &Path) -> Result<RegistryState, RegistryError> {
             model: ModelSource::Hub(reference),
             committed: line.committed,
             position: line.position,
+            role: Role::Committed,
         });
     }
     entries.sort_by(|a, b| (a.committed, a.position, &a.hotkey).cmp(&(b.committed, b.position, &b.hotkey)));

@@ -5,4 +5,4 @@ mod state;
 mod file;
 
 pub(crate) use file::{RegistryError, RegistryFile};
-pub(crate) use state::{Entry, Hotkey, Registry, RegistryState, Uid};
+pub(crate) use state::{Entry, Hotkey, Registry, RegistryState, Role, Uid};

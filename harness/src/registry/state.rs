@@ -50,12 +50,30 @@ pub(crate) struct Entry {
     pub committed: u64,
     /// The order of commitment within its block, from 0.
     pub position: u32,
+    /// The reason for which it takes part.
+    pub role: Role,
+}
+
+/// Reason for which an entry takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    /// Its miner has committed it, as the registry says.
+    Committed,
+    /// It holds the crown while its miner has committed another model.
+    Crowned,
+    /// It held the crown, and its miner has committed another model: called upon where the champion does not play.
+    Former,
 }
 
 impl Entry {
     /// The entry's name in messages: address and model.
     pub(crate) fn label(&self) -> String {
-        format!("{} ({})", self.hotkey, self.model)
+        match self.role {
+            Role::Committed => format!("{} ({})", self.hotkey, self.model),
+            Role::Crowned => format!("{} ({}, crowned)", self.hotkey, self.model),
+            Role::Former => format!("{} ({}, crowned before)", self.hotkey, self.model),
+        }
     }
 }
 

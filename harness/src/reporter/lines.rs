@@ -58,7 +58,7 @@ impl Lines {
                 Some(line)
             }
             Event::RolloutEnded { entry } => self.count(&entry),
-            Event::Decided { sentence } | Event::Served { sentence } => Some(sentence),
+            Event::Decided { sentence } | Event::Served { sentence } | Event::Overridden { sentence } => Some(sentence),
             Event::Retrying { what } => Some(format!("trying again: {what}")),
         }
     }

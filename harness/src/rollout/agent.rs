@@ -1,7 +1,7 @@
 //! A model as an environment's `Agent`: conversation in, reply out, every token recorded.
 
 use environments::{Agent, Conversation, Message};
-use models::engine::Finish;
+use models::engine::{Finish, Sampling};
 use models::responder::{ReplyError, ReplyRule, Responder};
 
 use crate::record::Reply;
@@ -22,6 +22,13 @@ impl<'a> ModelAgent<'a> {
     pub(super) fn into_replies(self) -> Vec<Reply> {
         self.replies
     }
+
+    /// The rule of a turn, from 0. Draws are counted from each reply's first token, so that every turn needs a key of its
+    /// own: with one for all a model would repeat its luck.
+    fn rule_of_turn(&self, turn: u64) -> ReplyRule {
+        let ReplyRule { sampling, max_new_tokens } = self.rule;
+        ReplyRule { sampling: Sampling { key: sampling.key.wrapping_add(turn), ..sampling }, max_new_tokens }
+    }
 }
 
 impl Agent for ModelAgent<'_> {
@@ -37,7 +44,7 @@ impl Agent for ModelAgent<'_> {
                 content: message.content.trim().to_owned(),
             })
             .collect();
-        let reply = self.model.reply(&messages, self.rule).await?;
+        let reply = self.model.reply(&messages, self.rule_of_turn(self.replies.len() as u64)).await?;
         let finish = match reply.finish {
             Finish::StopToken => "stop token",
             Finish::StopString => "stop string",

@@ -1,9 +1,9 @@
 //! Settings that decide a window's result besides the environments, and are therefore part of its terms.
 
 use models::model_ref::ModelRef;
-use pareto::DuelSettings;
 use pareto::screens::copy::CopySettings;
 use pareto::weights::WeightSettings;
+use pareto::{DuelSettings, HeatSettings};
 use serde::{Deserialize, Serialize};
 
 /// Settings that decide a window's result: they are the same in the settings file and in the evidence.
@@ -17,6 +17,8 @@ pub(crate) struct Deciding {
     pub alpha: f64,
     /// The duel: tolerance, margin, budget of tasks per environment.
     pub duel: DuelSettings,
+    /// The heat: every challenger's first tasks of a window, which drop the hopeless and spend nothing of alpha.
+    pub heat: HeatSettings,
     /// Screens of the entries, before any of them answers a task.
     pub screens: ScreenSettings,
     /// Shares of emission: the part that is burned, and the part that former champions keep.
@@ -59,6 +61,7 @@ impl Default for Deciding {
             round: 16,
             alpha: 0.01,
             duel: DuelSettings::default(),
+            heat: HeatSettings::default(),
             screens: ScreenSettings::default(),
             weights: WeightSettings::default(),
             sampling: SamplingSettings { context: 16_384, temperature: 0.0, top_k: None, top_p: None },

@@ -26,6 +26,14 @@ pub(crate) enum SettingsError {
         /// The range.
         expected: &'static str,
     },
+    /// A value of a duel or a heat is outside its range, or they do not fit together.
+    #[error("section `{section}` of the settings: {error}")]
+    Duel {
+        /// The section.
+        section: &'static str,
+        /// The setting and its range.
+        error: pareto::DuelError,
+    },
     /// A `--set` flag is not `key=value`.
     #[error("`--set {0}` is not of the form key=value")]
     BadFlag(String),

@@ -3,6 +3,7 @@
 use models::engine::EngineSettings;
 use models::hub::{HubKind, HubSettings};
 use models::remote::RemoteSettings;
+use pareto::DuelError;
 use pareto::weights::{WeightError, WeightSettings};
 
 use super::deciding::{Deciding, SamplingSettings};
@@ -23,11 +24,18 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
 }
 
 fn check_deciding(deciding: &Deciding) -> Result<(), SettingsError> {
-    let Deciding { round, alpha, sampling, weights, .. } = deciding;
+    let Deciding { round, alpha, sampling, weights, duel, heat, .. } = deciding;
     require(*round > 0, "round", round, "at least 1")?;
-    require(*alpha > 0.0 && *alpha < 1.0, "alpha", alpha, "between 0 and 1")?;
+    require(*alpha >= 1e-60 && *alpha <= 0.5, "alpha", alpha, "between 1e-60 and 0.5")?;
     check_sampling(sampling)?;
+    check_duel(duel.validate(), "duel")?;
+    check_duel(heat.validate(), "heat")?;
     check_weights(weights)
+}
+
+/// Refuses, before anything is fetched, values that a duel or a heat would refuse later.
+fn check_duel(checked: Result<(), DuelError>, section: &'static str) -> Result<(), SettingsError> {
+    checked.map_err(|error| SettingsError::Duel { section, error })
 }
 
 fn check_sampling(sampling: &SamplingSettings) -> Result<(), SettingsError> {

@@ -20,6 +20,9 @@ pub(crate) struct Settings {
     /// The file with the validator's ed25519 secret key (32 bytes as hex); made on first use when it does not exist.
     /// Inside the output folder unless given.
     pub key: Option<PathBuf>,
+    /// The file of the reign record that the window begins from, where validators have agreed on one. Otherwise the
+    /// validator goes on from its own last window, unless the registry names another champion.
+    pub record: Option<PathBuf>,
     /// The hub that models come from.
     pub hub: HubSettings,
     /// The environments whose tasks every model answers, in this order.
@@ -52,6 +55,7 @@ impl Default for Settings {
             registry: PathBuf::from("registry.json"),
             output: PathBuf::from("dethrone-output"),
             key: None,
+            record: None,
             hub: HubSettings::default(),
             environments: ["sat", "abduction", "deduction"]
                 .map(|name| EnvironmentChoice { name: name.to_owned(), tier: 0 })

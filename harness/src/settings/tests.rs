@@ -128,8 +128,8 @@ fn a_value_outside_its_range_is_refused_with_the_range() {
     for (flag, expected) in [
         ("environments=[]", "setting `environments` is empty; it must be a list of at least one environment"),
         ("round=0", "setting `round` is 0; it must be at least 1"),
-        ("alpha=0.0", "setting `alpha` is 0; it must be between 0 and 1"),
-        ("alpha=1.0", "setting `alpha` is 1; it must be between 0 and 1"),
+        ("alpha=0.0", "setting `alpha` is 0; it must be between 1e-60 and 0.5"),
+        ("alpha=1.0", "setting `alpha` is 1; it must be between 1e-60 and 0.5"),
         ("sampling.temperature=-0.5", "setting `sampling.temperature` is -0.5; it must be 0 or more"),
         ("sampling.top_p=0.0", "setting `sampling.top_p` is 0; it must be above 0 and at most 1"),
         ("sampling.top_p=1.5", "setting `sampling.top_p` is 1.5; it must be above 0 and at most 1"),
@@ -152,7 +152,7 @@ fn a_value_outside_its_range_is_refused_with_the_range() {
         refuses("", &[flag], expected);
     }
     assert!(read("", &["weights.burn=2.0"]).unwrap_err().starts_with("setting `weights.burn` is 2; it must be"));
-    for fine in ["engine.pages=0", "engine.pages=512", "engine.threads=0", "sampling.top_p=1.0", "alpha=0.999"] {
+    for fine in ["engine.pages=0", "engine.pages=512", "engine.threads=0", "sampling.top_p=1.0", "alpha=0.5"] {
         assert!(read("", &[fine]).is_ok(), "{fine}");
     }
 }

@@ -4,11 +4,14 @@ mod database;
 mod error;
 
 mod admissions;
+mod bouts;
 mod fingerprints;
 mod outcomes;
 mod rollouts;
 mod runs;
+mod sightings;
 
+pub(crate) use bouts::BegunBout;
 pub(crate) use database::Store;
 pub(crate) use error::StoreError;
 pub(crate) use outcomes::Outcome;

@@ -1,20 +1,35 @@
 //! The `outcomes` table: how a run ended.
 
+use serde::Deserialize;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::{RunId, Store, StoreError};
 use crate::clock;
+use crate::record::{CrownedModel, ReignRecord};
 use crate::registry::Hotkey;
 
 /// End of a finished run: the start of the subnet's next window.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
-    /// The champion.
-    pub(crate) champion: Hotkey,
-    /// Earlier champions, the latest first.
-    pub(crate) former: Vec<Hotkey>,
-    /// Challengers tested in the champion's reign.
-    pub(crate) tested: u64,
+    /// The record that it hands to the next.
+    pub(crate) record: ReignRecord,
+    /// Hash of the last record of its evidence; none in rows of earlier versions.
+    pub(crate) log: Option<String>,
+}
+
+/// The entries of a run's terms, as every version has written them.
+#[derive(Deserialize)]
+struct OpenedEntries {
+    entries: Vec<OpenedEntry>,
+}
+
+#[derive(Deserialize)]
+struct OpenedEntry {
+    hotkey: Hotkey,
+    model: String,
+    committed: u64,
+    position: u32,
 }
 
 impl Store {
@@ -23,41 +38,64 @@ impl Store {
     /// # Errors
     /// If the database cannot be read or the row is damaged.
     pub(crate) async fn outcome_before(&self, netuid: u16, seed_block: u64) -> Result<Option<Outcome>, StoreError> {
-        let failed = self.failed("read");
         let row = sqlx::query(
-            "SELECT champion, former, tested FROM outcomes JOIN runs ON runs.id = outcomes.run_id \
+            "SELECT champion, former, tested, record, log, opened FROM outcomes JOIN runs ON runs.id = outcomes.run_id \
              WHERE netuid = ? AND seed_block < ? ORDER BY seed_block DESC, runs.id DESC LIMIT 1",
         )
         .bind(i64::from(netuid))
         .bind(seed_block.cast_signed())
         .fetch_optional(&self.pool)
         .await
-        .map_err(&failed)?;
-        row.map(|row| {
-            let former: String = row.try_get("former").map_err(&failed)?;
-            let tested: i64 = row.try_get("tested").map_err(&failed)?;
-            Ok(Outcome {
-                champion: Hotkey(row.try_get("champion").map_err(&failed)?),
-                former: serde_json::from_str(&former).map_err(self.damaged("read an outcome in"))?,
-                tested: tested.cast_unsigned(),
-            })
-        })
-        .transpose()
+        .map_err(self.failed("read"))?;
+        row.map(|row| self.outcome(&row)).transpose()
     }
 
-    /// Records the end of a run; a run that has ended already keeps its first outcome.
+    fn outcome(&self, row: &SqliteRow) -> Result<Outcome, StoreError> {
+        let failed = self.failed("read");
+        let record: Option<String> = row.try_get("record").map_err(&failed)?;
+        let log = row.try_get("log").map_err(&failed)?;
+        let record = match record {
+            Some(record) => serde_json::from_str(&record).map_err(self.damaged("read an outcome in"))?,
+            None => self.record_of_before(row)?,
+        };
+        Ok(Outcome { record, log })
+    }
+
+    /// The record of a row of before: the miners that it names, with the models that they had entered in the run.
+    fn record_of_before(&self, row: &SqliteRow) -> Result<ReignRecord, StoreError> {
+        let failed = self.failed("read");
+        let text = |column| row.try_get::<String, _>(column).map_err(&failed);
+        let former: Vec<Hotkey> = serde_json::from_str(&text("former")?).map_err(self.damaged("read an outcome in"))?;
+        let OpenedEntries { entries } =
+            serde_json::from_str(&text("opened")?).map_err(self.damaged("read an outcome in"))?;
+        let crowned = |hotkey: &Hotkey| {
+            let entry = entries.iter().find(|entry| entry.hotkey == *hotkey)?;
+            let OpenedEntry { hotkey, model, committed, position } = entry;
+            let (hotkey, model) = (hotkey.clone(), model.clone());
+            Some(CrownedModel { hotkey, model, snapshot: None, committed: *committed, position: *position })
+        };
+        let tested: i64 = row.try_get("tested").map_err(&failed)?;
+        Ok(ReignRecord {
+            champion: crowned(&Hotkey(text("champion")?)),
+            former: former.iter().filter_map(crowned).collect(),
+            bouts: tested.cast_unsigned(),
+            ..ReignRecord::default()
+        })
+    }
+
+    /// Records the end of a run under a champion; a run that has ended already keeps its first outcome.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub(crate) async fn finish_run(&self, run: RunId, outcome: &Outcome) -> Result<(), StoreError> {
-        let former = serde_json::to_string(&outcome.former).expect("a list of addresses is JSON");
-        let insert =
-            "INSERT OR IGNORE INTO outcomes (run_id, champion, former, tested, finished_at) VALUES (?, ?, ?, ?, ?)";
+    pub(crate) async fn finish_run(&self, run: RunId, champion: &Hotkey, outcome: &Outcome) -> Result<(), StoreError> {
+        let insert = "INSERT OR IGNORE INTO outcomes (run_id, champion, tested, record, log, finished_at) \
+                      VALUES (?, ?, ?, ?, ?, ?)";
         sqlx::query(insert)
             .bind(run.0)
-            .bind(&outcome.champion.0)
-            .bind(former)
-            .bind(outcome.tested.cast_signed())
+            .bind(&champion.0)
+            .bind(outcome.record.bouts.cast_signed())
+            .bind(serde_json::to_string(&outcome.record).expect("a record is plain data"))
+            .bind(&outcome.log)
             .bind(clock::unix_seconds())
             .execute(&self.pool)
             .await

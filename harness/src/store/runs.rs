@@ -31,12 +31,43 @@ impl Store {
                 .bind(&identity)
                 .bind(i64::from(terms.netuid))
                 .bind(terms.seed_block.cast_signed())
-                // Nothing reads the terms back: they tell an operator what the identity stands for.
+                // Read back where a later window closes one that came to no end.
                 .bind(terms.to_json())
                 .bind(clock::unix_seconds())
                 .execute(&self.pool)
                 .await
                 .map_err(&failed)?;
         Ok((RunId(inserted.last_insert_rowid()), false))
+    }
+
+    /// The subnet's runs that have begun a bout and were never finished, whose seed block lies after that of its latest
+    /// finished run and before this one, in order. A run of another version's terms is none of them.
+    ///
+    /// # Errors
+    /// If the database cannot be read or a row is damaged.
+    pub(crate) async fn unfinished_runs(
+        &self,
+        netuid: u16,
+        seed_block: u64,
+    ) -> Result<Vec<(RunId, WindowTerms)>, StoreError> {
+        let failed = self.failed("read");
+        let rows = sqlx::query(
+            "SELECT id, opened FROM runs WHERE netuid = ?1 AND seed_block < ?2 \
+             AND id IN (SELECT run_id FROM bouts) AND id NOT IN (SELECT run_id FROM outcomes) \
+             AND seed_block > (SELECT coalesce(max(seed_block), -1) FROM runs JOIN outcomes ON runs.id = outcomes.run_id \
+                               WHERE netuid = ?1 AND seed_block < ?2) \
+             ORDER BY seed_block, id",
+        )
+        .bind(i64::from(netuid))
+        .bind(seed_block.cast_signed())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(&failed)?;
+        let run = |row: &sqlx::sqlite::SqliteRow| {
+            let opened: String = row.try_get("opened").map_err(&failed)?;
+            let terms = serde_json::from_str(&opened).map_err(self.damaged("read a run's terms from"))?;
+            Ok((RunId(row.try_get("id").map_err(&failed)?), terms))
+        };
+        rows.iter().map(run).collect()
     }
 }

@@ -10,7 +10,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use super::database::MIGRATIONS;
 use super::error::StoreErrorKind;
 use super::*;
-use crate::record::{Admission, AdmissionOutcome, Fault, FileRecord, Reply, Rollout, UnitScore, WindowTerms};
+use crate::record::{
+    Admission, AdmissionOutcome, CrownedModel, Fault, FileRecord, ReignRecord, Reply, Rollout, Sighting, UnitScore,
+    WindowTerms,
+};
 use crate::registry::{Hotkey, RegistryState};
 use crate::settings::Settings;
 
@@ -24,7 +27,13 @@ fn terms(netuid: u16, seed_block: u64) -> WindowTerms {
         tested: 0,
         entries: Vec::new(),
     };
-    WindowTerms::new(&registry, &Settings::default(), vec![EnvironmentId::built_in("sat", "1.0.0", 0)], "c0de".into())
+    WindowTerms::new(
+        &registry,
+        Default::default(),
+        &Settings::default(),
+        vec![EnvironmentId::built_in("sat", "1.0.0", 0)],
+        "c0de".into(),
+    )
 }
 
 async fn open(folder: &Path) -> Store {
@@ -201,14 +210,24 @@ async fn fingerprints_belong_to_files_and_the_first_one_stays() {
 async fn the_outcome_before_is_that_of_the_latest_earlier_window_of_the_subnet() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
-    let hotkey = |name: &str| Hotkey(name.to_owned());
-    let outcome =
-        |name: &str, tested| Outcome { champion: hotkey(name), former: vec![hotkey("old"), hotkey("older")], tested };
+    let outcome = |name: &str, bouts| {
+        let crowned = |name: &str| CrownedModel {
+            hotkey: Hotkey(name.to_owned()),
+            model: format!("o/{name}"),
+            snapshot: Some(name.to_owned()),
+            committed: 7,
+            position: 1,
+        };
+        let former = vec![crowned("old"), crowned("older")];
+        let record = ReignRecord { champion: Some(crowned(name)), former, bouts, ..ReignRecord::default() };
+        Outcome { record, log: Some(format!("hash of {name}")) }
+    };
     for (netuid, seed_block, name) in [(1, 10, "ten"), (1, 20, "twenty"), (2, 15, "other")] {
         let (id, _) = store.open_run(&terms(netuid, seed_block)).await.unwrap();
-        store.finish_run(id, &outcome(name, seed_block)).await.unwrap();
+        let champion = Hotkey(name.to_owned());
+        store.finish_run(id, &champion, &outcome(name, seed_block)).await.unwrap();
         // A window that is told again keeps its outcome.
-        store.finish_run(id, &outcome("another", 0)).await.unwrap();
+        store.finish_run(id, &champion, &outcome("another", 0)).await.unwrap();
     }
     store.open_run(&terms(1, 25)).await.unwrap();
     let before = async |netuid, seed_block| store.outcome_before(netuid, seed_block).await.unwrap();
@@ -240,9 +259,9 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date_and_keeps_its_rows
     let first = Migrator { migrations: MIGRATIONS.iter().take(1).cloned().collect(), ..Migrator::DEFAULT };
     first.run(&pool).await.unwrap();
     let identity = terms(1, 9).identity();
-    let run =
-        sqlx::query("INSERT INTO runs (identity, netuid, seed_block, opened, created_at) VALUES (?, 1, 9, '{}', 0)");
-    run.bind(identity).execute(&pool).await.unwrap();
+    let run = sqlx::query("INSERT INTO runs (identity, netuid, seed_block, opened, created_at) VALUES (?, 1, 9, ?, 0)");
+    let opened = r#"{"champion":null,"entries":[{"uid":1,"hotkey":"ada","model":"o/m","committed":4,"position":2}]}"#;
+    run.bind(identity).bind(opened).execute(&pool).await.unwrap();
     for row in [
         "INSERT INTO rollouts VALUES (1, 0, 0, 5, 7, '[]', 0.5, 'half', NULL, 1, 0.25)",
         "INSERT INTO findings VALUES (1, 0, '{}')",
@@ -256,6 +275,56 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date_and_keeps_its_rows
     assert!(existed);
     let rollouts = store.rollouts(id, 0).await.unwrap();
     assert_eq!((rollouts.len(), rollouts[0].task, rollouts[0].reproducible), (1, 5, true));
-    let outcome = store.outcome_before(1, 10).await.unwrap().unwrap();
-    assert_eq!((outcome.champion.0.as_str(), outcome.former.len(), outcome.tested), ("ada", 0, 3));
+    let Outcome { record, log } = store.outcome_before(1, 10).await.unwrap().unwrap();
+    let champion = record.champion.unwrap();
+    assert_eq!((champion.hotkey.0.as_str(), champion.model.as_str(), champion.snapshot), ("ada", "o/m", None));
+    assert_eq!((champion.committed, champion.position), (4, 2));
+    assert_eq!((record.former.len(), record.bouts, log), (0, 3, None));
+}
+
+#[tokio::test]
+async fn what_was_seen_stays_seen_and_counts_from_the_next_window_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let sighting = |snapshot: &str, committed| Sighting {
+        snapshot: snapshot.to_owned(),
+        committed,
+        position: 0,
+        hotkey: Hotkey("ada".to_owned()),
+        origin: Hotkey("eve".to_owned()),
+    };
+    let (ten, _) = store.open_run(&terms(1, 10)).await.unwrap();
+    let (other, _) = store.open_run(&terms(2, 10)).await.unwrap();
+    store.add_sightings(ten, &[sighting("a", 5), sighting("b", u64::MAX)]).await.unwrap();
+    // A resumed run sees the same again.
+    store.add_sightings(ten, &[sighting("a", 5)]).await.unwrap();
+    store.add_sightings(other, &[sighting("c", 1)]).await.unwrap();
+    assert_eq!(store.sightings_before(1, 10).await.unwrap(), []);
+    assert_eq!(store.sightings_before(1, 11).await.unwrap(), [sighting("a", 5), sighting("b", u64::MAX)]);
+}
+
+#[tokio::test]
+async fn a_run_that_has_begun_a_bout_and_has_no_outcome_is_unfinished() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let bout = |number| BegunBout { number, champion: "c".to_owned(), snapshot: "s".to_owned() };
+    let mut runs = Vec::new();
+    for (netuid, seed_block) in [(1, 10), (1, 20), (1, 30), (1, 40), (2, 30)] {
+        runs.push(store.open_run(&terms(netuid, seed_block)).await.unwrap().0);
+    }
+    let outcome = Outcome { record: ReignRecord::default(), log: None };
+    store.finish_run(runs[1], &Hotkey("ada".to_owned()), &outcome).await.unwrap();
+    // Before the latest finished window, in it, after it, after it without a bout, and of another subnet.
+    for run in [runs[0], runs[1], runs[2], runs[4]] {
+        store.begin_bout(run, &bout(1)).await.unwrap();
+        store.begin_bout(run, &bout(1)).await.unwrap();
+    }
+    let unfinished = async |netuid, seed_block| {
+        let runs = store.unfinished_runs(netuid, seed_block).await.unwrap();
+        runs.into_iter().map(|(run, terms)| (run, terms.seed_block)).collect::<Vec<_>>()
+    };
+    assert_eq!(unfinished(1, 50).await, [(runs[2], 30)]);
+    assert_eq!(unfinished(1, 30).await, [], "the window itself is resumed");
+    assert_eq!(unfinished(1, 20).await, [(runs[0], 10)]);
+    assert_eq!((store.bouts_begun(runs[2]).await.unwrap(), store.bouts_begun(runs[3]).await.unwrap()), (1, 0));
 }

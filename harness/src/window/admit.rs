@@ -1,13 +1,16 @@
 //! Admission of a window's entries.
 
+use std::collections::BTreeMap;
+
 use futures::{StreamExt, TryStreamExt};
 use models::source::ModelSource;
 
 use super::{OpenWindow, WindowError, fingerprints};
 use crate::events::Event;
 use crate::loader::{Arrival, ModelLoader};
-use crate::record::{Admission, AdmissionOutcome};
-use crate::registry::Entry;
+use crate::record::{Admission, AdmissionOutcome, FindingRecord};
+use crate::registry::{Entry, Role};
+use crate::succession::Field;
 
 /// Entries checked at once: while the files of one are hashed, which takes one core, those of another are measured.
 const CHECKED_AT_ONCE: usize = 2;
@@ -20,11 +23,34 @@ pub(super) async fn admit(window: &OpenWindow<'_>, loader: &ModelLoader) -> Resu
         async move {
             match known {
                 Some(admission) => Ok(admission),
+                // Called upon later, if at all.
+                None if entry.role == Role::Former => {
+                    Ok(Admission { outcome: AdmissionOutcome::Reserve, files: Vec::new() })
+                }
                 None => admit_one(window, place, entry, loader).await,
             }
         }
     });
     futures::stream::iter(admissions).buffered(CHECKED_AT_ONCE).try_collect().await
+}
+
+/// Admits former champions' models, the latest first, until a crowned model plays, and records those that were not needed.
+pub(super) async fn call_reserves(
+    window: &OpenWindow<'_>,
+    admissions: &mut [Admission],
+    findings: &BTreeMap<usize, FindingRecord>,
+    loader: &ModelLoader,
+) -> Result<(), WindowError> {
+    loop {
+        let field = Field { terms: &window.terms, admissions, findings };
+        let Some((place, _)) = field.next_reserve() else { break };
+        admissions[place] = admit_one(window, place, &window.entries[place], loader).await?;
+    }
+    let recorded = window.store.admissions(window.run).await?;
+    for (place, admission) in admissions.iter().enumerate().filter(|(place, _)| !recorded.contains_key(place)) {
+        window.store.add_admission(window.run, place, admission).await?;
+    }
+    Ok(())
 }
 
 async fn admit_one(
@@ -42,7 +68,9 @@ async fn admit_one(
         without_files(AdmissionOutcome::Admitted)
     } else {
         match loader.admit(&entry.model).await? {
-            Arrival::Admitted(admitted) => fingerprints::take(admitted, &entry.model, window.store).await?,
+            Arrival::Admitted(admitted) => {
+                as_crowned(window, entry, fingerprints::take(admitted, &entry.model, window.store).await?)
+            }
             Arrival::Refused { reason, files } => Admission { outcome: AdmissionOutcome::Refused(reason), files },
         }
     };
@@ -51,9 +79,25 @@ async fn admit_one(
         AdmissionOutcome::Admitted => "admitted".to_owned(),
         AdmissionOutcome::Refused(reason) => format!("refused: {reason}"),
         AdmissionOutcome::Late => "late: committed after the window's seed was known".to_owned(),
+        AdmissionOutcome::Reserve => "in reserve".to_owned(),
     };
     window.reporter.report(Event::Standing { entry: entry.label(), standing });
     Ok(admission)
+}
+
+/// The admission of a crowned model: refused where its files are not those that were crowned.
+fn as_crowned(window: &OpenWindow<'_>, entry: &Entry, admission: Admission) -> Admission {
+    let model = entry.model.to_string();
+    let record = &window.terms.record;
+    let crowned = record.champion.iter().chain(&record.former).find(|crowned| crowned.is(&entry.hotkey, &model));
+    let snapshot = crowned.and_then(|crowned| crowned.snapshot.as_ref());
+    match snapshot {
+        Some(snapshot) if *snapshot != admission.snapshot(&model) => {
+            let reason = "its files are not those that were crowned under this reference".to_owned();
+            Admission { outcome: AdmissionOutcome::Refused(reason), ..admission }
+        }
+        _ => admission,
+    }
 }
 
 #[cfg(test)]

@@ -2,35 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use pareto::Succession;
-
 use super::WindowError;
-use crate::record::{Admission, Conclusion, DuelRecord, EntryConclusion, FindingRecord, Rollout, WindowTerms};
+use super::duel::Played;
+use crate::record::{Admission, Conclusion, EntryConclusion, FindingRecord, Rollout, WindowTerms};
 use crate::registry::Entry;
-use crate::succession::{Shares, former, shares};
+use crate::succession::{Field, Shares};
 
-/// Records of one entry: its admission, and its rollouts by task, then environment.
-pub(super) type EntryRecords = (Admission, Vec<Rollout>);
-
-/// Concludes a window: shares of emission, champions, and everything that was recorded of each entry.
+/// Concludes a window: shares of emission, the record for the next, and everything that was recorded of each entry. A window
+/// in which no entry plays hands on the record that it began from.
 pub(super) fn conclude(
     terms: WindowTerms,
     entries: Vec<Entry>,
-    records: Vec<EntryRecords>,
+    (admissions, rollouts): (Vec<Admission>, Vec<Vec<Rollout>>),
     mut findings: BTreeMap<usize, FindingRecord>,
-    playing: &[usize],
-    (duels, succession): (Vec<DuelRecord>, Option<Succession>),
+    Played { heats, duels, held }: Played,
+    interrupted: bool,
 ) -> Result<Conclusion, WindowError> {
-    let Shares { entries: weights, burned } = match &succession {
-        Some(succession) => shares(&terms, playing, succession)?,
-        None => Shares { entries: vec![0.0; entries.len()], burned: 0.0 },
+    let field = Field { terms: &terms, admissions: &admissions, findings: &findings };
+    let (champion, record, shares, starts) = match held {
+        Some(held) => {
+            let record = field.record_after(&held.succession, &held.duels);
+            let shares = field.shares(&held.succession)?;
+            let starts = held.duels.into_iter().map(|duel| duel.start).collect();
+            (Some(held.succession.champion()), record, shares, starts)
+        }
+        None => (None, terms.record.clone(), Shares { entries: vec![0.0; entries.len()], burned: 0.0 }, Vec::new()),
     };
-    let (champion, former, tested) = match &succession {
-        Some(succession) => (Some(succession.champion()), former(&terms, succession), succession.reign().bouts()),
-        None => (None, Vec::new(), 0),
-    };
-    let concluded = entries.into_iter().zip(records).zip(weights).enumerate();
-    let entries = concluded.map(|(place, ((entry, (admission, rollouts)), weight))| EntryConclusion {
+    let Shares { entries: weights, burned } = shares;
+    let concluded = entries.into_iter().zip(admissions).zip(rollouts).zip(weights).enumerate();
+    let entries = concluded.map(|(place, (((entry, admission), rollouts), weight))| EntryConclusion {
         entry,
         admission,
         finding: findings.remove(&place),
@@ -38,5 +38,5 @@ pub(super) fn conclude(
         weight,
     });
     let entries = entries.collect();
-    Ok(Conclusion { terms, entries, duels, champion, burned, former, tested })
+    Ok(Conclusion { terms, entries, heats, duels, starts, champion, burned, record, interrupted })
 }

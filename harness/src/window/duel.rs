@@ -1,116 +1,187 @@
-//! Duels: rollouts are made round by round until each is decided.
-
-use std::ops::Range;
+//! Heats and bouts: rollouts are made round by round until each is decided.
 
 use environments::EnvironmentId;
 use futures::StreamExt;
-use pareto::{Bout, Challenge, Decision, Names, Succession};
+use pareto::{Bout, Challenge, Duel, HeatEntry, Names, TaskPlan};
 
-use super::board::ScoreBoard;
-use super::{OpenWindow, WindowError};
+use super::{OpenWindow, Unchallenged, WindowError};
+use crate::board::ScoreBoard;
 use crate::events::Event;
-use crate::record::{DuelRecord, UnitScore};
+use crate::record::{DuelRecord, HeatRecord, UnitScore};
 use crate::rollout::Executor;
-use crate::succession::open;
+use crate::store::BegunBout;
+use crate::succession::{Field, Held, HeldDuel};
 use crate::units::{rounds, unfinished};
 
-/// Holds the duels in order of commitment until one dethrones the champion; none if no entry plays. The challengers after
-/// it meet the new champion in the next window, on tasks that did not choose it.
+/// Records of a window's heats and bouts, and the succession behind them.
+#[derive(Debug)]
+pub(super) struct Played {
+    /// The heats by commitment.
+    pub(super) heats: Vec<HeatRecord>,
+    /// The bouts in order.
+    pub(super) duels: Vec<DuelRecord>,
+    /// The succession at its end; none if no entry plays.
+    pub(super) held: Option<Held>,
+}
+
+/// Holds the heats in order of commitment, then the bouts until one dethrones the champion. The challengers after it meet the
+/// new champion in the next window, on tasks that did not choose it.
 pub(super) async fn hold_duels(
     window: &OpenWindow<'_>,
-    playing: &[usize],
-    executor: &dyn Executor,
-) -> Result<(Vec<DuelRecord>, Option<Succession>), WindowError> {
-    let Some(mut succession) = open(&window.terms, playing)? else { return Ok((Vec::new(), None)) };
+    field: &Field<'_>,
+    executor: Option<&dyn Executor>,
+) -> Result<Played, WindowError> {
+    let mut played = Played { heats: Vec::new(), duels: Vec::new(), held: None };
+    let Some(mut succession) = field.open()? else { return Ok(played) };
     let stored = window.store.scores(window.run).await?;
-    let mut board = ScoreBoard::new(window.entries.len(), stored);
-    let mut duels = Vec::new();
-    answer_budget(window, &mut board, succession.champion(), executor).await?;
-    while let Some(bout) = succession.next_bout()? {
-        let challenge = bout.challenge;
-        let decision = hold_duel(window, &mut board, bout, executor).await?;
-        succession.settle(&challenge, decision.verdict);
+    let board = ScoreBoard::new(window.entries.len(), stored);
+    let mut play = Play { window, plan: field.plan(), board, executor };
+    let (mut heats, mut duels) = (Vec::new(), Vec::new());
+    while let Some(mut entry) = succession.next_heat() {
+        play.heat(&mut entry).await?;
+        succession.settle_heat(&entry);
+        let (HeatEntry { champion, challenger, .. }, decision) = (&entry, entry.heat.decision());
+        heats.push((*challenger, decision.clone()));
+        let sentence =
+            pareto::explain_heat(&decision, &Parties { window, champion: *champion, challenger: *challenger });
+        play.tell(*challenger, &sentence);
+        played.heats.push(HeatRecord { champion: *champion, challenger: *challenger, decision, sentence });
+    }
+    // To ask for a bout draws its number: one that is closed asks for those that had begun.
+    let most = if executor.is_some() { usize::MAX } else { window.store.bouts_begun(window.run).await? };
+    while duels.len() < most {
+        let Some(Bout { challenge, mut duel, .. }) = succession.next_bout()? else { break };
         let Challenge { champion, challenger, number, .. } = challenge;
+        // The number is spent when the first task is drawn, whether or not this process lives to see the end.
+        let begun = BegunBout { number, champion: field.snapshot(champion), snapshot: field.snapshot(challenger) };
+        window.store.begin_bout(window.run, &begun).await?;
+        let start = duel.save();
+        play.bout(&mut duel, &challenge).await?;
+        let decision = duel.decision();
+        succession.settle(&challenge, decision.verdict);
         let sentence = pareto::explain(&decision, &Parties { window, champion, challenger });
-        let label = window.entries[challenger].label();
-        window.reporter.report(Event::Decided { sentence: format!("{label}: {sentence}") });
-        duels.push(DuelRecord { duel: duels.len(), champion, challenger, number, decision, sentence });
+        play.tell(challenger, &sentence);
+        duels.push(HeldDuel { challenge, decision: decision.clone(), start, end: duel.save() });
+        let place = played.duels.len();
+        played.duels.push(DuelRecord { duel: place, champion, challenger, number, decision, sentence });
     }
-    Ok((duels, Some(succession)))
-}
-
-/// Makes an entry's rollouts of the whole budget.
-async fn answer_budget(
-    window: &OpenWindow<'_>,
-    board: &mut ScoreBoard,
-    entry: usize,
-    executor: &dyn Executor,
-) -> Result<(), WindowError> {
-    let all: Vec<usize> = (0..window.terms.environments.len()).collect();
-    let mut answers = Answers::new(window, entry, executor);
-    answers.complete(board, 0..budget(window), &all).await?;
-    answers.finish().await;
-    Ok(())
-}
-
-/// Holds a duel round by round until it is decided; environments that have settled get no further tasks.
-async fn hold_duel(
-    window: &OpenWindow<'_>,
-    board: &mut ScoreBoard,
-    Bout { challenge, mut duel, .. }: Bout,
-    executor: &dyn Executor,
-) -> Result<Decision, WindowError> {
-    let Challenge { champion, challenger, .. } = challenge;
-    let mut answers = Answers::new(window, challenger, executor);
-    for tasks in rounds(budget(window), window.terms.settings.deciding.round) {
-        let end = tasks.end;
-        answers.complete(board, tasks, &duel.wants()).await?;
-        board.feed(&mut duel, champion, challenger, end)?;
-        if duel.verdict().is_some() {
-            answers.finish().await;
-            return Ok(duel.decision());
-        }
+    if window.unchallenged == Unchallenged::Answers && heats.is_empty() && duels.is_empty() {
+        let all: Vec<usize> = (0..window.terms.environments.len()).collect();
+        let budget = window.terms.settings.deciding.duel.budget;
+        let tasks: Vec<u32> = (0..budget).map(|task| number(play.plan.bout(task))).collect();
+        let answers = Answers { window, executor, most: number(budget) };
+        answers.complete(&mut play.board, succession.champion(), tasks, &all).await?;
+        answers.finish(succession.champion()).await;
     }
-    unreachable!("a duel ends at the latest when every environment has spent its budget")
+    if let Some(champion) =
+        played.duels.first().map(|duel| duel.champion).or(played.heats.first().map(|heat| heat.champion))
+    {
+        Answers { window, executor, most: 0 }.finish(champion).await;
+    }
+    played.held = Some(Held { succession, heats, duels });
+    Ok(played)
 }
 
-fn budget(window: &OpenWindow<'_>) -> u32 {
-    u32::try_from(window.terms.settings.deciding.duel.budget).unwrap_or(u32::MAX)
-}
-
-/// One entry's rollouts, made as they are needed.
-struct Answers<'a> {
+/// A window's rollouts in the making.
+struct Play<'a> {
     window: &'a OpenWindow<'a>,
-    entry: usize,
-    executor: &'a dyn Executor,
-    /// The executor was asked for some.
-    begun: bool,
+    plan: TaskPlan,
+    board: ScoreBoard,
+    executor: Option<&'a dyn Executor>,
 }
 
-impl<'a> Answers<'a> {
-    fn new(window: &'a OpenWindow<'a>, entry: usize, executor: &'a dyn Executor) -> Self {
-        Self { window, entry, executor, begun: false }
+impl Play<'_> {
+    fn tell(&self, entry: usize, sentence: &str) {
+        let label = self.window.entries[entry].label();
+        self.window.reporter.report(Event::Decided { sentence: format!("{label}: {sentence}") });
     }
 
-    /// Makes the unfinished rollouts of these tasks, storing each as it ends.
-    async fn complete(
-        &mut self,
-        board: &mut ScoreBoard,
-        tasks: Range<u32>,
-        environments: &[usize],
-    ) -> Result<(), WindowError> {
-        let Self { window, entry, executor, .. } = *self;
-        let units = unfinished(tasks, environments, |unit| board.has(entry, unit));
-        if units.is_empty() {
+    /// Plays a heat round by round until it has ended.
+    async fn heat(&mut self, entry: &mut HeatEntry) -> Result<(), WindowError> {
+        let HeatEntry { champion, challenger, .. } = *entry;
+        let tasks = number(self.plan.heat().end);
+        let answers = Answers { window: self.window, executor: self.executor, most: tasks };
+        if tasks == 0 {
             return Ok(());
         }
-        let label = window.entries[entry].label();
-        if !self.begun {
-            self.begun = true;
-            let total = budget(window) as usize * window.terms.environments.len();
-            let done = board.finished(entry);
-            window.reporter.report(Event::Playing { entry: label.clone(), done, total });
+        let round = self.window.terms.settings.deciding.round;
+        for tasks_of_round in rounds(tasks, round) {
+            let (end, wants) = (tasks_of_round.end, entry.heat.wants());
+            let ahead = answered_ahead(end, round).min(tasks);
+            let is_complete = answers.complete(&mut self.board, champion, 0..ahead, &wants).await?
+                & answers.complete(&mut self.board, challenger, tasks_of_round, &wants).await?;
+            self.board.feed_heat(&mut entry.heat, champion, challenger, end as usize)?;
+            if entry.heat.ended().is_some() || !is_complete {
+                break;
+            }
         }
+        answers.finish(challenger).await;
+        Ok(())
+    }
+
+    /// Holds a bout round by round until it is decided or has spent the window's budget; environments that have settled get
+    /// no further tasks.
+    async fn bout(&mut self, duel: &mut Duel, challenge: &Challenge) -> Result<(), WindowError> {
+        let Challenge { champion, challenger, .. } = *challenge;
+        let deciding = &self.window.terms.settings.deciding;
+        let (budget, round) = (number(deciding.duel.budget), deciding.round);
+        let answers = Answers { window: self.window, executor: self.executor, most: budget };
+        for tasks in rounds(budget, round) {
+            let (end, wants) = (tasks.end as usize, duel.wants());
+            if duel.verdict().is_some() {
+                break;
+            }
+            let plan = &self.plan;
+            let ahead = answered_ahead(tasks.end, round).min(budget);
+            let with_references = (0..ahead as usize).flat_map(|task| plan.bout(task)..plan.references(task).end);
+            let own = tasks.map(|task| number(plan.bout(task as usize)));
+            let is_complete = answers.complete(&mut self.board, champion, with_references.map(number), &wants).await?
+                & answers.complete(&mut self.board, challenger, own, &wants).await?;
+            self.board.feed(duel, &self.plan, (champion, challenger), end)?;
+            if duel.verdict().is_some() || !is_complete {
+                break;
+            }
+        }
+        answers.finish(challenger).await;
+        Ok(())
+    }
+}
+
+/// The tasks that a champion has answered when `end` of them are needed: the first power of two in rounds. It answers ahead,
+/// since to open a model takes longer than a round.
+fn answered_ahead(end: u32, round: u32) -> u32 {
+    end.div_ceil(round).next_power_of_two().saturating_mul(round)
+}
+
+/// A task's number as it is stored.
+fn number(task: usize) -> u32 {
+    u32::try_from(task).unwrap_or(u32::MAX)
+}
+
+/// Rollouts that are made as they are needed.
+#[derive(Clone, Copy)]
+struct Answers<'a> {
+    window: &'a OpenWindow<'a>,
+    executor: Option<&'a dyn Executor>,
+    /// The most tasks that an entry answers in each environment.
+    most: u32,
+}
+
+impl Answers<'_> {
+    /// Makes an entry's unfinished rollouts of these tasks, storing each as it ends; false if there are some and no executor.
+    async fn complete(
+        &self,
+        board: &mut ScoreBoard,
+        entry: usize,
+        tasks: impl IntoIterator<Item = u32>,
+        environments: &[usize],
+    ) -> Result<bool, WindowError> {
+        let Self { window, executor, most } = *self;
+        let units = unfinished(tasks, environments, |unit| board.has(entry, unit));
+        let Some(executor) = executor.filter(|_| !units.is_empty()) else { return Ok(units.is_empty()) };
+        let label = window.entries[entry].label();
+        let total = (most as usize * window.terms.environments.len()).max(board.finished(entry) + units.len());
+        window.reporter.report(Event::Playing { entry: label.clone(), done: board.finished(entry), total });
         let rollouts = units.into_iter().map(|unit| executor.rollout(entry, unit));
         let mut rollouts = futures::stream::iter(rollouts).buffer_unordered(executor.in_flight());
         while let Some(rollout) = rollouts.next().await {
@@ -119,14 +190,14 @@ impl<'a> Answers<'a> {
             board.add(entry, UnitScore::from(&rollout));
             window.reporter.report(Event::RolloutEnded { entry: label.clone() });
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Releases the entry, if the executor was asked for any of its rollouts.
-    async fn finish(self) {
-        if self.begun {
-            self.executor.release(self.entry).await;
-            self.window.reporter.report(Event::Played { entry: self.window.entries[self.entry].label() });
+    /// Releases an entry that has answered all it was asked.
+    async fn finish(&self, entry: usize) {
+        if let Some(executor) = self.executor {
+            executor.release(entry).await;
+            self.window.reporter.report(Event::Played { entry: self.window.entries[entry].label() });
         }
     }
 }

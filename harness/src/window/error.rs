@@ -2,7 +2,6 @@
 
 use models::error::LoadError;
 use pareto::DuelError;
-use pareto::reign::ReignError;
 use pareto::weights::WeightError;
 
 use crate::exit_status::ExitStatus;
@@ -51,9 +50,6 @@ pub(crate) enum WindowError {
     /// The settings for the weights are not usable.
     #[error(transparent)]
     Weights(#[from] WeightError),
-    /// The reign's alpha is not usable.
-    #[error(transparent)]
-    Reign(#[from] ReignError),
 }
 
 impl From<WindowError> for Problem {
@@ -62,7 +58,7 @@ impl From<WindowError> for Problem {
             WindowError::Store(error) => return error.into(),
             WindowError::Loader(error) => return error.into(),
             WindowError::Executor(error) => return error.into(),
-            WindowError::Duel(_) | WindowError::Reign(_) | WindowError::Weights(_) | WindowError::Base { .. } => {
+            WindowError::Duel(_) | WindowError::Weights(_) | WindowError::Base { .. } => {
                 (ExitStatus::Usage, MEND_SETTINGS)
             }
             WindowError::Fingerprint { .. } => (ExitStatus::Source, CHECK_SOURCE),

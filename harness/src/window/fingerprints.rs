@@ -7,7 +7,7 @@ use models::source::ModelSource;
 
 use super::WindowError;
 use crate::loader::files_of;
-use crate::record::{Admission, AdmissionOutcome, FileRecord};
+use crate::record::{Admission, AdmissionOutcome};
 use crate::store::Store;
 
 /// Takes an admitted model's fingerprint, unless one of the same files is known; a model of which none can be taken is
@@ -18,8 +18,8 @@ pub(super) async fn take(
     store: &Store,
 ) -> Result<Admission, WindowError> {
     let files = files_of(&admitted.snapshot);
-    let key = snapshot_key(&files);
     let admission = Admission { outcome: AdmissionOutcome::Admitted, files };
+    let key = admission.snapshot(&model.to_string());
     if store.fingerprint(&key).await?.is_some() {
         return Ok(admission);
     }
@@ -43,13 +43,6 @@ pub(super) async fn find(
     admission: &Admission,
     store: &Store,
 ) -> Result<Fingerprint, WindowError> {
-    let fingerprint = store.fingerprint(&snapshot_key(&admission.files)).await?;
+    let fingerprint = store.fingerprint(&admission.snapshot(&model.to_string())).await?;
     fingerprint.ok_or_else(|| WindowError::NoFingerprint { model: model.to_string() })
-}
-
-/// Key of a snapshot's fingerprint: BLAKE3 in key derivation mode over its file list, which holds every file's digest.
-fn snapshot_key(files: &[FileRecord]) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("dethrone 2026-11 snapshot");
-    hasher.update(serde_json::to_string(files).expect("a file list is plain data").as_bytes());
-    hasher.finalize().to_hex().to_string()
 }

@@ -7,12 +7,12 @@ use std::sync::Mutex;
 use environments::EnvironmentId;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use pareto::DuelSettings;
+use pareto::{DuelSettings, HeatSettings};
 
 use super::{OpenWindow, open};
 use crate::events::{Event, Reporter};
 use crate::record::Rollout;
-use crate::registry::{Entry, Hotkey, RegistryState, Uid};
+use crate::registry::{Entry, Hotkey, RegistryState, Role, Uid};
 use crate::rollout::{Executor, ExecutorError};
 use crate::settings::{Deciding, Settings};
 use crate::store::Store;
@@ -46,6 +46,7 @@ pub(crate) fn registry(entries: usize) -> RegistryState {
         model: format!("o/m{place}@{COMMIT}").parse().unwrap(),
         committed: place as u64,
         position: 0,
+        role: Role::Committed,
     };
     RegistryState {
         netuid: 1,
@@ -60,8 +61,11 @@ pub(crate) fn registry(entries: usize) -> RegistryState {
 
 /// Settings of a duel with this budget and rounds of so many tasks.
 pub(crate) fn settings(budget: usize, round: u32) -> Settings {
-    let duel = DuelSettings { budget, minimum_tasks: 4.min(budget), ..DuelSettings::default() };
-    Settings { deciding: Deciding { round, duel, ..Deciding::default() }, ..Settings::default() }
+    let duel = DuelSettings { references: 0, budget, minimum_tasks: 4.min(budget), ..DuelSettings::default() };
+    Settings {
+        deciding: Deciding { round, duel, heat: HeatSettings::none(), ..Deciding::default() },
+        ..Settings::default()
+    }
 }
 
 /// A window of so many environments over a registry.
@@ -74,7 +78,7 @@ pub(crate) async fn opened<'a>(
 ) -> OpenWindow<'a> {
     let ids = ["sat", "abduction", "deduction"][..environments].iter();
     let ids = ids.map(|name| EnvironmentId::built_in(name, "1.0.0", 0)).collect();
-    open(registry, settings, (ids, "c0de".to_owned(), None), store, reporter).await.unwrap()
+    open(registry, None, settings, (ids, "c0de".to_owned(), None), store, reporter).await.unwrap()
 }
 
 /// A rollout with this score.

@@ -1,11 +1,12 @@
 //! One window: the steps from a registry and its models to a conclusion, each a function from records to records.
 //!
-//! Entries are admitted and fingerprinted, screened for copies, and those left hold their duels in order of commitment;
+//! A window begins from the record of the one before: its champion plays on with the model that was crowned. Entries are
+//! admitted and fingerprinted, screened for copies of all models ever seen, and those left hold their duels in order;
 //! rollouts are made while a duel wants them. Everything finished is in the store before the next step needs it, so that
 //! an interrupted window is resumed by running the steps again.
 
 mod admit;
-mod board;
+mod begin;
 mod conclude;
 mod decide;
 mod duel;
@@ -14,9 +15,10 @@ mod fingerprints;
 mod open;
 mod screen;
 
+pub(crate) use begin::Beginning;
 pub(crate) use decide::{Decided, decide};
 pub(crate) use error::WindowError;
-pub(crate) use open::{OpenWindow, open};
+pub(crate) use open::{OpenWindow, Unchallenged, open, reopen};
 
 #[cfg(test)]
 pub(crate) mod fixtures;

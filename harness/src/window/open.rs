@@ -1,13 +1,15 @@
 //! Opens a window, or resumes the one of the same terms that an earlier process left unfinished.
 
 use environments::EnvironmentId;
+use models::source::ModelSourceError;
 
 use super::WindowError;
+use super::begin::{Beginning, begin, entries};
 use crate::events::{Event, Reporter};
-use crate::record::{CardTerms, WindowTerms};
+use crate::record::{CardTerms, EntryTerms, WindowTerms, first_sightings};
 use crate::registry::{Entry, RegistryState};
 use crate::settings::Settings;
-use crate::store::{Outcome, RunId, Store};
+use crate::store::{RunId, Store};
 
 /// An open window, and where its steps keep their records and report their progress.
 pub(crate) struct OpenWindow<'a> {
@@ -21,32 +23,61 @@ pub(crate) struct OpenWindow<'a> {
     pub(crate) run: RunId,
     /// The reporter of progress.
     pub(crate) reporter: &'a dyn Reporter,
+    /// Part of an entry that nobody challenges.
+    pub(crate) unchallenged: Unchallenged,
 }
 
-/// Opens the window of a registry under these settings.
+/// Part of an entry that nobody challenges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unchallenged {
+    /// It answers nothing, since nothing depends on its scores: a validator's window.
+    Rests,
+    /// It answers a bout's budget for the sake of its scores: an evaluation.
+    Answers,
+}
+
+/// Opens the window of a registry under these settings, from the record `given` if there is one.
 ///
 /// # Errors
 /// If the database cannot be used.
 pub(crate) async fn open<'a>(
     registry: RegistryState,
+    given: Option<Beginning>,
     settings: &Settings,
     (environments, runtime, card): (Vec<EnvironmentId>, String, Option<CardTerms>),
     store: &'a Store,
     reporter: &'a dyn Reporter,
 ) -> Result<OpenWindow<'a>, WindowError> {
-    let outcome = store.outcome_before(registry.netuid, registry.seed_block).await?;
-    let registry = continued(registry, outcome);
-    let mut terms = WindowTerms::new(&registry, settings, environments, runtime);
+    let own = store.outcome_before(registry.netuid, registry.seed_block).await?;
+    let Beginning { mut record, previous, overridden } = begin(&registry, given, own);
+    if let Some(sentence) = overridden {
+        reporter.report(Event::Overridden { sentence });
+    }
+    let seen = store.sightings_before(registry.netuid, registry.seed_block).await?;
+    record.sightings = first_sightings(record.sightings.into_iter().chain(seen));
+    let entries = entries(registry.entries.clone(), &record);
+    let registry = RegistryState { entries, ..registry };
+    let mut terms = WindowTerms::new(&registry, (record, previous), settings, environments, runtime);
     terms.settings.card = card;
     let (run, resumed) = store.open_run(&terms).await?;
     reporter.report(Event::Opened { entries: registry.entries.len(), resumed });
-    Ok(OpenWindow { terms, entries: registry.entries, store, run, reporter })
+    let (entries, unchallenged) = (registry.entries, Unchallenged::Rests);
+    Ok(OpenWindow { terms, entries, store, run, reporter, unchallenged })
 }
 
-/// The registry with the champion of this validator's own earlier window, which takes precedence over the registry's.
-fn continued(registry: RegistryState, outcome: Option<Outcome>) -> RegistryState {
-    let Some(Outcome { champion, former, tested }) = outcome else { return registry };
-    // Databases from before former champions were kept have none of them.
-    let former = if former.is_empty() { registry.former } else { former };
-    RegistryState { champion: Some(champion), former, tested, ..registry }
+/// Opens a run again that came to no end.
+///
+/// # Errors
+/// If an entry of its terms names no model.
+pub(crate) fn reopen<'a>(
+    (run, terms): (RunId, WindowTerms),
+    store: &'a Store,
+    reporter: &'a dyn Reporter,
+) -> Result<OpenWindow<'a>, ModelSourceError> {
+    let entry = |entry: &EntryTerms| {
+        let EntryTerms { uid, hotkey, model, committed, position, role } = entry.clone();
+        Ok::<Entry, ModelSourceError>(Entry { hotkey, uid, model: model.parse()?, committed, position, role })
+    };
+    let entries = terms.entries.iter().map(entry).collect::<Result<_, ModelSourceError>>()?;
+    Ok(OpenWindow { terms, entries, store, run, reporter, unchallenged: Unchallenged::Rests })
 }

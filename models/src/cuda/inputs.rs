@@ -120,14 +120,14 @@ impl Inputs {
 /// A task as the kernel reads it.
 fn task_bytes(task: &LogitsTask) -> [u8; TASK] {
     let nothing = Sampling::greedy();
-    let (kind, sampling, position, token, top) = match task {
-        LogitsTask::Sample { sampling, position } => (0_u32, sampling, *position, 0, 0),
+    let (kind, sampling, draw, token, top) = match task {
+        LogitsTask::Sample { sampling, draw } => (0_u32, sampling, *draw, 0, 0),
         LogitsTask::Score { token, top } => (1, &nothing, 0, *token, *top as u32),
-        LogitsTask::Verify { sampling, position, token } => (2, sampling, *position, *token, 0),
+        LogitsTask::Verify { sampling, draw, token } => (2, sampling, *draw, *token, 0),
     };
     let mut bytes = [0; TASK];
     bytes[..8].copy_from_slice(&sampling.key.to_le_bytes());
-    bytes[8..16].copy_from_slice(&(position as u64).to_le_bytes());
+    bytes[8..16].copy_from_slice(&(draw as u64).to_le_bytes());
     let (temperature, share) = (sampling.temperature.to_bits(), sampling.top_p.unwrap_or(1.0).to_bits());
     let words = [kind, token, top, sampling.top_k.unwrap_or(0), temperature, share];
     for (place, word) in bytes[16..].chunks_exact_mut(4).zip(words) {
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_task_lies_as_the_kernel_reads_it() {
         let sampling = Sampling { temperature: 0.5, top_k: Some(7), top_p: None, key: u64::MAX - 1 };
-        let bytes = task_bytes(&LogitsTask::Verify { sampling, position: 300, token: 9 });
+        let bytes = task_bytes(&LogitsTask::Verify { sampling, draw: 300, token: 9 });
         let words: Vec<u32> = bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
         let (half, one) = (0.5_f32.to_bits(), 1.0_f32.to_bits());
         assert_eq!(words, [u32::MAX - 1, u32::MAX, 300, 0, 2, 9, 0, 7, half, one, 0, 0]);

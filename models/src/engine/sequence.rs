@@ -126,11 +126,13 @@ impl Sequence {
 
     /// The task on the logits at `position`.
     pub(super) fn task(&self, position: usize) -> LogitsTask {
+        // Draws are counted from the reply's first token: prompts of two models differ in length, their draws do not.
+        let draw = position - self.job.first_wanted();
         match &self.job {
-            Job::Generate { request, .. } => LogitsTask::Sample { sampling: request.sampling, position: position + 1 },
+            Job::Generate { request, .. } => LogitsTask::Sample { sampling: request.sampling, draw },
             Job::Score { top, .. } => LogitsTask::Score { token: self.tokens[position + 1], top: *top },
             Job::Verify { sampling, .. } => {
-                LogitsTask::Verify { sampling: *sampling, position: position + 1, token: self.tokens[position + 1] }
+                LogitsTask::Verify { sampling: *sampling, draw, token: self.tokens[position + 1] }
             }
         }
     }

@@ -1,7 +1,11 @@
-//! Sampling of the next token as a pure function of logits, key and position (Gumbel-max).
+//! Sampling of the next token as a pure function of logits, key and index of the draw (Gumbel-max).
 //!
-//! `argmax(logit / temperature + gumbel(key, position, token))` is a sample of the softmax. No draw depends on another, so
+//! `argmax(logit / temperature + gumbel(key, draw, token))` is a sample of the softmax. No draw depends on another, so
 //! the logits alone suffice to check whether a recorded token is the one that the rule chooses.
+//!
+//! Draws are counted from the reply's first token. Two models that reply to a task with the same key therefore share their
+//! noise (common random numbers; Benz et al., arXiv 2502.01754), however long their templates make the prompt: like models
+//! then reply alike, and their scores differ where the models do rather than by luck.
 
 use std::cmp::Ordering;
 
@@ -17,7 +21,7 @@ pub struct Sampling {
     pub top_k: Option<u32>,
     /// Top-p: only the largest probabilities that together reach this share are candidates, in (0, 1]; all if `None`.
     pub top_p: Option<f32>,
-    /// Seed of the noise, beside position and token.
+    /// Seed of the noise, beside the draw's index and the token.
     pub key: u64,
 }
 
@@ -37,15 +41,15 @@ impl Sampling {
             && self.top_p.is_none_or(|share| share > 0.0 && share <= 1.0)
     }
 
-    /// Chooses the token at `position` of the sequence (counted from 0, prompt included) by its logits.
+    /// Chooses the reply's token with the index `draw` (from 0; the prompt does not count) by its logits.
     #[must_use]
-    pub(crate) fn choose(&self, processor: &Processor, logits: &[f32], position: usize) -> u32 {
+    pub(crate) fn choose(&self, processor: &Processor, logits: &[f32], draw: usize) -> u32 {
         let largest = argmax(processor, logits);
         if self.temperature == 0.0 {
             return largest as u32;
         }
         // Noise depends on the token id, so that candidates may be visited in any order.
-        let noise = Noise::new(self.key, position);
+        let noise = Noise::new(self.key, draw);
         match self.candidates(logits, logits[largest]) {
             Some(candidates) => {
                 let mut best = Best::none();
@@ -61,11 +65,11 @@ impl Sampling {
     /// The difference in noisy logits between `chosen`, the token that the rule chooses, and `token`; 0 if they are the
     /// same.
     #[must_use]
-    pub(crate) fn shortfall(&self, logits: &[f32], position: usize, token: u32, chosen: u32) -> f64 {
+    pub(crate) fn shortfall(&self, logits: &[f32], draw: usize, token: u32, chosen: u32) -> f64 {
         if self.temperature == 0.0 {
             return f64::from(logits[chosen as usize]) - f64::from(logits[token as usize]);
         }
-        let noise = Noise::new(self.key, position);
+        let noise = Noise::new(self.key, draw);
         self.value(logits, &noise, chosen) - self.value(logits, &noise, token)
     }
 
@@ -181,7 +185,7 @@ impl Best {
     }
 }
 
-/// Gumbel noise at one position.
+/// Gumbel noise of one draw.
 struct Noise {
     base: u64,
 }
@@ -190,8 +194,8 @@ impl Noise {
     /// Random bits per draw.
     const BITS: u32 = 53;
 
-    fn new(key: u64, position: usize) -> Self {
-        Self { base: mix(mix(key) ^ (position as u64).wrapping_mul(0xD134_2543_DE82_EF95)) }
+    fn new(key: u64, draw: usize) -> Self {
+        Self { base: mix(mix(key) ^ (draw as u64).wrapping_mul(0xD134_2543_DE82_EF95)) }
     }
 
     /// A uniform number below 2^53.

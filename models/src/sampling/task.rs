@@ -17,12 +17,12 @@ pub struct TokenScore {
 /// A task on one row of logits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LogitsTask {
-    /// Sample the token at this position.
-    Sample { sampling: Sampling, position: usize },
+    /// Sample the reply's token with this index.
+    Sample { sampling: Sampling, draw: usize },
     /// Score this token, with this many of the most likely ones.
     Score { token: u32, top: usize },
-    /// Check this token against the sampling rule at this position.
-    Verify { sampling: Sampling, position: usize, token: u32 },
+    /// Check the reply's token with this index against the sampling rule.
+    Verify { sampling: Sampling, draw: usize, token: u32 },
 }
 
 /// The result of a task.
@@ -39,8 +39,8 @@ impl LogitsTask {
         let whole = log_sum_exp(processor, logits);
         let logprob = |token: u32| logits[token as usize] - whole;
         match self {
-            Self::Sample { sampling, position } => {
-                let token = sampling.choose(processor, logits, *position);
+            Self::Sample { sampling, draw } => {
+                let token = sampling.choose(processor, logits, *draw);
                 LogitsResult::Sampled { token, logprob: logprob(token) }
             }
             Self::Score { token, top } => {
@@ -51,9 +51,9 @@ impl LogitsTask {
                     top: top.into_iter().map(|token| (token, logprob(token))).collect(),
                 })
             }
-            Self::Verify { sampling, position, token } => {
-                let chosen = sampling.choose(processor, logits, *position);
-                let shortfall = sampling.shortfall(logits, *position, *token, chosen);
+            Self::Verify { sampling, draw, token } => {
+                let chosen = sampling.choose(processor, logits, *draw);
+                let shortfall = sampling.shortfall(logits, *draw, *token, chosen);
                 LogitsResult::Verified { logprob: logprob(*token), chosen, shortfall }
             }
         }
@@ -144,10 +144,10 @@ mod tests {
         let (processor, logits) = (processor(), logits(6));
         for key in 0..20 {
             let sampling = Sampling { temperature: 0.8, top_k: None, top_p: None, key };
-            let task = LogitsTask::Sample { sampling, position: 3 };
+            let task = LogitsTask::Sample { sampling, draw: 3 };
             let LogitsResult::Sampled { token, logprob } = task.run(&processor, &logits) else { panic!("a sample") };
             for recorded in [token, (token + 1) % 200, 0, 199] {
-                let task = LogitsTask::Verify { sampling, position: 3, token: recorded };
+                let task = LogitsTask::Verify { sampling, draw: 3, token: recorded };
                 let LogitsResult::Verified { logprob: again, chosen, shortfall } = task.run(&processor, &logits) else {
                     panic!("a verification")
                 };

@@ -14,13 +14,18 @@ use serde::{Deserialize, Serialize};
 use crate::screens::parts::Matrices;
 use crate::screens::{Finding, FindingKind, Yardstick};
 
-/// Fingerprint of one entry's tensors.
+/// Fingerprint of one entry's tensors, or of a model that was seen in an earlier window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EntryPrint {
-    /// Block of the commitment.
+    /// Block of the commitment by which the owner was first seen with these files.
     pub committed: u64,
     /// Order within the block.
     pub position: u32,
+    /// Number of the owner: an owner's earlier models are no originals to its later ones.
+    pub owner: usize,
+    /// For a model of an earlier window the owner whose work it was then found to be, itself or the owner of what it
+    /// repeated; it is an original to others and is not judged again. `None` for an entry to be judged.
+    pub origin: Option<usize>,
     /// Digest of the sorted list of tensor-file digests.
     pub files: [u8; 32],
     /// One print per tensor, in any order.
@@ -83,7 +88,8 @@ impl Default for CopySettings {
 /// Finds the entries that repeat an earlier one; at most one finding per entry, ascending by entry.
 ///
 /// Of several originals the most certain kind counts, then the earliest. An entry that is a copy itself is an original
-/// to those after it, so that no chain of small steps leads away from the first.
+/// to those after it, so that no chain of small steps leads away from the first, except to the owner whose work it
+/// repeats: whoever improves a model is no copy of those who copied it.
 #[must_use]
 pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &CopySettings) -> Vec<Finding> {
     let mut order: Vec<usize> = (0..entries.len()).collect();
@@ -93,14 +99,21 @@ pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &C
     let prepared: Vec<Prepared> =
         entries.iter().map(|entry| Prepared::new(&entry.tensors, by_shape.as_ref(), settings)).collect();
     let mut findings = Vec::new();
-    for (rank, later) in order.iter().enumerate() {
+    let mut origins: Vec<usize> = entries.iter().map(|entry| entry.origin.unwrap_or(entry.owner)).collect();
+    for (rank, later) in order.iter().enumerate().filter(|(_, later)| entries[**later].origin.is_none()) {
+        let owner = entries[*later].owner;
         let mut best: Option<Finding> = None;
-        for earlier in &order[..rank] {
+        for earlier in
+            order[..rank].iter().filter(|earlier| entries[**earlier].owner != owner && origins[**earlier] != owner)
+        {
             let found = compare((entries, &prepared, matrices.as_ref()), *earlier, *later, settings);
             best = match (best, found) {
                 (Some(best), Some(found)) if found.kind >= best.kind => Some(best),
                 (best, found) => found.or(best),
             };
+        }
+        if let Some(original) = best.as_ref().and_then(|finding| finding.of) {
+            origins[*later] = origins[original];
         }
         findings.extend(best);
     }
@@ -348,7 +361,7 @@ mod tests {
     }
 
     fn entry(committed: u64, files: u8, tensors: Vec<TensorPrint>) -> EntryPrint {
-        EntryPrint { committed, position: 0, files: [files; 32], tensors }
+        EntryPrint { committed, position: 0, owner: committed as usize, origin: None, files: [files; 32], tensors }
     }
 
     fn check(entries: &[EntryPrint], base: Option<&[TensorPrint]>, expected: &[(usize, FindingKind, usize)]) {
@@ -424,6 +437,7 @@ mod tests {
         let original = model(1, 4);
         let mut later = entry(7, 3, original.clone());
         later.position = 4;
+        later.owner = 8;
         let entries = [later, entry(7, 2, original.clone()), entry(9, 1, moved(&original, 3, 0.0005))];
         check(&entries, None, &[(0, FindingKind::SameTensors, 1), (2, FindingKind::NearTensors, 1)]);
     }
@@ -479,6 +493,37 @@ mod tests {
         check(&entries, Some(&base), &[]);
         check(&entries, None, &[]);
         check(&[entry(1, 1, touched(5)), entry(2, 2, longer(touched(5)))], Some(&base), &copied);
+    }
+
+    #[test]
+    fn an_owner_is_no_copy_of_its_own_models_nor_of_those_who_copied_them() {
+        let first = model(1, 6);
+        let (copied, better) = (moved(&first, 3, 0.0005), moved(&first, 4, 0.0005));
+        let by = |owner: usize, committed, files, tensors: &[TensorPrint]| EntryPrint {
+            owner,
+            ..entry(committed, files, tensors.to_vec())
+        };
+        let seen = |origin: usize, print: EntryPrint| EntryPrint { origin: Some(origin), ..print };
+        // All in one window: owner 1 improves what owner 2 has copied of it.
+        let all = [by(1, 10, 1, &first), by(2, 20, 2, &copied), by(1, 30, 3, &better)];
+        check(&all, None, &[(1, FindingKind::NearTensors, 0)]);
+        // The first was seen in an earlier window; the copier still stands before the improvement.
+        let later = [seen(1, by(1, 10, 1, &first)), by(2, 20, 2, &copied), by(1, 30, 3, &better)];
+        check(&later, None, &[(1, FindingKind::NearTensors, 0)]);
+        // Both were seen, the copy as a copy: another owner still copies them, the first owner does not.
+        let both = [seen(1, by(1, 10, 1, &first)), seen(1, by(2, 20, 2, &copied))];
+        let third = |owner| [both[0].clone(), both[1].clone(), by(owner, 30, 3, &better)];
+        check(&third(1), None, &[]);
+        check(&third(3), None, &[(2, FindingKind::NearTensors, 0)]);
+        check(&third(2), None, &[(2, FindingKind::NearTensors, 0)]);
+        // Models that were seen before are not judged again, whatever they repeat.
+        check(&both, None, &[]);
+    }
+
+    #[test]
+    fn a_model_that_has_left_the_subnet_is_still_an_original() {
+        let gone = EntryPrint { origin: Some(1), ..entry(1, 1, model(1, 4)) };
+        check(&[gone, entry(2, 1, model(1, 4))], None, &[(1, FindingKind::SameFiles, 0)]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Course of a duel, round by round: the duel is held again on the stored scores.
 
-use pareto::{Better, Decision, Duel, DuelSettings, Reason};
+use pareto::{Better, Decision, DuelSettings, Reason, TaskPlan};
 
-use crate::record::{Conclusion, DuelRecord, paired, unit_scores};
+use crate::board::ScoreBoard;
+use crate::record::{Conclusion, DuelRecord, unit_scores};
 use crate::report::svg::{Difference, Trace};
 
 /// Standings drawn of one duel: more than a picture of this width can show.
@@ -59,16 +60,20 @@ pub(super) enum Kind {
 impl Progress {
     /// Holds the duel again.
     pub(super) fn of(conclusion: &Conclusion, duel: &DuelRecord) -> Self {
-        let scores = |entry: usize| unit_scores(&conclusion.entries[entry].rollouts);
-        let environments = conclusion.terms.environments.len();
-        let pairs = paired(environments, &scores(duel.champion), &scores(duel.challenger));
-        let settings = &conclusion.terms.settings.deciding.duel;
-        let mut held = Duel::new(environments, settings, duel.decision.alpha).expect("it was held with these settings");
+        let deciding = &conclusion.terms.settings.deciding;
+        let mut board = ScoreBoard::new(conclusion.entries.len(), Vec::new());
+        for entry in [duel.champion, duel.challenger] {
+            unit_scores(&conclusion.entries[entry].rollouts).into_iter().for_each(|score| board.add(entry, score));
+        }
+        let plan = TaskPlan::new(&deciding.heat, &deciding.duel);
+        let start = conclusion.starts[duel.duel].clone();
+        let mut held = start.carried_on(&deciding.duel, false).expect("it was held with these settings");
         let every = duel.decision.rounds.div_ceil(STANDINGS).max(1);
         let mut standings = Vec::new();
         for round in 1.. {
             let wanted = held.wants();
-            let next = |environment: usize| pairs.environments[environment].get(held.pushed(environment)).copied();
+            let parties = (duel.champion, duel.challenger);
+            let next = |environment: usize| board.pair(&plan, parties, environment, held.pushed(environment));
             let taken: Vec<_> = wanted.iter().filter_map(|place| next(*place).map(|pair| (*place, pair))).collect();
             for (environment, pair) in &taken {
                 held.push(*environment, *pair).expect("stored scores lie within [0, 1]");

@@ -14,10 +14,10 @@ use pareto::{Better, DuelSettings, Verdict};
 use super::page;
 use super::progress::{Progress, Side};
 use crate::record::{
-    Admission, AdmissionOutcome, Conclusion, DecidingSettings, DuelRecord, EntryConclusion, EntryTerms, Fault,
-    FindingRecord, Rollout, Standing, Timings, WindowTerms, paired, unit_scores,
+    Admission, AdmissionOutcome, Conclusion, CrownedModel, DecidingSettings, DuelRecord, EntryConclusion, EntryTerms,
+    Fault, FindingRecord, ReignRecord, Rollout, Sighting, Standing, Timings, WindowTerms, paired, unit_scores,
 };
-use crate::registry::{Entry, Hotkey, Uid};
+use crate::registry::{Entry, Hotkey, Role, Uid};
 use crate::report::summary::{Files, Summary, Timing};
 use crate::settings::Deciding;
 
@@ -49,21 +49,31 @@ fn terms(better: Better) -> WindowTerms {
         model: String::new(),
         committed: 100 + place as u64,
         position: 0,
+        role: Role::Committed,
     };
+    let model = ModelSource::Folder(PathBuf::from("models/<i>0")).to_string();
+    let champion =
+        CrownedModel { hotkey: Hotkey("5Ada".to_owned()), model, snapshot: None, committed: 100, position: 0 };
     WindowTerms {
         version: 2,
         netuid: 120,
         seed_block: 4_812_000,
         seed_hash: "5eed".repeat(16),
-        champion: Some(Hotkey("5Ada".to_owned())),
-        former: Vec::new(),
-        tested: 3,
+        previous: None,
+        record: ReignRecord { champion: Some(champion), bouts: 3, ..ReignRecord::default() },
         entries: ENTRIES.iter().enumerate().map(entry).collect(),
         environments: ["sat", "deduction"].map(|name| EnvironmentId::built_in(name, "1.2.3", 0)).to_vec(),
         runtime: "c0de".repeat(16),
         settings: DecidingSettings {
             deciding: Deciding {
-                duel: DuelSettings { budget: BUDGET as usize, tolerance: 0.05, better, ..DuelSettings::default() },
+                duel: DuelSettings {
+                    budget: BUDGET as usize,
+                    references: 0,
+                    tolerance: 0.05,
+                    better,
+                    ..DuelSettings::default()
+                },
+                heat: pareto::HeatSettings::none(),
                 admission: Limits { bytes: u64::MAX, ..Limits::default() },
                 ..Deciding::default()
             },
@@ -117,6 +127,8 @@ fn concluded(place: usize, hotkey: &str, fate: Fate) -> EntryConclusion {
         yardstick: Yardstick::Whole,
     };
     let sentence = "copy: its tensors are those of 5Ada".to_owned();
+    let ada = Hotkey("5Ada".to_owned());
+    let original = Sighting { snapshot: String::new(), committed: 100, position: 0, origin: ada.clone(), hotkey: ada };
     EntryConclusion {
         entry: Entry {
             hotkey: Hotkey(hotkey.to_owned()),
@@ -124,9 +136,10 @@ fn concluded(place: usize, hotkey: &str, fate: Fate) -> EntryConclusion {
             model: ModelSource::Folder(PathBuf::from(format!("models/<i>{place}"))),
             committed: 100 + place as u64,
             position: 0,
+            role: Role::Committed,
         },
         admission: Admission { outcome, files: Vec::new() },
-        finding: matches!(fate, Fate::Copies).then_some(FindingRecord { finding, sentence }),
+        finding: matches!(fate, Fate::Copies).then_some(FindingRecord { finding, original, sentence }),
         rollouts: if let Fate::Plays(right) = fate { rollouts(place, right) } else { Vec::new() },
         weight: 0.0,
     }
@@ -136,18 +149,29 @@ fn window(better: Better) -> Conclusion {
     let terms = terms(better);
     let mut entries: Vec<EntryConclusion> =
         ENTRIES.iter().enumerate().map(|(place, (hotkey, fate))| concluded(place, hotkey, *fate)).collect();
-    let mut duels = Vec::new();
+    let (mut duels, mut starts) = (Vec::new(), Vec::new());
     for challenger in [1, 2] {
         let scores = |entry: usize| unit_scores(&entries[entry].rollouts);
         let pairs = paired(2, &scores(0), &scores(challenger));
         let decision = pareto::duel(&pairs, &terms.settings.deciding.duel, 0.001).unwrap();
         let sentence = format!("{} meets 5Ada & it ends.", entries[challenger].entry.hotkey);
         let (duel, number) = (duels.len(), challenger as u64 + 3);
+        starts.push(pareto::Duel::new(2, &terms.settings.deciding.duel, 0.001).unwrap().save());
         duels.push(DuelRecord { duel, champion: 0, challenger, number, decision, sentence });
     }
     assert_eq!(duels[1].decision.verdict, Verdict::Dethroned, "{:?}", duels[1].decision);
     entries[2].weight = 1.0;
-    Conclusion { terms, entries, duels, champion: Some(2), burned: 0.0, former: Vec::new(), tested: 0 }
+    Conclusion {
+        terms,
+        entries,
+        heats: Vec::new(),
+        duels,
+        starts,
+        champion: Some(2),
+        burned: 0.0,
+        record: ReignRecord::default(),
+        interrupted: false,
+    }
 }
 
 fn shown(conclusion: &Conclusion) -> (String, Summary) {
@@ -297,7 +321,10 @@ fn the_reason_of_the_weight_fits_how_it_was_won() {
         assert!(text.contains(expected), "{expected:?} is missing");
     };
     check(|_| {}, "it was champion when the window opened; the one challenger that met it did not dethrone it.");
-    check(|conclusion| conclusion.terms.champion = None, "it was committed first (block 100); the one challenger");
+    check(
+        |conclusion| conclusion.terms.record.champion = None,
+        "it was committed first (block 100); the one challenger",
+    );
     check(|conclusion| conclusion.duels.clear(), "it was champion when the window opened; no challenger came.");
 }
 

@@ -8,7 +8,7 @@ use pareto::{Decision, Verdict, count};
 use serde::Serialize;
 
 use super::duels::{DuelView, Figure, duel_view, means};
-use crate::record::{Conclusion, EntryConclusion, Fault, Standing};
+use crate::record::{Conclusion, CrownedModel, EntryConclusion, Fault, Standing};
 use crate::report::percent_trimmed;
 use crate::report::summary::{EntrySummary, EnvironmentSummary, Summary};
 use crate::report::svg::{self, Difference};
@@ -185,6 +185,7 @@ fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
         .iter()
         .rfind(|duel| duel.challenger == champion && duel.decision.verdict == Verdict::Dethroned);
     let held = conclusion.duels.iter().filter(|duel| duel.champion == champion).count();
+    let is = |crowned: &CrownedModel| crowned.is(&concluded.entry.hotkey, &concluded.entry.model.to_string());
     let why = match won {
         Some(duel) => format!(
             "it dethroned {} after {}: {}",
@@ -192,13 +193,16 @@ fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
             count(duel.decision.tasks_used, "task"),
             gains(conclusion, &duel.decision),
         ),
-        None if conclusion.terms.champion.as_ref() == Some(&concluded.entry.hotkey) => {
-            "it was champion when the window opened".to_owned()
-        }
-        None => format!(
-            "no champion of an earlier window plays, and of the entries that do it was committed first (block {})",
-            concluded.entry.committed
-        ),
+        None => match conclusion.terms.record.champion.as_ref() {
+            Some(crowned) if is(crowned) => "it was champion when the window opened".to_owned(),
+            _ if conclusion.terms.record.former.iter().any(is) => {
+                "the champion of before does not play, and of the former champions that do it was the last".to_owned()
+            }
+            _ => format!(
+                "no champion of an earlier window plays, and of the entries that do it was committed first (block {})",
+                concluded.entry.committed
+            ),
+        },
     };
     let since = match (held, won.is_some()) {
         (0, true) if (0..conclusion.entries.len()).any(|entry| conclusion.standing(entry) == Standing::Waiting) => {
@@ -231,7 +235,7 @@ fn facts(conclusion: &Conclusion, rollouts: usize) -> Vec<(&'static str, String)
         ("of them played", playing.to_string()),
         ("duels", conclusion.duels.len().to_string()),
         ("rollouts", rollouts.to_string()),
-        ("challengers tested in this reign", conclusion.tested.to_string()),
+        ("bouts begun in this reign", conclusion.record.bouts.to_string()),
         ("alpha of a reign", conclusion.terms.settings.deciding.alpha.to_string()),
     ];
     let served = conclusion.not_reproducible();

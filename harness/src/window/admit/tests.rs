@@ -112,23 +112,27 @@ async fn all_steps_together_give_every_entry_its_standing() {
     let window = opened(Subnet::registry(), &settings, 2, &store, &reporter).await;
     let run = window.run;
     let executor = Scripted::new(4, usize::MAX, script);
-    let decided = decide(window, &subnet.loader(), &executor).await.unwrap();
+    let decided = decide(window, &subnet.loader(), Some(&executor)).await.unwrap();
     let conclusion = decided.conclusion;
     let standings: Vec<Standing> = (0..6).map(|entry| conclusion.standing(entry)).collect();
     use Standing::{Champion, Deposed, Late, Refused, Screened};
     assert_eq!(standings, [Deposed, Screened("copy"), Champion, Refused, Refused, Late]);
     assert!(conclusion.verdict_of(1).contains("5Hot0 (committed at block 0)"), "{}", conclusion.verdict_of(1));
-    // The next window begins where this one ended, whatever its registry says.
-    assert_eq!(store.outcome_before(1, 101).await.unwrap().unwrap().champion.0, "5Hot2");
+    // The next window begins where this one ended, with the model that was crowned.
+    let outcome = crate::store::Outcome { record: conclusion.record.clone(), log: Some("hash".to_owned()) };
+    store.finish_run(decided.run, &conclusion.entries[2].entry.hotkey, &outcome).await.unwrap();
+    assert_eq!(store.outcome_before(1, 101).await.unwrap(), Some(outcome));
     let later = RegistryState { seed_block: 200, ..Subnet::registry() };
     let next = opened(later, &settings, 2, &store, &reporter).await;
     assert!(next.run != run);
-    assert_eq!(next.terms.champion, Some(crate::registry::Hotkey("5Hot2".to_owned())));
-    assert_eq!((next.terms.tested, next.terms.former), (0, vec![crate::registry::Hotkey("5Hot0".to_owned())]));
+    assert_eq!((&next.terms.record, next.terms.previous.as_deref()), (&conclusion.record, Some("hash")));
+    let champion = next.terms.record.champion.as_ref().unwrap();
+    assert_eq!((champion.hotkey.0.as_str(), champion.snapshot.is_some()), ("5Hot2", true));
+    assert_eq!((next.terms.record.bouts, next.terms.record.former[0].hotkey.0.as_str()), (0, "5Hot0"));
     assert!(!format!("{:?}", reporter.events()).contains("resumed: true"));
     // The same window again asks for nothing and gives the same conclusion.
     let again = opened(Subnet::registry(), &settings, 2, &store, &reporter).await;
     let idle = Scripted::new(4, 0, script);
-    assert_eq!(decide(again, &subnet.loader(), &idle).await.unwrap().conclusion, conclusion);
+    assert_eq!(decide(again, &subnet.loader(), Some(&idle)).await.unwrap().conclusion, conclusion);
     assert!(idle.made().is_empty());
 }

@@ -1,10 +1,12 @@
 //! Duels with a scripted executor and a real database.
 
+use std::collections::BTreeMap;
+
 use pareto::Verdict;
 use tempfile::TempDir;
 
 use super::*;
-use crate::record::Standing;
+use crate::record::{Admission, AdmissionOutcome, FileRecord, Standing};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::units::Unit;
@@ -35,6 +37,12 @@ fn mixed(entry: usize, unit: Unit) -> f64 {
     f64::from((unit.task * 13 + unit.environment as u32 * 5 + entry as u32 * 3) % 7 / 2) / 3.0
 }
 
+/// Admissions of so many entries, each with a file of its own.
+fn admitted(entries: usize) -> Vec<Admission> {
+    let files = |entry: usize| vec![FileRecord { name: "m".to_owned(), size: 1, sha256: entry.to_string() }];
+    (0..entries).map(|entry| Admission { outcome: AdmissionOutcome::Admitted, files: files(entry) }).collect()
+}
+
 /// A database, which processes open one after the other.
 struct Disk(TempDir);
 
@@ -49,12 +57,13 @@ impl Disk {
         entries: usize,
         settings: &Settings,
         executor: &dyn Executor,
-    ) -> (Result<(Vec<DuelRecord>, Option<Succession>), WindowError>, u64, Vec<Event>) {
+    ) -> (Result<Played, WindowError>, u64, Vec<Event>) {
         let store = Store::open(&self.0.path().join("dethrone.sqlite")).await.unwrap();
         let reporter = Recorder::default();
         let window = opened(registry(entries), settings, ENVIRONMENTS, &store, &reporter).await;
-        let playing: Vec<usize> = (0..entries).collect();
-        let held = hold_duels(&window, &playing, executor).await;
+        let admissions = admitted(entries);
+        let field = Field { terms: &window.terms, admissions: &admissions, findings: &BTreeMap::new() };
+        let held = hold_duels(&window, &field, Some(executor)).await;
         // As a finished window does: every rollout is read once for the conclusion.
         if held.is_ok() {
             for entry in 0..entries {
@@ -76,7 +85,7 @@ async fn undisturbed(
     let (held, read, _) = Disk::new().run(entries, settings, &executor).await;
     let mut made = executor.made();
     made.sort();
-    (held.unwrap().0, made, read)
+    (held.unwrap().duels, made, read)
 }
 
 #[tokio::test]
@@ -107,7 +116,7 @@ async fn a_resumed_duel_asks_for_what_an_uninterrupted_one_asks_for() {
             let first = Scripted::new(16, lasts, script);
             assert!(disk.run(2, &settings, &first).await.0.is_err());
             let second = Scripted::new(5, usize::MAX, script);
-            let resumed = disk.run(2, &settings, &second).await.0.unwrap().0;
+            let resumed = disk.run(2, &settings, &second).await.0.unwrap().duels;
             // The executor's last rollouts may have ended when the process did, without having been stored.
             let mut all = [first.made(), second.made()].concat();
             all.sort();
@@ -133,7 +142,7 @@ async fn the_number_of_rollouts_in_flight_changes_nothing() {
     for in_flight in [1, 3, 1_000] {
         let executor = Scripted::new(in_flight, usize::MAX, mixed);
         let (held, ..) = Disk::new().run(3, &settings, &executor).await;
-        assert_eq!(held.unwrap().0, expected, "{in_flight}");
+        assert_eq!(held.unwrap().duels, expected, "{in_flight}");
         let mut again = executor.made();
         again.sort();
         assert_eq!(again, made, "{in_flight}");
@@ -144,7 +153,8 @@ async fn the_number_of_rollouts_in_flight_changes_nothing() {
 async fn duels_end_with_the_one_that_dethrones_and_the_rest_wait() {
     let executor = Scripted::new(8, usize::MAX, second_wins);
     let (held, _, events) = Disk::new().run(4, &settings(200, 16), &executor).await;
-    let (duels, succession) = held.unwrap();
+    let Played { duels, held, .. } = held.unwrap();
+    let succession = held.map(|held| held.succession);
     let seen: Vec<_> =
         duels.iter().map(|duel| (duel.champion, duel.challenger, duel.number, duel.decision.verdict)).collect();
     let ended = duels[0].decision.verdict;
@@ -153,7 +163,7 @@ async fn duels_end_with_the_one_that_dethrones_and_the_rest_wait() {
     let succession = succession.unwrap();
     assert_eq!((succession.champion(), succession.dethroned()), (2, Some(0)));
     assert!(executor.made().iter().all(|(entry, _)| *entry != 3), "an entry that waits answers nothing");
-    assert_eq!(executor.released(), [0, 1, 2]);
+    assert_eq!(executor.released(), [1, 2, 0]);
     let told = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count();
     assert_eq!(told(|event| matches!(event, Event::Playing { done: 0, total: 600, .. })), 3);
     assert_eq!(told(|event| matches!(event, Event::Played { .. })), 3);
@@ -175,9 +185,45 @@ async fn an_environment_that_has_settled_gets_no_further_tasks() {
 }
 
 #[tokio::test]
-async fn an_entry_without_opponents_answers_the_whole_budget() {
+async fn an_entry_without_opponents_answers_nothing() {
     let (duels, made, _) = undisturbed(1, &settings(10, 4), alike).await;
-    assert_eq!((duels.len(), made.len()), (0, 10 * ENVIRONMENTS));
+    assert_eq!((duels.len(), made.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_champion_answers_as_far_as_its_duels_ask() {
+    for (script, budget) in [(second_wins as Script, 1_000), (alike, 1_000), (mixed, 200)] {
+        let (duels, made, _) = undisturbed(3, &settings(budget, 16), script).await;
+        let asked = |entry: usize| made.iter().filter(|(asked, _)| *asked == entry).count();
+        let most = duels.iter().map(|duel| asked(duel.challenger)).max().unwrap();
+        assert!(asked(0) >= most && asked(0) <= 2 * most + 16 * ENVIRONMENTS, "{} for {most}", asked(0));
+    }
+    assert_eq!([1, 16, 17, 32, 33, 100].map(|end| answered_ahead(end, 16)), [16, 16, 32, 32, 64, 128]);
+}
+
+#[tokio::test]
+async fn a_window_that_came_to_no_end_is_closed_with_what_is_stored() {
+    let settings = settings(40, 4);
+    let (duels, made, _) = undisturbed(3, &settings, alike).await;
+    for lasts in [0, 1, 7, made.len() / 2, made.len() - 1] {
+        let disk = Disk::new();
+        assert!(disk.run(3, &settings, &Scripted::new(16, lasts, alike)).await.0.is_err());
+        let store = Store::open(&disk.0.path().join("dethrone.sqlite")).await.unwrap();
+        let reporter = Recorder::default();
+        let unfinished = store.unfinished_runs(1, 1_000).await.unwrap();
+        assert_eq!(unfinished.len(), 1);
+        let window = crate::window::reopen(unfinished[0].clone(), &store, &reporter).unwrap();
+        let admissions = admitted(3);
+        let field = Field { terms: &window.terms, admissions: &admissions, findings: &BTreeMap::new() };
+        let Played { duels: closed, held, .. } = hold_duels(&window, &field, None).await.unwrap();
+        let held = held.unwrap();
+        let (last, ended) = closed.split_last().expect("its first bout had begun");
+        assert_eq!(ended, &duels[..ended.len()]);
+        assert_eq!((last.number, last.decision.verdict), (closed.len() as u64, Verdict::Undecided), "{last:?}");
+        // Every number is spent.
+        let after = field.record_after(&held.succession, &held.duels);
+        assert_eq!((after.bouts, after.models.len()), (closed.len() as u64, closed.len()));
+    }
 }
 
 #[tokio::test]
@@ -187,7 +233,10 @@ async fn a_window_in_which_no_entry_plays_asks_for_nothing() {
     let reporter = Recorder::default();
     let window = opened(registry(2), &settings(10, 4), ENVIRONMENTS, &store, &reporter).await;
     let executor = Scripted::new(8, 0, alike);
-    let (duels, succession) = hold_duels(&window, &[], &executor).await.unwrap();
+    let none = ["a", "b"].map(|no| Admission { outcome: AdmissionOutcome::Refused(no.to_owned()), files: Vec::new() });
+    let field = Field { terms: &window.terms, admissions: &none, findings: &BTreeMap::new() };
+    let Played { duels, held, .. } = hold_duels(&window, &field, Some(&executor)).await.unwrap();
+    let succession = held.map(|held| held.succession);
     assert!(duels.is_empty() && succession.is_none() && executor.released().is_empty());
 }
 
@@ -199,7 +248,11 @@ async fn a_reigning_champion_meets_the_earlier_entries_too() {
     let champion = Some(crate::registry::Hotkey("5Hot1".to_owned()));
     let state = crate::registry::RegistryState { champion, tested: 5, ..registry(3) };
     let window = opened(state, &settings(12, 4), ENVIRONMENTS, &store, &reporter).await;
-    let (duels, succession) = hold_duels(&window, &[0, 1, 2], &Scripted::new(8, usize::MAX, alike)).await.unwrap();
+    let admissions = admitted(3);
+    let field = Field { terms: &window.terms, admissions: &admissions, findings: &BTreeMap::new() };
+    let executor = Scripted::new(8, usize::MAX, alike);
+    let Played { duels, held, .. } = hold_duels(&window, &field, Some(&executor)).await.unwrap();
+    let succession = held.map(|held| held.succession);
     let seen: Vec<_> = duels.iter().map(|duel| (duel.champion, duel.challenger, duel.number)).collect();
     assert_eq!(seen, [(1, 0, 6), (1, 2, 7)]);
     assert_eq!(succession.unwrap().reign().bouts(), 7);
@@ -207,25 +260,26 @@ async fn a_reigning_champion_meets_the_earlier_entries_too() {
 
 #[tokio::test]
 async fn a_conclusion_holds_the_records_of_the_steps_and_shares_that_sum_to_one() {
-    use crate::record::{Admission, AdmissionOutcome};
     let disk = Disk::new();
     let store = Store::open(&disk.0.path().join("dethrone.sqlite")).await.unwrap();
     let reporter = Recorder::default();
     let window = opened(registry(4), &settings(200, 16), ENVIRONMENTS, &store, &reporter).await;
-    let playing = [0, 2, 3];
-    let held = hold_duels(&window, &playing, &Scripted::new(8, usize::MAX, second_wins)).await.unwrap();
-    let mut records = Vec::new();
+    let mut admissions = admitted(4);
+    admissions[1].outcome = AdmissionOutcome::Refused("no".to_owned());
+    let field = Field { terms: &window.terms, admissions: &admissions, findings: &BTreeMap::new() };
+    let held = hold_duels(&window, &field, Some(&Scripted::new(8, usize::MAX, second_wins))).await.unwrap();
+    let mut rollouts = Vec::new();
     for entry in 0..4 {
-        let outcome = if entry == 1 { AdmissionOutcome::Refused("no".to_owned()) } else { AdmissionOutcome::Admitted };
-        records.push((Admission { outcome, files: Vec::new() }, store.rollouts(window.run, entry).await.unwrap()));
+        rollouts.push(store.rollouts(window.run, entry).await.unwrap());
     }
-    let findings = std::collections::BTreeMap::new();
-    let conclusion = conclude(window.terms, window.entries, records, findings, &playing, held).unwrap();
+    let records = (admissions, rollouts);
+    let conclusion = conclude(window.terms, window.entries, records, BTreeMap::new(), held, false).unwrap();
     let standings = [0, 1, 2, 3].map(|entry| conclusion.standing(entry));
     assert_eq!(standings, [Standing::Deposed, Standing::Refused, Standing::Champion, Standing::Waiting]);
     let weights: Vec<f64> = conclusion.entries.iter().map(|concluded| concluded.weight).collect();
     assert_eq!((weights, conclusion.burned), (vec![0.0, 0.0, 1.0, 0.0], 0.0));
-    assert_eq!(conclusion.former, [crate::registry::Hotkey("5Hot0".to_owned())]);
-    assert_eq!((conclusion.tested, conclusion.entries[0].mean(1)), (0, (0.0, 200)));
+    let former: Vec<&str> = conclusion.record.former.iter().map(|crowned| crowned.hotkey.0.as_str()).collect();
+    assert_eq!((former.as_slice(), conclusion.record.bouts), (&["5Hot0"][..], 0));
+    assert_eq!(conclusion.entries[0].mean(1).0, 0.0);
     assert!(conclusion.entries[1].rollouts.is_empty() && conclusion.entries[3].rollouts.is_empty());
 }

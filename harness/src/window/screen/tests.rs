@@ -30,7 +30,7 @@ async fn check(families: &[&str], change: impl Fn(&mut Settings, &Path), expecte
             let found: Vec<(usize, usize)> =
                 findings.iter().map(|(entry, record)| (*entry, record.finding.of.unwrap())).collect();
             assert_eq!(found, expected);
-            for (entry, FindingRecord { finding, sentence }) in &findings {
+            for (entry, FindingRecord { finding, sentence, .. }) in &findings {
                 assert_eq!(finding.entry, *entry);
                 let original = format!("5Hot{0} (committed at block {0})", finding.of.unwrap());
                 assert!(sentence.starts_with("copy: ") && sentence.contains(&original), "{sentence}");

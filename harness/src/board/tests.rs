@@ -1,6 +1,6 @@
 //! The board feeds a duel as if all its pairs had been there at once.
 
-use pareto::DuelSettings;
+use pareto::{DuelSettings, HeatSettings};
 
 use super::*;
 use crate::record::paired;
@@ -15,8 +15,13 @@ fn noise(place: u64) -> u64 {
     (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33
 }
 
+/// Pairs alone: no heat, no reference tasks.
+fn plan() -> TaskPlan {
+    TaskPlan::new(&HeatSettings::none(), &settings())
+}
+
 fn settings() -> DuelSettings {
-    DuelSettings { budget: 40, minimum_tasks: 4, ..DuelSettings::default() }
+    DuelSettings { budget: 40, minimum_tasks: 4, references: 0, ..DuelSettings::default() }
 }
 
 #[test]
@@ -46,7 +51,7 @@ fn a_duel_fed_round_by_round_is_the_duel_held_at_once() {
                     scores[entry].push(score);
                 }
             }
-            board.feed(&mut duel, 0, 1, end).unwrap();
+            board.feed(&mut duel, &plan(), (0, 1), end as usize).unwrap();
         }
         let at_once = pareto::duel(&paired(environments, &scores[0], &scores[1]), &settings(), 0.01).unwrap();
         assert_eq!(duel.decision(), at_once, "seed {seed}");
@@ -64,7 +69,7 @@ fn rollouts_of_later_rounds_are_not_looked_at_before_their_round() {
         let stored = champion.chain(all(1, 0, tasks[0])).chain(all(1, 1, tasks[1])).collect();
         let board = ScoreBoard::new(2, stored);
         let mut duel = Duel::new(2, &settings(), 0.01).unwrap();
-        board.feed(&mut duel, 0, 1, 8).unwrap();
+        board.feed(&mut duel, &plan(), (0, 1), 8).unwrap();
         assert_eq!([0, 1].map(|environment| duel.pushed(environment)), [8, 8]);
         duel.wants()
     };
@@ -80,7 +85,7 @@ fn pairs_wait_for_the_first_task_without_a_score() {
         for (entry, task) in scores {
             board.add(*entry, unit(0, *task, Some(1.0)));
         }
-        board.feed(&mut duel, 0, 2, 40).unwrap();
+        board.feed(&mut duel, &plan(), (0, 2), 40).unwrap();
         assert_eq!(duel.pushed(0), expected);
     };
     feed(&[(0, 0), (0, 1), (0, 2), (1, 0)], 0);
@@ -103,5 +108,5 @@ fn the_board_knows_what_is_finished() {
 fn a_score_out_of_range_is_an_error() {
     let stored = vec![(0, unit(0, 0, Some(0.5))), (1, unit(0, 0, Some(1.5)))];
     let mut duel = Duel::new(1, &settings(), 0.01).unwrap();
-    assert!(ScoreBoard::new(2, stored).feed(&mut duel, 0, 1, 4).is_err());
+    assert!(ScoreBoard::new(2, stored).feed(&mut duel, &plan(), (0, 1), 4).is_err());
 }

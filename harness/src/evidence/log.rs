@@ -1,0 +1,140 @@
+//! Reading a log: its hash chain, its signatures, and the facts that it states.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use ed25519_dalek::VerifyingKey;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::audit::EvidenceError;
+use super::body::{AdmissionBody, ReignBody, RolloutBody, WeightsBody};
+use super::hash_chain::{HashChain, Record};
+use crate::record::{Admission, DuelRecord, EVIDENCE_VERSION, FindingRecord, HeatRecord, WindowTerms};
+
+/// The facts of a log whose chain holds.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) terms: WindowTerms,
+    pub(super) validator: String,
+    pub(super) admissions: Vec<Admission>,
+    pub(super) findings: BTreeMap<usize, FindingRecord>,
+    pub(super) rollouts: Vec<RolloutBody>,
+    pub(super) heats: Vec<HeatRecord>,
+    pub(super) decisions: Vec<DuelRecord>,
+    pub(super) weights: WeightsBody,
+    pub(super) reign: ReignBody,
+    /// Number of records.
+    pub(super) records: u64,
+    /// Hash of the last one.
+    pub(super) hash: String,
+}
+
+/// Facts as they are read.
+#[derive(Debug, Default)]
+struct Read {
+    opened: Option<OpenedBody>,
+    admissions: Vec<AdmissionBody>,
+    findings: BTreeMap<usize, FindingRecord>,
+    rollouts: Vec<RolloutBody>,
+    heats: Vec<HeatRecord>,
+    decisions: Vec<DuelRecord>,
+    weights: Option<WeightsBody>,
+    reign: Option<ReignBody>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenedBody {
+    opened: WindowTerms,
+    validator: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FindingBody {
+    entry: usize,
+    finding: FindingRecord,
+}
+
+/// Reads a whole log.
+///
+/// # Errors
+/// If it cannot be read, is of another version, its chain does not hold, or it is not that of a whole window.
+pub(super) fn read(log: impl BufRead) -> Result<Facts, EvidenceError> {
+    let mut read = Read::default();
+    let mut chain = HashChain::default();
+    let mut validator = None;
+    let (mut count, mut hash) = (0, String::new());
+    for line in log.lines() {
+        let line = line.map_err(EvidenceError::Unreadable)?;
+        count += 1;
+        let malformed = |source| EvidenceError::Malformed { line: count, source };
+        let record: Record = serde_json::from_str(&line).map_err(malformed)?;
+        let signer = match &validator {
+            Some(signer) => *signer,
+            None => *validator.insert(first_signer(&record)?),
+        };
+        chain.follow(&record, &signer).map_err(|cause| EvidenceError::Broken { index: record.index, cause })?;
+        read.take(&record).map_err(malformed)?;
+        hash = record.hash;
+    }
+    read.whole(count, hash)
+}
+
+fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
+    // The version first: another one's records have other fields.
+    let any: serde_json::Value =
+        serde_json::from_str(record.body.get()).map_err(|source| EvidenceError::Malformed { line: 1, source })?;
+    if let Some(found) = any["opened"]["version"].as_u64().filter(|found| *found != u64::from(EVIDENCE_VERSION)) {
+        return Err(EvidenceError::Version { found });
+    }
+    let body: OpenedBody =
+        serde_json::from_str(record.body.get()).map_err(|source| EvidenceError::Malformed { line: 1, source })?;
+    let bytes: Option<[u8; 32]> = hex::decode(&body.validator).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes
+        .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())
+        .ok_or(EvidenceError::Incomplete("its first record names no validator key"))
+}
+
+impl Read {
+    fn take(&mut self, record: &Record) -> Result<(), serde_json::Error> {
+        fn parse<T: DeserializeOwned>(record: &Record) -> Result<T, serde_json::Error> {
+            serde_json::from_str(record.body.get())
+        }
+        let custom = |text: String| Err(serde::de::Error::custom(text));
+        if self.reign.is_some() {
+            return custom("the record of the reign is the last one".to_owned());
+        }
+        match record.kind.as_str() {
+            // The first one said who signs; another one would say it of what somebody else has signed.
+            "opened" if self.opened.is_some() => return custom("a window is opened once".to_owned()),
+            "opened" => self.opened = Some(parse(record)?),
+            "admission" => self.admissions.push(parse(record)?),
+            "finding" => {
+                let FindingBody { entry, finding } = parse(record)?;
+                self.findings.insert(entry, finding);
+            }
+            "rollout" => self.rollouts.push(parse(record)?),
+            "heat" => self.heats.push(parse(record)?),
+            "decision" => self.decisions.push(parse(record)?),
+            "weights" => self.weights = Some(parse(record)?),
+            "reign" => self.reign = Some(parse(record)?),
+            other => return custom(format!("its kind {other:?} is not one that this program knows")),
+        }
+        Ok(())
+    }
+
+    fn whole(self, records: u64, hash: String) -> Result<Facts, EvidenceError> {
+        let incomplete = EvidenceError::Incomplete;
+        let OpenedBody { opened: terms, validator } = self.opened.ok_or(incomplete("it has no first record"))?;
+        let weights = self.weights.ok_or(incomplete("it ends before the weights"))?;
+        let reign = self.reign.ok_or(incomplete("it ends before the record for the next window"))?;
+        if !self.admissions.iter().map(|body| body.entry).eq(0..terms.entries.len()) {
+            return Err(incomplete("it does not hold one admission of each entry, in order"));
+        }
+        let admissions = self.admissions.into_iter().map(|body| body.admission).collect();
+        let Self { findings, rollouts, heats, decisions, .. } = self;
+        Ok(Facts { terms, validator, admissions, findings, rollouts, heats, decisions, weights, reign, records, hash })
+    }
+}

@@ -1,0 +1,272 @@
+//! The crown belongs to a model: windows in which somebody tries to take it, to keep it, or to spend it, without a duel.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{Windows, said, signed_again};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_dethrone-under-test");
+
+#[track_caller]
+fn succeeds(output: &Output) {
+    assert!(output.status.success(), "{}", said(output));
+}
+
+/// The miner that holds all the weight after a window, and the model that was crowned.
+#[track_caller]
+fn check(windows: &Windows, block: u64, hotkey: &str, model: &str) {
+    assert_eq!(windows.weights(block), [(hotkey.to_owned(), 1.0)]);
+    let champion = &windows.record(block)["champion"];
+    assert_eq!((champion["hotkey"].as_str(), champion["model"].as_str()), (Some(hotkey), Some(model)));
+    assert!(champion["snapshot"].is_string(), "its files were seen: {champion}");
+}
+
+/// Numbers of the bouts that a record names.
+fn numbers(record: &Value) -> Vec<u64> {
+    record["models"].as_array().unwrap().iter().map(|bout| bout["number"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_champion_that_commits_another_model_keeps_the_crown_with_the_one_that_won_it() {
+    let windows = Windows::new(PROGRAM);
+    let model = |name, family| windows.model(name, family, 0.0);
+    let (good, bob, other) = (model("good", "llama"), model("bob", "qwen2"), model("other", "qwen3"));
+    succeeds(&windows.decide(1000, &[("alice", &good, 10), ("bob", &bob, 20)], json!({ "champion": "alice" })));
+    let swapped = windows.decide(2000, &[("bob", &bob, 20), ("alice", &other, 1500)], json!({}));
+    succeeds(&swapped);
+    check(&windows, 2000, "alice", &good);
+    // Bob has had his bout; the new model has its own.
+    assert!(!said(&swapped).contains("bob stays") && said(&swapped).contains("alice"), "{}", said(&swapped));
+    // The crowned files are gone: the miner's untested model does not inherit the crown.
+    fs::remove_dir_all(windows.path("hub/o/good")).unwrap();
+    succeeds(&windows.decide(3000, &[("bob", &bob, 20), ("alice", &other, 1500)], json!({})));
+    check(&windows, 3000, "bob", &bob);
+    succeeds(&windows.audit(&[1000, 2000, 3000]));
+}
+
+#[test]
+fn a_window_that_is_killed_gives_no_number_back() {
+    let windows = Windows::new(PROGRAM);
+    let names = ["alice", "bob", "carol", "dave"];
+    let models: Vec<String> = names
+        .iter()
+        .zip(["llama", "qwen2", "qwen3", "mistral"])
+        .map(|(name, family)| windows.model(name, family, 0.0))
+        .collect();
+    let entries: Vec<_> = names
+        .iter()
+        .zip(&models)
+        .zip([10, 20, 30, 40])
+        .map(|((name, model), block)| (*name, model.as_str(), block))
+        .collect();
+    succeeds(&windows.decide(1000, &entries[..1], json!({ "champion": "alice" })));
+    for block in [2000, 3000, 4000] {
+        windows.kill_at(block, &entries, "stays champion");
+    }
+    succeeds(&windows.decide(5000, &entries, json!({})));
+    check(&windows, 5000, "alice", &models[0]);
+    assert_eq!(numbers(&windows.record(5000)), [1, 2, 3], "one bout a model, and every number once");
+    // The killed windows are closed with what was stored, and each log follows from the one before.
+    let audited = windows.audit(
+        &[1000, 2000, 3000, 4000, 5000]
+            .map(|block| block)
+            .into_iter()
+            .filter(|block| windows.log(*block).exists())
+            .collect::<Vec<_>>(),
+    );
+    succeeds(&audited);
+    assert!(windows.log(2000).exists() && windows.result(2000, "weights.json").is_none());
+}
+
+#[test]
+fn the_latest_former_champion_that_plays_follows_one_that_does_not() {
+    let windows = Windows::new(PROGRAM);
+    let (squatter, alice) = (windows.model("squatter", "phi3", 0.0), windows.model("alice", "llama", 0.0));
+    let gone = tests::reference("gone");
+    let entries = [("squatter", squatter.as_str(), 1), ("alice", &alice, 10), ("carol", &gone, 20)];
+    let reign = json!({ "champion": "carol", "former": ["alice"], "tested": 300 });
+    succeeds(&windows.decide(1000, &entries, reign));
+    check(&windows, 1000, "alice", &alice);
+    assert_eq!(windows.record(1000)["bouts"], 1, "a reign of its own");
+    assert_eq!(windows.record(1000)["former"][0]["hotkey"], "carol");
+}
+
+#[test]
+fn a_champion_that_improves_its_model_is_no_copy_of_its_copier() {
+    let windows = Windows::new(PROGRAM);
+    let (first, third) = (windows.model("first", "llama", 0.0), windows.model("third", "qwen2", 0.0));
+    let (copy, better) = (windows.model("copied", "llama", 1e-3), windows.model("better-one", "llama", 1e-3));
+    let entries = [("third", third.as_str(), 5), ("alice", &first, 10), ("mallory", &copy, 20)];
+    let output = windows.decide(1000, &entries, json!({ "champion": "alice" }));
+    succeeds(&output);
+    assert!(said(&output).contains("copy: its tensors differ from those of alice"), "{}", said(&output));
+    let entries = [("third", third.as_str(), 5), ("mallory", &copy, 20), ("alice", &better, 1500)];
+    let output = windows.decide(2000, &entries, json!({}));
+    succeeds(&output);
+    check(&windows, 2000, "alice", &first);
+    assert_eq!(said(&output).matches("copy: ").count(), 1, "{}", said(&output));
+    // Alice leaves. What she has shown is still hers: a copy of it is a copy.
+    let entries = [("third", third.as_str(), 5), ("mallory", &better, 2500)];
+    let output = windows.decide(3000, &entries, json!({}));
+    succeeds(&output);
+    assert!(
+        said(&output).contains("copy: its tensor files are those of alice (committed at block 1500)"),
+        "{}",
+        said(&output)
+    );
+    check(&windows, 3000, "third", &third);
+    succeeds(&windows.audit(&[1000, 2000, 3000]));
+}
+
+#[test]
+fn a_model_has_one_bout_in_a_reign() {
+    let windows = Windows::new(PROGRAM);
+    let model = |name, family| windows.model(name, family, 0.0);
+    let (alice, bob, carol) = (model("alice", "llama"), model("bob", "qwen2"), model("carol", "qwen3"));
+    let entries = [("alice", alice.as_str(), 10), ("bob", &bob, 20), ("carol", &carol, 30)];
+    for block in [1000, 2000, 3000] {
+        succeeds(&windows.decide(block, &entries, json!({ "champion": "alice" })));
+    }
+    check(&windows, 3000, "alice", &alice);
+    assert_eq!((&windows.record(3000)["bouts"], numbers(&windows.record(3000))), (&json!(2), vec![1, 2]));
+    // Those that are undecided go on: each has its number still.
+    let carried = windows.record(3000)["models"].as_array().unwrap().iter().all(|bout| bout["carried"].is_object());
+    assert!(carried, "{}", windows.record(3000)["models"]);
+    succeeds(&windows.audit(&[1000, 2000, 3000]));
+}
+
+#[test]
+fn the_registry_decides_for_a_validator_that_has_forked_and_an_agreed_record_before_it() {
+    let windows = Windows::new(PROGRAM);
+    let model = |name, family| windows.model(name, family, 0.0);
+    let (alice, bob) = (model("alice", "llama"), model("bob", "qwen2"));
+    let entries = [("alice", alice.as_str(), 10), ("bob", &bob, 20)];
+    succeeds(&windows.decide(1000, &entries, json!({ "champion": "alice" })));
+    let forked = windows.decide(2000, &entries, json!({ "champion": "bob" }));
+    succeeds(&forked);
+    assert!(said(&forked).contains("own record is set aside"), "{}", said(&forked));
+    check(&windows, 2000, "bob", &bob);
+    assert!(!windows.audit(&[1000, 2000]).status.success());
+    windows.register(3000, &entries, json!({ "champion": "bob" }));
+    let record = windows.path("output/window-1000/record.json");
+    let agreed = windows.validate(&["--set", &format!("record={}", record.display())]).output().unwrap();
+    succeeds(&agreed);
+    check(&windows, 3000, "alice", &alice);
+    succeeds(&windows.audit(&[1000, 3000]));
+}
+
+#[test]
+fn an_audit_refuses_a_window_that_does_not_follow_from_the_one_before() {
+    let windows = Windows::new(PROGRAM);
+    let model = |name, family| windows.model(name, family, 0.0);
+    let (alice, bob, carol) = (model("alice", "llama"), model("bob", "qwen2"), model("carol", "qwen3"));
+    let entries = [("alice", alice.as_str(), 10), ("bob", &bob, 20), ("carol", &carol, 1500)];
+    succeeds(&windows.decide(1000, &entries[..2], json!({ "champion": "alice" })));
+    succeeds(&windows.decide(2000, &entries, json!({})));
+    let together = windows.audit(&[1000, 2000]);
+    succeeds(&together);
+    let text = String::from_utf8(together.stdout).unwrap();
+    assert!(text.contains("taken on trust") && text.contains("begins from the record of the window before"), "{text}");
+    assert_eq!(windows.audit(&[2000, 1000]).status.code(), windows.audit(&[1000, 1000]).status.code());
+    assert!(!windows.audit(&[2000, 1000]).status.success());
+    // A validator that tests everybody at the first numbers again: a log that holds by itself.
+    let liar = Windows::new(PROGRAM);
+    liar.model("alice", "llama", 0.0);
+    liar.model("bob", "qwen2", 0.0);
+    liar.model("carol", "qwen3", 0.0);
+    fs::create_dir_all(liar.path("output")).unwrap();
+    fs::copy(windows.path("output/validator.key"), liar.path("output/validator.key")).unwrap();
+    succeeds(&liar.decide(2000, &entries, json!({ "champion": "alice" })));
+    let honest = windows.result(2000, "evidence.jsonl").unwrap();
+    let opened: Value = serde_json::from_str(honest.lines().next().unwrap()).unwrap();
+    let previous = opened["body"]["opened"]["previous"].as_str().unwrap();
+    let forged =
+        signed_again(&liar.result(2000, "evidence.jsonl").unwrap(), &liar.path("output/validator.key"), |_, body| {
+            body.replacen("\"previous\":null", &format!("\"previous\":\"{previous}\""), 1)
+        });
+    fs::write(windows.log(2000), forged).unwrap();
+    succeeds(&windows.audit(&[2000]));
+    let refused = windows.audit(&[1000, 2000]);
+    assert!(
+        !refused.status.success() && said(&refused).contains("at the beginning of window 2000"),
+        "{}",
+        said(&refused)
+    );
+}
+
+#[test]
+fn evidence_of_an_earlier_version_is_refused_as_older() {
+    let windows = Windows::new(PROGRAM);
+    let alice = windows.model("alice", "llama", 0.0);
+    succeeds(&windows.decide(1000, &[("alice", &alice, 10)], json!({})));
+    let log = windows.result(1000, "evidence.jsonl").unwrap();
+    let older = signed_again(&log, &windows.path("output/validator.key"), |_, body| {
+        body.replacen("\"version\":3", "\"version\":2", 1)
+    });
+    fs::write(windows.log(1000), older).unwrap();
+    let output = windows.audit(&[1000]);
+    assert!(!output.status.success() && said(&output).contains("has version 2"), "{}", said(&output));
+}
+
+/// Moments of death: a multiplicative sequence spread over a window's length, different for each kill.
+fn moment(kill: u64, whole: Duration) -> Duration {
+    let fraction = kill.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    whole.mul_f64(fraction as f64 / f64::from(u32::MAX))
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the length of a window decides only when the others are killed")]
+fn three_windows_killed_at_twenty_moments_end_as_those_that_were_left_alone() {
+    let key = tempfile::NamedTempFile::new().unwrap();
+    fs::write(key.path(), "07".repeat(32)).unwrap();
+    let key = format!("key={}", key.path().display());
+    let subnet = || {
+        let windows = Windows::new(PROGRAM);
+        for (name, family) in [("alice", "llama"), ("bob", "qwen2"), ("carol", "qwen3"), ("dave", "mistral")] {
+            windows.model(name, family, 0.0);
+        }
+        windows
+    };
+    let references = ["alice", "bob", "carol", "dave"].map(tests::reference);
+    let entries: Vec<_> = ["alice", "bob", "carol", "dave"]
+        .iter()
+        .zip(&references)
+        .map(|(name, model)| (*name, model.as_str()))
+        .collect();
+    // One more challenger in every window.
+    let register = |windows: &Windows, window: u64| {
+        let committed: Vec<_> = entries[..window as usize + 1]
+            .iter()
+            .zip(1..)
+            .map(|((name, model), place)| (*name, *model, place))
+            .collect();
+        windows.register(1000 * window, &committed, json!({}));
+    };
+    let (undisturbed, killed) = (subnet(), subnet());
+    let mut died = 0;
+    for window in 1..=3 {
+        register(&undisturbed, window);
+        let start = std::time::Instant::now();
+        succeeds(&undisturbed.validate(&["--set", &key]).output().unwrap());
+        let whole = start.elapsed();
+        register(&killed, window);
+        for kill in (1..=20).filter(|kill| kill % 3 + 1 == window) {
+            let mut command = killed.validate(&["--set", &key]);
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(moment(kill, whole));
+            died += u32::from(child.try_wait().unwrap().is_none());
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        succeeds(&killed.validate(&["--set", &key]).output().unwrap());
+        for name in ["evidence.jsonl", "weights.json", "record.json"] {
+            let block = 1000 * window;
+            assert!(killed.result(block, name) == undisturbed.result(block, name), "{name} of window {block}");
+        }
+    }
+    assert!(died > 0, "every run ended before it could be killed");
+}
