@@ -20,7 +20,7 @@ pub(crate) use reign::{BoutRecord, CrownedModel, ReignRecord, Sighting, first_si
 pub(crate) use rollout::{Fault, Reply, Rollout, counted_score};
 pub(crate) use scores::{UnitScore, paired, unit_scores};
 pub(crate) use standing::Standing;
-pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, EntryTerms, WindowTerms};
 #[cfg(test)]
 pub(crate) use terms::DecidingSettings;
+pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, EntryTerms, WindowTerms};
 pub(crate) use timings::Timings;
