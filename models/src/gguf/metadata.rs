@@ -73,10 +73,15 @@ pub fn config_json(content: &Content<'_>, bytes: &[u8]) -> Result<Json, Refusal>
             };
             set("query_pre_attn_scalar", json!(scale));
             set("hidden_activation", json!("gelu_pytorch_tanh"));
-            set("sliding_window", json!(metadata.optional_count("attention.sliding_window")?));
+            let window = metadata.optional_count("attention.sliding_window")?;
+            set("sliding_window", json!(window));
             set(
                 "sliding_window_pattern",
-                json!(metadata.optional_count("attention.sliding_window_pattern")?.unwrap_or(6)),
+                // Without a window no layer has one, as in llama.cpp: of every layer the last is full.
+                match window {
+                    Some(_) => json!(metadata.optional_count("attention.sliding_window_pattern")?.unwrap_or(6)),
+                    None => json!(1),
+                },
             );
             set("rope_local_base_freq", json!(metadata.number("rope.freq_base_swa").unwrap_or(10_000.0)));
             set("final_logit_softcapping", json!(metadata.number("final_logit_softcapping")));

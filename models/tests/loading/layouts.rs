@@ -147,6 +147,7 @@ fn a_configuration_is_followed_no_further_than_there_are_tensors() {
         serde_json::from_slice(&fs::read(golden("qwen3-moe").join("config.json")).unwrap()).unwrap();
     (config["num_hidden_layers"], config["num_experts"]) = (json!(1000), json!(130));
     config.as_object_mut().unwrap().remove("layer_types");
+    config.as_object_mut().unwrap().remove("num_local_experts");
     fs::write(path, config.to_string()).unwrap();
     let refusal = super::refusal(folder.path());
     assert!(refusal.to_string().contains("make the two agree"), "{refusal}");

@@ -70,11 +70,10 @@ fn kinds_of_files() {
 #[test]
 fn configurations() {
     check_config(
-        |config| config["auto_map"] = json!({ "AutoModel": "code.Model" }),
-        "remote_code: config.json has auto_map",
-    );
-    check_config(
-        |config| config["text_config"] = json!({ "auto_map": { "AutoModel": "code.Model" } }),
+        |config| {
+            config["model_type"] = json!("mamba");
+            config["auto_map"] = json!({ "AutoModel": "code.Model" });
+        },
         "remote_code: config.json has auto_map",
     );
     check(
@@ -128,20 +127,29 @@ fn safetensors_files() {
 
 #[test]
 fn indexes() {
-    let index =
-        |json: &'static str| move |folder: &Path| fs::write(folder.join("model.safetensors.index.json"), json).unwrap();
+    // Beside a whole file an index is not read.
+    let sharded = |folder: &Path| {
+        fs::rename(folder.join("model.safetensors"), folder.join("model-1.safetensors")).unwrap();
+    };
+    let index = |json: &'static str| {
+        move |folder: &Path| {
+            sharded(folder);
+            fs::write(folder.join("model.safetensors.index.json"), json).unwrap();
+        }
+    };
     check(index("{}"), "malformed");
     check(
         |folder| {
+            sharded(folder);
             let file = fs::File::create(folder.join("model.safetensors.index.json")).unwrap();
             file.set_len((64 << 20) + 1).unwrap();
         },
         "too_large: model.safetensors.index.json has 67108865 bytes",
     );
     check(index(r#"{"weight_map":{}}"#), "index: model.safetensors.index.json");
-    check(index(r#"{"weight_map":{"a":"../model.safetensors"}}"#), "file_name");
+    check(index(r#"{"weight_map":{"a":"../model-1.safetensors"}}"#), "file_name");
     check(index(r#"{"weight_map":{"a":"missing.safetensors"}}"#), "missing_file: missing.safetensors");
-    check(index(r#"{"weight_map":{"a":"model.safetensors"}}"#), "which is not listed there");
+    check(index(r#"{"weight_map":{"a":"model-1.safetensors"}}"#), "which is not listed there");
 }
 
 /// The runs that are looked at reach from the first element to the last.
@@ -196,7 +204,7 @@ fn tokenizers() {
 
     check_tokenizer(
         |json| json["model"]["vocab"]["z"] = json!(320),
-        "vocabulary: the tokenizer goes up to token 320 but the model has only 320",
+        "vocabulary: the tokenizer makes tokens up to 320 but the model has only 320",
     );
     check_tokenizer(|json| json["model"]["vocab"]["z"] = json!(u32::MAX), "beyond reason");
     check_tokenizer(|json| json["model"]["vocab"]["z"] = json!(1), "two tokens have id 1");
