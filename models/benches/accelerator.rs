@@ -3,7 +3,10 @@
 //! `cargo bench -p models --bench accelerator -- MODEL [ROWS,ROWS..] [PREFILLxTOKENS]`: `MODEL` is a folder with safetensors,
 //! a GGUF file, or `--random CONFIG.json` for random parameters made on the card. Each sequence has a prompt of 456 tokens;
 //! 64 steps are measured once every sequence of a batch is being continued, at contexts of about 520 tokens. Kernels and
-//! algorithms are kept in the folder that `DETHRONE_CACHE` names.
+//! algorithms are kept in the folder that `DETHRONE_CACHE` names; `--algorithms FILE` forces those of another card.
+//!
+//! Each batch ends with the digest of what its first sequences drew, ids and bits of log-probabilities: equal in every
+//! batch of 16 or more, and on every card under the same algorithms.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +17,7 @@ use models::{
     config::{FeedForward, ModelConfig},
     cuda::Accelerator,
     decoder::Decoder,
-    engine::{Engine, EngineModel, EngineSettings, Request, Sampling, Statistics},
+    engine::{Completion, Engine, EngineModel, EngineSettings, Request, Sampling, Statistics},
     gguf::Gguf,
     layout::Layout,
     snapshot::Snapshot,
@@ -26,11 +29,15 @@ const PROMPT: usize = 456;
 const STEPS: u64 = 64;
 /// Steps that are profiled.
 const PROFILED: u64 = 8;
+/// Sequences of a batch, and tokens of each, that its digest covers.
+const DIGESTED: (usize, usize) = (16, 64);
 /// Prompt tokens of a step.
 const CHUNK: usize = 4096;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let forced = arguments.iter().position(|argument| argument == "--algorithms");
+    let forced = forced.map(|place| arguments.splice(place..place + 2, []).nth(1).expect("a file follows"));
     let random = arguments.first().is_some_and(|first| first == "--random");
     let mut rest = arguments.iter().skip(usize::from(random));
     let Some(model) = rest.next() else {
@@ -42,7 +49,7 @@ fn main() {
 
     let cache = std::env::var_os("DETHRONE_CACHE").map_or_else(std::env::temp_dir, PathBuf::from);
     let started = now();
-    let accelerator = Accelerator::open(&cache, None).expect("there is a card");
+    let accelerator = Accelerator::open(&cache, forced.as_deref().map(Path::new)).expect("there is a card");
     println!("{:?}, kernels ready in {:.2} s", accelerator.identity(), seconds(started));
     let started = now();
     let (config, decoder) = load(&accelerator, random, Path::new(model));
@@ -66,7 +73,7 @@ fn main() {
     let bench = Bench { engine, accelerator, vocabulary };
     for round in 0..2 {
         let before = bench.engine.statistics();
-        bench.run(prefill[0], prefill[1], 1, |_| ());
+        drop(bench.run(prefill[0], prefill[1], 1, |_| ()));
         let after = difference(bench.engine.statistics(), before);
         let rate = after.prefilled as f64 / after.forward.as_secs_f64();
         let operations = 2.0 * active * rate / 1e12;
@@ -88,7 +95,7 @@ struct Bench {
 
 impl Bench {
     /// Runs as many requests at once while another thread watches the statistics.
-    fn run(&self, batch: usize, prompt: usize, new: usize, watch: impl FnOnce(&Self) + Send) {
+    fn run(&self, batch: usize, prompt: usize, new: usize, watch: impl FnOnce(&Self) + Send) -> Vec<Completion> {
         let requests = (0..batch).map(|sequence| Request {
             prompt: (0..prompt).map(|i| ((sequence * 7919 + i * 104_729 + 17) % self.vocabulary) as u32).collect(),
             sampling: Sampling { temperature: 1.0, top_k: None, top_p: None, key: sequence as u64 },
@@ -98,8 +105,11 @@ impl Bench {
         let futures: Vec<_> = requests.map(|request| Box::pin(self.engine.generate(request))).collect();
         std::thread::scope(|scope| {
             scope.spawn(|| watch(self));
-            tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts").block_on(all(futures));
-        });
+            tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts").block_on(all(futures))
+        })
+        .into_iter()
+        .map(|completion| completion.expect("the engine answers"))
+        .collect()
     }
 
     /// Decoding of a batch: tokens a second by the clock, and the share of it in steps; then a profile.
@@ -108,7 +118,7 @@ impl Bench {
         // Prompts are computed a chunk at a time, and who comes first must not end before who comes last was measured.
         let prefills = (batch * PROMPT).div_ceil(CHUNK) as u64;
         let new = (prefills + 4 + STEPS + PROFILED + 24) as usize;
-        self.run(batch, PROMPT, new, |bench| {
+        let completions = self.run(batch, PROMPT, new, |bench| {
             let reached = |what: &dyn Fn(Statistics) -> bool| {
                 loop {
                     let now_at = difference(bench.engine.statistics(), before);
@@ -132,6 +142,7 @@ impl Bench {
             reached(&|s| s.steps >= last.steps + PROFILED);
             print_profile(&bench.accelerator.end_profile().expect("events can be read"));
         });
+        println!("decode B={batch}: digest {}", digest(&completions));
     }
 }
 
@@ -199,13 +210,31 @@ fn seconds(since: Instant) -> f64 {
     now().duration_since(since).as_secs_f64()
 }
 
-/// Awaits all futures, polling them together.
-async fn all<F: Future + Unpin>(mut futures: Vec<F>) {
+/// BLAKE3 of the first sequences' first tokens and the bits of their log-probabilities.
+fn digest(completions: &[Completion]) -> String {
+    let (sequences, tokens) = DIGESTED;
+    let mut hasher = blake3::Hasher::new();
+    for completion in completions.iter().take(sequences) {
+        for (token, logprob) in completion.tokens.iter().zip(&completion.logprobs).take(tokens) {
+            hasher.update(&token.to_le_bytes()).update(&logprob.to_bits().to_le_bytes());
+        }
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Awaits all futures, polling them together; what they give, in their order.
+async fn all<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+    let mut done: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
     std::future::poll_fn(|context| {
-        futures.retain_mut(|future| std::pin::Pin::new(future).poll(context).is_pending());
-        if futures.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        for (future, done) in futures.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let std::task::Poll::Ready(output) = std::pin::Pin::new(future).poll(context) {
+                *done = Some(output);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
     .await;
+    done.into_iter().flatten().collect()
 }
 
 fn difference(after: Statistics, before: Statistics) -> Statistics {
