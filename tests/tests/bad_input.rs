@@ -178,9 +178,9 @@ fn a_tokenizer_with_more_tokens_than_the_model_is_refused() {
         let path = model.join("tokenizer.json");
         let mut tokenizer: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let vocabulary = tokenizer["model"]["vocab"].as_object_mut().unwrap();
-        for id in 259..2000 {
-            vocabulary.insert(format!("token{id}"), id.into());
-        }
+        // Tokens that no text can hold may lie beyond the rows; this one stands for each "ab".
+        vocabulary.insert("ab".to_owned(), 1999.into());
+        tokenizer["model"]["merges"].as_array_mut().unwrap().push(serde_json::json!(["a", "b"]));
         fs::write(&path, tokenizer.to_string()).unwrap();
     };
     check_refused(enlarge, &["tokenizer", "embedding rows"]);
@@ -191,6 +191,8 @@ fn a_repository_with_code_of_its_own_is_refused() {
     let insert = |model: &Path| {
         let path = model.join("config.json");
         let mut config: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        // Beside an architecture that is built in it would be passed over: nothing of a repository is ever run.
+        config["model_type"] = "evil".into();
         config["auto_map"] = serde_json::json!({ "AutoModelForCausalLM": "modeling_evil.Evil" });
         fs::write(&path, config.to_string()).unwrap();
     };

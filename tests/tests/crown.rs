@@ -270,3 +270,55 @@ fn three_windows_killed_at_twenty_moments_end_as_those_that_were_left_alone() {
     }
     assert!(died > 0, "every run ended before it could be killed");
 }
+
+/// Two validators with keys of their own decide a window, commit to their logs, and begin the next one from one record.
+#[test]
+fn validators_that_agree_begin_the_next_window_from_one_record() {
+    let windows = Windows::new(PROGRAM);
+    let model = |name, family| windows.model(name, family, 0.0);
+    let (alice, bob) = (model("alice", "llama"), model("bob", "qwen2"));
+    let entries = [("alice", alice.as_str(), 10), ("bob", &bob, 20)];
+    windows.register(1000, &entries, json!({ "champion": "alice" }));
+    let mut validators = Vec::new();
+    for folder in ["one", "two"] {
+        succeeds(&windows.validate(&["--set", &format!("output={folder}")]).output().unwrap());
+        let log = windows.path(&format!("{folder}/window-1000/evidence.jsonl"));
+        let mut audit = windows.command(&["audit", "--format", "json"]);
+        let audited: Value = serde_json::from_slice(&audit.arg(log).output().unwrap().stdout).unwrap();
+        validators.push(json!({ "validator": audited[0]["validator"], "stake": 10, "commitment": audited[0]["hash"] }));
+    }
+    let agree = |validators: &[Value], folders: &[&str]| {
+        let stakes = json!({ "version": 1, "validators": validators });
+        fs::write(windows.path("stakes.json"), stakes.to_string()).unwrap();
+        let mut command = windows.command(&["agree", "--stakes", "stakes.json", "--output", "agreed.json"]);
+        command.args(folders.iter().map(|folder| windows.path(&format!("{folder}/window-1000/evidence.jsonl"))));
+        command.output().unwrap()
+    };
+    let refused = |output: &Output, expected: &str| {
+        assert!(!output.status.success() && said(output).contains(expected), "{}", said(output));
+        assert!(!windows.path("agreed.json").exists());
+    };
+    refused(&agree(&validators[..1], &["one", "two"]), "has no stake");
+    let mut other = validators.clone();
+    other[1]["commitment"] = json!("beef");
+    refused(&agree(&other, &["one", "two"]), "committed to beef");
+    other[1]["commitment"] = Value::Null;
+    refused(&agree(&other, &["one", "two"]), "has published no commitment");
+    succeeds(&agree(&validators, &["one", "two"]));
+    let agreed = fs::read(windows.path("agreed.json")).unwrap();
+    succeeds(&agree(&validators, &["two", "one"]));
+    assert_eq!(fs::read(windows.path("agreed.json")).unwrap(), agreed);
+    let record: Value = serde_json::from_slice(&agreed).unwrap();
+    let own: Value =
+        serde_json::from_str(&fs::read_to_string(windows.path("one/window-1000/record.json")).unwrap()).unwrap();
+    assert_eq!(record["record"], own["record"], "validators that say the same agree on what each of them says");
+    windows.register(2000, &entries, json!({}));
+    let mut logs = Vec::new();
+    for folder in ["one", "two"] {
+        let begun = ["--set", &format!("output={folder}"), "--set", "record=agreed.json"];
+        succeeds(&windows.validate(&begun).output().unwrap());
+        logs.push(fs::read_to_string(windows.path(&format!("{folder}/window-2000/record.json"))).unwrap());
+    }
+    let of_record = |text: &String| serde_json::from_str::<Value>(text).unwrap()["record"].clone();
+    assert_eq!(of_record(&logs[0]), of_record(&logs[1]));
+}

@@ -81,7 +81,7 @@ fn replay(arguments: &Arguments, log: &Log) -> Result<usize, Problem> {
     })
 }
 
-fn evidence_problem(error: &EvidenceError) -> Problem {
+pub(super) fn evidence_problem(error: &EvidenceError) -> Problem {
     let (status, hint) = match error {
         EvidenceError::Version { .. } => (ExitStatus::Source, "audit it with the release of dethrone that wrote it"),
         EvidenceError::Unreadable(_) => (ExitStatus::Source, "check the file and its permissions"),
@@ -91,7 +91,7 @@ fn evidence_problem(error: &EvidenceError) -> Problem {
 }
 
 fn text(audited: &Audited) -> String {
-    let Audited { records, rollouts, replayed, not_reproducible, duels, validator, champion, follows } = audited;
+    let Audited { records, rollouts, replayed, not_reproducible, duels, validator, champion, follows, hash } = audited;
     let again = match replayed {
         0 => String::new(),
         _ => format!("\n{replayed} of the rollouts were made again from the models' files and came out the same"),
@@ -110,6 +110,7 @@ fn text(audited: &Audited) -> String {
     };
     format!(
         "holds: {records} records signed by {validator}\n{rollouts} rollouts have the seeds of their window, {duels} duels \
-         decided again, {champion} holds the weight{begun}{again}{doubt}"
+         decided again, {champion} holds the weight{begun}{again}{doubt}\nits commitment is \
+         {hash}"
     )
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{audit, consensus, decide, demo, env, eval, lab, plan, sandbox, score, validate};
+use super::{agree, audit, consensus, decide, demo, env, eval, lab, plan, sandbox, score, validate};
 use crate::exit_status::ExitStatus;
 use crate::printer::{Format, Printer};
 use crate::problem::Problem;
@@ -37,6 +37,8 @@ enum Command {
     Score(score::Arguments),
     /// Checks an evidence file and decides everything in it again.
     Audit(audit::Arguments),
+    /// Decides a window once for several validators, on the stake-weighted median of their logs' scores.
+    Agree(agree::Arguments),
     /// Checks environments, and starts new ones.
     Env(env::Arguments),
     /// Runs programs in the sandbox, for researchers, for bug reports, and for anyone who wants to attack it.
@@ -91,6 +93,7 @@ impl Command {
             Self::Eval(arguments) => eval::run(arguments, printer),
             Self::Score(arguments) => score::run(arguments, printer),
             Self::Audit(arguments) => audit::run(arguments, printer),
+            Self::Agree(arguments) => agree::run(arguments, printer),
             Self::Env(arguments) => env::run(arguments, printer),
             Self::Sandbox(arguments) => sandbox::run(arguments, printer),
             Self::Decide(arguments) => decide::run(arguments, printer),

@@ -2,6 +2,7 @@
 
 mod command_line;
 
+mod agree;
 mod audit;
 mod consensus;
 mod decide;

@@ -1,5 +1,6 @@
 //! Checking a log: that nobody changed it, and that its decisions follow from its scores.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use models::source::ModelSource;
@@ -10,7 +11,9 @@ use super::body::{ReplyBody, RolloutBody, WeightsBody};
 use super::hash_chain::ChainError;
 use super::log::{Facts, read};
 use crate::board::ScoreBoard;
-use crate::record::{Admission, EVIDENCE_VERSION as VERSION, ReignRecord, UnitScore, WindowTerms, first_sightings};
+use crate::record::{
+    Admission, EVIDENCE_VERSION as VERSION, FindingRecord, ReignRecord, UnitScore, WindowTerms, first_sightings,
+};
 use crate::seeds::WindowSeed;
 use crate::succession::{Field, Held, crowned_entries_follow};
 
@@ -33,6 +36,8 @@ pub(crate) struct Audited {
     pub champion: String,
     /// The log names the one audited before it and begins from its record; else that record is taken on trust.
     pub follows: bool,
+    /// Hash of its last record, which names the whole log: the validator's commitment to it.
+    pub hash: String,
 }
 
 /// A log does not hold.
@@ -81,6 +86,8 @@ pub(crate) struct Log {
     pub terms: WindowTerms,
     /// The entries' admissions, in order.
     pub admissions: Vec<Admission>,
+    /// The findings of the screens, by entry.
+    pub findings: BTreeMap<usize, FindingRecord>,
     /// The rollouts.
     pub rollouts: Vec<RolloutBody>,
     /// The record for the next window.
@@ -149,9 +156,10 @@ pub(crate) fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> 
         validator: facts.validator,
         champion: facts.terms.entries[held.succession.champion()].hotkey.0.clone(),
         follows: false,
+        hash: facts.hash.clone(),
     };
-    let Facts { terms, admissions, rollouts, reign, hash, .. } = facts;
-    Ok((audited, Log { terms, admissions, rollouts, record: reign.record, hash }))
+    let Facts { terms, admissions, findings, rollouts, reign, hash, .. } = facts;
+    Ok((audited, Log { terms, admissions, findings, rollouts, record: reign.record, hash }))
 }
 
 /// Checks the entries that the crown adds, and that the findings name models that are known.

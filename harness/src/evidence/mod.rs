@@ -4,12 +4,14 @@
 //! before it (BLAKE3 in key derivation mode); its signature (ed25519, RFC 8032) covers that hash. No clock and no
 //! machine appears in a body, so two runs over the same registry, seed and files write the same bodies.
 
+mod agreement;
 mod audit;
 mod body;
 mod hash_chain;
 mod key;
 mod log;
 
+pub(crate) use agreement::{Agreement, AgreementError, Revealed, agree};
 pub(crate) use audit::{Audited, EvidenceError, Log, audit};
 pub(crate) use body::{RolloutBody, records};
 pub use hash_chain::{HashChain, Record};
