@@ -5,7 +5,6 @@
 mod attention;
 mod delta_net;
 mod experts;
-mod products;
 mod rows;
 mod sampling;
 mod shim;

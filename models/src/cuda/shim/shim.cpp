@@ -15,7 +15,6 @@
 #include "../kernels/attention.cu"
 #include "../kernels/delta_net.cu"
 #include "../kernels/experts.cu"
-#include "../kernels/products.cu"
 #include "../kernels/rows.cu"
 #include "../kernels/sampling.cu"
 
