@@ -323,7 +323,7 @@ pub(super) fn unsupported(config: &ModelConfig) -> Option<String> {
     let hidden = config.hidden;
     need(
         format!("a hidden size of at most 16384 that is a multiple of 8, not {hidden}"),
-        hidden % 8 == 0 && hidden <= 16384,
+        hidden.is_multiple_of(8) && hidden <= 16384,
     );
     for layer in &config.layers {
         match &layer.mixer {
@@ -333,7 +333,7 @@ pub(super) fn unsupported(config: &ModelConfig) -> Option<String> {
                 let width = attention.heads * size;
                 need(
                     format!("a multiple of 8 values in all query heads, not {width}"),
-                    width % 8 == 0 && size % 2 == 0,
+                    width.is_multiple_of(8) && size.is_multiple_of(2),
                 );
                 let group = attention.heads / attention.key_heads;
                 need(format!("at most 64 query heads on a key head, not {group}"), group <= 64);
@@ -343,18 +343,19 @@ pub(super) fn unsupported(config: &ModelConfig) -> Option<String> {
                 need(format!("delta nets with heads of at most 128 values, not {widest}"), widest <= 128);
                 need(format!("a convolution of at most 8 taps, not {}", net.taps), net.taps <= 8);
                 let (channels, values) = (net.channels(), net.value_width());
-                let even = channels % 8 == 0 && values % 8 == 0 && hidden % 32 == 0;
+                let even = channels.is_multiple_of(8) && values.is_multiple_of(8) && hidden.is_multiple_of(32);
                 need(format!("widths of delta nets that are multiples of 8, not {channels} and {values}"), even);
             }
         }
         match &layer.feed_forward {
             FeedForward::Dense(dense) => {
                 let inner = dense.intermediate;
-                need(format!("an inner width that is a multiple of 8, not {inner}"), inner % 8 == 0);
+                need(format!("an inner width that is a multiple of 8, not {inner}"), inner.is_multiple_of(8));
             }
             FeedForward::Experts(experts) => {
                 let (count, chosen) = (experts.count, experts.chosen);
-                let fits = count <= 512 && chosen <= 32 && hidden % 64 == 0 && experts.intermediate % 8 == 0;
+                let fits =
+                    count <= 512 && chosen <= 32 && hidden.is_multiple_of(64) && experts.intermediate.is_multiple_of(8);
                 let sizes = "experts with widths that are multiples of 8 and a hidden size that is one of 64";
                 need(
                     format!("at most 512 experts and 32 of them a token, not {count} and {chosen}, and {sizes}"),

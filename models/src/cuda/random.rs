@@ -1,6 +1,7 @@
 //! Random parameters made on a card, for measuring models of any size without a file.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::card::{Address, Buffer, Card};
@@ -68,12 +69,12 @@ impl Noise {
     /// Fills memory with weights for `inputs` columns.
     pub(super) fn fill(&self, card: &dyn Card, to: Address, bytes: usize, inputs: usize) -> Result<(), DeviceError> {
         let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        if !blocks.contains_key(&inputs) {
+        if let Entry::Vacant(vacant) = blocks.entry(inputs) {
             let spread = 1.2 / (inputs as f32).sqrt();
             let values: Vec<half::bf16> = (0..BLOCK).map(|index| half::bf16::from_f32(number(index, spread))).collect();
             let block = Buffer::new(&self.card, BLOCK * 2, "random numbers")?;
             card.upload(block.address(), bytemuck::cast_slice(&values))?;
-            blocks.insert(inputs, block);
+            vacant.insert(block);
         }
         let block = &blocks[&inputs];
         for at in (0..bytes).step_by(block.bytes()) {

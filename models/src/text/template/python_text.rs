@@ -26,13 +26,11 @@ pub(super) fn method(
     match (value.kind(), name) {
         (ValueKind::Seq, "index") => {
             let (wanted,): (&Value,) = from_args(arguments)?;
-            let mut at = 0;
-            for item in value.try_iter()? {
+            for (at, item) in value.try_iter()?.enumerate() {
                 state.consume_fuel(1)?;
                 if item == *wanted {
                     return Ok(Some(Value::from(at)));
                 }
-                at += 1;
             }
             Err(invalid("index: the list does not have it"))
         }
