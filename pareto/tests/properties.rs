@@ -271,8 +271,8 @@ proptest! {
                 pushed[environment] += 1;
             }
         }
-        for environment in 0..pairs.len() {
-            for task in pushed[environment]..50 {
+        for (environment, pushed) in pushed.iter().enumerate() {
+            for task in *pushed..50 {
                 cut.push(environment, pair(environment, task)).expect("valid");
             }
         }

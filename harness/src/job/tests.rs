@@ -20,14 +20,14 @@ async fn a_job_that_cannot_begin_says_by_its_exit_code_what_is_in_the_way() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { output: folder.path().join("output"), ..Settings::default() };
     let missing = RegistryFile::new(folder.path().join("registry.json"));
-    assert_eq!(status(settings.clone(), &missing).await, ExitStatus::Source);
+    assert_eq!(Box::pin(status(settings.clone(), &missing)).await, ExitStatus::Source);
     // The registry is read before anything is made.
     assert!(!settings.output.exists());
     let held = Store::open(&settings.output.join("dethrone.sqlite")).await.unwrap();
-    assert_eq!(status(settings.clone(), &registry(1)).await, ExitStatus::Busy);
+    assert_eq!(Box::pin(status(settings.clone(), &registry(1))).await, ExitStatus::Busy);
     held.close().await;
     std::fs::write(settings.output.join("validator.key"), "no key").unwrap();
-    assert_eq!(status(settings, &registry(1)).await, ExitStatus::Store);
+    assert_eq!(Box::pin(status(settings, &registry(1))).await, ExitStatus::Store);
 }
 
 #[test]

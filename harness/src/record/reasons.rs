@@ -33,15 +33,14 @@ impl Conclusion {
 }
 
 fn count<'a>(rollouts: impl Iterator<Item = &'a Rollout>) -> Vec<ReasonCount> {
-    let mut counts: BTreeMap<(String, Option<&'static str>), (Option<Fault>, usize)> = BTreeMap::new();
+    let mut counts: BTreeMap<(String, Option<&'static str>), ReasonCount> = BTreeMap::new();
     for rollout in rollouts {
         // An error names its task: one that every task has is counted as one.
         let reason = rollout.reason.replace(&format!("of seed {}", rollout.seed), "of a seed");
-        let entry = counts.entry((reason, rollout.fault.map(Fault::word))).or_insert((rollout.fault, 0));
-        entry.1 += 1;
+        let none = ReasonCount { reason: reason.clone(), fault: rollout.fault, tasks: 0 };
+        counts.entry((reason, rollout.fault.map(Fault::word))).or_insert(none).tasks += 1;
     }
-    let mut counts: Vec<ReasonCount> =
-        counts.into_iter().map(|((reason, _), (fault, tasks))| ReasonCount { reason, fault, tasks }).collect();
+    let mut counts: Vec<ReasonCount> = counts.into_values().collect();
     counts.sort_by_key(|count| Reverse(count.tasks));
     counts
 }

@@ -58,7 +58,7 @@ fn engine(card: &Arc<dyn Card>, family: &str, rows: usize, chunk: usize, prefix_
 fn requests(count: usize, new: usize) -> Vec<Request> {
     let request = |index: usize| {
         let length = 1 + index * 13 % 47;
-        let from = if index % 3 == 0 { 0 } else { index };
+        let from = if index.is_multiple_of(3) { 0 } else { index };
         let prompt = (0..length).map(|at| ((at * 7 + from * 31) % 320) as u32).collect();
         let (temperature, top_k, top_p) =
             [(1.0, None, None), (0.7, Some(20), None), (0.0, None, None), (1.3, Some(200), Some(0.9))][index % 4];
