@@ -1,6 +1,6 @@
 //! Weights of a window, as shares and as the integers that the chain takes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::record::Conclusion;
 use crate::registry::{Hotkey, Uid};
@@ -9,7 +9,8 @@ use crate::registry::{Hotkey, Uid};
 const VERSION: u32 = 2;
 
 /// Weights of a window: the content of the weights file.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Weights {
     /// The version of this schema.
     pub(crate) version: u32,
@@ -28,7 +29,8 @@ pub(crate) struct Weights {
 }
 
 /// One entry's share.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct WeightLine {
     /// The miner's address.
     pub(crate) hotkey: Hotkey,
@@ -39,7 +41,8 @@ pub(crate) struct WeightLine {
 }
 
 /// One weight as the chain takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ChainWeight {
     /// The miner's number.
     pub(crate) uid: Uid,

@@ -197,6 +197,7 @@ fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> Re
         netuid: 0,
         seed_block: SEED_BLOCK,
         seed_hash,
+        snapshot: None,
         champion: None,
         former: Vec::new(),
         tested: 0,

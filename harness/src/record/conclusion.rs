@@ -228,6 +228,7 @@ mod tests {
             netuid: 1,
             seed_block: 9,
             seed_hash: [0; 32],
+            snapshot: None,
             champion: None,
             former: Vec::new(),
             tested: 0,

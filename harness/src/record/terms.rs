@@ -25,8 +25,11 @@ pub(crate) struct WindowTerms {
     pub(crate) netuid: u16,
     /// The block whose hash seeds the tasks.
     pub(crate) seed_block: u64,
-    /// That block's hash, as hexadecimal digits.
+    /// That block's hash, or on a chain the digest of it and the drand pulse after it, as hexadecimal digits.
     pub(crate) seed_hash: String,
+    /// Digest of the subnet snapshot that the entries were read from, as hexadecimal digits; none where they come from a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) snapshot: Option<String>,
     /// Hash of the log of the window before, which states the same record; none where the record does not come from one.
     pub(crate) previous: Option<String>,
     /// The record that the window begins from.
@@ -141,6 +144,7 @@ impl WindowTerms {
             netuid: registry.netuid,
             seed_block: registry.seed_block,
             seed_hash: hex::encode(registry.seed_hash),
+            snapshot: registry.snapshot.clone(),
             previous,
             record,
             entries: entries.collect(),
@@ -201,6 +205,7 @@ mod tests {
             netuid: 1,
             seed_block: 9,
             seed_hash: [7; 32],
+            snapshot: None,
             champion: None,
             former: Vec::new(),
             tested: 0,

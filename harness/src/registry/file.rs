@@ -1,4 +1,4 @@
-//! The registry as a file: JSON, versioned, every key known.
+//! The registry as a file: a list of entries or a recorded subnet snapshot, JSON, versioned, every key known.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use models::{model_ref::ModelRef, source::ModelSource};
 use serde::Deserialize;
 
+use super::recorded::RecordedSnapshot;
+use super::snapshot::SubnetSnapshot;
 use super::{Entry, Hotkey, Registry, RegistryState, Role, Uid};
 
 /// The version of the file's schema.
@@ -31,12 +33,14 @@ pub(crate) enum RegistryError {
         cause: serde_json::Error,
     },
     /// The file was written for another version of this program.
-    #[error("the registry {} has version {found}; this program reads version {VERSION}", path.display())]
+    #[error("the registry {} has version {found}; this program reads version {expected}", path.display())]
     Version {
         /// The file.
         path: PathBuf,
         /// Its version.
         found: u32,
+        /// The version that can be read.
+        expected: u32,
     },
     /// An entry's model reference is not a repository and a full commit hash.
     #[error("entry {hotkey} in {}: {cause}", path.display())]
@@ -104,7 +108,7 @@ impl Registry for RegistryFile {
     }
 }
 
-/// Reads a registry file: one of this version's schema, with a full commit for each entry.
+/// Reads a registry file: one of this version's schema with a full commit for each entry, or a recorded snapshot.
 fn read(path: &Path) -> Result<RegistryState, RegistryError> {
     let at = || path.to_owned();
     let bytes = std::fs::read(path).map_err(|cause| RegistryError::Unreadable { path: at(), cause })?;
@@ -113,10 +117,16 @@ fn read(path: &Path) -> Result<RegistryState, RegistryError> {
     let malformed = |cause| RegistryError::Malformed { path: at(), cause };
     // The version first: a newer file may have keys that this program does not know.
     let any: serde_json::Value = serde_json::from_slice(bytes).map_err(malformed)?;
-    if let Some(found) = any.get("version").and_then(serde_json::Value::as_u64)
-        && found != u64::from(VERSION)
+    let snapshot = any.get("snapshot");
+    let expected = if snapshot.is_some() { SubnetSnapshot::VERSION } else { VERSION };
+    if let Some(found) = snapshot.unwrap_or(&any).get("version").and_then(serde_json::Value::as_u64)
+        && found != u64::from(expected)
     {
-        return Err(RegistryError::Version { path: at(), found: u32::try_from(found).unwrap_or(u32::MAX) });
+        return Err(RegistryError::Version { path: at(), found: u32::try_from(found).unwrap_or(u32::MAX), expected });
+    }
+    if snapshot.is_some() {
+        let recorded: RecordedSnapshot = serde_json::from_value(any).map_err(malformed)?;
+        return recorded.state().map_err(|problem| RegistryError::Inconsistent { path: at(), problem });
     }
     let file: RegistryDocument = serde_json::from_slice(bytes).map_err(malformed)?;
     debug_assert_eq!(file.version, VERSION, "any other version was refused above");
@@ -145,6 +155,7 @@ fn read(path: &Path) -> Result<RegistryState, RegistryError> {
         netuid: file.netuid,
         seed_block: file.seed_block,
         seed_hash,
+        snapshot: None,
         champion: file.champion,
         former: file.former,
         tested: file.tested,

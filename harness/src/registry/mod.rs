@@ -4,5 +4,14 @@ mod state;
 
 mod file;
 
+mod commitments;
+mod recorded;
+mod snapshot;
+
+pub(crate) use commitments::{Ledger, NotTaken, Reading, read_commitments};
 pub(crate) use file::{RegistryError, RegistryFile};
+pub(crate) use recorded::{DrandPulse, RecordedSnapshot, chain_seed};
+pub(crate) use snapshot::{
+    BlockRef, CommitReveal, Commitment, EpochState, Hash32, Neuron, SubnetParameters, SubnetSnapshot,
+};
 pub(crate) use state::{Entry, Hotkey, Registry, RegistryState, Role, Uid};

@@ -84,8 +84,10 @@ pub(crate) struct RegistryState {
     pub netuid: u16,
     /// The block whose hash seeds the window's tasks; entries committed at or after it wait for the next window.
     pub seed_block: u64,
-    /// That block's hash.
+    /// The randomness that seeds them: that block's hash, or on a chain the digest of the hash and the drand pulse after it.
     pub seed_hash: [u8; 32],
+    /// Digest of the subnet snapshot that the registry was read from; none where it is a list of entries.
+    pub snapshot: Option<String>,
     /// The reigning champion, if there is one; otherwise the earliest admitted entry starts the first reign.
     pub champion: Option<Hotkey>,
     /// Earlier champions, the latest first.

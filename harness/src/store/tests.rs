@@ -22,6 +22,7 @@ fn terms(netuid: u16, seed_block: u64) -> WindowTerms {
         netuid,
         seed_block,
         seed_hash: [1; 32],
+        snapshot: None,
         champion: None,
         former: Vec::new(),
         tested: 0,

@@ -43,6 +43,7 @@ fn window(entries: &[(&str, &str, Role)], record: ReignRecord, weights: WeightSe
         netuid: 1,
         seed_block: 9,
         seed_hash: [0; 32],
+        snapshot: None,
         champion: None,
         former: Vec::new(),
         tested: 0,

@@ -118,6 +118,7 @@ mod tests {
             netuid: 1,
             seed_block: 1_000,
             seed_hash: [0; 32],
+            snapshot: None,
             champion: champion.as_ref().map(hotkey),
             former: former.iter().map(hotkey).collect(),
             tested,

@@ -52,6 +52,7 @@ pub(crate) fn registry(entries: usize) -> RegistryState {
         netuid: 1,
         seed_block: 100,
         seed_hash: [7; 32],
+        snapshot: None,
         champion: None,
         former: Vec::new(),
         tested: 0,

@@ -23,6 +23,7 @@ fn check(model: &str, served: &[&str], reply: ReplyBody, believed: bool) {
         netuid: 1,
         seed_block: 9,
         seed_hash: [0; 32],
+        snapshot: None,
         champion: None,
         former: Vec::new(),
         tested: 0,
