@@ -30,6 +30,10 @@ pub enum ExitStatus {
     CheckFailed = 10,
     /// Not one task could be scored; the message says why. Nothing was decided.
     NothingScored = 11,
+    /// The chain could not be read or written, or its runtime cannot be used; nothing was sent unless the message says so.
+    Chain = 12,
+    /// The chain does not hold the weights that were decided: refused, failed, dropped, or replaced.
+    NotApplied = 13,
 }
 
 impl ExitStatus {
@@ -54,6 +58,6 @@ mod tests {
         assert_eq!(ExitCode::from(ExitStatus::Success), ExitCode::SUCCESS);
         assert_eq!(ExitCode::from(ExitStatus::Unexpected), ExitCode::FAILURE);
         // The code that a panic of Rust's ends with must not mean anything else.
-        assert!(ExitStatus::NothingScored.code() < 101);
+        assert!(ExitStatus::NotApplied.code() < 101);
     }
 }

@@ -15,8 +15,8 @@ impl Secret {
         Self(secret.into())
     }
 
-    /// The secret, for the header that carries it.
-    pub(crate) fn reveal(&self) -> &str {
+    /// The secret, for the header that carries it or the file that it opens.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 

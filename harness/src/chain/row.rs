@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Weights;
+use super::{AppliedRow, RevealTarget, Weights};
 use crate::registry::{Hotkey, Neuron, SubnetSnapshot, Uid};
 
 /// A row of weights as it is submitted.
@@ -202,6 +202,58 @@ fn check_limit(row: &BTreeMap<u16, u16>, limit: u16) -> Result<(), RowRefusal> {
         return Ok(());
     }
     Err(RowRefusal::TooLarge { uid: *uid, part: Share::new(f64::from(*value) / sum as f64), limit })
+}
+
+/// Blocks after a reveal's block within which the chain may still apply the row.
+const REVEAL_SLACK: u64 = 10;
+
+/// State of a submitted row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum RowState {
+    /// Committed, and not revealed yet.
+    Pending {
+        /// Block from which it is expected.
+        until: u64,
+    },
+    /// The chain holds it.
+    Applied,
+    /// Another row was submitted since.
+    Replaced,
+    /// The chain holds another row although this one was the latest and its reveal is over: it was dropped.
+    Different,
+}
+
+impl std::fmt::Display for RowState {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pending { until } => write!(formatter, "committed, to be revealed about block {until}"),
+            Self::Applied => formatter.write_str("applied"),
+            Self::Replaced => formatter.write_str("another row was submitted since"),
+            Self::Different => formatter.write_str("dropped: the chain holds another row"),
+        }
+    }
+}
+
+/// The state of a row that was submitted in a block, by what the chain holds. Zeros say nothing and are not compared.
+pub(crate) fn row_state(
+    row: &WeightRow,
+    submitted: u64,
+    reveal: Option<RevealTarget>,
+    applied: &AppliedRow,
+) -> RowState {
+    let positive = |pairs: &[(Uid, u16)]| pairs.iter().copied().filter(|(_, weight)| *weight > 0).collect::<Vec<_>>();
+    let (mut wanted, mut found) = (positive(&row.pairs), positive(&applied.row));
+    wanted.sort_unstable();
+    found.sort_unstable();
+    match reveal {
+        // The same row as before may have been held all the time: a commit counts once it is revealed.
+        Some(RevealTarget { block, .. }) if applied.block < block => RowState::Pending { until: block },
+        _ if wanted == found => RowState::Applied,
+        Some(RevealTarget { block, .. }) if applied.block < block + REVEAL_SLACK => RowState::Pending { until: block },
+        _ if applied.last_update > submitted => RowState::Replaced,
+        _ => RowState::Different,
+    }
 }
 
 #[cfg(test)]

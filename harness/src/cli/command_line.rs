@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{agree, audit, consensus, decide, demo, env, eval, lab, plan, sandbox, score, validate};
+#[cfg(feature = "chain")]
+use super::{chain, commit, doctor, pull, rank, signer, weights};
 use crate::exit_status::ExitStatus;
 use crate::printer::{Format, Printer};
 use crate::problem::Problem;
@@ -51,6 +53,27 @@ enum Command {
     Plan(plan::Arguments),
     /// Shows what setting other weights than the other validators would cost.
     Consensus(consensus::Arguments),
+    /// Reads a subnet's chain: records a snapshot.
+    #[cfg(feature = "chain")]
+    Chain(chain::Arguments),
+    /// Shows, submits and verifies a validator's row of weights.
+    #[cfg(feature = "chain")]
+    Weights(weights::Arguments),
+    /// Checks everything that setting weights needs.
+    #[cfg(feature = "chain")]
+    Doctor(doctor::Arguments),
+    /// Holds the hotkey in a process of its own and signs weight calls alone.
+    #[cfg(feature = "chain")]
+    Signer(signer::Arguments),
+    /// Checks a model as a validator would, and publishes it on chain under a timelock.
+    #[cfg(feature = "chain")]
+    Commit(commit::Arguments),
+    /// Shows the places of the subnet's models.
+    #[cfg(feature = "chain")]
+    Rank(rank::Arguments),
+    /// Fetches the champion's model.
+    #[cfg(feature = "chain")]
+    Pull(pull::Arguments),
 }
 
 /// Runs the command that this process was started with.
@@ -100,6 +123,20 @@ impl Command {
             Self::Lab(arguments) => lab::run(arguments, printer),
             Self::Plan(arguments) => plan::run(arguments, printer),
             Self::Consensus(arguments) => consensus::run(arguments, printer),
+            #[cfg(feature = "chain")]
+            Self::Chain(arguments) => chain::run(arguments, printer),
+            #[cfg(feature = "chain")]
+            Self::Weights(arguments) => weights::run(arguments, printer),
+            #[cfg(feature = "chain")]
+            Self::Doctor(arguments) => doctor::run(arguments, printer),
+            #[cfg(feature = "chain")]
+            Self::Signer(arguments) => signer::run(arguments, printer),
+            #[cfg(feature = "chain")]
+            Self::Commit(arguments) => commit::run(arguments, printer),
+            #[cfg(feature = "chain")]
+            Self::Rank(arguments) => rank::run(arguments, printer),
+            #[cfg(feature = "chain")]
+            Self::Pull(arguments) => pull::run(arguments, printer),
         }
     }
 }

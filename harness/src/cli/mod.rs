@@ -16,6 +16,23 @@ mod sandbox;
 mod score;
 mod validate;
 
+#[cfg(feature = "chain")]
+mod chain;
+#[cfg(feature = "chain")]
+mod commit;
+#[cfg(feature = "chain")]
+mod connection;
+#[cfg(feature = "chain")]
+mod doctor;
+#[cfg(feature = "chain")]
+mod pull;
+#[cfg(feature = "chain")]
+mod rank;
+#[cfg(feature = "chain")]
+mod signer;
+#[cfg(feature = "chain")]
+mod weights;
+
 mod world;
 
 pub use command_line::run;

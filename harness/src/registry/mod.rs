@@ -8,9 +8,9 @@ mod commitments;
 mod recorded;
 mod snapshot;
 
-pub(crate) use commitments::{Ledger, NotTaken, Reading, read_commitments};
+pub(crate) use commitments::{Ledger, NotTaken, read_commitments};
 pub(crate) use file::{RegistryError, RegistryFile};
-pub(crate) use recorded::{DrandPulse, RecordedSnapshot, chain_seed};
+pub(crate) use recorded::{DrandPulse, RecordedSnapshot};
 pub(crate) use snapshot::{
     BlockRef, CommitReveal, Commitment, EpochState, Hash32, Neuron, SubnetParameters, SubnetSnapshot,
 };

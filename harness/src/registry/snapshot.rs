@@ -117,12 +117,14 @@ pub(crate) struct Neuron {
     pub registered: u64,
     /// It may set weights for others.
     pub permit: bool,
-    /// Its stake in the chain's unit (10^-9 of a token), delegations included.
-    pub stake: u64,
+    /// Its stake in the chain's unit (10^-9 of a token), delegations included; none where the runtime does not tell it.
+    pub stake: Option<u64>,
     /// Block of its latest weights, or of their commit; 0 if it never had any.
     pub last_update: u64,
     /// Its weights count.
     pub active: bool,
+    /// Its share of the miners' emission in the latest epoch, of 65535.
+    pub incentive: u16,
 }
 
 /// A revealed commitment: bytes that a miner has published.

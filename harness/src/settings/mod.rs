@@ -1,5 +1,6 @@
 //! Settings of a run: their schema with defaults, the sources they are read from, and the environment variables.
 
+mod chain;
 mod deciding;
 mod error;
 mod ranges;
@@ -8,6 +9,7 @@ mod sources;
 mod suggestion;
 mod variables;
 
+pub(crate) use chain::ChainSettings;
 pub(crate) use deciding::{Deciding, SamplingSettings};
 pub(crate) use error::SettingsError;
 pub(crate) use schema::{EnvironmentChoice, Settings};

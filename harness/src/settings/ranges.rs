@@ -6,6 +6,7 @@ use models::remote::RemoteSettings;
 use pareto::DuelError;
 use pareto::weights::{WeightError, WeightSettings};
 
+use super::chain::ChainSettings;
 use super::deciding::{Deciding, SamplingSettings};
 use super::error::SettingsError;
 use super::schema::Settings;
@@ -15,12 +16,13 @@ use super::schema::Settings;
 /// # Errors
 /// If a value is outside its range, with its key and the range.
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
-    let Settings { environments, deciding, engine, remote, hub, .. } = settings;
+    let Settings { environments, deciding, engine, remote, hub, chain, .. } = settings;
     require(!environments.is_empty(), "environments", "empty", "a list of at least one environment")?;
     check_deciding(deciding)?;
     check_engine(engine, deciding.sampling.context)?;
     check_remote(remote)?;
-    check_hub(hub)
+    check_hub(hub)?;
+    check_chain(chain)
 }
 
 fn check_deciding(deciding: &Deciding) -> Result<(), SettingsError> {
@@ -81,6 +83,16 @@ fn check_remote(remote: &RemoteSettings) -> Result<(), SettingsError> {
 fn check_hub(hub: &HubSettings) -> Result<(), SettingsError> {
     let is_rooted = hub.kind != HubKind::Folder || hub.folder.is_some();
     require(is_rooted, "hub.folder", "missing", "a folder, since hub.kind is \"folder\"")
+}
+
+fn check_chain(chain: &ChainSettings) -> Result<(), SettingsError> {
+    require(!chain.endpoints.is_empty(), "chain.endpoints", "empty", "a list of at least one node's address")?;
+    let odd = chain.endpoints.iter().find(|url| !url.starts_with("ws://") && !url.starts_with("wss://"));
+    require(odd.is_none(), "chain.endpoints", format!("{odd:?}"), "addresses that begin with ws:// or wss://")?;
+    let genesis = chain.genesis.as_deref().map(|genesis| genesis.strip_prefix("0x").unwrap_or(genesis));
+    let is_hash = genesis.is_none_or(|digits| digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit()));
+    require(is_hash, "chain.genesis", genesis.unwrap_or_default(), "64 hexadecimal digits")?;
+    require(chain.timeout_seconds > 0, "chain.timeout_seconds", 0, "at least 1")
 }
 
 fn require(

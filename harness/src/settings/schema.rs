@@ -8,6 +8,7 @@ use models::remote::RemoteSettings;
 use sandboxes::SandboxSettings;
 use serde::{Deserialize, Serialize};
 
+use super::chain::ChainSettings;
 use super::deciding::Deciding;
 
 /// The settings of a run. [`super::Sources`] refuses keys that are not here.
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub remote: RemoteSettings,
     /// The sandbox in which programs run.
     pub sandbox: SandboxSettings,
+    /// The chain: its nodes, the subnet, and the key that signs weights.
+    pub chain: ChainSettings,
 }
 
 /// One environment and its difficulty.
@@ -64,6 +67,7 @@ impl Default for Settings {
             engine: EngineSettings::default(),
             remote: RemoteSettings::default(),
             sandbox: SandboxSettings::default(),
+            chain: ChainSettings::default(),
         }
     }
 }

@@ -74,6 +74,12 @@ impl Sources {
         if let Some(key) = settings.key.as_mut() {
             self.anchor("key", key);
         }
+        if let Some(wallets) = settings.chain.wallets.as_mut() {
+            self.anchor("chain.wallets", wallets);
+        }
+        if let Some(signer) = settings.chain.signer.as_mut() {
+            self.anchor("chain.signer", signer);
+        }
         for choice in settings.environments.iter_mut().filter(|choice| choice.name.ends_with(".py")) {
             let mut path = PathBuf::from(&choice.name);
             self.anchor("environments", &mut path);

@@ -15,6 +15,14 @@ pub(crate) struct Variables {
     pub is_unattended: bool,
     /// `NO_COLOR`: where it is set and not empty, tables have no colors (<https://no-color.org>).
     pub is_colorless: bool,
+    /// `BT_WALLET_PATH`: the folder with wallets.
+    pub wallets: Option<String>,
+    /// `BT_WALLET_NAME`: the wallet's name.
+    pub wallet: Option<String>,
+    /// `BT_WALLET_HOTKEY`: the hotkey's name in the wallet.
+    pub hotkey: Option<String>,
+    /// `HOME`: the user's folder.
+    pub home: Option<String>,
     /// `RUST_LOG`: the events that are logged, as `target=level` separated by commas.
     pub log: Option<String>,
 }
@@ -38,6 +46,10 @@ impl Variables {
             hub_token: written(variable("HF_TOKEN")).map(|token| Secret::new(token.trim())),
             is_unattended: variable("CI").is_some(),
             is_colorless: variable("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            wallets: written(variable("BT_WALLET_PATH")),
+            wallet: written(variable("BT_WALLET_NAME")),
+            hotkey: written(variable("BT_WALLET_HOTKEY")),
+            home: written(variable("HOME")),
             log: written(variable("RUST_LOG")),
         }
     }
@@ -67,6 +79,9 @@ mod tests {
         check(&[("CI", "")], |it| it.is_unattended);
         check(&[("NO_COLOR", "")], |it| !it.is_colorless);
         check(&[("NO_COLOR", "1")], |it| it.is_colorless);
+        check(&[("BT_WALLET_NAME", "mine"), ("BT_WALLET_PATH", " ")], |it| {
+            it.wallet.as_deref() == Some("mine") && it.wallets.is_none() && it.hotkey.is_none()
+        });
         check(&[("RUST_LOG", "models=debug")], |it| it.log.as_deref() == Some("models=debug"));
     }
 

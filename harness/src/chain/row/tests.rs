@@ -16,9 +16,10 @@ fn subnet() -> SubnetSnapshot {
         coldkey: hotkey("owner"),
         registered: 5,
         permit: *name == "val",
-        stake: 0,
+        stake: None,
         last_update: 0,
         active: true,
+        incentive: 0,
     };
     SubnetSnapshot {
         version: SubnetSnapshot::VERSION,
@@ -147,4 +148,27 @@ fn a_validator_that_may_not_set_weights_is_told_why() {
         |snapshot| snapshot.parameters.weights_version = 11,
         Err("version key 11 and `chain.version_key` is 10"),
     );
+}
+
+#[test]
+fn a_submitted_row_is_pending_applied_replaced_or_dropped() {
+    let pairs = |pairs: &[(u16, u16)]| pairs.iter().map(|(uid, weight)| (Uid(*uid), *weight)).collect::<Vec<_>>();
+    let row = WeightRow { netuid: 1, mechanism: 0, version_key: 0, pairs: pairs(&[(0, 0), (3, 65535), (5, 9)]) };
+    let held = |block, last_update, row: &[(u16, u16)]| AppliedRow { block, last_update, row: pairs(row) };
+    let reveal = Some(RevealTarget { round: 7, block: 500 });
+    let (same, other): (&[_], &[_]) = (&[(5, 9), (3, 65535)], &[(4, 65535)]);
+    for (reveal, applied, expected) in [
+        (None, held(101, 100, same), RowState::Applied),
+        (None, held(101, 100, other), RowState::Different),
+        (None, held(101, 100, &[]), RowState::Different),
+        (None, held(300, 250, other), RowState::Replaced),
+        (reveal, held(499, 100, other), RowState::Pending { until: 500 }),
+        (reveal, held(499, 100, same), RowState::Pending { until: 500 }),
+        (reveal, held(500, 100, same), RowState::Applied),
+        (reveal, held(509, 100, other), RowState::Pending { until: 500 }),
+        (reveal, held(510, 100, other), RowState::Different),
+        (reveal, held(510, 400, other), RowState::Replaced),
+    ] {
+        assert_eq!(row_state(&row, 100, reveal, &applied), expected, "{reveal:?} {applied:?}");
+    }
 }

@@ -19,9 +19,10 @@ fn subnet(slots: &[(u16, &str, u64)]) -> SubnetSnapshot {
         coldkey: hotkey("owner"),
         registered: *registered,
         permit: false,
-        stake: 0,
+        stake: None,
         last_update: 0,
         active: true,
+        incentive: 0,
     };
     SubnetSnapshot {
         version: SubnetSnapshot::VERSION,
