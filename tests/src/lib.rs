@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chain;
 mod windows;
 
 use std::fs;

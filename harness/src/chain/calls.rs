@@ -161,3 +161,6 @@ impl CommitmentField {
         self.encrypted.iter().copied().map(u128::from).chain([u128::from(self.round)]).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

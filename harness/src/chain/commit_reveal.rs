@@ -75,3 +75,36 @@ impl RngCore for SystemRandomness {
 }
 
 impl CryptoRng for SystemRandomness {}
+
+#[cfg(test)]
+mod tests {
+    use timelock::tlock::{TLECiphertext, tld};
+
+    use super::*;
+    use crate::registry::Uid;
+
+    /// Signature of quicknet's round 1000, as drand has published it.
+    const SIGNATURE: &str =
+        "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
+
+    fn open(sealed: &[u8]) -> Option<Vec<u8>> {
+        let sealed = TLECiphertext::<TinyBLS381>::deserialize_compressed(sealed).ok()?;
+        let signature = hex::decode(SIGNATURE).unwrap();
+        let signature = <TinyBLS381 as EngineBLS>::SignatureGroup::deserialize_compressed(&signature[..]).unwrap();
+        tld::<TinyBLS381, AESGCMStreamCipherProvider>(sealed, signature).ok()
+    }
+
+    #[test]
+    fn a_commit_is_opened_by_its_rounds_signature_and_by_no_other() {
+        let row = WeightRow { netuid: 1, mechanism: 0, version_key: 7, pairs: vec![(Uid(3), 65535)] };
+        let plain = payload(&row, &[5; 32]);
+        // Lengths are compact: 32 bytes, one uid, one weight; then the version key.
+        let expected = format!("80{}04030004ffff0700000000000000", "05".repeat(32));
+        assert_eq!(hex::encode(&plain), expected);
+        let sealed = encrypt(&plain, 1000).unwrap();
+        assert_eq!(sealed.len(), 291, "as long as the official encoder's");
+        assert_eq!(open(&sealed), Some(plain.clone()));
+        assert_eq!(open(&encrypt(&plain, 1001).unwrap()), None);
+        assert_ne!(sealed, encrypt(&plain, 1000).unwrap(), "each commit has a key of its own");
+    }
+}

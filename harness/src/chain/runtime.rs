@@ -226,3 +226,6 @@ pub(crate) fn variant(value: &Value) -> Option<(&str, &Composite<()>)> {
 pub(crate) fn bytes_value(bytes: &[u8]) -> Value {
     Value::from_bytes(bytes)
 }
+
+#[cfg(test)]
+pub(super) mod tests;

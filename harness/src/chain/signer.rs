@@ -197,3 +197,6 @@ pub(crate) async fn read_line(stream: impl tokio::io::AsyncRead + Unpin) -> std:
     BufReader::new(stream.take(LONGEST_LINE)).read_line(&mut line).await?;
     Ok(line)
 }
+
+#[cfg(test)]
+mod tests;
