@@ -2,7 +2,6 @@
 
 use subxt::dynamic::Value;
 use subxt::ext::scale_value::Composite;
-use subxt::tx::Payload;
 
 use super::runtime::{Runtime, numbers};
 use super::{SubnetError, WeightRow};

@@ -174,7 +174,8 @@ impl Subtensor {
         let signer = self.signer()?;
         let order = &prepared.order;
         let endpoint = self.endpoint().await?;
-        let runtime = endpoint.runtime(order.mortality.hash).await?;
+        let head = endpoint.best_head().await?;
+        let runtime = endpoint.runtime(head.hash).await?;
         if runtime.spec_version() != order.spec_version {
             let reason = format!("the runtime was upgraded to {} meanwhile: prepare it anew", runtime.spec_version());
             return Ok(Submission::Rejected { reason });

@@ -134,7 +134,7 @@ pub(super) fn numbers(value: &Value) -> Vec<u128> {
     match &value.value {
         ValueDef::Composite(composite) => composite.values().flat_map(numbers).collect(),
         ValueDef::Variant(variant) => variant.values.values().flat_map(numbers).collect(),
-        _ => value.as_u128().into_iter().collect(),
+        _ => value.as_u128().or_else(|| value.as_bool().map(u128::from)).into_iter().collect(),
     }
 }
 

@@ -192,7 +192,8 @@ fn metagraph(state: &State) -> Vec<u8> {
         .expect("a metagraph of zeros")
         .remove_context();
     let ValueDef::Variant(option) = &mut shape.value else { panic!("a metagraph is optional") };
-    let inside = option.values.values_mut().next().expect("a metagraph is there");
+    let Composite::Unnamed(inside) = &mut option.values else { panic!("an option's value has no name") };
+    let inside = inside.first_mut().expect("a metagraph is there");
     let ValueDef::Composite(Composite::Named(fields)) = &mut inside.value else { panic!("a metagraph is a structure") };
     for (name, value) in fields {
         match name.as_str() {

@@ -1,7 +1,6 @@
 //! The golden vectors of bittensor 11.3.0 (metadata of runtime 461 and what its codec makes of it), byte for byte.
 
 use serde_json::Value as Json;
-use subxt::utils::AccountId32;
 
 use super::*;
 
@@ -59,7 +58,6 @@ fn calls_are_decoded_and_encoded_to_the_same_bytes() {
     for vector in golden["calls"].as_array().unwrap() {
         let expected = bytes(&vector["data_hex"]);
         let call = runtime.decode_call(&expected).unwrap();
-        use subxt::tx::Payload;
         assert_eq!(
             (call.pallet_name(), call.call_name()),
             (vector["module"].as_str().unwrap(), vector["function"].as_str().unwrap())
