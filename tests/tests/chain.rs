@@ -147,10 +147,11 @@ fn a_row_is_committed_revealed_and_applied_and_the_official_core_opens_it() {
     };
     let extrinsic = world.double.state().included[0].1.clone();
     let hex: String = extrinsic.iter().map(|byte| format!("{byte:02x}")).collect();
-    let output = Command::new("python3").env("PYTHONPATH", core).arg("-c").arg(OPEN).arg(hex).arg(KNOWN_SIGNATURE);
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", core).args(["-c", OPEN, &hex, KNOWN_SIGNATURE]);
     let golden = world.path("metadata.hex");
     fs::write(&golden, tests::chain::golden()["metadata"]["v15_hex"].as_str().unwrap()).unwrap();
-    let output = output.arg(&golden).output().unwrap();
+    let output = python.arg(&golden).output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
     let opened: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(opened["call"], "commit_timelocked_mechanism_weights");
