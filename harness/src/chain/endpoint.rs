@@ -67,11 +67,6 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// Its address.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
     /// Hash of the chain's first block.
     pub(crate) fn genesis(&self) -> Hash32 {
         self.genesis
