@@ -77,7 +77,8 @@ pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>)
     let files = Files::of_window(&settings.output, conclusion.terms.seed_block, database);
     store.close().await;
     ports.chain.submit(&Weights::new(&conclusion)).await?;
-    let summary = Summary::new(&conclusion, files, Timing::new(watch.elapsed(), &timings));
+    let names: Vec<String> = settings.environments.iter().map(|choice| choice.name.clone()).collect();
+    let summary = Summary::new(&conclusion, &names, files, Timing::new(watch.elapsed(), &timings));
     write(&summary.files.report, &crate::report::page(&conclusion, &summary))?;
     if conclusion.champion.is_none() {
         let reasons: Vec<String> =

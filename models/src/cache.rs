@@ -165,11 +165,15 @@ impl Pages {
     }
 }
 
-/// Extends `hashes` to those of the first `count` full pages of a text.
-pub(crate) fn extend_hashes(hashes: &mut Vec<PageHash>, tokens: &[u32], page_tokens: usize, count: usize) {
+/// Extends `hashes` to those of the first `count` full pages of a text; keys of a long text are rotated otherwise than
+/// those of a short one that begins alike.
+pub(crate) fn extend_hashes(hashes: &mut Vec<PageHash>, tokens: &[u32], page_tokens: usize, count: usize, long: bool) {
     while hashes.len() < count {
         let start = hashes.len() * page_tokens;
         let mut hasher = blake3::Hasher::new();
+        if long {
+            hasher.update(b"long");
+        }
         if let Some(last) = hashes.last() {
             hasher.update(last.as_bytes());
         }

@@ -13,6 +13,7 @@ import pathlib
 
 import torch
 from transformers import logging as transformers_logging
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 logging.disable(logging.WARNING)
 transformers_logging.set_verbosity_error()
@@ -35,6 +36,8 @@ FAMILIES = {
     "gemma3_text": ("gemma3", "Gemma3", {"sliding_window_pattern": 3}),
     "phi3": ("phi3", "Phi3", {}),
 }
+# Families that rotate a part of each head where they are told to.
+PARTLY = ("Qwen3Next", "Qwen3_5", "Qwen3_5Moe", "Phi3")
 def yarn(**more): return {"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256, **more}}
 def longrope(count, **more):
     return {"rope_type": "longrope", "short_factor": [1 + i / 8 for i in range(count)], "long_factor": [2 + i for i in range(count)], **more}
@@ -64,6 +67,23 @@ CHANGES = [
     {"layer_types": ["linear_attention", "full_attention"] * 2}, {"full_attention_interval": 2}, {"sliding_window_pattern": 2}, {"_sliding_window_pattern": 2},
     {"attention_bias": True}, {"mlp_bias": True}, {"hidden_act": "gelu_pytorch_tanh"}, {"hidden_activation": "silu"},
     {"query_pre_attn_scalar": 100}, {"final_logit_softcapping": 30.0}, {"tie_word_embeddings": True}, {"tie_word_embeddings": False},
+    {"partial_rotary_factor": 0.2}, {"partial_rotary_factor": 0.3}, {"partial_rotary_factor": 1.0}, {"partial_rotary_factor": 0.001},
+    {"partial_rotary_factor": 0.2, "rope_scaling": {"type": "linear", "factor": 4.0}}, {"partial_rotary_factor": 0.2, **yarn()},
+    {"partial_rotary_factor": 0.5, **yarn()}, {"partial_rotary_factor": 0.5, "rope_scaling": {"rope_type": "dynamic", "factor": 2.0}},
+    {"partial_rotary_factor": 0.2, "rope_scaling": {"rope_type": "dynamic", "factor": 2.0}},
+    {"partial_rotary_factor": 0.2, "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}},
+    {"partial_rotary_factor": 0.2, "rope_scaling": longrope(26)}, {"partial_rotary_factor": 0.2, "rope_scaling": longrope(2)},
+    {"rope_scaling": {"rope_type": "proportional"}}, {"rope_scaling": {"rope_type": "proportional", "factor": 3.0, "partial_rotary_factor": 0.4}},
+    {"partial_rotary_factor": 0.25, "rope_parameters": {"rope_type": "proportional", "rope_theta": 2e4}},
+    {"rope_parameters": None}, {"rope_scaling": None, "rope_parameters": {"type": "linear", "factor": 3.0}},
+    {"rope_scaling": {"type": "yarn", "rope_type": "linear", "factor": 3.0}},
+    {"rope_parameters": {"rope_type": "linear", "factor": 8.0, "rope_theta": 3e4}}, {"rope_parameters": {"rope_theta": 3e4}, "rope_theta": 5e4},
+    {"rope_parameters": {"full_attention": {"rope_theta": 3e4}, "rope_theta": 9.0, "rope_type": "linear", "factor": 2.0}},
+    {"rope_parameters": {"full_attention": {"type": "linear", "factor": 8.0}, "sliding_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5e3}}},
+    {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0}}, "rope_scaling": {"factor": 2.0}},
+    {"rope_parameters": {"full_attention": {**longrope(128), "original_max_position_embeddings": 256}, "sliding_attention": None}},
+    {"rope_scaling": {**longrope(128), "original_max_position_embeddings": 256}},
+    {"rope_scaling": {**longrope(32), "original_max_position_embeddings": 256, "partial_rotary_factor": 0.25}},
     {"mlp_only_layers": [1]}, {"decoder_sparse_step": 2}, {"norm_topk_prob": False}, {"norm_topk_prob": True}, {"num_local_experts": 6},
 ]
 # Left out, so that the class says what they are.
@@ -73,6 +93,11 @@ OMITTED = [["rms_norm_eps"], ["num_key_value_heads"], ["max_position_embeddings"
 
 def name_of(activation):
     return {"SiLUActivation": "silu", "SiLU": "silu", "GELUTanh": "gelu_tanh", "PytorchGELUTanh": "gelu_tanh"}[type(activation).__name__]
+
+
+def some(frequencies):
+    numbers = [float(f"{value:.7g}") for value in frequencies.tolist()]
+    return {"count": len(numbers), "some": [numbers[0], numbers[len(numbers) // 2], numbers[-1]]}
 
 
 def values(module, prefix, config):
@@ -90,8 +115,16 @@ def values(module, prefix, config):
             continue
         frequencies = rotary.inv_freq if kind is None else getattr(rotary, f"{kind}_inv_freq")
         scale = rotary.attention_scaling if kind is None else getattr(rotary, f"{kind}_attention_scaling")
-        numbers = [float(f"{value:.7g}") for value in frequencies.tolist()]
-        ropes.append({"count": len(numbers), "some": [numbers[0], numbers[len(numbers) // 2], numbers[-1]], "scale": float(f"{scale:.7g}")})
+        rope = config.rope_parameters if kind is None else config.rope_parameters[kind]
+        row = {**some(frequencies), "scale": float(f"{scale:.7g}")}
+        if rope["rope_type"] == "longrope":
+            original = rope["original_max_position_embeddings"]
+            longer, _ = ROPE_INIT_FUNCTIONS["longrope"](config, seq_len=original + 1, layer_type=kind)
+            row["long"] = {"from": original, **some(longer)}
+        # What no class would notice before its first text.
+        head = model.model.layers[-1].self_attn.head_dim
+        assert 2 * len(frequencies) == head or (prefix in PARTLY and 2 * len(frequencies) < head), "angles do not fit a head"
+        ropes.append(row)
     layers = []
     for index, layer in enumerate(model.model.layers):
         attention = getattr(layer, "self_attn", None)

@@ -19,7 +19,7 @@ use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::record::{AdmissionOutcome, Conclusion, DuelRecord, ReasonCount, Standing, paired, unit_scores};
 use crate::registry::{Entry, Hotkey, RegistryState, Role, Uid};
-use crate::report::{Summary, doubt};
+use crate::report::{Summary, doubt, reason_lines};
 use crate::reporter::for_this_terminal;
 use crate::settings::{Deciding, Settings, Sources};
 use crate::window::Unchallenged;
@@ -86,6 +86,8 @@ enum Prediction {
 #[derive(Debug, Serialize)]
 struct EnvironmentEvaluation {
     environment: String,
+    /// Its file, where it has one.
+    file: Option<String>,
     tasks: usize,
     mean: f64,
     against_mean: Option<f64>,
@@ -222,6 +224,7 @@ fn evaluate(
         let evidence = duel.map(|duel| &duel.decision.environments[environment]);
         EnvironmentEvaluation {
             environment: id.to_string(),
+            file: summary.reasons[environment].file.clone(),
             tasks,
             mean: evidence.map_or(mean, |evidence| evidence.challenger_mean),
             against_mean: evidence.map(|evidence| evidence.champion_mean),
@@ -294,22 +297,6 @@ fn mean(environment: &EnvironmentEvaluation) -> String {
     }
 }
 
-/// Most reasons that are shown of an environment; the page and the database have all of them.
-const REASONS: usize = 6;
-
-/// The reasons of an environment's scores, a line each.
-fn reasons(environment: &EnvironmentEvaluation) -> String {
-    let line = |count: &ReasonCount| {
-        let fault = count.fault.map_or(String::new(), |fault| format!("fault of the {}: ", fault.word()));
-        format!("\n  {} x {fault}{}", count.tasks, count.reason)
-    };
-    let mut text: String = environment.reasons.iter().take(REASONS).map(line).collect();
-    if let Some(more) = environment.reasons.len().checked_sub(REASONS).filter(|more| *more > 0) {
-        text.push_str(&format!("\n  and {more} other reasons"));
-    }
-    text
-}
-
 fn text(evaluation: &Evaluation) -> String {
     let mut text = match &evaluation.against {
         Some(against) => format!("{} against {against}: {}", evaluation.model, <&str>::from(evaluation.predicted)),
@@ -329,7 +316,7 @@ fn text(evaluation: &Evaluation) -> String {
                 }
             });
         }
-        text.push_str(&reasons(environment));
+        text.push_str(&reason_lines(&environment.reasons, environment.file.as_deref()));
     }
     text.push_str(&format!("\n\n{}", evaluation.sentence));
     if evaluation.predicted == Prediction::Undecided {

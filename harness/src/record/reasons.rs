@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Conclusion, Fault, Rollout, counted_score};
+use super::{Conclusion, Fault, Rollout};
 
 /// Number of rollouts with one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,11 +24,20 @@ impl Conclusion {
         count(self.entries[entry].rollouts.iter().filter(|rollout| rollout.environment == environment))
     }
 
-    /// The most frequent reason where there are rollouts and none of them counts; none where one does.
+    /// Reasons of all entries' scores in an environment, the most frequent first.
+    pub(crate) fn reasons_in(&self, environment: usize) -> Vec<ReasonCount> {
+        count(self.rollouts().filter(|rollout| rollout.environment == environment))
+    }
+
+    /// The most frequent reason where there are rollouts and in none of them environment and verifier did their part; none
+    /// where they did in one.
     pub(crate) fn nothing_scored(&self) -> Option<ReasonCount> {
-        let rollouts = || self.entries.iter().flat_map(|concluded| &concluded.rollouts);
-        let counts = rollouts().any(|rollout| counted_score(rollout.score, rollout.fault).is_some());
-        if counts { None } else { count(rollouts()).into_iter().next() }
+        let broken = |fault| matches!(fault, Some(Fault::Environment | Fault::Verifier));
+        if self.rollouts().all(|rollout| broken(rollout.fault)) { count(self.rollouts()).into_iter().next() } else { None }
+    }
+
+    fn rollouts(&self) -> impl Iterator<Item = &Rollout> {
+        self.entries.iter().flat_map(|concluded| &concluded.rollouts)
     }
 }
 

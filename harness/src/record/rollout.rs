@@ -53,6 +53,9 @@ pub(crate) enum Fault {
     Model,
     /// The environment: the task counts for neither side.
     Environment,
+    /// The environment's verifier, which failed on the model's reply: it scores 0, since otherwise a model could remove the
+    /// tasks that it would lose.
+    Verifier,
 }
 
 /// A stored word that names no fault.
@@ -66,6 +69,16 @@ impl Fault {
         match self {
             Self::Model => "model",
             Self::Environment => "environment",
+            Self::Verifier => "verifier",
+        }
+    }
+
+    /// The side at fault, as the end of a sentence.
+    pub(crate) fn side(self) -> &'static str {
+        match self {
+            Self::Model => "the model",
+            Self::Environment => "the environment",
+            Self::Verifier => "the environment's verifier",
         }
     }
 
@@ -74,7 +87,7 @@ impl Fault {
     /// # Errors
     /// If no fault has this word.
     pub(crate) fn from_word(word: &str) -> Result<Self, UnknownFault> {
-        [Self::Model, Self::Environment]
+        [Self::Model, Self::Environment, Self::Verifier]
             .into_iter()
             .find(|fault| fault.word() == word)
             .ok_or_else(|| UnknownFault(word.to_owned()))
@@ -92,7 +105,7 @@ mod tests {
 
     #[test]
     fn faults_are_stored_under_the_words_of_the_evidence() {
-        for fault in [Fault::Model, Fault::Environment] {
+        for fault in [Fault::Model, Fault::Environment, Fault::Verifier] {
             assert_eq!(Fault::from_word(fault.word()), Ok(fault));
             assert_eq!(serde_json::to_value(fault).unwrap(), fault.word());
         }
@@ -105,6 +118,7 @@ mod tests {
     fn a_failure_of_the_model_counts_and_one_of_the_environment_does_not() {
         assert_eq!(counted_score(0.5, None), Some(0.5));
         assert_eq!(counted_score(0.0, Some(Fault::Model)), Some(0.0));
+        assert_eq!(counted_score(0.0, Some(Fault::Verifier)), Some(0.0));
         assert_eq!(counted_score(0.0, Some(Fault::Environment)), None);
     }
 }

@@ -5,11 +5,13 @@
 
 mod numbers;
 pub(crate) mod pages;
+mod reasons;
 mod summary;
 pub(crate) mod svg;
 pub(crate) mod tables;
 mod window;
 
 pub(crate) use numbers::{percent, percent_exact, percent_trimmed};
+pub(crate) use reasons::reason_lines;
 pub(crate) use summary::{Files, Summary, Timing};
 pub(crate) use window::{doubt, page, table};

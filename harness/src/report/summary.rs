@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::record::{Conclusion, EntryConclusion, Standing, Timings};
+use crate::record::{Conclusion, EntryConclusion, ReasonCount, Standing, Timings};
 use crate::registry::{Hotkey, Uid};
 use crate::report::percent_trimmed;
 
@@ -25,11 +25,24 @@ pub(crate) struct Summary {
     pub entries: Vec<EntrySummary>,
     /// Share that goes to uid 0 to be burned, where no entry has that number; with the entries' shares it sums to one.
     pub burned: f64,
+    /// Reasons of the scores of all entries, one list for each environment.
+    pub reasons: Vec<EnvironmentReasons>,
     /// One plain sentence a decision.
     pub decisions: Vec<String>,
     /// Number of rollouts answered by a server: nobody can check that its models gave these replies.
     pub not_reproducible: usize,
-    /// Paths of the results.
+    /// Reasons of scores in one environment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct EnvironmentReasons {
+    /// The environment's name, version and tier.
+    pub environment: String,
+    /// Its file, where it has one.
+    pub file: Option<String>,
+    /// The reasons, the most frequent first.
+    pub reasons: Vec<ReasonCount>,
+}
+
+/// Paths of the results.
     pub files: Files,
     /// Time of this process by use.
     pub timing: Timing,
@@ -65,6 +78,17 @@ pub(crate) struct EnvironmentSummary {
     pub difference: Option<f64>,
     /// The interval of that difference, which holds at all times at once.
     pub interval: Option<(f64, f64)>,
+}
+
+/// Reasons of scores in one environment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct EnvironmentReasons {
+    /// The environment's name, version and tier.
+    pub environment: String,
+    /// Its file, where it has one.
+    pub file: Option<String>,
+    /// The reasons, the most frequent first.
+    pub reasons: Vec<ReasonCount>,
 }
 
 /// Paths of the results.
@@ -119,15 +143,21 @@ impl Timing {
 }
 
 impl Summary {
-    /// The summary of a finished window.
-    pub(crate) fn new(conclusion: &Conclusion, files: Files, timing: Timing) -> Self {
+    /// The summary of a finished window; `names` are those of the environments in the settings.
+    pub(crate) fn new(conclusion: &Conclusion, names: &[String], files: Files, timing: Timing) -> Self {
         let entries = conclusion.entries.iter().enumerate();
+        let reasons = conclusion.terms.environments.iter().enumerate().map(|(place, id)| EnvironmentReasons {
+            environment: id.to_string(),
+            file: id.file.as_ref().and_then(|_| names.get(place).cloned()),
+            reasons: conclusion.reasons_in(place),
+        });
         Self {
             version: VERSION,
             champion: conclusion.champion.map(|champion| conclusion.entries[champion].entry.hotkey.clone()),
             environments: conclusion.terms.environments.iter().map(ToString::to_string).collect(),
             entries: entries.map(|(place, concluded)| entry_summary(conclusion, place, concluded)).collect(),
             burned: conclusion.burned,
+            reasons: reasons.collect(),
             decisions: conclusion.duels.iter().map(|duel| duel.sentence.clone()).collect(),
             not_reproducible: conclusion.not_reproducible(),
             files,

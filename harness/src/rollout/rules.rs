@@ -122,7 +122,7 @@ impl TaskRules {
             }
             // A reply that breaks the verifier scores 0: otherwise a model could remove the tasks that it would lose.
             Err(EpisodeError::Environment(error)) if error.origin() == ErrorOrigin::Environment => {
-                Ok(record(agent.into_replies(), 0.0, error.to_string(), Some(Fault::Model)))
+                Ok(record(agent.into_replies(), 0.0, error.to_string(), Some(Fault::Verifier)))
             }
             Err(error) => Err(error),
         }

@@ -7,7 +7,7 @@ use super::*;
 
 fn hashes(tokens: &[u32]) -> Vec<PageHash> {
     let mut hashes = Vec::new();
-    extend_hashes(&mut hashes, tokens, 2, tokens.len() / 2);
+    extend_hashes(&mut hashes, tokens, 2, tokens.len() / 2, false);
     hashes
 }
 

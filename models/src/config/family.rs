@@ -101,13 +101,14 @@ pub(super) fn parse(value: &Value) -> Result<ModelConfig, Refusal> {
     check_switches(family, fields)?;
     let hidden = fields.size("hidden_size")?;
     let ropes = rope::parse(family, fields, heads(fields, hidden)?.2)?;
-    let reach = ropes.iter().filter_map(Rope::reach).min().unwrap_or(usize::MAX);
+    let long_from = long_from(&ropes)?;
     Ok(ModelConfig {
         family,
         nested,
         vocabulary: fields.size("vocab_size")?,
         hidden,
-        max_positions: fields.size("max_position_embeddings")?.min(reach),
+        max_positions: fields.size("max_position_embeddings")?,
+        long_from,
         norm_epsilon: fields.positive("rms_norm_eps")?.ok_or_else(|| missing("rms_norm_eps"))? as f32,
         norm_offset: if family.zero_centered_norms() { 1.0 } else { 0.0 },
         embedding_scale: if gemma { (hidden as f32).sqrt() } else { 1.0 },
@@ -122,6 +123,18 @@ pub(super) fn parse(value: &Value) -> Result<ModelConfig, Refusal> {
         layers: layers(family, class, fields, hidden)?,
         ropes,
     })
+}
+
+/// Length of text beyond which the angles are the long ones; layers of two kinds must agree on it.
+fn long_from(ropes: &[Rope]) -> Result<Option<usize>, Refusal> {
+    let mut lengths = ropes.iter().filter_map(Rope::reach);
+    let first = lengths.next();
+    match lengths.find(|length| Some(*length) != first) {
+        Some(other) => {
+            Err(invalid("original_max_position_embeddings", &other.into(), "the same for all kinds of layers"))
+        }
+        None => Ok(first),
+    }
 }
 
 /// Of a nested configuration the outer one decides, where it says anything.

@@ -16,6 +16,9 @@ pub struct ModelConfig {
     pub hidden: usize,
     /// Context length that the model was trained for, in tokens.
     pub max_positions: usize,
+    /// Longest text in tokens that is rotated by the short factors of LongRoPE; every position of a longer one by the long
+    /// ones. `None` for models without such factors.
+    pub long_from: Option<usize>,
     /// Added to the mean square in every norm.
     pub norm_epsilon: f32,
     /// Added to every norm tensor: 1 where the checkpoint stores them centered at zero, else 0.

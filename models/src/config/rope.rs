@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use serde_json::{Map, Value, json};
+
 use super::{
     Family,
     fields::{Fields, invalid, missing},
@@ -13,6 +15,9 @@ use crate::refusal::Refusal;
 pub struct Rope {
     /// Leading dimensions of a head that are rotated; even.
     pub dimensions: usize,
+    /// Dimensions over which the series of wavelengths runs once from 1 to `theta`: those that are rotated, before an odd
+    /// number of them is rounded up, or the whole head.
+    pub period: usize,
     /// The base of the geometric series of wavelengths.
     pub theta: f64,
     /// Scaling of the frequencies for longer contexts.
@@ -55,11 +60,20 @@ pub enum RopeScaling {
         /// Factor of cosines and sines (attention factor).
         magnitude: f64,
     },
-    /// LongRoPE (Phi-3): each frequency divided by its own factor.
+    /// Only the fastest frequencies of the whole head turn.
+    Proportional {
+        /// The stretch.
+        factor: f64,
+        /// Frequencies above zero.
+        turning: usize,
+    },
+    /// LongRoPE (Ding et al. 2024; Phi-3): each frequency divided by its own factor.
     Divided {
-        /// One divisor a frequency.
-        factors: Vec<f64>,
-        /// The length the model was first trained for; longer texts would take other factors.
+        /// One divisor a frequency, for texts up to the original length.
+        short: Vec<f64>,
+        /// One divisor a frequency, for every position of a longer text.
+        long: Vec<f64>,
+        /// The length the model was first trained for, in tokens.
         original: f64,
         /// Factor of cosines and sines (attention factor).
         magnitude: f64,
@@ -97,71 +111,53 @@ const DIMENSIONS: &str = "rope_dimension_count";
 ///
 /// `rope_scaling` goes before `rope_parameters`, and what stands in either before the keys beside it.
 pub(super) fn parse(family: Family, fields: Fields<'_>, head_size: usize) -> Result<Vec<Rope>, Refusal> {
-    let of = |scaling: Option<Fields<'_>>, theta: &str| Rope::parse(family, fields, scaling, theta, head_size);
-    let scaling = fields.child("rope_scaling").filter(|scaling| scaling.keys().next().is_some());
-    let parameters = fields.child("rope_parameters");
+    let of = |scaling: Map<String, Value>, theta: &str| {
+        Rope::parse(family, fields, Fields::new(&Value::Object(scaling)), theta, head_size)
+    };
+    let object = |name: &str| match fields.get(name) {
+        None => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(other) => Err(invalid(name, other, "an object")),
+    };
+    let (scaling, parameters) = (object("rope_scaling")?, object("rope_parameters")?);
     if family != Family::Gemma3 {
-        return Ok(vec![of(scaling.or(parameters), "rope_theta")?]);
+        let used = scaling.filter(|scaling| !scaling.is_empty()).or(parameters);
+        return Ok(vec![of(used.cloned().unwrap_or_default(), "rope_theta")?]);
     }
-    // A flat list beside the two would be passed over by the class.
-    if let Some(key) = parameters.and_then(|all| all.keys().find(|key| !GEMMA_KINDS.contains(key))) {
-        return Err(invalid(
-            &format!("rope_parameters.{key}"),
-            &true.into(),
-            "below full_attention or sliding_attention",
-        ));
-    }
-    if let Some(kind) = scaling.and_then(|scaling| scaling.get("type").filter(|_| scaling.get("rope_type").is_none())) {
-        return Err(invalid(
-            "rope_scaling.type",
-            kind,
-            "called rope_type, since the class of this family passes over type",
-        ));
-    }
-    let [full, sliding] = GEMMA_KINDS.map(|kind| parameters.and_then(|all| all.child(kind)));
-    // The older layout scales the full layers only.
-    Ok(vec![of(scaling.or(full), "rope_theta")?, of(sliding, "rope_local_base_freq")?])
+    // The class passes over whatever stands flat beside the two kinds.
+    let [mut full, sliding] = GEMMA_KINDS.map(|kind| {
+        let nested = parameters.and_then(|all| all.get(kind)).and_then(Value::as_object);
+        nested.cloned().unwrap_or_else(|| Map::from_iter([("rope_type".to_owned(), json!("default"))]))
+    });
+    // The older layout scales the full layers only, and what it calls `type` changes nothing beside a `rope_type`.
+    full.extend(scaling.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
+    Ok(vec![of(full, "rope_theta")?, of(sliding, "rope_local_base_freq")?])
 }
 
 impl Rope {
     fn parse(
         family: Family,
         fields: Fields<'_>,
-        scaling: Option<Fields<'_>>,
+        scaling: Fields<'_>,
         theta: &str,
         head_size: usize,
     ) -> Result<Self, Refusal> {
-        if let Some(key) = scaling.and_then(|scaling| scaling.keys().find(|key| !KEYS.contains(key))) {
-            let value = scaling.and_then(|scaling| scaling.get(key)).cloned().unwrap_or_default();
+        if let Some(key) = scaling.keys().find(|key| !KEYS.contains(key)) {
+            let value = scaling.get(key).cloned().unwrap_or_default();
             return Err(invalid(&format!("rope_parameters.{key}"), &value, "left out: nothing here computes with it"));
         }
-        let theta = match scaling.map(|s| s.positive("rope_theta")).transpose()?.flatten() {
+        let theta = match scaling.positive("rope_theta")? {
             Some(theta) => theta,
             None => fields.positive(theta)?.ok_or_else(|| missing(theta))?,
         };
-        let partial = match scaling.map(|s| s.positive("partial_rotary_factor")).transpose()?.flatten() {
-            Some(partial) => partial,
-            None => fields.positive("partial_rotary_factor")?.unwrap_or(1.0),
-        };
-        if partial < 1.0 && !family.rotates_partly() {
-            return Err(invalid("partial_rotary_factor", &partial.into(), "1: this family rotates whole heads"));
-        }
-        let dimensions = match fields.optional_size(DIMENSIONS)? {
-            Some(count) => count.min(head_size),
-            None => (head_size as f64 * partial.min(1.0)) as usize,
-        };
-        if dimensions == 0 || !dimensions.is_multiple_of(2) {
-            let expected = "a share of the head that is an even number of dimensions";
-            return Err(invalid("partial_rotary_factor", &partial.into(), expected));
-        }
-        let scaling = match scaling {
-            Some(scaling) => RopeScaling::parse(family, scaling, fields, dimensions)?,
-            None => RopeScaling::None,
-        };
-        Ok(Self { dimensions, theta, scaling })
+        let kind = kind(family, scaling)?;
+        let (dimensions, period) = rotated(family, fields, scaling, kind, head_size)?;
+        let scaling = RopeScaling::parse(kind, family, scaling, fields, period)?;
+        Ok(Self { dimensions, period, theta, scaling })
     }
 
-    /// Positions up to which the frequencies are those of the model, where there is such a bound.
+    /// Longest text in tokens whose positions turn by [`frequencies`](Self::frequencies); every position of a longer one
+    /// turns by [`long_frequencies`](Self::long_frequencies). `None` where all texts turn alike.
     pub(super) fn reach(&self) -> Option<usize> {
         match self.scaling {
             RopeScaling::Divided { original, .. } => Some(original as usize),
@@ -173,27 +169,38 @@ impl Rope {
     /// precision, whatever the tensors are stored as.
     #[must_use]
     pub fn frequencies(&self) -> Vec<f32> {
-        self.exact_frequencies().into_iter().map(|frequency| frequency as f32).collect()
+        self.exact_frequencies(false).into_iter().map(|frequency| frequency as f32).collect()
     }
 
-    fn exact_frequencies(&self) -> Vec<f64> {
+    /// The same for texts longer than [`ModelConfig::long_from`](super::ModelConfig::long_from).
+    #[must_use]
+    pub fn long_frequencies(&self) -> Vec<f32> {
+        self.exact_frequencies(true).into_iter().map(|frequency| frequency as f32).collect()
+    }
+
+    fn exact_frequencies(&self, longer: bool) -> Vec<f64> {
         let half = self.dimensions / 2;
-        let plain = (0..half).map(|i| libm::pow(self.theta, -2.0 * i as f64 / self.dimensions as f64));
+        let plain = (0..half).map(|i| libm::pow(self.theta, -2.0 * i as f64 / self.period as f64));
         match &self.scaling {
             RopeScaling::None => plain.collect(),
             RopeScaling::Linear { factor } => plain.map(|f| f / factor).collect(),
-            RopeScaling::Divided { factors, .. } => plain.zip(factors).map(|(f, factor)| f / factor).collect(),
+            RopeScaling::Proportional { factor, turning } => {
+                plain.enumerate().map(|(i, f)| if i < *turning { f / factor } else { 0.0 }).collect()
+            }
+            RopeScaling::Divided { short, long, .. } => {
+                plain.zip(if longer { long } else { short }).map(|(f, factor)| f / factor).collect()
+            }
             RopeScaling::Llama3 { factor, low, high, original } => {
                 plain.map(|f| llama3(f, *factor, *low, *high, *original)).collect()
             }
             RopeScaling::Yarn { factor, fast, slow, original, truncate, .. } => {
                 let turn = |rotations: f64| {
-                    self.dimensions as f64 * libm::log(original / (rotations * 2.0 * PI))
+                    self.period as f64 * libm::log(original / (rotations * 2.0 * PI))
                         / (2.0 * libm::log(self.theta))
                 };
                 let (low, high) = (turn(*fast), turn(*slow));
                 let (low, high) = if *truncate { (low.floor(), high.ceil()) } else { (low, high) };
-                let (low, high) = (low.max(0.0), high.min(self.dimensions as f64 - 1.0));
+                let (low, high) = (low.max(0.0), high.min(self.period as f64 - 1.0));
                 let width = if low == high { 0.001 } else { high - low };
                 let blend = |i: usize| ((i as f64 - low) / width).clamp(0.0, 1.0);
                 plain.enumerate().map(|(i, f)| f / factor * blend(i) + f * (1.0 - blend(i))).collect()
@@ -212,17 +219,14 @@ impl Rope {
 }
 
 impl RopeScaling {
-    fn parse(family: Family, scaling: Fields<'_>, model: Fields<'_>, dimensions: usize) -> Result<Self, Refusal> {
-        let kind = match scaling.text("rope_type")? {
-            Some(kind) => kind,
-            None => scaling.text("type")?.unwrap_or("default"),
-        };
+    fn parse(
+        kind: &str,
+        family: Family,
+        scaling: Fields<'_>,
+        model: Fields<'_>,
+        period: usize,
+    ) -> Result<Self, Refusal> {
         let phi3 = family == Family::Phi3;
-        // Phi-3's class calls everything longrope that was once called otherwise, and knows nothing else.
-        let kind = if phi3 && matches!(kind, "su" | "yarn") { "longrope" } else { kind };
-        if phi3 && !matches!(kind, "default" | "longrope") {
-            return Err(invalid("rope_type", &kind.into(), "default or longrope"));
-        }
         let required = |name: &str| scaling.positive(name)?.ok_or_else(|| missing(&format!("rope_parameters.{name}")));
         let longest = || model.size("max_position_embeddings").map(|size| size as f64);
         let original = || {
@@ -247,8 +251,16 @@ impl RopeScaling {
                 original: original()?,
             }),
             "yarn" => Self::yarn(scaling, original()?, longest()?),
-            "longrope" | "su" => Self::longrope(scaling, dimensions, original()?, longest()?),
-            other => Err(invalid("rope_type", &other.into(), "default, linear, dynamic, llama3, yarn or longrope")),
+            "longrope" | "su" => Self::longrope(scaling, period.div_ceil(2), original()?, longest()?),
+            "proportional" => Ok(Self::Proportional {
+                factor: scaling.positive("factor")?.unwrap_or(1.0),
+                turning: ((partial(scaling, model)? * period as f64 / 2.0) as usize).min(period / 2),
+            }),
+            other => Err(invalid(
+                "rope_type",
+                &other.into(),
+                "default, linear, dynamic, llama3, yarn, longrope or proportional",
+            )),
         }
     }
 
@@ -275,26 +287,86 @@ impl RopeScaling {
         Ok(Self::Yarn { factor, fast, slow, original, truncate, magnitude })
     }
 
-    /// LongRoPE has two sets of factors and picks by the length of the text; a text must not change its past when it
-    /// grows, so the short set is used and texts end at the original length.
-    fn longrope(scaling: Fields<'_>, dimensions: usize, original: f64, longest: f64) -> Result<Self, Refusal> {
+    /// LongRoPE has two sets of factors and picks by the length of the whole text.
+    fn longrope(scaling: Fields<'_>, count: usize, original: f64, longest: f64) -> Result<Self, Refusal> {
         let [short, long] = ["short_factor", "long_factor"].map(|name| {
             let Some(list) = scaling.get(name) else { return Err(missing(&format!("rope_parameters.{name}"))) };
-            let factors =
-                list.as_array().map(|items| items.iter().map(serde_json::Value::as_f64).collect::<Option<Vec<_>>>());
-            let factors = factors.flatten().filter(|f| f.len() == dimensions / 2 && f.iter().all(|x| *x > 0.0));
+            let factors = list.as_array().map(|items| items.iter().map(Value::as_f64).collect::<Option<Vec<_>>>());
+            let factors = factors.flatten().filter(|f| f.len() == count && f.iter().all(|x| *x > 0.0));
             factors.ok_or_else(|| invalid(name, list, "one positive number for each rotary frequency"))
         });
-        // The long ones have to be there, as everywhere else, and are not used.
-        long?;
+        if original < 1.0 || original.fract() != 0.0 {
+            let key = "original_max_position_embeddings";
+            return Err(invalid(key, &original.into(), "a whole number of tokens"));
+        }
         let stretch = scaling.positive("factor")?.unwrap_or(longest / original);
         let magnitude = match scaling.positive("attention_factor")? {
             Some(magnitude) => magnitude,
             None if stretch <= 1.0 => 1.0,
             None => (1.0 + libm::log(stretch) / libm::log(original)).sqrt(),
         };
-        Ok(Self::Divided { factors: short?, original, magnitude })
+        Ok(Self::Divided { short: short?, long: long?, original, magnitude })
     }
+}
+
+/// Name of the scaling.
+fn kind<'a>(family: Family, scaling: Fields<'a>) -> Result<&'a str, Refusal> {
+    let kind = match scaling.text("rope_type")? {
+        Some(kind) => kind,
+        None => scaling.text("type")?.unwrap_or("default"),
+    };
+    // Phi-3's class calls everything longrope that was once called otherwise, and knows nothing else.
+    match (family, kind) {
+        (Family::Phi3, "su" | "yarn") => Ok("longrope"),
+        (Family::Phi3, "default" | "longrope") => Ok(kind),
+        (Family::Phi3, _) => Err(invalid("rope_type", &kind.into(), "default or longrope")),
+        _ => Ok(kind),
+    }
+}
+
+/// Share of a head that is rotated, at most 1.
+fn partial(scaling: Fields<'_>, fields: Fields<'_>) -> Result<f64, Refusal> {
+    let found = match scaling.positive("partial_rotary_factor")? {
+        Some(partial) => Some(partial),
+        None => fields.positive("partial_rotary_factor")?,
+    };
+    Ok(found.unwrap_or(1.0).min(1.0))
+}
+
+/// Rotated dimensions of a head, an even number, and the dimensions that the series of wavelengths runs over.
+fn rotated(
+    family: Family,
+    fields: Fields<'_>,
+    scaling: Fields<'_>,
+    kind: &str,
+    head_size: usize,
+) -> Result<(usize, usize), Refusal> {
+    const KEY: &str = "partial_rotary_factor";
+    if let Some(count) = fields.optional_size(DIMENSIONS)? {
+        let count = count.min(head_size);
+        return match count.is_multiple_of(2) {
+            true => Ok((count, count)),
+            false => Err(invalid(DIMENSIONS, &count.into(), "an even number of dimensions")),
+        };
+    }
+    let partial = partial(scaling, fields)?;
+    let plain = matches!(kind, "default" | "mrope");
+    // Families that rotate whole heads have no use for the share, and with scaling it gives no angles of a head's size.
+    if kind == "proportional" || (plain && !family.rotates_partly()) {
+        return Ok((head_size, head_size));
+    }
+    let dimensions = (head_size as f64 * partial) as usize;
+    if dimensions < head_size && !family.rotates_partly() {
+        let expected = format!("1 beside a rope_type of {kind}: this family rotates whole heads");
+        return Err(invalid(KEY, &partial.into(), &expected));
+    }
+    if dimensions == 0 {
+        return Err(invalid(KEY, &partial.into(), "a share of the head that is one dimension or more"));
+    }
+    if kind == "yarn" && !dimensions.is_multiple_of(2) {
+        return Err(invalid(KEY, &partial.into(), "a share of the head that is an even number of dimensions"));
+    }
+    Ok((dimensions.next_multiple_of(2), dimensions))
 }
 
 fn llama3(frequency: f64, factor: f64, low: f64, high: f64, original: f64) -> f64 {

@@ -153,7 +153,7 @@ fn a_model_that_does_not_fit_or_suit_the_kernels_is_refused_with_the_reason() {
     let card = card();
     let (mut decoder, _) = decoder(&card, "llama");
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
-    let capacity = Capacity { pages: 1 << 40, page_tokens: 32, states: 4, positions: 64, rows: 64 };
+    let capacity = Capacity { pages: 1 << 40, page_tokens: 32, states: 4, positions: 64, long_from: None, rows: 64 };
     let error = decoder.start(capacity, pool.clone()).unwrap_err().to_string();
     assert!(
         error.contains("tokens of keys and values, 4 states and 64 rows a step (") && error.contains("are free"),

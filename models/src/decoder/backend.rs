@@ -81,8 +81,9 @@ pub(super) trait Backend: Send + Sync + Sized + 'static {
     ) -> Result<Self::Linear, LoadError>;
     /// A row of parameters.
     fn vector(&self, values: Vec<f32>) -> Result<Self::Vector, LoadError>;
-    /// Rotation angles of a position encoding for `positions` positions.
-    fn rope_table(&self, rope: &Rope, positions: usize) -> Result<Self::RopeTable, DeviceError>;
+    /// Rotation angles of a position encoding for every position; with [`Capacity::long_from`] those of short texts, then
+    /// those of long ones.
+    fn rope_table(&self, rope: &Rope, capacity: Capacity) -> Result<Self::RopeTable, DeviceError>;
     /// Fails early where the memory of all layers together cannot be had.
     fn reserve(&self, config: &ModelConfig, capacity: Capacity) -> DeviceResult {
         let _ = (config, capacity);

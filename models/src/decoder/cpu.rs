@@ -113,8 +113,13 @@ impl Backend for Cpu {
         Ok(values)
     }
 
-    fn rope_table(&self, rope: &Rope, positions: usize) -> Result<RopeTable, DeviceError> {
-        Ok(RopeTable::new(&rope.frequencies(), positions, rope.magnitude() as f32))
+    fn rope_table(&self, rope: &Rope, capacity: Capacity) -> Result<RopeTable, DeviceError> {
+        let table = |frequencies: &[f32], positions| RopeTable::new(frequencies, positions, rope.magnitude() as f32);
+        let short = table(&rope.frequencies(), capacity.long_from.unwrap_or(capacity.positions));
+        Ok(match capacity.long_from {
+            Some(_) => short.followed_by(table(&rope.long_frequencies(), capacity.positions)),
+            None => short,
+        })
     }
 
     fn reserve(&self, config: &ModelConfig, capacity: Capacity) -> DeviceResult {
@@ -190,7 +195,7 @@ impl Backend for Cpu {
     }
 
     fn rotate(&self, table: &RopeTable, step: &Step, head_size: usize, x: &mut Rows) -> DeviceResult {
-        table.apply(self.processor(), &step.positions, head_size, x.values_mut());
+        table.apply(self.processor(), &step.rotations, head_size, x.values_mut());
         Ok(())
     }
 

@@ -85,6 +85,8 @@ pub(crate) struct Capacity {
     pub(crate) states: usize,
     /// The longest text in tokens.
     pub(crate) positions: usize,
+    /// The longest text that is rotated by the short factors of LongRoPE, where there may be longer ones.
+    pub(crate) long_from: Option<usize>,
     /// Most rows of a step.
     pub(crate) rows: usize,
 }

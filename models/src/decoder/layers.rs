@@ -109,7 +109,7 @@ impl<B: Backend> Layers<B> {
 
     /// Takes the backend that will compute, and allocates pages and states on it.
     pub(super) fn begin(&mut self, backend: B, capacity: Capacity) -> DeviceResult {
-        let table = |rope| backend.rope_table(rope, capacity.positions);
+        let table = |rope| backend.rope_table(rope, capacity);
         self.tables = self.config.ropes.iter().map(table).collect::<Result<_, _>>()?;
         backend.reserve(&self.config, capacity)?;
         for layer in &mut self.layers {

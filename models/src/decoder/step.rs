@@ -9,6 +9,8 @@ pub struct Step {
     pub tokens: Vec<u32>,
     /// Each row's position in its sequence.
     pub positions: Vec<u32>,
+    /// Row of the RoPE table by which each row is rotated: its position, or that of a long text.
+    pub rotations: Vec<u32>,
     /// Rows of each sequence; they cover all rows in order.
     pub spans: Vec<Span>,
     /// The rows whose logits are wanted, ascending.
@@ -36,7 +38,16 @@ impl Step {
         self.tokens.extend_from_slice(tokens);
         self.positions.extend((first..first + tokens.len()).map(|position| position as u32));
         self.spans.push(Span { rows: start..start + tokens.len(), first, pages, state });
+        self.rotations.extend_from_slice(&self.positions[start..]);
         self.wanted.extend(wanted.map(|row| (start + row) as u32));
+    }
+
+    /// Rotates the rows that were pushed last by the RoPE table's rows from `first` on, those of long texts.
+    pub(crate) fn rotate_last_from(&mut self, first: usize) {
+        let rows = self.spans.last().map_or(0..0, |span| span.rows.clone());
+        for row in rows {
+            self.rotations[row] = self.positions[row] + first as u32;
+        }
     }
 
     /// Number of rows.
@@ -49,6 +60,7 @@ impl Step {
     pub fn clear(&mut self) {
         self.tokens.clear();
         self.positions.clear();
+        self.rotations.clear();
         self.spans.clear();
         self.wanted.clear();
     }

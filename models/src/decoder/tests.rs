@@ -27,7 +27,7 @@ fn started(config: &ModelConfig, source: &dyn TensorSource, arithmetic: Arithmet
     let layout = Layout::of(config, source).unwrap();
     let mut decoder = Decoder::load(config, source, &layout, arithmetic).unwrap();
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
-    decoder.start(Capacity { pages: 8, page_tokens: 32, states: 4, positions: 64, rows: 128 }, pool).unwrap();
+    decoder.start(Capacity { pages: 8, page_tokens: 32, states: 4, positions: 64, long_from: None, rows: 128 }, pool).unwrap();
     decoder
 }
 
@@ -134,7 +134,7 @@ fn a_cache_that_no_machine_has_is_refused_before_it_is_made() {
     let mut decoder = Decoder::load(&config, &source, &layout, Arithmetic::Exact).unwrap();
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
     for pages in [1 << 36, 1 << 37] {
-        let capacity = Capacity { pages, page_tokens: 32, states: 1, positions: 8, rows: 8 };
+        let capacity = Capacity { pages, page_tokens: 32, states: 1, positions: 8, long_from: None, rows: 8 };
         let error = decoder.start(capacity, pool.clone()).unwrap_err().to_string();
         assert!(error.contains("tokens of keys and values"), "{error}");
     }

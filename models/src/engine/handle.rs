@@ -86,7 +86,8 @@ impl Engine {
             .map_err(|error| trouble(error.to_string()))?;
         let pool = Arc::new(pool);
         let rows = settings.rows + settings.chunk;
-        let capacity = Capacity { pages, page_tokens, states: settings.rows, positions: context, rows };
+        let long_from = config.long_from.filter(|from| *from < context);
+        let capacity = Capacity { pages, page_tokens, states: settings.rows, positions: context, long_from, rows };
         decoder.start(capacity, pool).map_err(|error| trouble(error.to_string()))?;
         let statistics = Arc::new(Mutex::new(Statistics::default()));
         let has_text = detokenizer.is_some();
@@ -97,6 +98,7 @@ impl Engine {
             settings: settings.clone(),
             pages,
             context,
+            long_from,
             statistics: statistics.clone(),
         });
         let (jobs, queue) = mpsc::channel();

@@ -1,14 +1,15 @@
 //! Continuous batching: composes and runs one step after the other.
 //!
 //! A sequence is admitted when a row and enough pages for its full length are free, so that no running sequence is ever
-//! preempted. A step contains the newest token of every decoding sequence and, up to the chunk size, prompt tokens in
+//! preempted. Only a text that grows beyond the original length of LongRoPE is begun anew, since all its keys turn otherwise
+//! from then on; until there are pages for it, nothing is admitted. A step contains the newest token of every decoding sequence and, up to the chunk size, prompt tokens in
 //! order of arrival.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use super::request::{EngineError, Statistics};
-use super::sequence::{Job, Sequence};
+use super::sequence::{Held, Job, Sequence};
 use super::settings::EngineSettings;
 use super::vocabulary::Vocabulary;
 use crate::cache::{Access, Pages, extend_hashes};
@@ -26,6 +27,7 @@ pub(super) struct Parts {
     pub(super) settings: EngineSettings,
     pub(super) pages: usize,
     pub(super) context: usize,
+    pub(super) long_from: Option<usize>,
     pub(super) statistics: Arc<Mutex<Statistics>>,
 }
 
@@ -82,7 +84,9 @@ impl Scheduler {
             }
             // Before admission, so that their rows and pages are free for it.
             self.drop_cancelled();
-            self.admit();
+            if self.begin_long_texts() {
+                self.admit();
+            }
             let shares = self.plan();
             if shares.is_empty() {
                 continue;
@@ -107,7 +111,8 @@ impl Scheduler {
         while let (Some(job), Some(slot)) = (self.waiting.front(), self.free_slots.last().copied()) {
             let mut hashes = Vec::new();
             if self.parts.sharing {
-                extend_hashes(&mut hashes, job.tokens(), page_tokens, job.first_wanted() / page_tokens);
+                let long = job.begins_long(self.parts.long_from);
+                extend_hashes(&mut hashes, job.tokens(), page_tokens, job.first_wanted() / page_tokens, long);
             }
             let count = job.positions(self.parts.context).div_ceil(page_tokens);
             let id = self.next_id;
@@ -116,8 +121,29 @@ impl Scheduler {
             let job = self.waiting.pop_front().expect("a waiting job was found");
             self.free_slots.pop();
             self.next_id += 1;
-            self.running.push(Sequence::new(id, job, pages, hashes, slot, self.parts.context));
+            let Parts { context, long_from, .. } = self.parts;
+            self.running.push(Sequence::new(id, job, Held { pages, hashes }, slot, context, long_from));
         }
+    }
+
+    /// Begins texts anew that have grown beyond the short factors of LongRoPE. False if one still waits for pages.
+    fn begin_long_texts(&mut self) -> bool {
+        let page_tokens = self.parts.settings.page_tokens;
+        let mut all = true;
+        for sequence in self.running.iter_mut().filter(|sequence| sequence.has_outgrown()) {
+            // Others may read the pages of the short text, so it leaves them as they are.
+            self.pages.release(sequence.id, &std::mem::take(&mut sequence.held.pages));
+            let mut hashes = Vec::new();
+            if self.parts.sharing {
+                let shared = sequence.computed / page_tokens;
+                extend_hashes(&mut hashes, &sequence.tokens, page_tokens, shared, true);
+            }
+            match self.pages.claim(sequence.id, &hashes, sequence.positions.div_ceil(page_tokens)) {
+                Some(pages) => sequence.begin_long(Held { pages, hashes }),
+                None => all = false,
+            }
+        }
+        all
     }
 
     /// Composes the next step: decodes first, then prompt chunks.
@@ -146,9 +172,9 @@ impl Scheduler {
     fn prefill(&mut self, index: usize, budget: usize) -> usize {
         let page_tokens = self.parts.settings.page_tokens;
         let sequence = &mut self.running[index];
-        let shared = if self.parts.sharing { sequence.job.first_wanted() / page_tokens } else { 0 };
+        let shared = if self.parts.sharing { sequence.first_wanted() / page_tokens } else { 0 };
         while sequence.computed.is_multiple_of(page_tokens) && sequence.computed / page_tokens < shared {
-            match self.pages.access(sequence.pages[sequence.computed / page_tokens], sequence.id) {
+            match self.pages.access(sequence.held.pages[sequence.computed / page_tokens], sequence.id) {
                 Access::Filled => {
                     sequence.computed += page_tokens;
                     sequence.filled += 1;
@@ -162,7 +188,7 @@ impl Scheduler {
         let mut end = sequence.computed;
         while end < limit {
             let page = end / page_tokens;
-            let foreign = page < shared && self.pages.access(sequence.pages[page], sequence.id) != Access::Write;
+            let foreign = page < shared && self.pages.access(sequence.held.pages[page], sequence.id) != Access::Write;
             // The chunk ends where the next step can skip a page or has to wait for it.
             if foreign {
                 break;
@@ -176,10 +202,13 @@ impl Scheduler {
     fn add(&mut self, index: usize, tokens: usize) -> Share {
         let sequence = &self.running[index];
         let (start, end) = (sequence.computed, sequence.computed + tokens);
-        let pages = sequence.pages[..end.div_ceil(self.parts.settings.page_tokens)].to_vec();
-        let wanted = sequence.job.first_wanted().clamp(start, end) - start..tokens;
+        let pages = sequence.held.pages[..end.div_ceil(self.parts.settings.page_tokens)].to_vec();
+        let wanted = sequence.first_wanted().clamp(start, end) - start..tokens;
         let results = wanted.len();
         self.step.push(&sequence.tokens[start..end], start, pages, sequence.slot, wanted);
+        if let Some(first) = sequence.long_table() {
+            self.step.rotate_last_from(first);
+        }
         Share { index, tokens, results }
     }
 
@@ -212,9 +241,10 @@ impl Scheduler {
             sequence.computed += share.tokens;
             while sequence.filled < sequence.computed / page_tokens {
                 if self.parts.sharing {
-                    extend_hashes(&mut sequence.hashes, &sequence.tokens, page_tokens, sequence.filled + 1);
+                    let long = sequence.long_table().is_some();
+                    extend_hashes(&mut sequence.held.hashes, &sequence.tokens, page_tokens, sequence.filled + 1, long);
                 }
-                self.pages.fill(sequence.pages[sequence.filled], sequence.hashes.get(sequence.filled).copied());
+                self.pages.fill(sequence.held.pages[sequence.filled], sequence.held.hashes.get(sequence.filled).copied());
                 sequence.filled += 1;
             }
             for result in results.by_ref().take(share.results) {
@@ -233,7 +263,7 @@ impl Scheduler {
     /// Removes a sequence and releases its pages and its row.
     fn remove(&mut self, index: usize) -> Sequence {
         let sequence = self.running.remove(index);
-        self.pages.release(sequence.id, &sequence.pages);
+        self.pages.release(sequence.id, &sequence.held.pages);
         self.free_slots.push(sequence.slot);
         sequence
     }

@@ -56,6 +56,17 @@ impl Job {
         }
     }
 
+    /// True if the first wanted position is one of a text longer than `long_from` tokens (LongRoPE). A text that is scored
+    /// is long from its first position on, as in one pass over all of it.
+    pub(super) fn begins_long(&self, long_from: Option<usize>) -> bool {
+        let length = match self {
+            Self::Generate { request, .. } => request.prompt.len(),
+            Self::Score { tokens, .. } => tokens.len(),
+            Self::Verify { from, .. } => *from,
+        };
+        long_from.is_some_and(|most| length > most)
+    }
+
     /// Most positions that will be computed, in a context of `context` positions.
     pub(super) fn positions(&self, context: usize) -> usize {
         match self {
@@ -68,6 +79,13 @@ impl Job {
     }
 }
 
+/// Pages of a sequence.
+pub(super) struct Held {
+    pub(super) pages: Vec<u32>,
+    /// Hashes of the full ones, as far as they are known.
+    pub(super) hashes: Vec<PageHash>,
+}
+
 /// A running sequence.
 pub(super) struct Sequence {
     pub(super) id: u64,
@@ -78,13 +96,17 @@ pub(super) struct Sequence {
     pub(super) computed: usize,
     /// Limit of computed positions.
     pub(super) positions: usize,
-    pub(super) pages: Vec<u32>,
-    /// Hashes of its full pages, as far as they are known.
-    pub(super) hashes: Vec<PageHash>,
+    pub(super) held: Held,
     /// Number of its pages that were marked as full.
     pub(super) filled: usize,
     /// Index of its row and of its recurrent state.
     pub(super) slot: u32,
+    /// Longest text of short factors (LongRoPE).
+    long_from: Option<usize>,
+    /// True from where it is longer.
+    long: bool,
+    /// Positions whose results were taken before it was begun anew.
+    answered: usize,
     logprobs: Vec<f32>,
     text: TextSoFar,
     scores: Vec<TokenScore>,
@@ -93,8 +115,16 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    pub(super) fn new(id: u64, job: Job, pages: Vec<u32>, hashes: Vec<PageHash>, slot: u32, context: usize) -> Self {
+    pub(super) fn new(
+        id: u64,
+        job: Job,
+        held: Held,
+        slot: u32,
+        context: usize,
+        long_from: Option<usize>,
+    ) -> Self {
         let tokens = job.tokens().to_vec();
+        let long = job.begins_long(long_from);
         let positions = job.positions(context);
         Self {
             id,
@@ -102,10 +132,12 @@ impl Sequence {
             tokens,
             computed: 0,
             positions,
-            pages,
-            hashes,
+            held,
             filled: 0,
             slot,
+            long_from,
+            long,
+            answered: 0,
             logprobs: Vec::new(),
             text: TextSoFar::default(),
             scores: Vec::new(),
@@ -116,7 +148,29 @@ impl Sequence {
 
     /// Number of positions that can be computed now.
     pub(super) fn ready(&self) -> usize {
-        self.tokens.len().min(self.positions) - self.computed
+        let short = if self.long { None } else { self.long_from };
+        self.tokens.len().min(self.positions).min(short.unwrap_or(usize::MAX)) - self.computed
+    }
+
+    /// The first position whose logits are still needed.
+    pub(super) fn first_wanted(&self) -> usize {
+        self.job.first_wanted().max(self.answered)
+    }
+
+    /// First row of the RoPE table for long texts, if it is one.
+    pub(super) fn long_table(&self) -> Option<usize> {
+        self.long_from.filter(|_| self.long)
+    }
+
+    /// True if it has all positions of a short text and goes on.
+    pub(super) fn has_outgrown(&self) -> bool {
+        !self.long && self.long_from == Some(self.computed) && !self.is_done()
+    }
+
+    /// Begins anew, on other pages, as a long text; the results so far stay.
+    pub(super) fn begin_long(&mut self, held: Held) {
+        (self.answered, self.computed, self.filled) = (self.computed, 0, 0);
+        (self.held, self.long) = (held, true);
     }
 
     /// True if only the newest token is to be computed.
@@ -243,7 +297,7 @@ mod tests {
         let (reply, mut receiver) = oneshot::channel();
         let request =
             Request { prompt: vec![9, 9], sampling: Sampling::greedy(), max_new_tokens, stop_strings: Vec::new() };
-        let mut sequence = Sequence::new(1, Job::Generate { request, reply }, vec![0], Vec::new(), 0, context);
+        let mut sequence = Sequence::new(1, Job::Generate { request, reply }, Held { pages: vec![0], hashes: Vec::new() }, 0, context, None);
         for (token, logprob) in tokens {
             assert!(!sequence.is_done());
             sequence.accept(LogitsResult::Sampled { token: *token, logprob: *logprob }, vocabulary, context);

@@ -27,6 +27,14 @@ impl RopeTable {
         Self { cosines, sines, frequencies: frequencies.len() }
     }
 
+    /// This table's rows, then those of another with as many frequencies.
+    pub(crate) fn followed_by(mut self, other: Self) -> Self {
+        assert_eq!(self.frequencies, other.frequencies, "tables of one head have equally many frequencies");
+        self.cosines.extend(other.cosines);
+        self.sines.extend(other.sines);
+        self
+    }
+
     /// The table as pairs of a cosine and a sine, `[positions, frequencies, 2]`.
     pub(crate) fn pairs(&self) -> Vec<f32> {
         self.cosines.iter().zip(&self.sines).flat_map(|(cosine, sine)| [*cosine, *sine]).collect()

@@ -32,13 +32,18 @@ impl LoadedModel {
         Ok(Self::of(admitted, decoder))
     }
 
-    /// Reads the tensors of an admitted model for a graphics processor, as bfloat16.
+    /// Reads the tensors of an admitted model for a graphics processor, as bfloat16. Texts end there where the short factors
+    /// of LongRoPE do.
     ///
     /// # Errors
     /// If a file cannot be read, or the card cannot hold or run the model.
     pub fn load_on(admitted: &Admitted, accelerator: &Accelerator) -> Result<Self, LoadError> {
         let decoder = accelerator.load(&admitted.config, admitted.tensors.as_ref(), &admitted.layout)?;
-        Ok(Self::of(admitted, decoder))
+        let mut model = Self::of(admitted, decoder);
+        if let Some(longest) = model.config.long_from.take() {
+            model.config.max_positions = model.config.max_positions.min(longest);
+        }
+        Ok(model)
     }
 
     /// The tokens of a conversation, ending where the reply begins; `key` as for [`Prompter::render`].

@@ -87,6 +87,19 @@ pub enum RemoteErrorKind {
     Leak,
 }
 
+impl RemoteErrorKind {
+    /// True for an error that may be about the one request, while the server answers others. A key that is refused, a model
+    /// that is not there, and a connection that fails concern them all.
+    pub(super) fn may_be_about_one_request(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => *status != 404,
+            Self::Failed { code, .. } => *code != Some(404),
+            Self::Answer { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// The setting that changes what the server refuses, as the end of a sentence.
 fn hint(said: &str) -> &'static str {
     let said = said.to_lowercase();

@@ -1,6 +1,9 @@
 //! Client for one model of one server.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use reqwest::{
     Client, Response, StatusCode,
@@ -116,6 +119,8 @@ pub struct RemoteModel {
     client: Client,
     gate: Semaphore,
     pace: Pace,
+    /// True if it has answered since it last refused a request.
+    answers: AtomicBool,
 }
 
 impl RemoteModel {
@@ -148,20 +153,49 @@ impl RemoteModel {
             .build()
             .map_err(|error| setup(&error.to_string()))?;
         let (gate, pace) = (Semaphore::new(settings.in_flight), Pace::new(settings.per_minute));
-        Ok(Self { reference, settings, key, retries, client, gate, pace })
+        let answers = AtomicBool::new(false);
+        Ok(Self { reference, settings, key, retries, client, gate, pace, answers })
     }
 
     async fn answer(&self, messages: &[Message], rule: ReplyRule) -> Result<Reply, ReplyError> {
         let body = self.body(messages, rule)?;
-        let reply = self.retries.run(|| async { self.attempt(&body).await.map_err(|error| (error, 0)) });
-        reply.await.map_err(|error| match &error.kind {
+        let error = match self.ask(&body).await {
+            Ok(reply) => return Ok(reply),
+            Err(error) => error,
+        };
+        Err(match &error.kind {
             RemoteErrorKind::TooLong { said } => {
                 ReplyError::Model(format!("the conversation is longer than the model can read: {said}"))
             }
             // One bad answer is a failed rollout: the others can be answered still.
             RemoteErrorKind::NoReply { .. } => ReplyError::Model(error.to_string()),
+            kind if kind.may_be_about_one_request() && self.answers_others(rule).await => {
+                ReplyError::Model(format!("{error}, and answers other requests"))
+            }
             _ => ReplyError::Remote(error.to_string()),
         })
+    }
+
+    /// A request with its attempts.
+    async fn ask(&self, body: &Value) -> Result<Reply, RemoteError> {
+        let reply = self.retries.run(|| async { self.attempt(body).await.map_err(|error| (error, 0)) }).await?;
+        self.answers.store(true, Ordering::Relaxed);
+        Ok(reply)
+    }
+
+    /// True if the server has answered since it last refused a request, or answers a greeting under the same settings: what
+    /// it has refused is then the conversation, and not every request.
+    async fn answers_others(&self, rule: ReplyRule) -> bool {
+        if self.answers.swap(false, Ordering::Relaxed) {
+            return true;
+        }
+        let greeting = [Message { role: Role::User, content: "Hello".to_owned() }];
+        let Ok(body) = self.body(&greeting, ReplyRule { max_new_tokens: 1, ..rule }) else { return false };
+        match self.ask(&body).await {
+            Ok(_) => true,
+            // An answer that is none is one, too.
+            Err(error) => matches!(error.kind, RemoteErrorKind::NoReply { .. }),
+        }
     }
 
     /// The body of a request.

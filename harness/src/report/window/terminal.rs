@@ -3,6 +3,7 @@
 use comfy_table::{Cell, CellAlignment, Color, Table};
 
 use crate::record::Standing;
+use crate::report::reason_lines;
 use crate::report::summary::{EntrySummary, EnvironmentSummary, Summary};
 use crate::report::tables::grid;
 
@@ -22,6 +23,13 @@ pub(crate) fn table(summary: &Summary) -> String {
     }
     if summary.not_reproducible > 0 {
         text.push_str(&format!("{}\n", doubt(summary.not_reproducible)));
+    }
+    for environment in summary.reasons.iter().filter(|environment| !environment.reasons.is_empty()) {
+        let lines = reason_lines(&environment.reasons, environment.file.as_deref());
+        text.push_str(&format!("\n{}: reasons of scores{lines}", environment.environment));
+    }
+    if summary.reasons.iter().any(|environment| !environment.reasons.is_empty()) {
+        text.push('\n');
     }
     let files = &summary.files;
     for (what, path) in [

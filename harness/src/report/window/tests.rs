@@ -185,7 +185,7 @@ fn shown(conclusion: &Conclusion) -> (String, Summary) {
     };
     let seconds = Duration::from_secs;
     let timings = Timings { checking: seconds(4), loading: seconds(3), forward: seconds(90) };
-    let summary = Summary::new(conclusion, files, Timing::new(Duration::from_secs(100), &timings));
+    let summary = Summary::new(conclusion, &[], files, Timing::new(Duration::from_secs(100), &timings));
     (page(conclusion, &summary), summary)
 }
 

@@ -305,7 +305,7 @@ fn failures(conclusion: &Conclusion) -> Vec<Failure> {
     let names = environment_names(conclusion);
     let mut counts: BTreeMap<(&'static str, usize, &str), usize> = BTreeMap::new();
     for rollout in conclusion.entries.iter().flat_map(|concluded| &concluded.rollouts) {
-        let Some(fault) = rollout.fault.map(Fault::word) else { continue };
+        let Some(fault) = rollout.fault.map(Fault::side) else { continue };
         *counts.entry((fault, rollout.environment, &rollout.reason)).or_default() += 1;
     }
     let mut kinds: Vec<_> = counts.into_iter().collect();

@@ -7,7 +7,7 @@ use minijinja::{
     value::{Kwargs, Rest, ValueKind},
 };
 
-use super::{json_style::JsonStyle, measure, python_text, strftime::strftime};
+use super::{filters, json_style::JsonStyle, measure, numbers, python_text, strftime::strftime};
 
 /// One instruction costs one, and so do 64 bytes that are built: at most 64 MiB in all.
 const FUEL: u64 = 1_000_000;
@@ -19,6 +19,8 @@ pub(super) const LONGEST_TEXT: usize = 4 << 20;
 const RECURSION: usize = 100;
 /// Longest indent and separator of JSON in bytes.
 const WIDEST_INDENT: usize = 16;
+/// Largest number in a text's format.
+const WIDEST: usize = 1_000;
 
 /// Jinja environment as Hugging Face sets it up, without everything that reads from outside.
 pub(super) fn environment() -> Environment<'static> {
@@ -33,6 +35,15 @@ pub(super) fn environment() -> Environment<'static> {
         strftime(format).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
     });
     environment.add_filter("tojson", to_json);
+    filters::add(&mut environment);
+    environment.set_formatter(numbers::write);
+    environment.add_filter("string", |state: &State<'_, '_>, value: &Value| match numbers::python_text(state, value)? {
+        Some(text) => Ok(Value::from(text)),
+        None => minijinja::filters::string(state, value),
+    });
+    environment.add_function(measure::TEXT, |state: &State<'_, '_>, value: &Value| {
+        Ok::<_, Error>(numbers::python_text(state, value)?.map_or_else(|| value.clone(), Value::from))
+    });
     // Python counts texts and mappings among sequences, and nothing among what can be iterated.
     environment.add_test("sequence", |value: &Value| {
         matches!(value.kind(), ValueKind::Seq | ValueKind::String | ValueKind::Map)
@@ -72,22 +83,34 @@ fn method(state: &mut State<'_, '_>, value: &Value, name: &str, arguments: &[Val
     }
 }
 
-/// Bounds a format before fuel is charged for it: it may not fill up to a width, and each of its places
-/// may take the longest argument.
+/// Bounds a format before fuel is charged for it: each of its places may take the longest argument, or be filled up to the
+/// widest width.
 fn bounded_format(format: &str, arguments: &[Value]) -> Result<(), Error> {
     let refused = |what: &'static str| Err(Error::new(ErrorKind::InvalidOperation, what));
-    if format.contains(':') {
-        return refused("format: widths and precisions are not supported");
+    let sizes = format.split(|c: char| !c.is_ascii_digit());
+    if sizes.filter(|digits| !digits.is_empty()).any(|digits| digits.parse().map_or(true, |size: usize| size > WIDEST)) {
+        return refused("format: a width or precision of more than 1000");
     }
     let mut longest = 0;
-    for argument in arguments {
+    let mut look = |argument: &Value| {
         longest = longest.max(match (argument.as_str(), argument.kind()) {
             (Some(text), _) => text.len(),
-            (None, ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Undefined) => 64,
-            _ => return refused("format: only texts and numbers, by position, are supported"),
+            (None, ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Undefined) => 400,
+            _ => return refused("format: only texts and numbers are supported"),
         });
+        Ok(())
+    };
+    for argument in arguments {
+        match Kwargs::try_from(argument.clone()) {
+            Ok(named) if argument.is_kwargs() => {
+                for name in named.args() {
+                    look(named.peek::<&Value>(name)?)?;
+                }
+            }
+            _ => look(argument)?,
+        }
     }
-    if format.len() + format.matches('{').count() * longest > LONGEST_TEXT {
+    if format.len() + format.matches('{').count() * (longest + WIDEST) > LONGEST_TEXT {
         return refused("format: what it would make is too long");
     }
     Ok(())

@@ -8,6 +8,8 @@ use serde_json::{
     ser::{CharEscape, Formatter, Serializer},
 };
 
+use super::numbers::python_float;
+
 /// Arguments of `json.dumps`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct JsonStyle {
@@ -140,15 +142,7 @@ impl Formatter for Python<'_> {
     }
 
     fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        // The same digits as Python's, but for the way to write an exponent.
-        let text = format!("{value:?}");
-        match text.split_once('e') {
-            None => writer.write_all(text.as_bytes()),
-            Some((digits, exponent)) => {
-                let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
-                write!(writer, "{digits}e{sign}{exponent:0>2}")
-            }
-        }
+        writer.write_all(python_float(value).as_bytes())
     }
 
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {

@@ -31,16 +31,21 @@ const LOOKS: usize = 16;
 /// The names under which the measures are called; no template can spell them.
 pub(super) const MADE: &str = "(made)";
 pub(super) const WHOLE: &str = "(whole)";
+/// The name of the function that gives the operands of `~` the text that they have in Python.
+pub(super) const TEXT: &str = "(text)";
 
 /// Filters that give a number, a text or a part of what they get.
-const SMALL_FILTERS: [&str; 24] = [
+const SMALL_FILTERS: [&str; 30] = [
     "abs",
     "capitalize",
+    "center",
     "count",
     "e",
     "escape",
+    "filesizeformat",
     "first",
     "float",
+    "forceescape",
     "format",
     "indent",
     "int",
@@ -52,11 +57,14 @@ const SMALL_FILTERS: [&str; 24] = [
     "round",
     "safe",
     "string",
+    "striptags",
     "title",
     "tojson",
     "trim",
+    "truncate",
     "upper",
     "urlencode",
+    "wordcount",
     "xmlattr",
 ];
 /// Filters that compare what they get with itself.
@@ -354,9 +362,17 @@ fn operation<'a>(node: &BinOp<'a>) -> BinOp<'a> {
         BinOpKind::In => (whole(&node.left, None), whole(&node.right, Some(&node.left))),
         // The whole sum is measured, so its terms need not be.
         BinOpKind::Add => (term(&node.left), term(&node.right)),
+        BinOpKind::Concat => (operand(&node.left), operand(&node.right)),
         _ => (expression(&node.left), expression(&node.right)),
     };
     BinOp { op: node.op, left, right }
+}
+
+/// An operand of `~`; what is a text already is left alone.
+fn operand<'a>(expr: &Expr<'a>) -> Expr<'a> {
+    let text = is_text(expr) || matches!(expr, Expr::BinOp(node) if matches!(node.op, BinOpKind::Concat));
+    let built = expression(expr);
+    if text { built } else { under(TEXT, built, expr.span()) }
 }
 
 fn term<'a>(expr: &Expr<'a>) -> Expr<'a> {
@@ -443,7 +459,7 @@ mod tests {
     fn measured_templates_say_what_they_said() {
         let environment = {
             let mut environment = Environment::new();
-            for name in [MADE, WHOLE] {
+            for name in [MADE, WHOLE, TEXT] {
                 environment.add_function(name, |value: &Value| value.clone());
             }
             environment

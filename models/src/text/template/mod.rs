@@ -5,8 +5,10 @@ mod deep_stack;
 mod dialect;
 mod environment;
 mod faith;
+mod filters;
 mod json_style;
 mod measure;
+mod numbers;
 mod python_text;
 #[cfg(test)]
 mod reference;

@@ -71,6 +71,19 @@ fn text_method(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value
             }
         }
         "zfill" | "ljust" | "rjust" | "center" => filled(state, text, name, arguments)?,
+        "expandtabs" => {
+            let (width,): (Option<i64>,) = from_args(arguments)?;
+            expanded(state, text, width.unwrap_or(8))?
+        }
+        "istitle" => {
+            none()?;
+            Value::from(is_title(text))
+        }
+        "isidentifier" => {
+            none()?;
+            let begins = |c: char| c.is_alphabetic() || c == '_';
+            Value::from(text.starts_with(begins) && text.chars().all(|c| c.is_alphanumeric() || c == '_'))
+        }
         "swapcase" => {
             none()?;
             let swap = |c: char| {
@@ -90,6 +103,43 @@ fn text_method(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value
         }
         _ => return Ok(None),
     }))
+}
+
+/// A text with blanks up to the next column of tabs.
+fn expanded(state: &State<'_, '_>, text: &str, width: i64) -> Result<Value, Error> {
+    let width = usize::try_from(width).unwrap_or(0);
+    if width > WIDEST {
+        return Err(invalid(format!("expandtabs: a width of more than {WIDEST}")));
+    }
+    state.consume_fuel((text.matches('\t').count() * width / BYTES) as u64)?;
+    let (mut made, mut column) = (String::with_capacity(text.len()), 0);
+    for character in text.chars() {
+        match character {
+            '\t' => {
+                let blanks = if width == 0 { 0 } else { width - column % width };
+                made.extend(std::iter::repeat_n(' ', blanks));
+                column += blanks;
+            }
+            other => {
+                made.push(other);
+                column = if matches!(other, '\n' | '\r') { 0 } else { column + 1 };
+            }
+        }
+    }
+    Ok(Value::from(made))
+}
+
+/// True if capitals begin words and stand nowhere else, and there are some.
+fn is_title(text: &str) -> bool {
+    let (mut any, mut inside) = (false, false);
+    for character in text.chars() {
+        if character.is_uppercase() == inside && (character.is_uppercase() || character.is_lowercase()) {
+            return false;
+        }
+        inside = character.is_uppercase() || character.is_lowercase();
+        any |= inside;
+    }
+    any
 }
 
 fn invalid(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {

@@ -116,7 +116,7 @@ fn what_is_written_is_bounded() {
     check(&format!("{deep}{{{{ ns.k | tojson(indent=16) }}}}"), Err("JSON"));
     check(&format!("{deep}{{{{ ns.k | pprint }}}}"), Err("pprint"));
     check("{{ debug() }}", Err("debug"));
-    check("{{ '{:>1000000000}'.format('x') }}", Err("widths"));
+    check("{{ '{:>1000000000}'.format('x') }}", Err("a width or precision"));
     check("{{ '%1000000000s' | format('x') }}", Err("a width of more than"));
     check("{{ ('%s' * 200000) | format('x') }}", Err("more codes than arguments"));
     check("{{ 'x'.rjust(1000000000) }}", Err("a width of more than"));

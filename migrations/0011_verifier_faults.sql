@@ -1,0 +1,38 @@
+-- Replies that a verifier failed on: they score 0, as before, and are told from replies that a model failed to give.
+CREATE TABLE rollouts_with_verifier_faults (
+    -- The run.
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    -- The entry, as in `admissions`.
+    entry INTEGER NOT NULL,
+    -- The environment's place in the settings, from 0.
+    environment INTEGER NOT NULL,
+    -- The task's number within the window and environment, from 0.
+    task INTEGER NOT NULL,
+    -- The task's seed, the bits of an unsigned 64-bit number.
+    seed INTEGER NOT NULL,
+    -- Each reply of the model in order: prompt length, token ids, log-probabilities' bits, finish reason, as JSON.
+    replies TEXT NOT NULL,
+    -- The verdict's score, 0 to 1.
+    score REAL NOT NULL CHECK (score BETWEEN 0 AND 1),
+    -- The verdict's reason.
+    reason TEXT NOT NULL,
+    -- The fault where the rollout failed (`model`, `environment` or its `verifier`), else null.
+    fault TEXT CHECK (fault IN ('model', 'environment', 'verifier')),
+    -- How often it was tried, counting this time.
+    attempts INTEGER NOT NULL,
+    -- Seconds from first to last token and verdict; never part of a decision.
+    seconds REAL NOT NULL,
+    -- 1 where the replies are token ids that the model's files give again; 0 where they are a server's texts.
+    reproducible INTEGER NOT NULL DEFAULT 1 CHECK (reproducible IN (0, 1)),
+    PRIMARY KEY (run_id, entry, environment, task)
+) STRICT;
+
+INSERT INTO rollouts_with_verifier_faults (
+    run_id, entry, environment, task, seed, replies, score, reason, fault, attempts, seconds, reproducible
+)
+SELECT run_id, entry, environment, task, seed, replies, score, reason, fault, attempts, seconds, reproducible
+FROM rollouts;
+
+DROP TABLE rollouts;
+
+ALTER TABLE rollouts_with_verifier_faults RENAME TO rollouts;
