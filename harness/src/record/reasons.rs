@@ -33,7 +33,11 @@ impl Conclusion {
     /// where they did in one.
     pub(crate) fn nothing_scored(&self) -> Option<ReasonCount> {
         let broken = |fault| matches!(fault, Some(Fault::Environment | Fault::Verifier));
-        if self.rollouts().all(|rollout| broken(rollout.fault)) { count(self.rollouts()).into_iter().next() } else { None }
+        if self.rollouts().all(|rollout| broken(rollout.fault)) {
+            count(self.rollouts()).into_iter().next()
+        } else {
+            None
+        }
     }
 
     fn rollouts(&self) -> impl Iterator<Item = &Rollout> {

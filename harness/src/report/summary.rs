@@ -31,18 +31,7 @@ pub(crate) struct Summary {
     pub decisions: Vec<String>,
     /// Number of rollouts answered by a server: nobody can check that its models gave these replies.
     pub not_reproducible: usize,
-    /// Reasons of scores in one environment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct EnvironmentReasons {
-    /// The environment's name, version and tier.
-    pub environment: String,
-    /// Its file, where it has one.
-    pub file: Option<String>,
-    /// The reasons, the most frequent first.
-    pub reasons: Vec<ReasonCount>,
-}
-
-/// Paths of the results.
+    /// Paths of the results.
     pub files: Files,
     /// Time of this process by use.
     pub timing: Timing,

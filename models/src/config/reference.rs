@@ -101,12 +101,8 @@ fn every_key_means_in_every_family_what_it_means_in_the_reference() {
             (_, None) => continue,
             // Classes without a use for these keys pass over them without a word, and other engines do not.
             (Err(refusal), Some(_)) => {
-                let known = [
-                    "rope_parameters.",
-                    "sliding_window = missing",
-                    "layer_types = [",
-                    "num_local_experts = 6",
-                ];
+                let known =
+                    ["rope_parameters.", "sliding_window = missing", "layer_types = [", "num_local_experts = 6"];
                 if !known.iter().any(|start| refusal.to_string().starts_with(start)) {
                     unexpected.push(format!("{refusal}: {config}"));
                 }

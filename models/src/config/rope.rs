@@ -195,8 +195,7 @@ impl Rope {
             }
             RopeScaling::Yarn { factor, fast, slow, original, truncate, .. } => {
                 let turn = |rotations: f64| {
-                    self.period as f64 * libm::log(original / (rotations * 2.0 * PI))
-                        / (2.0 * libm::log(self.theta))
+                    self.period as f64 * libm::log(original / (rotations * 2.0 * PI)) / (2.0 * libm::log(self.theta))
                 };
                 let (low, high) = (turn(*fast), turn(*slow));
                 let (low, high) = if *truncate { (low.floor(), high.ceil()) } else { (low, high) };

@@ -44,10 +44,7 @@ fn what_is_not_supported_is_refused_with_the_field_and_what_it_should_be() {
         (json!({"rms_norm_eps": 0}), "above 0"),
         (json!({"hidden_act": "relu"}), "silu or gelu_pytorch_tanh"),
         (json!({"attn_logit_softcapping": 50.0}), "capped attention"),
-        (
-            json!({"rope_scaling": {"rope_type": "axial", "factor": 2.0}}),
-            "default, linear, dynamic, llama3, yarn",
-        ),
+        (json!({"rope_scaling": {"rope_type": "axial", "factor": 2.0}}), "default, linear, dynamic, llama3, yarn"),
         (json!({"rope_scaling": {"rope_type": "dynamic"}}), "rope_parameters.factor = missing"),
         (json!({"rope_scaling": {"rope_type": "linear", "factor": 2.0, "alpha": 3}}), "rope_parameters.alpha = 3"),
         (

@@ -43,7 +43,9 @@ pub(crate) fn differences(family: &str, mut decoder: Decoder, vocabulary: usize,
     let mut rows = Vec::new();
     let expected = expected(family);
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
-    decoder.start(Capacity { pages: 4, page_tokens: 32, states: 2, positions: 64, long_from: None, rows: 96 }, pool).unwrap();
+    decoder
+        .start(Capacity { pages: 4, page_tokens: 32, states: 2, positions: 64, long_from: None, rows: 96 }, pool)
+        .unwrap();
     let mut step = Step::default();
     for start in (0..48).step_by(chunk) {
         step.clear();

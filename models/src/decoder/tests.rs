@@ -27,7 +27,9 @@ fn started(config: &ModelConfig, source: &dyn TensorSource, arithmetic: Arithmet
     let layout = Layout::of(config, source).unwrap();
     let mut decoder = Decoder::load(config, source, &layout, arithmetic).unwrap();
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
-    decoder.start(Capacity { pages: 8, page_tokens: 32, states: 4, positions: 64, long_from: None, rows: 128 }, pool).unwrap();
+    decoder
+        .start(Capacity { pages: 8, page_tokens: 32, states: 4, positions: 64, long_from: None, rows: 128 }, pool)
+        .unwrap();
     decoder
 }
 

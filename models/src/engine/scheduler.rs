@@ -244,7 +244,8 @@ impl Scheduler {
                     let long = sequence.long_table().is_some();
                     extend_hashes(&mut sequence.held.hashes, &sequence.tokens, page_tokens, sequence.filled + 1, long);
                 }
-                self.pages.fill(sequence.held.pages[sequence.filled], sequence.held.hashes.get(sequence.filled).copied());
+                self.pages
+                    .fill(sequence.held.pages[sequence.filled], sequence.held.hashes.get(sequence.filled).copied());
                 sequence.filled += 1;
             }
             for result in results.by_ref().take(share.results) {

@@ -115,14 +115,7 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    pub(super) fn new(
-        id: u64,
-        job: Job,
-        held: Held,
-        slot: u32,
-        context: usize,
-        long_from: Option<usize>,
-    ) -> Self {
+    pub(super) fn new(id: u64, job: Job, held: Held, slot: u32, context: usize, long_from: Option<usize>) -> Self {
         let tokens = job.tokens().to_vec();
         let long = job.begins_long(long_from);
         let positions = job.positions(context);
@@ -297,7 +290,14 @@ mod tests {
         let (reply, mut receiver) = oneshot::channel();
         let request =
             Request { prompt: vec![9, 9], sampling: Sampling::greedy(), max_new_tokens, stop_strings: Vec::new() };
-        let mut sequence = Sequence::new(1, Job::Generate { request, reply }, Held { pages: vec![0], hashes: Vec::new() }, 0, context, None);
+        let mut sequence = Sequence::new(
+            1,
+            Job::Generate { request, reply },
+            Held { pages: vec![0], hashes: Vec::new() },
+            0,
+            context,
+            None,
+        );
         for (token, logprob) in tokens {
             assert!(!sequence.is_done());
             sequence.accept(LogitsResult::Sampled { token: *token, logprob: *logprob }, vocabulary, context);

@@ -66,9 +66,13 @@ async fn long_texts_have_the_same_bits_however_the_work_is_cut_up() {
     }
     let order: Vec<usize> = (0..requests.len()).collect();
     let expected = bits(&run(&long_engine(&alone()), &requests, &order).await);
-    for (rows, chunk, pages, page_tokens, prefix_cache) in
-        [(16, 512, 200, 32, true), (3, 1, 20, 32, true), (5, 7, 8, 32, false), (10, 64, 4, 64, true), (8, 5, 5, 32, true)]
-    {
+    for (rows, chunk, pages, page_tokens, prefix_cache) in [
+        (16, 512, 200, 32, true),
+        (3, 1, 20, 32, true),
+        (5, 7, 8, 32, false),
+        (10, 64, 4, 64, true),
+        (8, 5, 5, 32, true),
+    ] {
         let settings = EngineSettings { rows, chunk, pages, page_tokens, prefix_cache, ..EngineSettings::default() };
         let engine = long_engine(&settings);
         for round in 0..2 {

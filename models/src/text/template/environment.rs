@@ -37,9 +37,11 @@ pub(super) fn environment() -> Environment<'static> {
     environment.add_filter("tojson", to_json);
     filters::add(&mut environment);
     environment.set_formatter(numbers::write);
-    environment.add_filter("string", |state: &State<'_, '_>, value: &Value| match numbers::python_text(state, value)? {
-        Some(text) => Ok(Value::from(text)),
-        None => minijinja::filters::string(state, value),
+    environment.add_filter("string", |state: &State<'_, '_>, value: &Value| {
+        match numbers::python_text(state, value)? {
+            Some(text) => Ok(Value::from(text)),
+            None => minijinja::filters::string(state, value),
+        }
     });
     environment.add_function(measure::TEXT, |state: &State<'_, '_>, value: &Value| {
         Ok::<_, Error>(numbers::python_text(state, value)?.map_or_else(|| value.clone(), Value::from))
@@ -88,7 +90,8 @@ fn method(state: &mut State<'_, '_>, value: &Value, name: &str, arguments: &[Val
 fn bounded_format(format: &str, arguments: &[Value]) -> Result<(), Error> {
     let refused = |what: &'static str| Err(Error::new(ErrorKind::InvalidOperation, what));
     let sizes = format.split(|c: char| !c.is_ascii_digit());
-    if sizes.filter(|digits| !digits.is_empty()).any(|digits| digits.parse().map_or(true, |size: usize| size > WIDEST)) {
+    if sizes.filter(|digits| !digits.is_empty()).any(|digits| !digits.parse::<usize>().is_ok_and(|size| size <= WIDEST))
+    {
         return refused("format: a width or precision of more than 1000");
     }
     let mut longest = 0;

@@ -32,8 +32,7 @@ fn with_exponent(value: &Value) -> Option<f64> {
         return None;
     }
     let number = f64::try_from(value.clone()).ok()?;
-    let size = number.abs();
-    (number != 0.0 && (size < 1e-4 || size >= 1e16)).then_some(number)
+    (number != 0.0 && !(1e-4..1e16).contains(&number.abs())).then_some(number)
 }
 
 /// True if a value, or something in it, is such a float; counts the values that were looked at.
@@ -46,9 +45,9 @@ fn has_exponent(value: &Value, levels: usize, looks: &mut usize) -> bool {
     match value.kind() {
         ValueKind::Number => with_exponent(value).is_some(),
         ValueKind::Seq => value.try_iter().is_ok_and(|mut items| items.any(|item| part(&item))),
-        ValueKind::Map => value.try_iter().is_ok_and(|mut keys| {
-            keys.any(|key| part(&key) || value.get_item(&key).is_ok_and(|item| part(&item)))
-        }),
+        ValueKind::Map => value
+            .try_iter()
+            .is_ok_and(|mut keys| keys.any(|key| part(&key) || value.get_item(&key).is_ok_and(|item| part(&item)))),
         _ => false,
     }
 }
