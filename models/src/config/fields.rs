@@ -127,14 +127,14 @@ impl<'a> Fields<'a> {
         sizes.flatten().ok_or_else(|| invalid(name, value, "a list of whole numbers"))
     }
 
-    /// One token id, several or none; a negative one stands for none.
+    /// One token id, several or none; null and a negative one stand for none.
     pub(super) fn tokens(&self, name: &str) -> Result<Vec<u32>, Refusal> {
         let Some(value) = self.get(name) else { return Ok(Vec::new()) };
         let listed = match value {
             Value::Array(items) => items.as_slice(),
             other => std::slice::from_ref(other),
         };
-        let meant = listed.iter().filter(|id| !id.as_i64().is_some_and(i64::is_negative));
+        let meant = listed.iter().filter(|id| !id.is_null() && !id.as_i64().is_some_and(i64::is_negative));
         let token = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
         meant
             .map(token)

@@ -393,7 +393,7 @@ fn ends_of_texts_are_found_in_either_configuration() {
     assert_eq!((config.nested, config.tied_embeddings), (true, true));
     assert!(nested(json!({})).end_tokens.is_empty());
     // -1 was once written for none.
-    assert_eq!(nested(json!({"eos_token_id": [-1, 7]})).end_tokens, [7]);
+    assert_eq!(nested(json!({"eos_token_id": [-1, 7, null]})).end_tokens, [7]);
     assert!(nested(json!({"eos_token_id": -1})).end_tokens.is_empty());
     let flat = ModelConfig::parse(&with(llama(), json!({"eos_token_id": 5}))).unwrap();
     assert_eq!((flat.end_tokens, flat.nested), (vec![5], false));

@@ -135,6 +135,13 @@ fn a_file_is_parsed_and_never_executed() {
         (format!("{env}{FUNCTIONS}while True: pass\n"), None),
         (format!("{env}{FUNCTIONS}raise SystemExit\n"), None),
         (format!("{env}\ndef generate(seed, /, level): pass\ndef verify(task, reply, *, x=1): pass\n"), None),
+        (format!("{env}\ndef generate(seed): pass\ndef verify(task, reply, strict=True): pass\n"), None),
+        (format!("{env}\ndef generate(seed): pass\ndef step(*given): pass\n"), None),
+        (format!("{env}\ngenerate = lambda seed: 1\nverify = lambda task, reply: 1\n"), None),
+        (format!("ENV = dict(name='me.game', version='1.0.0', abi=1){FUNCTIONS}"), None),
+        (format!("ENV = dict(name=input(), version='1.0.0', abi=1){FUNCTIONS}"), Some("ENV is not a literal")),
+        (format!("ENV = dict([('abi', 1)]){FUNCTIONS}"), Some("ENV is not a literal")),
+        (format!("{env}\ndef generate(seed): pass\ndef verify(task, reply, more): pass\n"), Some("other parameters")),
         (
             format!("{env}\nclass A:\n    def generate(s, l): pass\n    def verify(t, r): pass\n"),
             Some("verify and step"),
