@@ -96,6 +96,40 @@ fn a_miner_evaluates_a_model_of_a_server_and_is_told_what_that_is_worth() {
 }
 
 #[test]
+fn a_verifier_that_raises_is_shown_with_its_file_its_line_and_how_often() {
+    let subnet = Subnet::new(PROGRAM);
+    let file = subnet.path("broken.py");
+    let source = "ENV = {'name': 'me.broken', 'version': '1.0.0', 'abi': 1}\n\ndef generate(seed):\n    return {'prompt': 'Say OK.', 'private': {}}\n\ndef verify(task, reply):\n    return task['answer'] == reply\n";
+    fs::write(&file, source).unwrap();
+    let environments = format!("environments=[{{name={:?}}}]", file.to_str().unwrap());
+    let (model, key) = (format!("openai:some-model@{}", server()), format!("remote.key_variable=\"{VARIABLE}\""));
+    for format in ["json", "text"] {
+        let arguments = ["eval", &model, "--tasks", "4", "--set", &key, "--set", &environments, "--format", format];
+        let mut command = subnet.command(&arguments);
+        command.env(VARIABLE, KEY);
+        let output = run(command);
+        assert_eq!(output.status.code(), Some(11), "{}", said(&output));
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = "verify raised: KeyError: 'answer' (line 7: return task['answer'] == reply)";
+        assert!(said(&output).contains(line), "{}", said(&output));
+        if format == "text" {
+            let start = format!("4 x fault of the environment's verifier ({}): me.broken@1.0.0", file.display());
+            assert!(shown.contains(&start) && shown.contains(line), "{shown}");
+            continue;
+        }
+        let evaluation: Value = serde_json::from_str(&shown).unwrap();
+        let environment = &evaluation["environments"][0];
+        assert_eq!(environment["file"], file.to_str().unwrap());
+        let reason = &environment["reasons"][0];
+        assert_eq!(
+            (&reason["fault"], &reason["tasks"], &environment["mean"]),
+            (&"verifier".into(), &4.into(), &0.0.into())
+        );
+        assert!(reason["reason"].as_str().unwrap().contains(line), "{reason}");
+    }
+}
+
+#[test]
 fn weights_that_rest_on_a_server_say_so() {
     let mut subnet = Subnet::new(PROGRAM);
     subnet.enter("alice", "llama");
