@@ -6,8 +6,6 @@ still are files to read it from.
 
 import importlib.abc, importlib.machinery, marshal, os, sys, zlib
 
-import dethrone_processes
-
 # What needs a screen, tests, and files of the build.
 _LEFT_OUT = {"__phello__", "config-3.14-wasm32-wasi", "idlelib", "site-packages", "test", "tkinter", "turtle", "turtledemo"}
 
@@ -47,9 +45,100 @@ def _keep(name, path, is_package):
     _codes[name] = is_package, zlib.compress(marshal.dumps(code), 9)
 
 
-after("multiprocessing.pool")(dethrone_processes.change_pool)
-after("multiprocessing.context")(dethrone_processes.change_context)
-after("concurrent.futures.process")(dethrone_processes.change_futures)
+@after("multiprocessing.pool")
+def _pool(module):
+    """Pools of threads run their calls one after another; pools of processes cannot be."""
+
+    class ThreadPool:
+        def __init__(self, processes=None, initializer=None, initargs=()):
+            if processes is not None and processes < 1:
+                raise ValueError("Number of processes must be at least 1")
+            self._state = "RUN"
+            if initializer is not None:
+                initializer(*initargs)
+
+        def apply_async(self, func, args=(), kwds={}, callback=None, error_callback=None):
+            if self._state != "RUN":
+                raise ValueError("Pool not running")
+            return _Result(lambda: func(*args, **kwds), callback, error_callback)
+
+        def map_async(self, func, iterable, chunksize=None, callback=None, error_callback=None):
+            items = list(iterable)
+            return self.apply_async(lambda: [func(item) for item in items], (), {}, callback, error_callback)
+
+        def starmap_async(self, func, iterable, chunksize=None, callback=None, error_callback=None):
+            return self.map_async(lambda given: func(*given), iterable, chunksize, callback, error_callback)
+
+        def apply(self, func, args=(), kwds={}):
+            return self.apply_async(func, args, kwds).get()
+
+        def map(self, func, iterable, chunksize=None):
+            return self.map_async(func, iterable).get()
+
+        def starmap(self, func, iterable, chunksize=None):
+            return self.starmap_async(func, iterable).get()
+
+        def imap(self, func, iterable, chunksize=1):
+            results = [self.apply_async(func, (item,)) for item in iterable]
+            return (result.get() for result in results)
+
+        imap_unordered = imap
+
+        def close(self):
+            self._state = "CLOSE"
+
+        def terminate(self):
+            self._state = "TERMINATE"
+
+        def join(self):
+            if self._state == "RUN":
+                raise ValueError("Pool is still running")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, kind, error, trace):
+            self.terminate()
+
+    class _Result:
+        def __init__(self, action, callback, error_callback):
+            try:
+                self._value, self._error = action(), None
+            except Exception as error:
+                self._value, self._error = None, error
+            told = callback if self._error is None else error_callback
+            if told is not None:
+                told(self._value if self._error is None else self._error)
+
+        def get(self, timeout=None):
+            if self._error is not None:
+                raise self._error
+            return self._value
+
+        def wait(self, timeout=None):
+            pass
+
+        def ready(self):
+            return True
+
+        def successful(self):
+            return self._error is None
+
+    module.ThreadPool = ThreadPool
+
+
+@after("multiprocessing.context")
+def _processes(module):
+    """Everything that needs a second process says that there is none."""
+
+    def no(self, *given, **named):
+        raise OSError("no process can be started in the sandbox")
+
+    for name in "Barrier BoundedSemaphore Condition Event JoinableQueue Lock Manager Pipe Pool Queue RLock Semaphore".split():
+        setattr(module.BaseContext, name, no)
+    for name in "Array RawArray RawValue SimpleQueue Value".split():
+        setattr(module.BaseContext, name, no)
+    module.process.BaseProcess.start = no
 
 
 class Library(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
