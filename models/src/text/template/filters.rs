@@ -46,9 +46,9 @@ fn word_count(state: &State<'_, '_>, value: &Value) -> Result<usize, Error> {
 }
 
 /// The beginning of a text up to a blank, with a sign that something was left out.
-fn truncate(state: &State<'_, '_>, value: &Value, arguments: Rest<Value>) -> Result<String, Error> {
-    type Given = (Option<i64>, Option<bool>, Option<String>, Option<i64>, Kwargs);
-    let (length, kill, end, leeway, named): Given = from_args(&arguments)?;
+fn truncate(state: &State<'_, '_>, value: &Value, given: Rest<Value>, named: Kwargs) -> Result<String, Error> {
+    type Given = (Option<i64>, Option<bool>, Option<String>, Option<i64>);
+    let (length, kill, end, leeway): Given = from_args(&given)?;
     let length = length.or(named.get("length")?).unwrap_or(255);
     let kill = kill.or(named.get("killwords")?).unwrap_or(false);
     let end = end.or(named.get("end")?).unwrap_or_else(|| "...".to_owned());
