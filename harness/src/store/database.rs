@@ -7,6 +7,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::error::{StoreError, StoreErrorKind, kind_of_io};
+use super::upkeep::before_migration;
 use crate::files::Lock;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
@@ -22,12 +23,16 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the database at `path`, creating it if it does not exist, and brings its schema up to date.
+    /// Opens the database at `path`, creating it if it does not exist, and brings its schema up to date; a copy
+    /// of one of an earlier version is kept beside it.
     ///
     /// # Errors
     /// If another process holds it, it cannot be written, is not a database, or comes from a newer version.
     pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
         let lock = lock(path)?;
+        if let Some(copy) = before_migration(path).await? {
+            tracing::warn!(copy = %copy.display(), "the database is of an earlier version: a copy of it is kept");
+        }
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

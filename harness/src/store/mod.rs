@@ -5,17 +5,24 @@ mod error;
 
 mod admissions;
 mod bouts;
+mod decisions;
 mod fingerprints;
 mod outcomes;
 mod rollouts;
 mod runs;
 mod sightings;
+mod upkeep;
+mod windows;
 
+pub(crate) use admissions::Requeued;
 pub(crate) use bouts::BegunBout;
 pub(crate) use database::Store;
+pub(crate) use decisions::{VerifiedDecision, WeightEvent};
 pub(crate) use error::StoreError;
 pub(crate) use outcomes::Outcome;
 pub(crate) use runs::RunId;
+pub(crate) use upkeep::{Checked, Pruned, backup, check};
+pub(crate) use windows::{CapturedWindow, SkippedWindow};
 
 #[cfg(test)]
 mod tests;

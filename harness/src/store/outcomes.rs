@@ -20,13 +20,13 @@ pub(crate) struct Outcome {
 
 /// The entries of a run's terms, as every version has written them.
 #[derive(Deserialize)]
-struct OpenedEntries {
-    entries: Vec<OpenedEntry>,
+pub(super) struct OpenedEntries {
+    pub(super) entries: Vec<OpenedEntry>,
 }
 
 #[derive(Deserialize)]
-struct OpenedEntry {
-    hotkey: Hotkey,
+pub(super) struct OpenedEntry {
+    pub(super) hotkey: Hotkey,
     model: String,
     committed: u64,
     position: u32,

@@ -23,6 +23,7 @@ fn terms(netuid: u16, seed_block: u64) -> WindowTerms {
         seed_block,
         seed_hash: [1; 32],
         snapshot: None,
+        owners: Default::default(),
         champion: None,
         former: Vec::new(),
         tested: 0,
