@@ -3,9 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use models::cuda::Accelerator;
-use models::decoder::Arithmetic;
-
 use crate::agreed::AgreedRecord;
 use crate::chain::{Chain, ChainError, Weights};
 use crate::clock::Stopwatch;
@@ -13,20 +10,18 @@ use crate::events::{Event, Reporter};
 use crate::evidence::{HashChain, ValidatorKey, records};
 use crate::exit_status::ExitStatus;
 use crate::files::{remove_unfinished, window_folder, write_whole};
-use crate::loader::ModelLoader;
-use crate::problem::{MEND_SETTINGS, Problem};
+use crate::problem::Problem;
 use crate::record::{Conclusion, Timings, WindowTerms};
 use crate::registry::{Registry, RegistryError, RegistryState};
 use crate::report::{Files, Summary, Timing};
-use crate::rollout::{LocalExecutor, TaskRules, open_environments};
-use crate::sandbox::{cache_folder, open_sandbox};
+use crate::rollout::{LocalExecutor, TaskRules};
 use crate::seeds::WindowSeed;
 use crate::settings::Settings;
 use crate::store::{Outcome, Store};
-use crate::window::{Decided, OpenWindow, Unchallenged, decide, open, reopen};
+use crate::window::{Beginning, Decided, OpenWindow, Unchallenged, WindowContext, decide, open, reopen};
 
 /// Name of the evidence's file in a window's folder.
-const EVIDENCE: &str = "evidence.jsonl";
+pub(crate) const EVIDENCE: &str = "evidence.jsonl";
 
 /// Name of the file with the record for the next window.
 const RECORD: &str = "record.json";
@@ -72,21 +67,42 @@ pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>)
     let registry = ports.registry.read().await?;
     let store = Store::open(&database).await?;
     let key = validator_key(&settings)?;
-    clear(&window_folder(&settings.output, registry.seed_block))?;
-    let (conclusion, timings) = decided((&settings, &key), unchallenged, registry, &store, &ports.reporter).await?;
-    let files = Files::of_window(&settings.output, conclusion.terms.seed_block, database);
+    let given = given_record(&settings, &registry)?;
+    let context = WindowContext::open(&settings, ports.reporter).await?;
+    let window = WindowJob { settings: &settings, key: &key, context: &context, store: &store, unchallenged };
+    let (conclusion, timings) = window.run(registry, given).await?;
     store.close().await;
     ports.chain.submit(&Weights::new(&conclusion)).await?;
-    let names: Vec<String> = settings.environments.iter().map(|choice| choice.name.clone()).collect();
-    let summary = Summary::new(&conclusion, &names, files, Timing::new(watch.elapsed(), &timings));
-    write(&summary.files.report, &crate::report::page(&conclusion, &summary))?;
+    let summary = publish(&settings, &conclusion, (watch, &timings), database)?;
     if conclusion.champion.is_none() {
-        let reasons: Vec<String> =
-            summary.entries.iter().map(|entry| format!("{}: {}", entry.hotkey, entry.verdict)).collect();
-        let problem = Problem::new(ExitStatus::ModelRefused, "no model was admitted, so nobody holds the weight");
-        return Err(Problem { causes: reasons, ..problem }.hint("keep the weights of the window before"));
+        return Err(nobody_admitted(&summary));
     }
     Ok(Finished { conclusion, summary })
+}
+
+/// Writes a window's page; its summary.
+///
+/// # Errors
+/// If the page cannot be written.
+pub(crate) fn publish(
+    settings: &Settings,
+    conclusion: &Conclusion,
+    (watch, timings): (Stopwatch, &Timings),
+    database: PathBuf,
+) -> Result<Summary, Problem> {
+    let files = Files::of_window(&settings.output, conclusion.terms.seed_block, database);
+    let names: Vec<String> = settings.environments.iter().map(|choice| choice.name.clone()).collect();
+    let summary = Summary::new(conclusion, &names, files, Timing::new(watch.elapsed(), timings));
+    write(&summary.files.report, &crate::report::page(conclusion, &summary))?;
+    Ok(summary)
+}
+
+/// The problem that nobody holds the weight, with the reason of each entry.
+fn nobody_admitted(summary: &Summary) -> Problem {
+    let reasons: Vec<String> =
+        summary.entries.iter().map(|entry| format!("{}: {}", entry.hotkey, entry.verdict)).collect();
+    let problem = Problem::new(ExitStatus::ModelRefused, "no model was admitted, so nobody holds the weight");
+    Problem { causes: reasons, ..problem }.hint("keep the weights of the window before")
 }
 
 /// Removes what killed processes left half written among a window's results. The database's lock is held by now.
@@ -98,7 +114,7 @@ fn clear(folder: &Path) -> Result<(), Problem> {
 }
 
 /// The validator's key: the file of the settings, else one in the output folder.
-fn validator_key(settings: &Settings) -> Result<ValidatorKey, Problem> {
+pub(crate) fn validator_key(settings: &Settings) -> Result<ValidatorKey, Problem> {
     let path = settings.key.clone().unwrap_or_else(|| settings.output.join("validator.key"));
     ValidatorKey::read_or_make(&path).map_err(|error| {
         Problem::from_error(ExitStatus::Store, &error)
@@ -106,87 +122,90 @@ fn validator_key(settings: &Settings) -> Result<ValidatorKey, Problem> {
     })
 }
 
-/// The window's conclusion, decided with rollouts of this machine, and where the time went. Its evidence is written: what the
-/// weights rest on is on the disk before anybody can act on them.
-async fn decided(
-    (settings, key): (&Settings, &ValidatorKey),
-    unchallenged: Unchallenged,
-    registry: RegistryState,
-    store: &Store,
-    reporter: &Arc<dyn Reporter>,
-) -> Result<(Conclusion, Timings), Problem> {
-    let given = match &settings.record {
-        Some(path) => Some(AgreedRecord::read(path, registry.netuid, registry.seed_block)?.beginning()),
-        None => None,
-    };
-    let (sandbox, runtime) = open_sandbox(settings, &**reporter)?;
-    let environments = open_environments(&settings.environments, &sandbox)
-        .await
-        .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
-    let settings = &in_one_arithmetic(settings);
-    let loader = ModelLoader::new(settings, &cache_folder()?, Arc::clone(reporter))?;
-    let card = loader.card()?;
-    close_interrupted((settings, key), &registry, store, &loader, &**reporter).await?;
-    let ids = environments.iter().map(|environment| environment.id().clone()).collect();
-    let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
-    let window = open(registry, given, settings, (ids, runtime, card), store, &**reporter).await?;
-    let window = OpenWindow { unchallenged, ..window };
-    let rules = TaskRules { environments, seed, sampling: settings.deciding.sampling.clone() };
-    let entries = window.entries.clone();
-    let executor = LocalExecutor::new(&loader, rules, &entries, settings.engine.rows, &**reporter);
-    let decided = decide(window, &loader, Some(&executor)).await?;
-    finish((settings, key), &decided, store).await?;
-    let Decided { conclusion, checking, .. } = decided;
-    Ok((conclusion, Timings { checking, ..executor.timings() }))
+/// The record that the settings name for this window, if they name one.
+fn given_record(settings: &Settings, registry: &RegistryState) -> Result<Option<Beginning>, Problem> {
+    let Some(path) = &settings.record else { return Ok(None) };
+    Ok(Some(AgreedRecord::read(path, registry.netuid, registry.seed_block)?.beginning()))
 }
 
-/// The settings with `engine.mode = "auto"` resolved: all models of a window are computed in one arithmetic.
-fn in_one_arithmetic(settings: &Settings) -> Settings {
-    let mut settings = settings.clone();
-    if settings.engine.mode == Arithmetic::Auto {
-        settings.engine.mode = if Accelerator::is_present() { Arithmetic::Bf16 } else { Arithmetic::Exact };
-    }
-    settings
+/// One window to decide, with what it shares with others.
+pub(crate) struct WindowJob<'a> {
+    /// The settings.
+    pub(crate) settings: &'a Settings,
+    /// The key that signs the evidence.
+    pub(crate) key: &'a ValidatorKey,
+    /// Environments and models.
+    pub(crate) context: &'a WindowContext,
+    /// The database.
+    pub(crate) store: &'a Store,
+    /// Part of an entry that nobody challenges.
+    pub(crate) unchallenged: Unchallenged,
 }
 
-/// Closes the windows before this one that have begun bouts and came to no end, with the rollouts that are stored: what they
-/// have spent of the reign's alpha stays spent.
-async fn close_interrupted(
-    (settings, key): (&Settings, &ValidatorKey),
-    registry: &RegistryState,
-    store: &Store,
-    loader: &ModelLoader,
-    reporter: &dyn Reporter,
-) -> Result<(), Problem> {
-    for run in store.unfinished_runs(registry.netuid, registry.seed_block).await? {
-        let window = reopen(run, store, reporter)
-            .map_err(|error| Problem::from_error(ExitStatus::Store, &error).hint("restore the database from a copy"))?;
-        let decided = decide(window, loader, None).await?;
-        let sentence = format!(
-            "window {} came to no end: it is closed with the rollouts that are stored, and its bouts count",
-            decided.conclusion.terms.seed_block
-        );
-        reporter.report(Event::Overridden { sentence });
-        finish((settings, key), &decided, store).await?;
+impl WindowJob<'_> {
+    /// The window's conclusion, decided with rollouts of this machine, and where the time went. Its evidence is written: what
+    /// the weights rest on is on the disk before anybody can act on them.
+    ///
+    /// # Errors
+    /// If a part of this machine or the hub failed. What was finished is stored.
+    pub(crate) async fn run(
+        &self,
+        registry: RegistryState,
+        given: Option<Beginning>,
+    ) -> Result<(Conclusion, Timings), Problem> {
+        let WindowContext { settings, environments, runtime, loader, card, reporter } = self.context;
+        clear(&window_folder(&self.settings.output, registry.seed_block))?;
+        self.close_interrupted(&registry).await?;
+        let ids = environments.iter().map(|environment| environment.id().clone()).collect();
+        let seed = WindowSeed::new(&registry.seed_hash, registry.seed_block, registry.netuid);
+        let terms = (ids, runtime.clone(), card.clone());
+        let window = open(registry, given, settings, terms, self.store, &**reporter).await?;
+        let window = OpenWindow { unchallenged: self.unchallenged, ..window };
+        let sampling = settings.deciding.sampling.clone();
+        let rules = TaskRules { environments: environments.clone(), seed, sampling };
+        let entries = window.entries.clone();
+        let executor = LocalExecutor::new(loader, rules, &entries, settings.engine.rows, &**reporter);
+        let decided = decide(window, loader, Some(&executor)).await?;
+        self.finish(&decided).await?;
+        let Decided { conclusion, checking, .. } = decided;
+        Ok((conclusion, Timings { checking, ..executor.timings() }))
     }
-    Ok(())
-}
 
-/// Writes a decided window's evidence, then its outcome: a window with an outcome has evidence.
-async fn finish((settings, key): (&Settings, &ValidatorKey), decided: &Decided, store: &Store) -> Result<(), Problem> {
-    let Decided { conclusion, run, .. } = decided;
-    let (log, hash) = evidence(conclusion, key);
-    let WindowTerms { netuid, seed_block, .. } = conclusion.terms;
-    let folder = window_folder(&settings.output, seed_block);
-    write(&folder.join(EVIDENCE), &log)?;
-    let handed_on = AgreedRecord::new(netuid, seed_block, Some(hash.clone()), conclusion.record.clone());
-    write(&folder.join(RECORD), &handed_on.text())?;
-    if let Some(champion) = conclusion.champion {
-        let champion = &conclusion.entries[champion].entry.hotkey;
-        let outcome = Outcome { record: conclusion.record.clone(), log: Some(hash) };
-        store.finish_run(*run, champion, &outcome).await?;
+    /// Closes the windows before this one that have begun bouts and came to no end, with the rollouts that are stored: what
+    /// they have spent of the reign's alpha stays spent.
+    async fn close_interrupted(&self, registry: &RegistryState) -> Result<(), Problem> {
+        let WindowContext { loader, reporter, .. } = self.context;
+        for run in self.store.unfinished_runs(registry.netuid, registry.seed_block).await? {
+            let window = reopen(run, self.store, &**reporter).map_err(|error| {
+                Problem::from_error(ExitStatus::Store, &error).hint("restore the database from a copy")
+            })?;
+            let decided = decide(window, loader, None).await?;
+            let sentence = format!(
+                "window {} came to no end: it is closed with the rollouts that are stored, and its bouts count",
+                decided.conclusion.terms.seed_block
+            );
+            reporter.report(Event::Overridden { sentence });
+            self.finish(&decided).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Writes a decided window's evidence, then its outcome: a window with an outcome has evidence.
+    async fn finish(&self, decided: &Decided) -> Result<(), Problem> {
+        let Decided { conclusion, run, .. } = decided;
+        let (log, hash) = evidence(conclusion, self.key);
+        let WindowTerms { netuid, seed_block, .. } = conclusion.terms;
+        let folder = window_folder(&self.settings.output, seed_block);
+        write(&folder.join(EVIDENCE), &log)?;
+        let handed_on = AgreedRecord::new(netuid, seed_block, Some(hash.clone()), conclusion.record.clone());
+        write(&folder.join(RECORD), &handed_on.text())?;
+        if let Some(champion) = conclusion.champion {
+            let champion = &conclusion.entries[champion].entry.hotkey;
+            let outcome = Outcome { record: conclusion.record.clone(), log: Some(hash) };
+            self.store.finish_run(*run, champion, &outcome).await?;
+        }
+        Ok(())
+    }
 }
 
 /// The evidence of a window, one signed record a line, and the hash of its last record.

@@ -119,6 +119,7 @@ mod tests {
             seed_block: 1_000,
             seed_hash: [0; 32],
             snapshot: None,
+            owners: Default::default(),
             champion: champion.as_ref().map(hotkey),
             former: former.iter().map(hotkey).collect(),
             tested,

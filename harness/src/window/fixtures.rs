@@ -53,6 +53,7 @@ pub(crate) fn registry(entries: usize) -> RegistryState {
         seed_block: 100,
         seed_hash: [7; 32],
         snapshot: None,
+        owners: Default::default(),
         champion: None,
         former: Vec::new(),
         tested: 0,

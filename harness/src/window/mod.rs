@@ -8,17 +8,21 @@
 mod admit;
 mod begin;
 mod conclude;
+mod context;
 mod decide;
 mod duel;
 mod error;
 mod fingerprints;
 mod open;
+mod prefetch;
 mod screen;
 
 pub(crate) use begin::Beginning;
+pub(crate) use context::WindowContext;
 pub(crate) use decide::{Decided, decide};
 pub(crate) use error::WindowError;
 pub(crate) use open::{OpenWindow, Unchallenged, open, reopen};
+pub(crate) use prefetch::prefetch;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
