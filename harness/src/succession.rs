@@ -15,6 +15,7 @@ use crate::record::{
     WindowTerms, first_sightings,
 };
 use crate::registry::{Hotkey, Role};
+use crate::turns::in_turns;
 
 /// A window's entries as admission and screens have left them.
 #[derive(Debug, Clone, Copy)]
@@ -104,9 +105,21 @@ impl Field<'_> {
             alpha: deciding.alpha,
             tested: if reigns_on { record.bouts } else { 0 },
         };
-        let playing = self.playing();
+        let part = |entry| if reigns_on { self.part_of(entry) } else { Standing::Waiting };
+        let playing = self.in_turn(part);
         let opening = Opening { champion: self.crowned(), ..Opening::new(self.terms.environments.len(), &playing) };
-        rule.open(&opening, |entry| if reigns_on { self.part_of(entry) } else { Standing::Waiting })
+        rule.open(&opening, part)
+    }
+
+    /// The entries that take part, those that wait after all others and in turn: one of each owner by commitment, then the
+    /// next one of each.
+    fn in_turn(&self, part: impl Fn(usize) -> Standing) -> Vec<usize> {
+        let crowned = self.crowned();
+        let waits = |entry: &usize| Some(*entry) != crowned && part(*entry) == Standing::Waiting;
+        let (waiting, others): (Vec<usize>, Vec<usize>) = self.playing().into_iter().partition(waits);
+        let owner = |entry: usize| self.terms.owners.get(&self.terms.entries[entry].hotkey);
+        let owned: Vec<_> = waiting.into_iter().map(|entry| (entry, owner(entry))).collect();
+        [others, in_turns(&owned)].concat()
     }
 
     /// An entry's part in the reign before the window.

@@ -200,6 +200,7 @@ fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> Re
         seed_block: SEED_BLOCK,
         seed_hash,
         snapshot: None,
+        owners: Default::default(),
         champion: None,
         former: Vec::new(),
         tested: 0,

@@ -229,6 +229,7 @@ mod tests {
             seed_block: 9,
             seed_hash: [0; 32],
             snapshot: None,
+            owners: Default::default(),
             champion: None,
             former: Vec::new(),
             tested: 0,

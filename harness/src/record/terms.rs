@@ -1,5 +1,6 @@
 //! Terms of a window: everything that decides its result.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use environments::EnvironmentId;
@@ -30,6 +31,9 @@ pub(crate) struct WindowTerms {
     /// Digest of the subnet snapshot that the entries were read from, as hexadecimal digits; none where they come from a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) snapshot: Option<String>,
+    /// Owners of hotkeys, as the snapshot has them: an owner's entries take turns with those of others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) owners: BTreeMap<Hotkey, Hotkey>,
     /// Hash of the log of the window before, which states the same record; none where the record does not come from one.
     pub(crate) previous: Option<String>,
     /// The record that the window begins from.
@@ -145,6 +149,7 @@ impl WindowTerms {
             seed_block: registry.seed_block,
             seed_hash: hex::encode(registry.seed_hash),
             snapshot: registry.snapshot.clone(),
+            owners: registry.owners.clone(),
             previous,
             record,
             entries: entries.collect(),
@@ -206,6 +211,7 @@ mod tests {
             seed_block: 9,
             seed_hash: [7; 32],
             snapshot: None,
+            owners: Default::default(),
             champion: None,
             former: Vec::new(),
             tested: 0,

@@ -109,12 +109,19 @@ pub(crate) fn read_commitments(snapshot: &SubnetSnapshot, pulse: &DrandPulse, be
         seed_block: snapshot.block.number,
         seed_hash: chain_seed(&snapshot.block, pulse),
         snapshot: Some(snapshot.digest()),
+        owners: owners(snapshot, &entries),
         champion: None,
         former: Vec::new(),
         tested: 0,
         entries,
     };
     Reading { registry, not_taken, ledger }
+}
+
+/// Owners of the entries' hotkeys.
+fn owners(snapshot: &SubnetSnapshot, entries: &[Entry]) -> BTreeMap<Hotkey, Hotkey> {
+    let owner = |entry: &Entry| Some((entry.hotkey.clone(), snapshot.neuron(&entry.hotkey)?.coldkey.clone()));
+    entries.iter().filter_map(owner).collect()
 }
 
 /// The first hotkey of each slot of the snapshot: the one that was seen before, else the one that holds it now.

@@ -156,6 +156,7 @@ fn read(path: &Path) -> Result<RegistryState, RegistryError> {
         seed_block: file.seed_block,
         seed_hash,
         snapshot: None,
+        owners: Default::default(),
         champion: file.champion,
         former: file.former,
         tested: file.tested,

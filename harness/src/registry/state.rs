@@ -1,5 +1,7 @@
 //! State of the registry at one block, and the seam to its sources.
 
+use std::collections::BTreeMap;
+
 use models::source::ModelSource;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +90,8 @@ pub(crate) struct RegistryState {
     pub seed_hash: [u8; 32],
     /// Digest of the subnet snapshot that the registry was read from; none where it is a list of entries.
     pub snapshot: Option<String>,
+    /// Owners of hotkeys, as far as they are known: an owner's entries take turns with those of others.
+    pub owners: BTreeMap<Hotkey, Hotkey>,
     /// The reigning champion, if there is one; otherwise the earliest admitted entry starts the first reign.
     pub champion: Option<Hotkey>,
     /// Earlier champions, the latest first.

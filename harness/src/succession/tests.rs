@@ -44,6 +44,7 @@ fn window(entries: &[(&str, &str, Role)], record: ReignRecord, weights: WeightSe
         seed_block: 9,
         seed_hash: [0; 32],
         snapshot: None,
+        owners: Default::default(),
         champion: None,
         former: Vec::new(),
         tested: 0,
@@ -240,6 +241,22 @@ fn a_finding_tells_whose_work_a_model_is() {
     let expected = [("a", "a"), ("b", "b"), ("c", "c"), ("d", "z")];
     assert_eq!(origins, expected.map(|(hotkey, origin)| (hotkey.to_owned(), origin.to_owned())));
     assert_eq!(field.playing(), [0, 1, 2]);
+}
+
+#[test]
+fn owners_take_turns_in_bouts_and_the_earliest_of_all_begins_a_reign() {
+    let bouts = |owners: &[(&str, &str)], record: ReignRecord| {
+        let mut terms = window(&COMMITTED, record, WeightSettings::default(), 1);
+        let hotkey = |name: &str| Hotkey(name.to_owned());
+        terms.owners = owners.iter().map(|(name, owner)| (hotkey(name), hotkey(owner))).collect();
+        let admissions: Vec<Admission> = COMMITTED.iter().map(|(_, model, _)| admission(model, true)).collect();
+        let field = Field { terms: &terms, admissions: &admissions, findings: &BTreeMap::new() };
+        held(&field, None).1.into_iter().map(|(champion, challenger, _)| (champion, challenger)).collect::<Vec<_>>()
+    };
+    assert_eq!(bouts(&[], record()), [(2, 0), (2, 1), (2, 3)]);
+    assert_eq!(bouts(&[("a", "one"), ("b", "one"), ("d", "two")], record()), [(2, 0), (2, 3), (2, 1)]);
+    let nobody = ReignRecord::default();
+    assert_eq!(bouts(&[("a", "one"), ("b", "one"), ("c", "one"), ("d", "two")], nobody), [(0, 3), (0, 1), (0, 2)]);
 }
 
 #[test]

@@ -24,6 +24,7 @@ fn check(model: &str, served: &[&str], reply: ReplyBody, believed: bool) {
         seed_block: 9,
         seed_hash: [0; 32],
         snapshot: None,
+        owners: Default::default(),
         champion: None,
         former: Vec::new(),
         tested: 0,

@@ -60,6 +60,7 @@ fn terms(better: Better) -> WindowTerms {
         seed_block: 4_812_000,
         seed_hash: "5eed".repeat(16),
         snapshot: None,
+        owners: Default::default(),
         previous: None,
         record: ReignRecord { champion: Some(champion), bouts: 3, ..ReignRecord::default() },
         entries: ENTRIES.iter().enumerate().map(entry).collect(),
