@@ -33,12 +33,16 @@ mod store;
 
 mod agreed;
 mod succession;
+mod turns;
 mod window;
 
 mod chain;
 pub mod evidence;
 mod replay;
 mod report;
+
+#[cfg(feature = "chain")]
+mod service;
 
 pub mod assets;
 mod clock;

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{agree, audit, consensus, decide, demo, env, eval, lab, plan, sandbox, score, validate};
+use super::{agree, audit, consensus, decide, demo, env, eval, lab, plan, sandbox, score, store, validate};
 #[cfg(feature = "chain")]
-use super::{chain, commit, doctor, pull, rank, signer, weights};
+use super::{chain, commit, ctl, doctor, pull, rank, signer, weights};
 use crate::exit_status::ExitStatus;
 use crate::printer::{Format, Printer};
 use crate::problem::Problem;
@@ -33,6 +33,11 @@ enum Command {
     Demo(demo::Arguments),
     /// Decides who earns the weight of a window.
     Validate(validate::Arguments),
+    /// Asks a validator that runs on this machine: its status, to pause, to end.
+    #[cfg(feature = "chain")]
+    Ctl(ctl::Arguments),
+    /// Checks, copies and prunes a validator's database.
+    Store(store::Arguments),
     /// Scores a model, alone or against another, before a submission is paid for.
     Eval(eval::Arguments),
     /// Scores given token ids under a model.
@@ -113,6 +118,9 @@ impl Command {
         match self {
             Self::Demo(arguments) => demo::run(arguments, printer),
             Self::Validate(arguments) => validate::run(arguments, printer),
+            #[cfg(feature = "chain")]
+            Self::Ctl(arguments) => ctl::run(arguments, printer),
+            Self::Store(arguments) => store::run(arguments, printer),
             Self::Eval(arguments) => eval::run(arguments, printer),
             Self::Score(arguments) => score::run(arguments, printer),
             Self::Audit(arguments) => audit::run(arguments, printer),

@@ -14,6 +14,7 @@ mod plan;
 mod runtime;
 mod sandbox;
 mod score;
+mod store;
 mod validate;
 
 #[cfg(feature = "chain")]
@@ -23,7 +24,11 @@ mod commit;
 #[cfg(feature = "chain")]
 mod connection;
 #[cfg(feature = "chain")]
+mod ctl;
+#[cfg(feature = "chain")]
 mod doctor;
+#[cfg(feature = "chain")]
+mod nodes;
 #[cfg(feature = "chain")]
 mod pull;
 #[cfg(feature = "chain")]

@@ -5,6 +5,7 @@ mod deciding;
 mod error;
 mod ranges;
 mod schema;
+mod service;
 mod sources;
 mod suggestion;
 mod variables;

@@ -10,19 +10,21 @@ use super::chain::ChainSettings;
 use super::deciding::{Deciding, SamplingSettings};
 use super::error::SettingsError;
 use super::schema::Settings;
+use super::service::ServiceSettings;
 
 /// Checks the values that a type alone does not.
 ///
 /// # Errors
 /// If a value is outside its range, with its key and the range.
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
-    let Settings { environments, deciding, engine, remote, hub, chain, .. } = settings;
+    let Settings { environments, deciding, engine, remote, hub, chain, service, .. } = settings;
     require(!environments.is_empty(), "environments", "empty", "a list of at least one environment")?;
     check_deciding(deciding)?;
     check_engine(engine, deciding.sampling.context)?;
     check_remote(remote)?;
     check_hub(hub)?;
-    check_chain(chain)
+    check_chain(chain)?;
+    check_service(service)
 }
 
 fn check_deciding(deciding: &Deciding) -> Result<(), SettingsError> {
@@ -93,6 +95,16 @@ fn check_chain(chain: &ChainSettings) -> Result<(), SettingsError> {
     let is_hash = genesis.is_none_or(|digits| digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit()));
     require(is_hash, "chain.genesis", genesis.unwrap_or_default(), "64 hexadecimal digits")?;
     require(chain.timeout_seconds > 0, "chain.timeout_seconds", 0, "at least 1")
+}
+
+fn check_service(service: &ServiceSettings) -> Result<(), SettingsError> {
+    let ServiceSettings { window_blocks, block_milliseconds, submit_seconds, log_files, listen, .. } = service;
+    require(*window_blocks > 0, "service.window_blocks", window_blocks, "at least 1")?;
+    require(*block_milliseconds > 0, "service.block_milliseconds", block_milliseconds, "at least 1")?;
+    require(*submit_seconds > 0, "service.submit_seconds", submit_seconds, "at least 1")?;
+    require(*log_files > 0, "service.log_files", log_files, "at least 1")?;
+    let is_address = listen.is_empty() || listen.parse::<std::net::SocketAddr>().is_ok();
+    require(is_address, "service.listen", listen, "an address such as 127.0.0.1:9464, or empty")
 }
 
 fn require(

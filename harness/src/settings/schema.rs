@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::ChainSettings;
 use super::deciding::Deciding;
+use super::service::ServiceSettings;
 
 /// The settings of a run. [`super::Sources`] refuses keys that are not here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub sandbox: SandboxSettings,
     /// The chain: its nodes, the subnet, and the key that signs weights.
     pub chain: ChainSettings,
+    /// The validator that runs for weeks.
+    pub service: ServiceSettings,
 }
 
 /// One environment and its difficulty.
@@ -68,6 +71,7 @@ impl Default for Settings {
             remote: RemoteSettings::default(),
             sandbox: SandboxSettings::default(),
             chain: ChainSettings::default(),
+            service: ServiceSettings::default(),
         }
     }
 }

@@ -80,6 +80,13 @@ impl Sources {
         if let Some(signer) = settings.chain.signer.as_mut() {
             self.anchor("chain.signer", signer);
         }
+        for (key, path) in
+            [("service.socket", &mut settings.service.socket), ("service.logs", &mut settings.service.logs)]
+        {
+            if let Some(path) = path {
+                self.anchor(key, path);
+            }
+        }
         for choice in settings.environments.iter_mut().filter(|choice| choice.name.ends_with(".py")) {
             let mut path = PathBuf::from(&choice.name);
             self.anchor("environments", &mut path);
