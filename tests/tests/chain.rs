@@ -4,7 +4,8 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use subxt::utils::AccountId32;
@@ -95,6 +96,22 @@ impl World {
         (output.status.code().unwrap(), printed["outcome"].clone(), said(&output))
     }
 
+    /// Submits while no block is made before the pool has the transaction: blocks of this chain are quicker than a process.
+    /// Then `meanwhile` changes the chain, and blocks are made.
+    fn submit_unhurried(&self, hotkey: &str, meanwhile: impl Fn(&mut State)) -> (i32, Value, String) {
+        let weights = self.weights(hotkey);
+        let mut command = self.command(&["weights", "submit", weights.to_str().unwrap()]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        while self.double.state().pooled() == 0 && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        meanwhile(&mut self.double.state());
+        self.double.run();
+        let output = child.wait_with_output().unwrap();
+        let printed: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code().unwrap(), printed["outcome"].clone(), said(&output))
+    }
+
     fn verify(&self) -> (i32, Value) {
         let output = self.run(&["weights", "verify", self.path("submission.json").to_str().unwrap()]);
         let printed: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -128,15 +145,14 @@ fn a_row_is_committed_revealed_and_applied_and_the_official_core_opens_it() {
     // Absent from a sparse map is not off: the runtime's default is on.
     world.double.state().unset("CommitRevealWeightsEnabled");
     world.double.state().aim();
-    world.double.run();
-    let (code, outcome, said) = world.submit(&address(3));
+    let (code, outcome, said) = world.submit_unhurried(&address(3), |_| {});
     assert_eq!((code, &outcome["outcome"]), (0, &json!("finalized")), "{said}");
     assert_eq!(outcome["reveal"]["round"], KNOWN_ROUND);
     let target = outcome["reveal"]["block"].as_u64().unwrap();
     let (code, state) = world.verify();
     assert!(code == 0 && (state == "pending" || world.double.state().best() > target), "{state}");
     while world.double.state().best() < target + 8 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(world.double.state().row(0), [(3, 65535)]);
     assert_eq!(world.verify(), (0, json!("applied")));
@@ -262,9 +278,9 @@ fn a_reorganized_block_decides_nothing_and_a_finalized_one_does() {
     world.double.state().faults.is_frozen = true;
     let weights = world.weights(&address(2));
     let mut command = world.command(&["weights", "submit", weights.to_str().unwrap()]);
-    let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
     while world.double.state().included.is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     {
         let mut state = world.double.state();
@@ -288,13 +304,11 @@ fn a_commit_whose_round_drand_skips_is_found_to_be_dropped() {
         &subxt::dynamic::Value::bool(true),
     );
     world.double.state().aim();
-    world.double.run();
-    let (_, outcome, said) = world.submit(&address(3));
+    let (_, outcome, said) = world.submit_unhurried(&address(3), |state| state.faults.skips_drand = true);
     assert_eq!(outcome["outcome"], "finalized", "{said}");
-    world.double.state().faults.skips_drand = true;
     let target = outcome["reveal"]["block"].as_u64().unwrap();
     while world.double.state().best() < target + 12 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(world.verify(), (13, json!("different")));
     assert_eq!(world.double.state().row(0), []);
@@ -303,14 +317,20 @@ fn a_commit_whose_round_drand_skips_is_found_to_be_dropped() {
 #[test]
 fn a_uid_that_is_reused_gets_nothing_and_a_moved_hotkey_keeps_its_weight() {
     let world = World::new();
+    let register = |uid, key: [u8; 32]| {
+        let mut state = world.double.state();
+        state.register(uid, &key, 3);
+        // The change is finalized with the second block after it.
+        state.block();
+        state.block();
+    };
+    register(2, public_key([0x99; 32]));
     world.double.run();
-    let stranger = public_key([0x99; 32]);
-    world.double.state().register(2, &stranger, 3);
     let (code, outcome, said) = world.submit(&address(2));
     assert_eq!((code, outcome), (13, Value::Null));
     assert!(said.contains("is not registered at block"), "{said}");
     assert_eq!(world.double.state().included.len(), 0);
-    world.double.state().register(1, &key(2), 3);
+    register(1, key(2));
     assert_eq!(world.submit(&address(2)).1["outcome"], "finalized");
     assert_eq!(world.double.state().row(0), [(1, 65535)]);
 }
@@ -501,7 +521,7 @@ fn a_signing_process_signs_weight_calls_of_its_subnet_and_nothing_else() {
         if socket.exists() {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     // The validator has no key of its own.
     fs::remove_dir_all(world.path("wallets")).unwrap();

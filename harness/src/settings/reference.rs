@@ -233,6 +233,7 @@ impl Reference {
                 let (kind, choices) = self.kind(here, &path, inner);
                 (format!("{kind}, optional"), choices)
             }
+            ("Vec", Some(inner)) if path_of(inner).0 == ["String"] => ("list of texts".to_owned(), String::new()),
             ("Vec", Some(inner)) => {
                 let (path, _) = path_of(inner);
                 let (_, item) = Types::find(&self.types.structs, here, &path).expect("lists hold tables");

@@ -234,6 +234,11 @@ impl State {
         self.of_subnet(item).first().map_or(0, |number| *number as u64)
     }
 
+    /// Number of the extrinsics that wait for a block.
+    pub fn pooled(&self) -> usize {
+        self.pool.len()
+    }
+
     /// Number of the latest block.
     pub fn best(&self) -> u64 {
         self.blocks.last().map_or(0, |block| block.number)
