@@ -18,9 +18,12 @@ fn parameters(tempo: u16, epoch: EpochState) -> SubnetParameters {
     }
 }
 
+/// A row of the official encoder's.
+type Row = (u16, u64, u64, u64, u64, u64, u64, u64);
+
 /// Tempo, last epoch's block, block of a pending epoch, index, blocks since the last step, head, period, block of the reveal:
 /// computed by the function `get_encrypted_commit_v2` of bittensor-core 0.1.5.
-const OFFICIAL: [(u16, u64, u64, u64, u64, u64, u64, u64); 28] = [
+const OFFICIAL: [Row; 28] = [
     (99, 9_943_862, 9_943_864, 67, 50_401, 9_943_864, 10, 9_944_855),
     (1, 7_873_412, 7_873_462, 196, 0, 7_873_412, 1, 7_873_414),
     (50_400, 9_026_632, 9_077_036, 237, 50_403, 9_077_035, 1, 9_127_436),
