@@ -1,14 +1,13 @@
 //! `dethrone agree`: one decision for several validators.
 
 use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
 
-use super::audit::evidence_problem;
-use crate::evidence::{Agreement, AgreementError, Revealed, agree, audit};
+use super::audit::audit_file;
+use crate::evidence::{Agreement, AgreementError, Revealed, agree};
 use crate::exit_status::ExitStatus;
 use crate::files::write_whole;
 use crate::printer::Printer;
@@ -93,7 +92,7 @@ fn reveal(path: &Path, stakes: &Stakes) -> Result<Revealed, Problem> {
         Problem::new(ExitStatus::Source, format!("cannot read the evidence {}: {error}", path.display()))
             .hint("check the path and its permissions")
     })?;
-    let (audited, log) = audit(BufReader::new(file)).map_err(|error| evidence_problem(&error))?;
+    let (audited, log) = audit_file(file)?;
     let refused = |cause: String| Problem::new(ExitStatus::EvidenceBroken, format!("{}: {cause}", path.display()));
     let staked = stakes.validators.iter().find(|staked| staked.validator == audited.validator);
     let staked = staked.ok_or_else(|| {

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
             Problem::new(ExitStatus::Source, format!("cannot read the evidence {}: {error}", path.display()))
                 .hint("`dethrone validate` and `dethrone demo` print where they wrote it")
         })?;
-        let (mut one, log) = audit(BufReader::new(file)).map_err(|error| evidence_problem(&error))?;
+        let (mut one, log) = audit_file(file)?;
         if let Some(before) = &before {
             log.follows(before).map_err(|error| evidence_problem(&error))?;
             one.follows = true;
@@ -54,6 +54,11 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         before = Some(log);
     }
     printer.data(&audited, |audited| audited.iter().map(text).collect::<Vec<_>>().join("\n"))
+}
+
+/// Audits a log that is open.
+pub(super) fn audit_file(file: File) -> Result<(Audited, Log), Problem> {
+    block_on(async { audit(BufReader::new(file)).await.map_err(|error| evidence_problem(&error)) })
 }
 
 fn replay(arguments: &Arguments, log: &Log) -> Result<usize, Problem> {
@@ -85,6 +90,7 @@ pub(super) fn evidence_problem(error: &EvidenceError) -> Problem {
     let (status, hint) = match error {
         EvidenceError::Version { .. } => (ExitStatus::Source, "audit it with the release of dethrone that wrote it"),
         EvidenceError::Unreadable(_) => (ExitStatus::Source, "check the file and its permissions"),
+        EvidenceError::Undecidable(_) => (ExitStatus::EvidenceBroken, "do not rely on this file"),
         _ => (ExitStatus::EvidenceBroken, "do not rely on this file; ask its validator for the original"),
     };
     Problem::from_error(status, error).hint(hint)
@@ -110,7 +116,8 @@ fn text(audited: &Audited) -> String {
     };
     format!(
         "holds: {records} records signed by {validator}\n{rollouts} rollouts have the seeds of their window, {duels} duels \
-         decided again, {champion} holds the weight{begun}{again}{doubt}\nits commitment is \
-         {hash}"
+         decided again, {} holds the weight{begun}{again}{doubt}\nits commitment is \
+         {hash}",
+        champion.as_deref().unwrap_or("nobody")
     )
 }

@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use models::source::ModelSource;
-use pareto::{Challenge, HeatReason, Reason, Succession};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
-use super::body::{ReplyBody, RolloutBody, WeightsBody};
+use super::body::{Body, ReplyBody, RolloutBody, records};
 use super::hash_chain::ChainError;
 use super::log::{Facts, read};
-use crate::board::ScoreBoard;
 use crate::record::{
-    Admission, EVIDENCE_VERSION as VERSION, FindingRecord, ReignRecord, UnitScore, WindowTerms, first_sightings,
+    Admission, AdmissionOutcome, Conclusion, EVIDENCE_VERSION as VERSION, EntryTerms, FindingRecord, ReignRecord, WindowTerms,
+    first_sightings,
 };
+use crate::registry::Role;
+use crate::rollout::ExecutorError;
 use crate::seeds::WindowSeed;
-use crate::succession::{Field, Held, crowned_entries_follow};
+use crate::store::BegunBout;
+use crate::succession::{Field, crowned_entries_follow};
+use crate::window::{RecordedFacts, Unchallenged, WindowError, decide_recorded};
 
 /// Numbers of what an audit has checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,8 +36,8 @@ pub(crate) struct Audited {
     pub duels: usize,
     /// The validator's public key.
     pub validator: String,
-    /// The champion.
-    pub champion: String,
+    /// The champion; none where no entry plays.
+    pub champion: Option<String>,
     /// The log names the one audited before it and begins from its record; else that record is taken on trust.
     pub follows: bool,
     /// Hash of its last record, which names the whole log: the validator's commitment to it.
@@ -71,6 +75,9 @@ pub(crate) enum EvidenceError {
     /// The log does not begin or end as a window does.
     #[error("the evidence is not that of a whole window: {0}")]
     Incomplete(&'static str),
+    /// This machine could not decide the window again.
+    #[error("the window cannot be decided again")]
+    Undecidable(#[source] Box<WindowError>),
     /// Something derived again comes out differently.
     #[error("{what} does not follow from the evidence")]
     Differs {
@@ -133,44 +140,93 @@ impl Log {
     }
 }
 
-/// Checks a log from its first line to its last.
+/// Checks a log from its first line to its last: what it states is taken, and the whole log is written again from that.
 ///
 /// # Errors
-/// If it cannot be read, its chain does not hold, or a seed, a decision, a weight or the record for the next window does not
-/// follow from its records.
-pub(crate) fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
+/// If it cannot be read, its chain does not hold, a seed does not follow from its terms, or the log that follows from its
+/// admissions, findings and rollouts is another one.
+pub(crate) async fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
     let facts = read(log)?;
+    facts.terms.settings.deciding.check().map_err(|_| EvidenceError::Incomplete("its settings are not usable"))?;
     check_seeds(&facts.terms, &facts.rollouts)?;
     check_origins(&facts.terms, &facts.rollouts)?;
-    let field = Field { terms: &facts.terms, admissions: &facts.admissions, findings: &facts.findings };
-    check_field(&field)?;
-    let held = check_decisions(&field, &facts)?;
-    check_weights(&field, &held.succession, &facts.weights)?;
-    check_record(&field, &held, &facts)?;
+    check_field(&Field { terms: &facts.terms, admissions: &facts.admissions, findings: &facts.findings })?;
+    let conclusion = decide_again(&facts).await?;
+    compare(&facts.records, &records(&conclusion, &facts.validator))?;
+    let champion = conclusion.champion.map(|entry| facts.terms.entries[entry].hotkey.0.clone());
     let audited = Audited {
-        records: facts.records,
+        records: facts.records.len() as u64,
         rollouts: facts.rollouts.len(),
         replayed: 0,
         not_reproducible: facts.rollouts.iter().filter(|rollout| !rollout.reproducible).count(),
         duels: facts.decisions.len(),
         validator: facts.validator,
-        champion: facts.terms.entries[held.succession.champion()].hotkey.0.clone(),
+        champion,
         follows: false,
         hash: facts.hash.clone(),
     };
-    let Facts { terms, admissions, findings, rollouts, reign, hash, .. } = facts;
-    Ok((audited, Log { terms, admissions, findings, rollouts, record: reign.record, hash }))
+    let Facts { terms, admissions, findings, rollouts, hash, .. } = facts;
+    Ok((audited, Log { terms, admissions, findings, rollouts, record: conclusion.record, hash }))
 }
 
-/// Checks the entries that the crown adds, and that the findings name models that are known.
+/// Decides the window again on what the log states.
+async fn decide_again(facts: &Facts) -> Result<Conclusion, EvidenceError> {
+    let Facts { terms, admissions, findings, rollouts, decisions, .. } = facts;
+    let snapshot = |entry: usize| {
+        let place = |admission: &Admission| admission.snapshot(&terms.entries[entry].model);
+        admissions.get(entry).map(place).unwrap_or_default()
+    };
+    let begun = decisions.iter().map(|bout| BegunBout {
+        number: bout.number,
+        champion: snapshot(bout.champion),
+        snapshot: snapshot(bout.challenger),
+    });
+    // Only an evaluation has rollouts without a heat or a bout.
+    let is_evaluation = decisions.is_empty() && facts.heats == 0 && !rollouts.is_empty();
+    let stated = RecordedFacts {
+        terms: terms.clone(),
+        admissions: admissions.clone(),
+        findings: findings.clone(),
+        rollouts: rollouts.iter().map(RolloutBody::to_rollout).collect(),
+        interrupted: facts.interrupted.then(|| begun.collect()),
+        unchallenged: if is_evaluation { Unchallenged::Answers } else { Unchallenged::Rests },
+    };
+    decide_recorded(stated).await.map_err(|error| match error {
+        WindowError::Executor(ExecutorError::NotRecorded { entry, unit }) => {
+            let (task, environment) = (unit.task, unit.environment);
+            let what = format!("that entry {entry} was not asked for task {task} in environment {environment}");
+            EvidenceError::Differs { what }
+        }
+        error => EvidenceError::Undecidable(Box::new(error)),
+    })
+}
+
+/// Compares the records of a log with those that follow from what it states, byte for byte and in order.
+fn compare(found: &[(String, Box<RawValue>)], derived: &[Body]) -> Result<(), EvidenceError> {
+    for (place, body) in derived.iter().enumerate() {
+        let (kind, text) = body.encode();
+        if !found.get(place).is_some_and(|(found, body)| found == kind && *body.get() == *text) {
+            return Err(EvidenceError::Differs { what: format!("{body} (record {place})") });
+        }
+    }
+    match found.get(derived.len()) {
+        Some((kind, _)) => Err(EvidenceError::Differs { what: format!("a further {kind} (record {})", derived.len()) }),
+        None => Ok(()),
+    }
+}
+
+/// Checks the order of the entries, those that the crown adds, who was called upon and who came too late, and that the
+/// findings name models that are known.
 fn check_field(field: &Field<'_>) -> Result<(), EvidenceError> {
     let Field { terms, admissions, findings } = *field;
     let differs = |what: String| Err(EvidenceError::Differs { what });
-    if !crowned_entries_follow(terms) {
+    let order = |entry: &EntryTerms| (entry.committed, entry.position, entry.hotkey.clone(), entry.role);
+    if !terms.entries.is_sorted_by_key(order) || !crowned_entries_follow(terms) {
         return differs("the list of crowned models' entries".to_owned());
     }
-    if field.next_reserve().is_some() {
-        return differs("that a former champion's model was not called upon".to_owned());
+    check_reserves(field)?;
+    for (place, (entry, admission)) in terms.entries.iter().zip(admissions).enumerate() {
+        check_admission(terms, entry, admission).or_else(|what| differs(format!("that entry {place} {what}")))?;
     }
     let known = field.sightings();
     for (entry, finding) in findings {
@@ -182,6 +238,42 @@ fn check_field(field: &Field<'_>) -> Result<(), EvidenceError> {
         }
     }
     Ok(())
+}
+
+/// Checks that former champions' models were called upon in their order, as far as they were needed and no farther.
+fn check_reserves(field: &Field<'_>) -> Result<(), EvidenceError> {
+    let mut called = field.admissions.to_vec();
+    for (entry, admission) in field.terms.entries.iter().zip(&mut called) {
+        if entry.role == Role::Former {
+            *admission = Admission { outcome: AdmissionOutcome::Reserve, files: Vec::new() };
+        }
+    }
+    while let Some((place, _)) = (Field { admissions: &called, ..*field }).next_reserve() {
+        if called[place] == field.admissions[place] {
+            break;
+        }
+        called[place] = field.admissions[place].clone();
+    }
+    match called == field.admissions {
+        true => Ok(()),
+        false => Err(EvidenceError::Differs { what: "which former champion's model was called upon".to_owned() }),
+    }
+}
+
+/// Checks that an admission is one that an entry of these terms can have.
+fn check_admission(terms: &WindowTerms, entry: &EntryTerms, admission: &Admission) -> Result<(), &'static str> {
+    let is_late = entry.committed >= terms.seed_block;
+    let is_server = matches!(entry.model.parse(), Ok(ModelSource::Server(_)));
+    let Admission { outcome, files } = admission;
+    match outcome {
+        AdmissionOutcome::Reserve if entry.role != Role::Former => Err("is held in reserve"),
+        AdmissionOutcome::Reserve if files.is_empty() => Ok(()),
+        AdmissionOutcome::Late if is_late && files.is_empty() => Ok(()),
+        _ if is_late => Err("is not late"),
+        AdmissionOutcome::Admitted if files.is_empty() == is_server => Ok(()),
+        AdmissionOutcome::Refused(_) if !is_server => Ok(()),
+        _ => Err("has these files and this standing"),
+    }
 }
 
 fn seed_of(terms: &WindowTerms) -> Result<WindowSeed, EvidenceError> {
@@ -225,60 +317,6 @@ fn check_origins(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), Ev
         }
     }
     Ok(())
-}
-
-fn check_decisions(field: &Field<'_>, facts: &Facts) -> Result<Held, EvidenceError> {
-    let scores = facts.rollouts.iter().map(|rollout| (rollout.entry, UnitScore::from(rollout))).collect();
-    let board = ScoreBoard::new(field.terms.entries.len(), scores);
-    // A window that came to no end has begun no more bouts than it states.
-    let most = if facts.reign.interrupted { facts.decisions.len() } else { usize::MAX };
-    let held = field.decide(&board, most).map_err(|_| EvidenceError::Incomplete("its settings are not usable"))?;
-    let held = held.ok_or(EvidenceError::Incomplete("nobody was admitted"))?;
-    let differs = |what: String| Err(EvidenceError::Differs { what });
-    let heats = facts.heats.iter().map(|heat| (heat.challenger, &heat.decision));
-    if !heats.eq(held.heats.iter().map(|(entry, decision)| (*entry, decision))) {
-        return differs("the outcome of a heat".to_owned());
-    }
-    if let Some((entry, _)) = held.heats.iter().find(|(_, heat)| heat.reason == HeatReason::MoreTasksNeeded) {
-        return differs(format!("that the heat of entry {entry} has ended"));
-    }
-    for (place, duel) in held.duels.iter().enumerate() {
-        let Challenge { champion, challenger, number, .. } = duel.challenge;
-        let is_last = place + 1 == held.duels.len();
-        let has_ended = duel.decision.reason != Reason::MoreTasksNeeded || (facts.reign.interrupted && is_last);
-        let same = facts.decisions.get(place).is_some_and(|recorded| {
-            (recorded.duel, recorded.champion, recorded.challenger, recorded.number)
-                == (place, champion, challenger, number)
-                && recorded.decision == duel.decision
-        });
-        if !same || !has_ended {
-            return differs(format!("the decision on entry {challenger}"));
-        }
-    }
-    match facts.decisions.get(held.duels.len()) {
-        Some(extra) => differs(format!("a decision on entry {}", extra.challenger)),
-        None => Ok(held),
-    }
-}
-
-fn check_weights(field: &Field<'_>, succession: &Succession, recorded: &WeightsBody) -> Result<(), EvidenceError> {
-    let expected = field
-        .shares(succession)
-        .map_err(|_| EvidenceError::Incomplete("its settings for the weights are not usable"))?;
-    let entries = &field.terms.entries;
-    let same = recorded.burned == expected.burned
-        && recorded.entries.len() == entries.len()
-        && recorded.entries.iter().zip(entries).zip(expected.entries).all(|((recorded, entry), share)| {
-            recorded.hotkey == entry.hotkey && recorded.uid == entry.uid && recorded.weight == share
-        });
-    if same { Ok(()) } else { Err(EvidenceError::Differs { what: "the weights".to_owned() }) }
-}
-
-fn check_record(field: &Field<'_>, held: &Held, facts: &Facts) -> Result<(), EvidenceError> {
-    if field.record_after(&held.succession, &held.duels) == facts.reign.record {
-        return Ok(());
-    }
-    Err(EvidenceError::Differs { what: "the record for the next window".to_owned() })
 }
 
 #[cfg(test)]

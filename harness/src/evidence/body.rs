@@ -1,5 +1,7 @@
 //! Bodies of the records, by kind.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::record::{
@@ -207,6 +209,16 @@ impl RolloutBody {
     }
 }
 
+impl RolloutBody {
+    /// The rollout, as far as the evidence tells of it.
+    pub(super) fn to_rollout(&self) -> Rollout {
+        let Self { entry, environment, task, seed, score, fault, reproducible, .. } = *self;
+        let replies = self.replies.iter().map(ReplyBody::to_reply).collect();
+        let reason = self.reason.clone();
+        Rollout { entry, environment, task, seed, replies, score, reason, fault, reproducible, attempts: 1, seconds: 0.0 }
+    }
+}
+
 impl From<&RolloutBody> for UnitScore {
     fn from(rollout: &RolloutBody) -> Self {
         let RolloutBody { environment, task, score, fault, .. } = *rollout;
@@ -219,6 +231,32 @@ impl ReplyBody {
         match &reply.text {
             Some(text) => Self::Text(text.clone()),
             None => Self::Tokens(reply.tokens.clone()),
+        }
+    }
+
+    fn to_reply(&self) -> Reply {
+        let (text, tokens) = match self {
+            Self::Text(text) => (Some(text.clone()), Vec::new()),
+            Self::Tokens(tokens) => (None, tokens.clone()),
+        };
+        Reply { prompt_tokens: 0, text, tokens, logprob_bits: Vec::new(), finish: String::new() }
+    }
+}
+
+/// The body as the subject of a sentence.
+impl fmt::Display for Body {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opened { .. } => write!(formatter, "the window's opening"),
+            Self::Admission(AdmissionBody { entry, .. }) => write!(formatter, "the admission of entry {entry}"),
+            Self::Finding { entry, .. } => write!(formatter, "the finding on entry {entry}"),
+            Self::Rollout(RolloutBody { entry, environment, task, .. }) => {
+                write!(formatter, "the rollout of entry {entry} on task {task} in environment {environment}")
+            }
+            Self::Heat(heat) => write!(formatter, "the outcome of entry {}'s heat", heat.challenger),
+            Self::Decision(duel) => write!(formatter, "the decision on entry {}", duel.challenger),
+            Self::Weights(_) => formatter.write_str("the weights"),
+            Self::Reign(_) => formatter.write_str("the record for the next window"),
         }
     }
 }

@@ -47,6 +47,9 @@ pub(crate) enum ChainError {
     /// The hash is not that of the body.
     #[error("its hash does not fit its content: the record was changed")]
     Hash,
+    /// The line is not as this program writes one.
+    #[error("it is not written as this program writes it")]
+    Form,
     /// The signature is not the validator's.
     #[error("its signature is not that of the validator named in the first record")]
     Signature,

@@ -6,10 +6,11 @@ use std::io::BufRead;
 use ed25519_dalek::VerifyingKey;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::audit::EvidenceError;
 use super::body::{AdmissionBody, ReignBody, RolloutBody, WeightsBody};
-use super::hash_chain::{HashChain, Record};
+use super::hash_chain::{ChainError, HashChain, Record};
 use crate::record::{Admission, DuelRecord, EVIDENCE_VERSION, FindingRecord, HeatRecord, WindowTerms};
 
 /// The facts of a log whose chain holds.
@@ -20,12 +21,12 @@ pub(super) struct Facts {
     pub(super) admissions: Vec<Admission>,
     pub(super) findings: BTreeMap<usize, FindingRecord>,
     pub(super) rollouts: Vec<RolloutBody>,
-    pub(super) heats: Vec<HeatRecord>,
+    pub(super) heats: usize,
     pub(super) decisions: Vec<DuelRecord>,
-    pub(super) weights: WeightsBody,
-    pub(super) reign: ReignBody,
-    /// Number of records.
-    pub(super) records: u64,
+    /// The window came to no end.
+    pub(super) interrupted: bool,
+    /// The records as they are written: kind and body.
+    pub(super) records: Vec<(String, Box<RawValue>)>,
     /// Hash of the last one.
     pub(super) hash: String,
 }
@@ -37,10 +38,11 @@ struct Read {
     admissions: Vec<AdmissionBody>,
     findings: BTreeMap<usize, FindingRecord>,
     rollouts: Vec<RolloutBody>,
-    heats: Vec<HeatRecord>,
+    heats: usize,
     decisions: Vec<DuelRecord>,
-    weights: Option<WeightsBody>,
+    has_weights: bool,
     reign: Option<ReignBody>,
+    records: Vec<(String, Box<RawValue>)>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,10 +78,14 @@ pub(super) fn read(log: impl BufRead) -> Result<Facts, EvidenceError> {
             None => *validator.insert(first_signer(&record)?),
         };
         chain.follow(&record, &signer).map_err(|cause| EvidenceError::Broken { index: record.index, cause })?;
+        if serde_json::to_string(&record).ok().as_ref() != Some(&line) {
+            return Err(EvidenceError::Broken { index: record.index, cause: ChainError::Form });
+        }
         read.take(&record).map_err(malformed)?;
         hash = record.hash;
+        read.records.push((record.kind, record.body));
     }
-    read.whole(count, hash)
+    read.whole(hash)
 }
 
 fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
@@ -116,25 +122,34 @@ impl Read {
                 self.findings.insert(entry, finding);
             }
             "rollout" => self.rollouts.push(parse(record)?),
-            "heat" => self.heats.push(parse(record)?),
+            "heat" => {
+                parse::<HeatRecord>(record)?;
+                self.heats += 1;
+            }
             "decision" => self.decisions.push(parse(record)?),
-            "weights" => self.weights = Some(parse(record)?),
+            "weights" => {
+                parse::<WeightsBody>(record)?;
+                self.has_weights = true;
+            }
             "reign" => self.reign = Some(parse(record)?),
             other => return custom(format!("its kind {other:?} is not one that this program knows")),
         }
         Ok(())
     }
 
-    fn whole(self, records: u64, hash: String) -> Result<Facts, EvidenceError> {
+    fn whole(self, hash: String) -> Result<Facts, EvidenceError> {
         let incomplete = EvidenceError::Incomplete;
         let OpenedBody { opened: terms, validator } = self.opened.ok_or(incomplete("it has no first record"))?;
-        let weights = self.weights.ok_or(incomplete("it ends before the weights"))?;
-        let reign = self.reign.ok_or(incomplete("it ends before the record for the next window"))?;
+        if !self.has_weights {
+            return Err(incomplete("it ends before the weights"));
+        }
+        let ReignBody { interrupted, .. } =
+            self.reign.ok_or(incomplete("it ends before the record for the next window"))?;
         if !self.admissions.iter().map(|body| body.entry).eq(0..terms.entries.len()) {
             return Err(incomplete("it does not hold one admission of each entry, in order"));
         }
         let admissions = self.admissions.into_iter().map(|body| body.admission).collect();
-        let Self { findings, rollouts, heats, decisions, .. } = self;
-        Ok(Facts { terms, validator, admissions, findings, rollouts, heats, decisions, weights, reign, records, hash })
+        let Self { findings, rollouts, heats, decisions, records, .. } = self;
+        Ok(Facts { terms, validator, admissions, findings, rollouts, heats, decisions, interrupted, records, hash })
     }
 }

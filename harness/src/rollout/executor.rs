@@ -41,6 +41,14 @@ pub(crate) enum ExecutorError {
         /// The refusal.
         reason: String,
     },
+    /// The rollout is not among those that were recorded.
+    #[error("there is no rollout of entry {entry} on task {} in environment {}", unit.task, unit.environment)]
+    NotRecorded {
+        /// The entry's place.
+        entry: usize,
+        /// Task and environment.
+        unit: Unit,
+    },
     /// The rollout failed in every attempt.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
@@ -51,6 +59,7 @@ impl From<ExecutorError> for Problem {
         match error {
             ExecutorError::Model(error) => error.into(),
             ExecutorError::Changed { .. } => Self::from_error(ExitStatus::Source, &error).hint(CHECK_SOURCE),
+            ExecutorError::NotRecorded { .. } => Self::from_error(ExitStatus::EvidenceBroken, &error),
             ExecutorError::Rollout(_) => Self::from_error(ExitStatus::Incomplete, &error)
                 .hint("what is finished is kept: run the same command again"),
         }

@@ -12,6 +12,9 @@ use super::error::SettingsError;
 use super::schema::Settings;
 use super::service::ServiceSettings;
 
+/// A round's units are listed before they are made.
+const MOST_TASKS_A_ROUND: u32 = 1_000_000;
+
 /// Checks the values that a type alone does not.
 ///
 /// # Errors
@@ -19,7 +22,7 @@ use super::service::ServiceSettings;
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     let Settings { environments, deciding, engine, remote, hub, chain, service, .. } = settings;
     require(!environments.is_empty(), "environments", "empty", "a list of at least one environment")?;
-    check_deciding(deciding)?;
+    deciding.check()?;
     check_engine(engine, deciding.sampling.context)?;
     check_remote(remote)?;
     check_hub(hub)?;
@@ -27,14 +30,20 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_service(service)
 }
 
-fn check_deciding(deciding: &Deciding) -> Result<(), SettingsError> {
-    let Deciding { round, alpha, sampling, weights, duel, heat, .. } = deciding;
-    require(*round > 0, "round", round, "at least 1")?;
-    require(*alpha >= 1e-60 && *alpha <= 0.5, "alpha", alpha, "between 1e-60 and 0.5")?;
-    check_sampling(sampling)?;
-    check_duel(duel.validate(), "duel")?;
-    check_duel(heat.validate(), "heat")?;
-    check_weights(weights)
+impl Deciding {
+    /// Checks the values that a type alone does not.
+    ///
+    /// # Errors
+    /// If a value is outside its range, with its key and the range.
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        let Self { round, alpha, sampling, weights, duel, heat, .. } = self;
+        require((1..=MOST_TASKS_A_ROUND).contains(round), "round", round, "between 1 and 1000000")?;
+        require(*alpha >= 1e-60 && *alpha <= 0.5, "alpha", alpha, "between 1e-60 and 0.5")?;
+        check_sampling(sampling)?;
+        check_duel(duel.validate(), "duel")?;
+        check_duel(heat.validate(), "heat")?;
+        check_weights(weights)
+    }
 }
 
 /// Refuses, before anything is fetched, values that a duel or a heat would refuse later.

@@ -19,7 +19,8 @@ pub(crate) struct Store {
     path: PathBuf,
     /// Rows of rollouts that were read, whole or as scores.
     pub(super) rollouts_read: AtomicU64,
-    _lock: Lock,
+    /// None of a database in memory, which no other process can reach.
+    _lock: Option<Lock>,
 }
 
 impl Store {
@@ -39,8 +40,23 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true);
+        Self::connect(path, options, Some(lock)).await
+    }
+
+    /// Opens an empty database in memory, which vanishes with it.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub(crate) async fn in_memory() -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+        Self::connect(Path::new(":memory:"), options, None).await
+    }
+
+    async fn connect(path: &Path, options: SqliteConnectOptions, lock: Option<Lock>) -> Result<Self, StoreError> {
         let store_error = |error| StoreError::of(path, "open", error);
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(store_error)?;
+        // A database in memory lives as long as its one connection.
+        let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = pool.connect_with(options).await.map_err(store_error)?;
         MIGRATIONS.run(&pool).await.map_err(|error| StoreError::of_migration(path, error))?;
         Ok(Self { pool, path: path.to_owned(), rollouts_read: AtomicU64::new(0), _lock: lock })
     }

@@ -1,6 +1,7 @@
 //! Errors of a window. Everything finished before is stored.
 
 use models::error::LoadError;
+use models::source::ModelSourceError;
 use pareto::DuelError;
 use pareto::weights::WeightError;
 
@@ -44,6 +45,9 @@ pub(crate) enum WindowError {
     /// A rollout could not be made.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
+    /// An entry of recorded terms names no model.
+    #[error(transparent)]
+    Model(#[from] ModelSourceError),
     /// The duel's settings are not usable.
     #[error(transparent)]
     Duel(#[from] DuelError),
@@ -61,6 +65,7 @@ impl From<WindowError> for Problem {
             WindowError::Duel(_) | WindowError::Weights(_) | WindowError::Base { .. } => {
                 (ExitStatus::Usage, MEND_SETTINGS)
             }
+            WindowError::Model(error) => return error.into(),
             WindowError::Fingerprint { .. } => (ExitStatus::Source, CHECK_SOURCE),
             WindowError::NoFingerprint { .. } => {
                 (ExitStatus::Store, "restore the database from a copy, or choose another output folder")

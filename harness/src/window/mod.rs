@@ -15,6 +15,7 @@ mod error;
 mod fingerprints;
 mod open;
 mod prefetch;
+mod recorded;
 mod screen;
 
 pub(crate) use begin::Beginning;
@@ -23,6 +24,7 @@ pub(crate) use decide::{Decided, decide};
 pub(crate) use error::WindowError;
 pub(crate) use open::{OpenWindow, Unchallenged, open, reopen};
 pub(crate) use prefetch::prefetch;
+pub(crate) use recorded::{RecordedFacts, decide_recorded};
 
 #[cfg(test)]
 pub(crate) mod fixtures;
