@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
+use models::untrusted::printable;
 use serde::Serialize;
 
 use crate::exit_status::ExitStatus;
@@ -46,7 +47,7 @@ impl Printer {
         text: impl FnOnce(&T) -> String,
     ) -> Result<(), Problem> {
         let rendered = match self.format {
-            Format::Text => text(value),
+            Format::Text => printable(&text(value)),
             Format::Json => serde_json::to_string_pretty(value)
                 .map_err(|error| Problem::from_error(ExitStatus::Unexpected, &error))?,
         };

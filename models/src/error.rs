@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::refusal::Refusal;
+use crate::untrusted::UntrustedText;
 
 /// Error of loading or writing a model.
 #[derive(Debug, thiserror::Error)]
@@ -30,13 +31,13 @@ pub enum LoadError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// This machine could not try what a file asks for; the same files may well load a little later.
-    #[error("{reason}")]
+    #[error("{}", UntrustedText::sentence(reason))]
     Machine {
         /// The missing resource.
         reason: String,
     },
     /// A tensor was asked for that the source does not have.
-    #[error("there is no tensor named {name}")]
+    #[error("there is no tensor named {}", UntrustedText::name(name))]
     UnknownTensor {
         /// The name asked for.
         name: String,

@@ -14,6 +14,7 @@ mod python_json;
 pub mod refusal;
 pub mod snapshot;
 mod splitmix;
+pub mod untrusted;
 
 pub mod tensors;
 

@@ -1,12 +1,11 @@
 //! Refusals of models, as data; every sentence tells the miner what to change.
 
-use serde::Serialize;
+use crate::untrusted::UntrustedText;
 
 /// Reason, found in the files themselves, for which a model is not run; a retry cannot help.
 ///
 /// A refusal is data: it is the model's fault, it is recorded, and it scores nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(tag = "refusal", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is neither a safetensors nor a GGUF file.
     #[error(
@@ -15,7 +14,8 @@ pub enum Refusal {
     NoModel,
     /// The tensors come as pickles, which run code when opened.
     #[error(
-        "{file} is a pickle, which can run code when it is opened: save the model with safe_serialization=True and publish the safetensors files"
+        "{} is a pickle, which can run code when it is opened: save the model with safe_serialization=True and publish the safetensors files",
+        UntrustedText::name(file)
     )]
     PickleOnly {
         /// The first pickle found.
@@ -23,7 +23,8 @@ pub enum Refusal {
     },
     /// The configuration asks for code from the repository.
     #[error(
-        "{file} has {key}, so the model needs code from its repository, which is never run: use a built-in architecture and remove {key}"
+        "{} has {}, so the model needs code from its repository, which is never run: use a built-in architecture and remove {}",
+        UntrustedText::name(file), UntrustedText::words(key), UntrustedText::words(key)
     )]
     RemoteCode {
         /// The file that asks.
@@ -33,20 +34,24 @@ pub enum Refusal {
     },
     /// There is an adapter and not the model that it adapts.
     #[error(
-        "{file} is part of an adapter (LoRA), not of a whole model: merge it into its base (merge_and_unload in peft) and publish the merged model"
+        "{} is part of an adapter (LoRA), not of a whole model: merge it into its base (merge_and_unload in peft) and publish the merged model",
+        UntrustedText::name(file)
     )]
     AdapterOnly {
         /// A file of the adapter.
         file: String,
     },
     /// A pointer to a file lies in place of the file.
-    #[error("{file} is a Git LFS pointer, not the file itself: fetch it (git lfs pull) or upload it again")]
+    #[error(
+        "{} is a Git LFS pointer, not the file itself: fetch it (git lfs pull) or upload it again",
+        UntrustedText::name(file)
+    )]
     LfsPointer {
         /// The file.
         file: String,
     },
     /// There is nothing to turn texts into tokens with.
-    #[error("the model has no tokenizer that can be used: {file} is missing; {hint}")]
+    #[error("the model has no tokenizer that can be used: {} is missing; {hint}", UntrustedText::words(file))]
     NoTokenizer {
         /// The file that would hold it.
         file: String,
@@ -54,7 +59,7 @@ pub enum Refusal {
         hint: String,
     },
     /// A file without which the model cannot be run is missing.
-    #[error("{file} is missing: {hint}")]
+    #[error("{} is missing: {hint}", UntrustedText::name(file))]
     MissingFile {
         /// Its name.
         file: String,
@@ -62,7 +67,10 @@ pub enum Refusal {
         hint: String,
     },
     /// More than one file could be the model.
-    #[error("{first} and {second} could both be the model: publish one of them")]
+    #[error(
+        "{} and {} could both be the model: publish one of them",
+        UntrustedText::name(first), UntrustedText::name(second)
+    )]
     Ambiguous {
         /// One file.
         first: String,
@@ -71,14 +79,18 @@ pub enum Refusal {
     },
     /// A file name that could leave its folder or mean something else elsewhere.
     #[error(
-        "{file:?} is not an acceptable file name: use letters, digits, dots, dashes and underscores, and no folders"
+        "{} is not an acceptable file name: use letters, digits, dots, dashes and underscores, and no folders",
+        UntrustedText::name(file)
     )]
     FileName {
         /// The name as published.
         file: String,
     },
     /// Something is larger than the validator allows.
-    #[error("{what} has {bytes} bytes and at most {limit} are allowed: publish a smaller model or a smaller encoding")]
+    #[error(
+        "{} has {bytes} bytes and at most {limit} are allowed: publish a smaller model or a smaller encoding",
+        UntrustedText::words(what)
+    )]
     TooLarge {
         /// The thing measured, a file name or "the model".
         what: String,
@@ -89,7 +101,8 @@ pub enum Refusal {
     },
     /// Running the model would take more memory than the validator allows, however small its files are.
     #[error(
-        "{what} {bytes} bytes of memory and at most {limit} are allowed: publish a model with fewer or smaller heads"
+        "{} {bytes} bytes of memory and at most {limit} are allowed: publish a model with fewer or smaller heads",
+        UntrustedText::words(what)
     )]
     Memory {
         /// The quantity computed from the configuration, and its verb.
@@ -100,7 +113,7 @@ pub enum Refusal {
         limit: u64,
     },
     /// A file that should be JSON is not, or not of the expected form.
-    #[error("{file} cannot be understood: {reason}")]
+    #[error("{} cannot be understood: {}", UntrustedText::name(file), UntrustedText::sentence(reason))]
     Malformed {
         /// The file.
         file: String,
@@ -116,7 +129,10 @@ pub enum Refusal {
         supported: String,
     },
     /// A setting of the configuration is missing or has a value that is not supported.
-    #[error("{key} = {value} in the model's configuration cannot be used: {hint}")]
+    #[error(
+        "{} = {} in the model's configuration cannot be used: {hint}",
+        UntrustedText::words(key), UntrustedText::words(value)
+    )]
     Setting {
         /// The key as in config.json.
         key: String,
@@ -127,7 +143,8 @@ pub enum Refusal {
     },
     /// A tensor is stored in a way that is not supported.
     #[error(
-        "tensor {tensor} is stored as {encoding}, which is not supported: use F32, F16, BF16 or, in a GGUF file, one of {supported}"
+        "tensor {} is stored as {}, which is not supported: use F32, F16, BF16 or, in a GGUF file, one of {supported}",
+        UntrustedText::name(tensor), UntrustedText::words(encoding)
     )]
     Encoding {
         /// The tensor.
@@ -138,7 +155,10 @@ pub enum Refusal {
         supported: String,
     },
     /// A tensor's shape is not the one that the configuration implies.
-    #[error("tensor {tensor} has shape {found:?} but the configuration implies {expected:?}: make the two agree")]
+    #[error(
+        "tensor {} has shape {found:?} but the configuration implies {expected:?}: make the two agree",
+        UntrustedText::name(tensor)
+    )]
     TensorShape {
         /// The tensor.
         tensor: String,
@@ -148,7 +168,10 @@ pub enum Refusal {
         found: Vec<usize>,
     },
     /// A tensor that the configuration implies is not there.
-    #[error("tensor {tensor} is missing (shape {expected:?}): publish all shards and a configuration that fits")]
+    #[error(
+        "tensor {} is missing (shape {expected:?}): publish all shards and a configuration that fits",
+        UntrustedText::name(tensor)
+    )]
     MissingTensor {
         /// The tensor.
         tensor: String,
@@ -156,13 +179,19 @@ pub enum Refusal {
         expected: Vec<usize>,
     },
     /// There is a tensor that the configuration does not explain.
-    #[error("tensor {tensor} has no place in this architecture: remove it, or correct the configuration")]
+    #[error(
+        "tensor {} has no place in this architecture: remove it, or correct the configuration",
+        UntrustedText::name(tensor)
+    )]
     ExtraTensor {
         /// The tensor.
         tensor: String,
     },
     /// A parameter is not a number.
-    #[error("tensor {tensor} holds {value} at element {index}: every parameter must be finite")]
+    #[error(
+        "tensor {} holds {} at element {index}: every parameter must be finite",
+        UntrustedText::name(tensor), UntrustedText::words(value)
+    )]
     NotFinite {
         /// The tensor.
         tensor: String,
@@ -182,7 +211,10 @@ pub enum Refusal {
         rows: usize,
     },
     /// A safetensors file contradicts itself.
-    #[error("{file} is not a sound safetensors file: {reason}; save it again")]
+    #[error(
+        "{} is not a sound safetensors file: {}; save it again",
+        UntrustedText::name(file), UntrustedText::sentence(reason)
+    )]
     Safetensors {
         /// The file.
         file: String,
@@ -190,7 +222,10 @@ pub enum Refusal {
         reason: String,
     },
     /// The index of the shards contradicts the shards.
-    #[error("{file} does not fit its shards: {reason}; save the model again")]
+    #[error(
+        "{} does not fit its shards: {}; save the model again",
+        UntrustedText::name(file), UntrustedText::sentence(reason)
+    )]
     Index {
         /// The index file.
         file: String,
@@ -198,7 +233,10 @@ pub enum Refusal {
         reason: String,
     },
     /// A GGUF file contradicts itself or ends early.
-    #[error("{file} is not a sound GGUF file: {reason}; convert or upload it again")]
+    #[error(
+        "{} is not a sound GGUF file: {}; convert or upload it again",
+        UntrustedText::name(file), UntrustedText::sentence(reason)
+    )]
     Gguf {
         /// The file.
         file: String,
@@ -206,13 +244,16 @@ pub enum Refusal {
         reason: String,
     },
     /// The tokenizer cannot be used.
-    #[error("the tokenizer cannot be used: {reason}; publish the one of the base model")]
+    #[error("the tokenizer cannot be used: {}; publish the one of the base model", UntrustedText::sentence(reason))]
     Tokenizer {
         /// The reason.
         reason: String,
     },
     /// The chat template cannot be used.
-    #[error("the chat template cannot be used: {reason}; publish the one of the base model")]
+    #[error(
+        "the chat template cannot be used: {}; publish the one of the base model",
+        UntrustedText::sentence(reason)
+    )]
     Template {
         /// The reason.
         reason: String,

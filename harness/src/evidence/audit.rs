@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use models::source::ModelSource;
+use models::untrusted::UntrustedText;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -51,12 +52,12 @@ pub(crate) enum EvidenceError {
     #[error("cannot read the evidence")]
     Unreadable(#[source] std::io::Error),
     /// A line is not a record of this version.
-    #[error("line {line} of the evidence is not a record")]
+    #[error("line {line} of the evidence is not a record: {cause}")]
     Malformed {
         /// The line, from 1.
         line: u64,
-        /// The parser's error.
-        source: serde_json::Error,
+        /// The parser's error, which may quote the line.
+        cause: UntrustedText,
     },
     /// The log was written by a program with another schema.
     #[error("the evidence has version {found}; this program audits version {VERSION}")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use ed25519_dalek::VerifyingKey;
+use models::untrusted::UntrustedText;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -71,7 +72,7 @@ pub(super) fn read(log: impl BufRead) -> Result<Facts, EvidenceError> {
     for line in log.lines() {
         let line = line.map_err(EvidenceError::Unreadable)?;
         count += 1;
-        let malformed = |source| EvidenceError::Malformed { line: count, source };
+        let malformed = |error| malformed(count, &error);
         let record: Record = serde_json::from_str(&line).map_err(malformed)?;
         let signer = match &validator {
             Some(signer) => *signer,
@@ -88,15 +89,19 @@ pub(super) fn read(log: impl BufRead) -> Result<Facts, EvidenceError> {
     read.whole(hash)
 }
 
+fn malformed(line: u64, error: &serde_json::Error) -> EvidenceError {
+    EvidenceError::Malformed { line, cause: UntrustedText::sentence(&error.to_string()) }
+}
+
 fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
     // The version first: another one's records have other fields.
     let any: serde_json::Value =
-        serde_json::from_str(record.body.get()).map_err(|source| EvidenceError::Malformed { line: 1, source })?;
+        serde_json::from_str(record.body.get()).map_err(|error| malformed(1, &error))?;
     if let Some(found) = any["opened"]["version"].as_u64().filter(|found| *found != u64::from(EVIDENCE_VERSION)) {
         return Err(EvidenceError::Version { found });
     }
     let body: OpenedBody =
-        serde_json::from_str(record.body.get()).map_err(|source| EvidenceError::Malformed { line: 1, source })?;
+        serde_json::from_str(record.body.get()).map_err(|error| malformed(1, &error))?;
     let bytes: Option<[u8; 32]> = hex::decode(&body.validator).ok().and_then(|bytes| bytes.try_into().ok());
     bytes
         .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())

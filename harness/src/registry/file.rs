@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use models::{model_ref::ModelRef, source::ModelSource};
+use models::{model_ref::ModelRef, source::ModelSource, untrusted::UntrustedText};
 use serde::Deserialize;
 
+use super::hotkey::not_a_hotkey;
 use super::recorded::RecordedSnapshot;
 use super::snapshot::SubnetSnapshot;
 use super::{Entry, Hotkey, Registry, RegistryState, Role, Uid};
@@ -25,7 +26,7 @@ pub(crate) enum RegistryError {
         cause: std::io::Error,
     },
     /// The file is not the JSON expected.
-    #[error("the registry {} is not valid: {cause}", path.display())]
+    #[error("the registry {} is not valid: {}", path.display(), UntrustedText::sentence(&cause.to_string()))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -43,7 +44,7 @@ pub(crate) enum RegistryError {
         expected: u32,
     },
     /// An entry's model reference is not a repository and a full commit hash.
-    #[error("entry {hotkey} in {}: {cause}", path.display())]
+    #[error("entry {} in {}: {cause}", UntrustedText::name(hotkey), path.display())]
     Reference {
         /// The file.
         path: PathBuf,
@@ -104,7 +105,11 @@ impl RegistryFile {
 
 impl Registry for RegistryFile {
     async fn read(&self) -> Result<RegistryState, RegistryError> {
-        read(&self.path)
+        let registry = read(&self.path)?;
+        match not_a_hotkey(&registry) {
+            Some(problem) => Err(RegistryError::Inconsistent { path: self.path.clone(), problem }),
+            None => Ok(registry),
+        }
     }
 }
 
@@ -132,7 +137,10 @@ fn read(path: &Path) -> Result<RegistryState, RegistryError> {
     debug_assert_eq!(file.version, VERSION, "any other version was refused above");
     let seed_hash = parse_hash(&file.seed_hash).ok_or_else(|| RegistryError::Inconsistent {
         path: at(),
-        problem: format!("`seed_hash` is {:?}; it must be 64 hexadecimal digits", file.seed_hash),
+        problem: format!(
+            "`seed_hash` is {}; it must be 64 hexadecimal digits",
+            UntrustedText::name(&file.seed_hash)
+        ),
     })?;
     let mut entries = Vec::with_capacity(file.entries.len());
     for line in file.entries {
@@ -178,7 +186,7 @@ fn contradiction(registry: &RegistryState) -> Option<String> {
     let mut uids = BTreeSet::new();
     for entry in &registry.entries {
         if !hotkeys.insert(&entry.hotkey) {
-            return Some(format!("hotkey {} occurs twice", entry.hotkey));
+            return Some(format!("hotkey {} occurs twice", UntrustedText::name(&entry.hotkey.0)));
         }
         if !uids.insert(entry.uid) {
             return Some(format!("uid {} occurs twice", entry.uid.0));
@@ -187,7 +195,7 @@ fn contradiction(registry: &RegistryState) -> Option<String> {
     if let Some(champion) = &registry.champion
         && !hotkeys.contains(champion)
     {
-        return Some(format!("the champion {champion} has no entry"));
+        return Some(format!("the champion {} has no entry", UntrustedText::name(&champion.0)));
     }
     registry.entries.is_empty().then(|| "it has no entries".to_owned())
 }

@@ -3,6 +3,7 @@
 mod state;
 
 mod file;
+mod hotkey;
 
 mod commitments;
 mod recorded;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use environments::{Environment, EnvironmentError, EpisodeError, ErrorOrigin, episode};
 use models::engine::Sampling;
 use models::responder::{ReplyError, ReplyRule, Reproducibility, Responder};
+use models::untrusted::UntrustedText;
 
 use crate::clock::Stopwatch;
 use crate::events::{Event, Reporter};
@@ -64,6 +65,7 @@ impl TaskRules {
                     return Ok(Rollout { attempts: attempt, seconds: watch.elapsed().as_secs_f64(), ..rollout });
                 }
                 Err(error) if attempt < ATTEMPTS && !is_final(&error) => {
+                    let error = UntrustedText::sentence(&error.to_string());
                     let what = format!("task {} of {}: {error}", unit.task, environment.id());
                     reporter.report(Event::Retrying { what });
                     attempt += 1;
@@ -85,14 +87,15 @@ impl TaskRules {
         unit: Unit,
     ) -> Result<Rollout, EpisodeError<ReplyError>> {
         let seed = self.seed.task(environment.id(), unit.task);
-        let record = |replies, score, reason, fault| Rollout {
+        // A reason may hold words of the environment, of the sandbox or of the model's template.
+        let record = |replies, score, reason: String, fault| Rollout {
             entry,
             environment: unit.environment,
             task: unit.task,
             seed: seed.0,
             replies,
             score,
-            reason,
+            reason: UntrustedText::sentence(&reason).into(),
             fault,
             reproducible: model.reproducibility() == Reproducibility::Exact,
             attempts: 1,

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use super::{List, Value};
-use crate::{refusal::Refusal, snapshot::is_lfs_pointer, tensors::Encoding};
+use crate::{refusal::Refusal, snapshot::is_lfs_pointer, tensors::Encoding, untrusted::UntrustedText};
 
 const MAGIC: &[u8; 4] = b"GGUF";
 /// Most metadata entries; real files have about forty.
@@ -186,11 +186,11 @@ impl<'a> Place<'a> {
         let name = reader.name()?;
         let dimensions = reader.u32()?;
         if dimensions > MOST_DIMENSIONS {
-            return Err(format!("tensor {name} has {dimensions} dimensions").into());
+            return Err(format!("tensor {} has {dimensions} dimensions", UntrustedText::name(name)).into());
         }
         let mut shape = (0..dimensions).map(|_| reader.u64()).collect::<Result<Vec<_>, _>>()?;
         if shape.contains(&0) {
-            return Err(format!("tensor {name} is empty").into());
+            return Err(format!("tensor {} is empty", UntrustedText::name(name)).into());
         }
         let number = reader.u32()?;
         let offset = reader.u64()?;
@@ -202,11 +202,11 @@ impl<'a> Place<'a> {
         let elements = shape.iter().try_fold(1u64, |product, dimension| product.checked_mul(*dimension));
         let length = elements.filter(|_| encoding.bytes_for(row).is_some()).and_then(|all| encoding.bytes_for(all));
         let length = length.ok_or_else(|| {
-            format!("tensor {name} of shape {shape:?} is no whole number of {} blocks a row", encoding.name())
+            format!("tensor {} of shape {shape:?} is no whole number of {} blocks a row", UntrustedText::name(name), encoding.name())
         })?;
         shape.reverse();
         let shape = shape.into_iter().map(|dimension| usize::try_from(dimension).ok()).collect::<Option<_>>();
-        let shape = shape.ok_or_else(|| format!("tensor {name} is larger than any memory"))?;
+        let shape = shape.ok_or_else(|| format!("tensor {} is larger than any memory", UntrustedText::name(name)))?;
         Ok(Self { name, encoding, shape, offset, length })
     }
 }
@@ -223,23 +223,23 @@ fn locate(
     let mut free = start;
     for Place { name, encoding, shape, offset, length } in places {
         if !offset.is_multiple_of(alignment) {
-            return Err(format!("tensor {name} is not aligned to {alignment} bytes"));
+            return Err(format!("tensor {} is not aligned to {alignment} bytes", UntrustedText::name(name)));
         }
         let from = start.checked_add(offset);
         let to = from.and_then(|from| from.checked_add(length));
         let (Some(from), Some(to)) = (from, to) else {
-            return Err(format!("tensor {name} lies beyond any file"));
+            return Err(format!("tensor {} lies beyond any file", UntrustedText::name(name)));
         };
         if to > size {
-            return Err(format!("tensor {name} ends at byte {to} but the file ends at {size}, so it is not complete"));
+            return Err(format!("tensor {} ends at byte {to} but the file ends at {size}, so it is not complete", UntrustedText::name(name)));
         }
         if from < free {
-            return Err(format!("tensor {name} overlaps another"));
+            return Err(format!("tensor {} overlaps another", UntrustedText::name(name)));
         }
         free = to;
         let info = TensorInfo { encoding, shape, bytes: from as usize..to as usize };
         if tensors.insert(name, info).is_some() {
-            return Err(format!("tensor {name} appears twice"));
+            return Err(format!("tensor {} appears twice", UntrustedText::name(name)));
         }
     }
     Ok(tensors)

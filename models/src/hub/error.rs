@@ -8,6 +8,7 @@ use crate::{
     refusal::Refusal,
     retry::{Retryable, is_transient, wait_hint},
     snapshot::SnapshotError,
+    untrusted::UntrustedText,
 };
 
 /// The error of a fetch that gave no files.
@@ -17,7 +18,10 @@ pub enum HubError {
     #[error("the model is refused: {0}")]
     Refused(#[from] Refusal),
     /// The repository or commit does not exist, or is private.
-    #[error("{hub} has no {what}: check the spelling and the commit; a private repository needs HF_TOKEN")]
+    #[error(
+        "{hub} has no {}: check the spelling and the commit; a private repository needs HF_TOKEN",
+        UntrustedText::words(what)
+    )]
     NotFound {
         /// The hub.
         hub: String,
@@ -26,7 +30,8 @@ pub enum HubError {
     },
     /// The repository exists and access to it is denied.
     #[error(
-        "{hub} does not hand out {what} (status {status}): set HF_TOKEN to a token of an account that has accepted the repository's terms"
+        "{hub} does not hand out {} (status {status}): set HF_TOKEN to a token of an account that has accepted the repository's terms",
+        UntrustedText::words(what)
     )]
     Denied {
         /// The hub.
@@ -37,7 +42,7 @@ pub enum HubError {
         status: u16,
     },
     /// The hub answered with another commit than was requested.
-    #[error("{hub} answers commit {found} for {model}")]
+    #[error("{hub} answers commit {} for {model}", UntrustedText::name(found))]
     OtherCommit {
         /// The hub.
         hub: String,
@@ -47,7 +52,10 @@ pub enum HubError {
         found: String,
     },
     /// The hub limits the rate of requests.
-    #[error("the hub limits requests while fetching {what}{}: wait, or set HF_TOKEN", wait_hint(*retry_after))]
+    #[error(
+        "the hub limits requests while fetching {}{}: wait, or set HF_TOKEN",
+        UntrustedText::words(what), wait_hint(*retry_after)
+    )]
     RateLimited {
         /// Model or file.
         what: String,
@@ -55,7 +63,7 @@ pub enum HubError {
         retry_after: Option<Duration>,
     },
     /// An unexpected status.
-    #[error("the hub answered status {status} for {what}")]
+    #[error("the hub answered status {status} for {}", UntrustedText::words(what))]
     Status {
         /// Model or file.
         what: String,
@@ -63,7 +71,10 @@ pub enum HubError {
         status: u16,
     },
     /// The connection failed or broke off.
-    #[error("the connection failed while fetching {what}: {reason}")]
+    #[error(
+        "the connection failed while fetching {}: {}",
+        UntrustedText::words(what), UntrustedText::sentence(reason)
+    )]
     Connection {
         /// Model or file.
         what: String,
@@ -71,7 +82,7 @@ pub enum HubError {
         reason: String,
     },
     /// The download stalled: too few bytes arrived within the stall timeout.
-    #[error("{what} arrives too slowly: {bytes} bytes in {} s", period.as_secs_f32())]
+    #[error("{} arrives too slowly: {bytes} bytes in {} s", UntrustedText::words(what), period.as_secs_f32())]
     TooSlow {
         /// The file.
         what: String,
@@ -81,7 +92,7 @@ pub enum HubError {
         period: Duration,
     },
     /// Too many redirects.
-    #[error("the hub redirects {what} again and again: {reason}")]
+    #[error("the hub redirects {} again and again: {}", UntrustedText::words(what), UntrustedText::sentence(reason))]
     Redirects {
         /// Model or file.
         what: String,
@@ -89,7 +100,10 @@ pub enum HubError {
         reason: String,
     },
     /// A response that is malformed.
-    #[error("the hub's answer for {what} cannot be understood: {reason}")]
+    #[error(
+        "the hub's answer for {} cannot be understood: {}",
+        UntrustedText::words(what), UntrustedText::sentence(reason)
+    )]
     Answer {
         /// Model or file.
         what: String,
@@ -97,7 +111,7 @@ pub enum HubError {
         reason: String,
     },
     /// More bytes arrived than the commit lists.
-    #[error("{file} has more than the {expected} bytes that the commit names")]
+    #[error("{} has more than the {expected} bytes that the commit names", UntrustedText::name(file))]
     Grew {
         /// The file.
         file: String,
@@ -105,7 +119,10 @@ pub enum HubError {
         expected: u64,
     },
     /// The complete download does not have the hash that the commit lists.
-    #[error("{file} does not have the hash {expected} that the commit names but {found}")]
+    #[error(
+        "{} does not have the hash {} that the commit names but {}",
+        UntrustedText::name(file), UntrustedText::name(expected), UntrustedText::name(found)
+    )]
     Hash {
         /// The file.
         file: String,
@@ -123,7 +140,7 @@ pub enum HubError {
         source: io::Error,
     },
     /// The hub's client cannot be set up.
-    #[error("the hub {endpoint} cannot be used: {reason}")]
+    #[error("the hub {endpoint} cannot be used: {}", UntrustedText::sentence(reason))]
     Setup {
         /// Its address.
         endpoint: String,

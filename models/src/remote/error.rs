@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::retry::{Retryable, is_transient, wait_hint};
+use crate::untrusted::UntrustedText;
 
 /// The error of a server that gave no reply. It says nothing about the model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +20,7 @@ pub struct RemoteError {
 #[non_exhaustive]
 pub enum RemoteErrorKind {
     /// The settings do not allow any request.
-    #[error("cannot be asked: {reason}")]
+    #[error("cannot be asked: {}", UntrustedText::sentence(reason))]
     Setup {
         /// The reason.
         reason: String,
@@ -37,7 +38,7 @@ pub enum RemoteErrorKind {
         retry_after: Option<Duration>,
     },
     /// An error status, of the server or of the request.
-    #[error("answered status {status}: {said}{}", hint(said))]
+    #[error("answered status {status}: {}{}", UntrustedText::words(said), hint(said))]
     Status {
         /// The status.
         status: u16,
@@ -45,7 +46,7 @@ pub enum RemoteErrorKind {
         said: String,
     },
     /// An error in the place of an answer.
-    #[error("answered with an error: {said}")]
+    #[error("answered with an error: {}", UntrustedText::words(said))]
     Failed {
         /// The error's code, where it is a number.
         code: Option<u16>,
@@ -53,19 +54,19 @@ pub enum RemoteErrorKind {
         said: String,
     },
     /// The conversation is longer than the context.
-    #[error("says that the conversation is longer than the model can read: {said}")]
+    #[error("says that the conversation is longer than the model can read: {}", UntrustedText::words(said))]
     TooLong {
         /// The beginning of the error message, without the key.
         said: String,
     },
     /// The conversation is not answered for what it asks, or the answer is none.
-    #[error("gave no reply to this conversation: {said}")]
+    #[error("gave no reply to this conversation: {}", UntrustedText::words(said))]
     NoReply {
         /// The beginning of the error message, or the defect.
         said: String,
     },
     /// The connection failed or broke off.
-    #[error("cannot be reached, or broke off: {reason}")]
+    #[error("cannot be reached, or broke off: {}", UntrustedText::sentence(reason))]
     Connection {
         /// The innermost cause.
         reason: String,
@@ -77,7 +78,7 @@ pub enum RemoteErrorKind {
         period: Duration,
     },
     /// A response that is malformed.
-    #[error("gave an answer that cannot be understood: {reason}")]
+    #[error("gave an answer that cannot be understood: {}", UntrustedText::sentence(reason))]
     Answer {
         /// The defect.
         reason: String,

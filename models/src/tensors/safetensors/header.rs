@@ -10,7 +10,7 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-use crate::{refusal::Refusal, snapshot::is_lfs_pointer, tensors::Encoding};
+use crate::{refusal::Refusal, snapshot::is_lfs_pointer, tensors::Encoding, untrusted::UntrustedText};
 
 /// No honest header is longer: 50,000 tensors take about 8 MiB.
 const LONGEST_HEADER: u64 = 32 << 20;
@@ -66,7 +66,7 @@ impl Header {
         let mut checked = BTreeMap::new();
         for (name, entry) in written.tensors {
             let entry =
-                entry.check(start, tensors.len()).map_err(|reason| refuse(format!("tensor {name}: {reason}")))?;
+                entry.check(start, tensors.len()).map_err(|reason| refuse(format!("tensor {}: {reason}", UntrustedText::name(&name))))?;
             checked.insert(name, entry);
         }
         check_cover(&checked, start, bytes.len()).map_err(refuse)?;
@@ -84,7 +84,7 @@ fn check_cover(tensors: &BTreeMap<String, HeaderEntry>, start: usize, end: usize
         if range.start != position {
             let trouble =
                 if range.start < position { "overlaps the tensor before it" } else { "leaves a hole before it" };
-            return Err(format!("tensor {name} {trouble}"));
+            return Err(format!("tensor {} {trouble}", UntrustedText::name(name)));
         }
         position = range.end;
     }
@@ -121,7 +121,7 @@ impl WrittenEntry {
             .iter()
             .try_fold(1u64, |product, dimension| product.checked_mul(*dimension))
             .ok_or_else(|| format!("shape {:?} is larger than any memory", self.shape))?;
-        let (bits, encoding) = data_type(&self.dtype).ok_or_else(|| format!("unknown data type {:?}", self.dtype))?;
+        let (bits, encoding) = data_type(&self.dtype).ok_or_else(|| format!("unknown data type {:?}", UntrustedText::words(&self.dtype).as_str()))?;
         let needed = elements.checked_mul(bits).map(|bits| bits.div_ceil(8));
         if needed != Some(to - from) {
             return Err(format!("shape {:?} of {} does not take {} bytes", self.shape, self.dtype, to - from));

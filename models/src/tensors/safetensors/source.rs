@@ -11,6 +11,7 @@ use crate::{
     refusal::Refusal,
     snapshot::Snapshot,
     tensors::{Encoding, Stored, TensorSource, mapped::Mapped},
+    untrusted::UntrustedText,
 };
 
 /// The name under which a checkpoint of one file is published.
@@ -62,10 +63,10 @@ impl Safetensors {
         if let Some(index) = index
             && let Some((name, file)) = index.weight_map.iter().find(|(name, _)| !source.tensors.contains_key(*name))
         {
-            return Err(contradiction(format!("{file} does not hold {name}")).into());
+            return Err(contradiction(format!("{file} does not hold {}", UntrustedText::name(name))).into());
         }
         match again.iter().find(|(name, place)| !source.holds(name, place)) {
-            Some((name, _)) => Err(contradiction(format!("two shards hold {name} with different values")).into()),
+            Some((name, _)) => Err(contradiction(format!("two shards hold {} with different values", UntrustedText::name(name))).into()),
             None => Ok(source),
         }
     }
@@ -107,7 +108,7 @@ impl Safetensors {
             match index.map(|index| index.weight_map.get(&name).map(|listed| listed == file)) {
                 None | Some(Some(true)) => drop(self.tensors.insert(name, place)),
                 Some(Some(false)) => elsewhere.push((name, place)),
-                Some(None) => return Err(contradiction(format!("{file} holds {name}, which is not listed there"))),
+                Some(None) => return Err(contradiction(format!("{file} holds {}, which is not listed there", UntrustedText::name(&name)))),
             }
         }
         self.shards.push(mapped);

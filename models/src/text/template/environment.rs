@@ -8,6 +8,8 @@ use minijinja::{
 };
 
 use super::{filters, json_style::JsonStyle, measure, numbers, python_text, strftime::strftime};
+use super::{json_style::JsonStyle, measure, python_text, strftime::strftime};
+use crate::untrusted::UntrustedText;
 
 /// One instruction costs one, and so do 64 bytes that are built: at most 64 MiB in all.
 const FUEL: u64 = 1_000_000;
@@ -29,7 +31,7 @@ pub(super) fn environment() -> Environment<'static> {
     environment.set_recursion_limit(RECURSION);
     environment.set_unknown_method_callback(method);
     environment.add_function("raise_exception", |reason: String| -> Result<Value, Error> {
-        Err(Error::new(ErrorKind::InvalidOperation, reason))
+        Err(Error::new(ErrorKind::InvalidOperation, String::from(UntrustedText::words(&reason))))
     });
     environment.add_function("strftime_now", |format: &str| {
         strftime(format).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
