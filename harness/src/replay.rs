@@ -1,23 +1,31 @@
 //! Replay: makes rollouts of a log again from the models' files and compares them, which the log alone cannot prove.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use environments::{Environment, EnvironmentError, EnvironmentId};
 use futures::StreamExt;
+use models::admission::Admitted;
 use models::engine::EngineSettings;
+use models::error::LoadError;
+use models::fingerprint::fingerprint;
 use models::local::LocalModel;
+use models::responder::Responder;
 use models::source::ModelSource;
 use sandboxes::Sandbox;
+
+use recorded_model::{RecordedModel, TextSide};
 
 use crate::events::{Event, Reporter};
 use crate::evidence::{EvidenceError, Log, RolloutBody};
 use crate::loader::{Arrival, LoaderError, ModelLoader, files_of};
-use crate::record::CardTerms;
+use crate::record::{AdmissionOutcome, CardTerms};
 use crate::rollout::{RolloutError, TaskRules, open_environment};
 use crate::settings::Settings;
 use crate::units::Unit;
+use crate::window::other_than_crowned;
+
+mod recorded_model;
 
 /// Recorded rollouts could not be made again, or came out differently.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +77,24 @@ pub(crate) struct Replay<'a> {
     pub(crate) reporter: Arc<dyn Reporter>,
 }
 
+/// Numbers of what a replay has checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Replayed {
+    /// Rollouts that were made again.
+    pub(crate) made: usize,
+    /// Rollouts whose replies were judged again.
+    pub(crate) judged: usize,
+    /// Rollouts that rest on a failure of the model, such as a conversation without room, which only generation shows.
+    pub(crate) failures: usize,
+    /// Refusals that follow from the files.
+    pub(crate) refusals: usize,
+    /// Refusals for what the hub answered, which nothing shows.
+    pub(crate) refusals_of_the_hub: usize,
+}
+
+/// Reason where a snapshot is another one than the log names.
+const OTHER_FILES: &str = "its files are not those that the evidence names";
+
 /// Compares the card that rollouts were made on with this machine's; neither has one where the CPU makes them.
 fn check_card(recorded: Option<&CardTerms>, here: Option<&CardTerms>) -> Result<(), ReplayError> {
     let name = |card: Option<&CardTerms>| card.map_or_else(|| "the CPU".to_owned(), ToString::to_string);
@@ -79,12 +105,12 @@ fn check_card(recorded: Option<&CardTerms>, here: Option<&CardTerms>) -> Result<
 }
 
 impl Replay<'_> {
-    /// Makes a random sample of `count` of the log's rollouts again and compares tokens, scores and reasons; the number of
-    /// rollouts made.
+    /// Judges all replies of the log again, admits its refused models again, makes a random sample of `count` of its rollouts
+    /// again, and compares files, refusals, tokens, scores and reasons.
     ///
     /// # Errors
-    /// If this machine cannot make them, or one comes out differently.
-    pub(crate) async fn run(&self, log: &Log, count: usize) -> Result<usize, ReplayError> {
+    /// If this machine cannot do so, or something comes out differently.
+    pub(crate) async fn run(&self, log: &Log, count: usize) -> Result<Replayed, ReplayError> {
         let terms = &log.terms;
         if terms.runtime != self.runtime {
             let (recorded, here) = (format!("sandbox {}", terms.runtime), self.runtime.to_owned());
@@ -96,29 +122,133 @@ impl Replay<'_> {
             sampling: terms.settings.deciding.sampling.clone(),
         };
         let chosen = sample(log.rollouts.iter().filter(|rollout| rollout.reproducible).collect(), count, draw()?);
-        let mut by_entry: BTreeMap<usize, Vec<&RolloutBody>> = BTreeMap::new();
-        for rollout in &chosen {
-            by_entry.entry(rollout.entry).or_default().push(*rollout);
-        }
         // The limits of what may be fetched and loaded are the auditor's own, not those of the log.
         let loader = self.loader(log)?;
-        check_card(terms.settings.card.as_ref(), loader.card()?.as_ref())?;
-        for (entry, rollouts) in by_entry {
-            let model = self.open(&loader, log, entry).await?;
-            let label = terms.entries[entry].hotkey.to_string();
-            self.reporter.report(Event::Playing { entry: label.clone(), done: 0, total: rollouts.len() });
-            let again = rollouts.iter().map(|recorded| self.compare(&rules, &model, recorded));
-            let mut again = futures::stream::iter(again).buffer_unordered(self.settings.engine.rows);
-            while let Some(same) = again.next().await {
-                same?;
-                self.reporter.report(Event::RolloutEnded { entry: label.clone() });
-            }
-            self.reporter.report(Event::Played { entry: label });
+        if count > 0 {
+            check_card(terms.settings.card.as_ref(), loader.card()?.as_ref())?;
         }
-        Ok(chosen.len())
+        let mut replayed = Replayed { made: chosen.len(), ..Replayed::default() };
+        for entry in 0..terms.entries.len() {
+            if let Some(AdmissionOutcome::Refused(reason)) = log.admissions.get(entry).map(|known| &known.outcome) {
+                match self.check_refusal(&loader, log, entry, reason).await? {
+                    true => replayed.refusals += 1,
+                    false => replayed.refusals_of_the_hub += 1,
+                }
+            }
+            let own: Vec<&RolloutBody> = log.rollouts.iter().filter(|rollout| rollout.entry == entry).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let admitted = self.admitted(&loader, log, entry).await?;
+            let text = admitted.as_deref().map(TextSide::of);
+            for rollout in own {
+                match self.judge(&rules, text.as_ref(), rollout).await? {
+                    true => replayed.judged += 1,
+                    false => replayed.failures += 1,
+                }
+            }
+            let again: Vec<&RolloutBody> = chosen.iter().copied().filter(|rollout| rollout.entry == entry).collect();
+            if let (Some(admitted), false) = (admitted, again.is_empty()) {
+                let model = loader.start(&source(log, entry)?, admitted).await?;
+                self.make(&rules, &model, log, &again).await?;
+            }
+        }
+        Ok(replayed)
     }
 
-    async fn compare(&self, rules: &TaskRules, model: &LocalModel, recorded: &RolloutBody) -> Result<(), ReplayError> {
+    /// Makes rollouts of one entry again.
+    async fn make(
+        &self,
+        rules: &TaskRules,
+        model: &LocalModel,
+        log: &Log,
+        rollouts: &[&RolloutBody],
+    ) -> Result<(), ReplayError> {
+        let label = log.terms.entries[rollouts[0].entry].hotkey.to_string();
+        self.reporter.report(Event::Playing { entry: label.clone(), done: 0, total: rollouts.len() });
+        let again = rollouts.iter().map(|recorded| self.compare(rules, model, recorded));
+        let mut again = futures::stream::iter(again).buffer_unordered(self.settings.engine.rows);
+        while let Some(same) = again.next().await {
+            same?;
+            self.reporter.report(Event::RolloutEnded { entry: label.clone() });
+        }
+        self.reporter.report(Event::Played { entry: label });
+        Ok(())
+    }
+
+    /// Judges the replies of a rollout again; false if it rests on a failure of the model that only generation shows.
+    async fn judge(
+        &self,
+        rules: &TaskRules,
+        text: Option<&TextSide>,
+        recorded: &RolloutBody,
+    ) -> Result<bool, ReplayError> {
+        let model = RecordedModel::new(recorded, text.filter(|_| recorded.reproducible));
+        self.compare(rules, &model, recorded).await?;
+        Ok(!model.has_failed())
+    }
+
+    /// Admits a refused model again; false if the hub handed out no files then, so that nothing shows what it answered.
+    async fn check_refusal(
+        &self,
+        loader: &ModelLoader,
+        log: &Log,
+        entry: usize,
+        recorded: &str,
+    ) -> Result<bool, ReplayError> {
+        let (source, known) = (source(log, entry)?, &log.admissions[entry]);
+        let changed = |reason: String| Err(ReplayError::Changed { model: source.to_string(), reason });
+        let (reason, files) = match loader.admit(&source).await? {
+            Arrival::Refused { reason, files } => (Some(reason), files),
+            Arrival::Admitted(admitted) => {
+                let files = files_of(&admitted.snapshot);
+                (self.refused_later(log, entry, admitted).await?, files)
+            }
+        };
+        match (reason, known.files.is_empty()) {
+            (Some(reason), _) if reason == recorded && files == known.files => Ok(!files.is_empty()),
+            // What a hub hands out changes; what a file says does not.
+            (_, true) if files.is_empty() => Ok(false),
+            (_, true) => changed("the hub hands out its files now, and handed out none then".to_owned()),
+            (_, false) if files != known.files => changed(OTHER_FILES.to_owned()),
+            (Some(reason), false) => {
+                let what = format!("the refusal of entry {entry}, which is refused for another reason ({reason}),");
+                Err(EvidenceError::Differs { what }.into())
+            }
+            (None, false) => {
+                let what = format!("the refusal of entry {entry}, whose files can be admitted,");
+                Err(EvidenceError::Differs { what }.into())
+            }
+        }
+    }
+
+    /// The refusal of a model after its admission: its files are not those that were crowned, or it has no fingerprint.
+    async fn refused_later(
+        &self,
+        log: &Log,
+        entry: usize,
+        admitted: Box<Admitted>,
+    ) -> Result<Option<String>, ReplayError> {
+        if let Some(reason) = other_than_crowned(&log.terms, entry, &files_of(&admitted.snapshot)) {
+            return Ok(Some(reason));
+        }
+        let taken = tokio::task::spawn_blocking(move || fingerprint(&admitted)).await;
+        match taken.expect("taking a fingerprint does not panic") {
+            Ok(_) => Ok(None),
+            Err(LoadError::Refused(refusal)) => Ok(Some(refusal.to_string())),
+            Err(error) => {
+                let model = log.terms.entries[entry].model.clone();
+                Err(ReplayError::Changed { model, reason: error.to_string() })
+            }
+        }
+    }
+
+    async fn compare(
+        &self,
+        rules: &TaskRules,
+        model: &dyn Responder,
+        recorded: &RolloutBody,
+    ) -> Result<(), ReplayError> {
         let RolloutBody { entry, environment, task, .. } = *recorded;
         let made = rules.rollout(model, entry, Unit { task, environment }, &*self.reporter).await?;
         let made = RolloutBody::of(&made);
@@ -162,22 +292,33 @@ impl Replay<'_> {
         Ok(ModelLoader::new(&settings, self.cache, Arc::clone(&self.reporter))?)
     }
 
-    /// Opens the model of an entry, if its files have the recorded digests.
-    async fn open(&self, loader: &ModelLoader, log: &Log, entry: usize) -> Result<LocalModel, ReplayError> {
-        let model = log.terms.entries[entry].model.clone();
-        let source: ModelSource = model.parse().map_err(|_| EvidenceError::Incomplete("an entry names no model"))?;
+    /// Fetches the model of an entry, if its files have the recorded digests; none where a server ran it.
+    async fn admitted(
+        &self,
+        loader: &ModelLoader,
+        log: &Log,
+        entry: usize,
+    ) -> Result<Option<Box<Admitted>>, ReplayError> {
+        let source = source(log, entry)?;
+        let model = source.to_string();
+        let served = &log.terms.settings.served;
+        if matches!(source, ModelSource::Server(_)) || served.iter().any(|served| served.model.to_string() == model) {
+            return Ok(None);
+        }
         let admitted = match loader.admit(&source).await? {
             Arrival::Admitted(admitted) => admitted,
             Arrival::Refused { reason, .. } => return Err(ReplayError::Changed { model, reason }),
         };
-        let files = files_of(&admitted.snapshot);
-        let recorded = log.admissions.get(entry);
-        if recorded.is_none_or(|recorded| recorded.files != files) {
-            let reason = "its files are not those that the evidence names".to_owned();
-            return Err(ReplayError::Changed { model, reason });
+        match log.admissions.get(entry) {
+            Some(recorded) if recorded.files == files_of(&admitted.snapshot) => Ok(Some(admitted)),
+            _ => Err(ReplayError::Changed { model, reason: OTHER_FILES.to_owned() }),
         }
-        Ok(loader.start(&source, admitted).await?)
     }
+}
+
+/// The model reference of an entry.
+fn source(log: &Log, entry: usize) -> Result<ModelSource, EvidenceError> {
+    log.terms.entries[entry].model.parse().map_err(|_| EvidenceError::Incomplete("an entry names no model"))
 }
 
 /// Randomness that the writer of the log could not know.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pareto::mechanisms::Sequential;
 use pareto::weights::{WeightError, winner_takes_all};
 use pareto::{
-    Bout, Challenge, Decision, DuelError, HeatDecision, Opening, SavedDuel, Standing, Succession, TaskPlan, Verdict,
+    Bout, Challenge, Decision, DuelError, Opening, SavedDuel, Standing, Succession, TaskPlan, Verdict,
 };
 
 use crate::board::ScoreBoard;
@@ -141,11 +141,10 @@ impl Field<'_> {
     pub(crate) fn decide(&self, board: &ScoreBoard, most: usize) -> Result<Option<Held>, DuelError> {
         let Some(mut succession) = self.open()? else { return Ok(None) };
         let plan = self.plan();
-        let (mut heats, mut duels) = (Vec::new(), Vec::new());
+        let mut duels = Vec::new();
         while let Some(mut entry) = succession.next_heat() {
             board.feed_heat(&mut entry.heat, entry.champion, entry.challenger, plan.heat().end)?;
             succession.settle_heat(&entry);
-            heats.push((entry.challenger, entry.heat.decision()));
         }
         while duels.len() < most {
             let Some(Bout { challenge, mut duel, .. }) = succession.next_bout()? else { break };
@@ -155,7 +154,7 @@ impl Field<'_> {
             succession.settle(&challenge, decision.verdict);
             duels.push(HeldDuel { challenge, decision, start, end: duel.save() });
         }
-        Ok(Some(Held { succession, heats, duels }))
+        Ok(Some(Held { succession, duels }))
     }
 
     /// The record that the window hands to the next.
@@ -296,8 +295,6 @@ pub(crate) struct Shares {
 pub(crate) struct Held {
     /// The succession at its end.
     pub(crate) succession: Succession,
-    /// Each challenger's heat, by commitment.
-    pub(crate) heats: Vec<(usize, HeatDecision)>,
     /// The bouts in order.
     pub(crate) duels: Vec<HeldDuel>,
 }

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::runtime::block_on;
-use crate::evidence::{Audited, EvidenceError, Log, audit};
+use crate::evidence::{Audited, Checks, EvidenceError, Log, audit, unchecked};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::{MEND_SETTINGS, Problem};
-use crate::replay::{Replay, ReplayError};
+use crate::replay::{Replay, ReplayError, Replayed};
 use crate::reporter::for_this_terminal;
 use crate::sandbox::{cache_folder, open_sandbox};
 use crate::settings::{Settings, Sources};
@@ -25,7 +25,10 @@ pub(super) struct Arguments {
     /// Make so many of its rollouts again, drawn at random, from the models' files; none otherwise.
     #[arg(long, value_name = "N", default_value_t = 0)]
     replay: usize,
-    /// The settings file (TOML) that says, for `--replay`, where the hub is and how large the engine may be.
+    /// Judge all replies again and admit refused models again, from the models' files; `--replay` does so, too.
+    #[arg(long)]
+    judge: bool,
+    /// The settings file (TOML) that says, for `--judge` and `--replay`, where the hub is and how large the engine may be.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A setting, such as `hub.kind=folder`; may be given several times.
@@ -47,9 +50,11 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
             log.follows(before).map_err(|error| evidence_problem(&error))?;
             one.follows = true;
         }
-        if arguments.replay > 0 {
-            one.replayed = replay(arguments, &log)?;
+        let judged = arguments.judge || arguments.replay > 0;
+        if judged {
+            Replayed { made: one.replayed, judged: one.judged, refusals: one.refusals, .. } = replay(arguments, &log)?;
         }
+        one.unchecked = unchecked(&log, Checks { follows: one.follows, judged, replayed: one.replayed });
         audited.push(one);
         before = Some(log);
     }
@@ -61,7 +66,7 @@ pub(super) fn audit_file(file: File) -> Result<(Audited, Log), Problem> {
     block_on(async { audit(BufReader::new(file)).await.map_err(|error| evidence_problem(&error)) })
 }
 
-fn replay(arguments: &Arguments, log: &Log) -> Result<usize, Problem> {
+fn replay(arguments: &Arguments, log: &Log) -> Result<Replayed, Problem> {
     let sources = Sources::new(&Settings::default(), arguments.config.as_deref(), &arguments.set);
     let settings = sources.and_then(|sources| sources.settings())?;
     let reporter = for_this_terminal();
@@ -97,27 +102,29 @@ pub(super) fn evidence_problem(error: &EvidenceError) -> Problem {
 }
 
 fn text(audited: &Audited) -> String {
-    let Audited { records, rollouts, replayed, not_reproducible, duels, validator, champion, follows, hash } = audited;
-    let again = match replayed {
-        0 => String::new(),
-        _ => format!("\n{replayed} of the rollouts were made again from the models' files and came out the same"),
-    };
-    let doubt = match not_reproducible {
-        0 => String::new(),
-        _ => format!(
-            "\n{not_reproducible} of the rollouts were made by a server and cannot be reproduced: for them there is only \
-             the validator's word"
-        ),
-    };
-    let begun = if *follows {
-        "\nit begins from the record of the window before"
-    } else {
-        "\nthe record that it begins from is taken on trust: give the log of the window before, too"
-    };
-    format!(
-        "holds: {records} records signed by {validator}\n{rollouts} rollouts have the seeds of their window, {duels} duels \
-         decided again, {} holds the weight{begun}{again}{doubt}\nits commitment is \
-         {hash}",
-        champion.as_deref().unwrap_or("nobody")
-    )
+    let Audited { records, rollouts, duels, validator, champion, hash, .. } = audited;
+    let holder = champion.as_deref().unwrap_or("nobody");
+    let mut lines = vec![
+        format!("holds: {records} records signed by {validator}"),
+        format!("{rollouts} rollouts have the seeds of their window, {duels} duels decided again, {holder} holds the weight"),
+    ];
+    if audited.follows {
+        lines.push("it begins from the record of the window before".to_owned());
+    }
+    if audited.judged > 0 {
+        lines.push(format!("{} rollouts were judged again from their replies", audited.judged));
+    }
+    if audited.refusals > 0 {
+        lines.push(format!("{} refusals follow from the models' files", audited.refusals));
+    }
+    if audited.replayed > 0 {
+        let made = audited.replayed;
+        lines.push(format!("{made} of the rollouts were made again from the models' files and came out the same"));
+    }
+    lines.extend(audited.unchecked.iter().map(|part| match part.shown_by {
+        Some(by) => format!("not checked: {} (shown by {by})", part.what),
+        None => format!("not checked: {}: there is only the validator's word", part.what),
+    }));
+    lines.push(format!("its commitment is {hash}"));
+    lines.join("\n")
 }

@@ -9,8 +9,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::body::{Body, ReplyBody, RolloutBody, records};
+use super::findings::check_findings;
 use super::hash_chain::ChainError;
 use super::log::{Facts, read};
+use super::unchecked::Unchecked;
 use crate::record::{
     Admission, AdmissionOutcome, Conclusion, EVIDENCE_VERSION as VERSION, EntryTerms, FindingRecord, ReignRecord, WindowTerms,
     first_sightings,
@@ -31,6 +33,10 @@ pub(crate) struct Audited {
     pub rollouts: usize,
     /// Rollouts that were made again from the models' files and came out the same.
     pub replayed: usize,
+    /// Rollouts whose replies were judged again.
+    pub judged: usize,
+    /// Refusals that were found again in the models' files.
+    pub refusals: usize,
     /// Rollouts among them that a server made: that its model gave these replies is not shown by anything.
     pub not_reproducible: usize,
     /// Duels decided again.
@@ -43,6 +49,8 @@ pub(crate) struct Audited {
     pub follows: bool,
     /// Hash of its last record, which names the whole log: the validator's commitment to it.
     pub hash: String,
+    /// The parts that were taken as they are stated.
+    pub unchecked: Vec<Unchecked>,
 }
 
 /// A log does not hold.
@@ -100,6 +108,8 @@ pub(crate) struct Log {
     pub rollouts: Vec<RolloutBody>,
     /// The record for the next window.
     pub record: ReignRecord,
+    /// The window came to no end.
+    pub interrupted: bool,
     /// Hash of the last record.
     pub hash: String,
 }
@@ -159,15 +169,19 @@ pub(crate) async fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceE
         records: facts.records.len() as u64,
         rollouts: facts.rollouts.len(),
         replayed: 0,
+        judged: 0,
+        refusals: 0,
         not_reproducible: facts.rollouts.iter().filter(|rollout| !rollout.reproducible).count(),
         duels: facts.decisions.len(),
         validator: facts.validator,
         champion,
         follows: false,
         hash: facts.hash.clone(),
+        unchecked: Vec::new(),
     };
-    let Facts { terms, admissions, findings, rollouts, hash, .. } = facts;
-    Ok((audited, Log { terms, admissions, findings, rollouts, record: conclusion.record, hash }))
+    let Facts { terms, admissions, findings, rollouts, interrupted, hash, .. } = facts;
+    let record = conclusion.record;
+    Ok((audited, Log { terms, admissions, findings, rollouts, record, interrupted, hash }))
 }
 
 /// Decides the window again on what the log states.
@@ -219,7 +233,7 @@ fn compare(found: &[(String, Box<RawValue>)], derived: &[Body]) -> Result<(), Ev
 /// Checks the order of the entries, those that the crown adds, who was called upon and who came too late, and that the
 /// findings name models that are known.
 fn check_field(field: &Field<'_>) -> Result<(), EvidenceError> {
-    let Field { terms, admissions, findings } = *field;
+    let Field { terms, admissions, .. } = *field;
     let differs = |what: String| Err(EvidenceError::Differs { what });
     let order = |entry: &EntryTerms| (entry.committed, entry.position, entry.hotkey.clone(), entry.role);
     if !terms.entries.is_sorted_by_key(order) || !crowned_entries_follow(terms) {
@@ -229,16 +243,7 @@ fn check_field(field: &Field<'_>) -> Result<(), EvidenceError> {
     for (place, (entry, admission)) in terms.entries.iter().zip(admissions).enumerate() {
         check_admission(terms, entry, admission).or_else(|what| differs(format!("that entry {place} {what}")))?;
     }
-    let known = field.sightings();
-    for (entry, finding) in findings {
-        let of = &finding.original;
-        let is_known = known.iter().any(|seen| seen.snapshot == of.snapshot && seen.origin == of.origin)
-            || (0..admissions.len()).any(|other| field.snapshot(other) == of.snapshot && other != *entry);
-        if *entry >= terms.entries.len() || !is_known {
-            return differs(format!("the original of entry {entry}, which nobody has seen,"));
-        }
-    }
-    Ok(())
+    check_findings(field).or_else(differs)
 }
 
 /// Checks that former champions' models were called upon in their order, as far as they were needed and no farther.

@@ -7,12 +7,15 @@
 mod agreement;
 mod audit;
 mod body;
+mod findings;
 mod hash_chain;
 mod key;
 mod log;
+mod unchecked;
 
 pub(crate) use agreement::{Agreement, AgreementError, Revealed, agree};
 pub(crate) use audit::{Audited, EvidenceError, Log, audit};
-pub(crate) use body::{RolloutBody, records};
+pub(crate) use body::{ReplyBody, RolloutBody, records};
+pub(crate) use unchecked::{Checks, Unchecked, unchecked};
 pub use hash_chain::{HashChain, Record};
 pub use key::{KeyError, ValidatorKey};

@@ -59,6 +59,14 @@ pub(crate) struct FindingRecord {
     pub sentence: String,
 }
 
+impl FindingRecord {
+    /// The record of a finding and of the model that the entry repeats.
+    pub(crate) fn new(finding: pareto::screens::Finding, original: Sighting) -> Self {
+        let sentence = finding.sentence(&format!("{} (committed at block {})", original.hotkey, original.committed));
+        Self { finding, original, sentence }
+    }
+}
+
 /// An ended heat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use models::source::ModelSource;
 use super::{OpenWindow, WindowError, fingerprints};
 use crate::events::Event;
 use crate::loader::{Arrival, ModelLoader};
-use crate::record::{Admission, AdmissionOutcome, FindingRecord};
+use crate::record::{Admission, AdmissionOutcome, FileRecord, FindingRecord, WindowTerms};
 use crate::registry::{Entry, Role};
 use crate::succession::Field;
 
@@ -69,7 +69,7 @@ async fn admit_one(
     } else {
         match loader.admit(&entry.model).await? {
             Arrival::Admitted(admitted) => {
-                as_crowned(window, entry, fingerprints::take(admitted, &entry.model, window.store).await?)
+                as_crowned(window, place, fingerprints::take(admitted, &entry.model, window.store).await?)
             }
             Arrival::Refused { reason, files } => Admission { outcome: AdmissionOutcome::Refused(reason), files },
         }
@@ -86,18 +86,21 @@ async fn admit_one(
 }
 
 /// The admission of a crowned model: refused where its files are not those that were crowned.
-fn as_crowned(window: &OpenWindow<'_>, entry: &Entry, admission: Admission) -> Admission {
-    let model = entry.model.to_string();
-    let record = &window.terms.record;
-    let crowned = record.champion.iter().chain(&record.former).find(|crowned| crowned.is(&entry.hotkey, &model));
-    let snapshot = crowned.and_then(|crowned| crowned.snapshot.as_ref());
-    match snapshot {
-        Some(snapshot) if *snapshot != admission.snapshot(&model) => {
-            let reason = "its files are not those that were crowned under this reference".to_owned();
-            Admission { outcome: AdmissionOutcome::Refused(reason), ..admission }
-        }
-        _ => admission,
+fn as_crowned(window: &OpenWindow<'_>, place: usize, admission: Admission) -> Admission {
+    match other_than_crowned(&window.terms, place, &admission.files) {
+        Some(reason) => Admission { outcome: AdmissionOutcome::Refused(reason), ..admission },
+        None => admission,
     }
+}
+
+/// The refusal of a crowned model's entry whose files are not those that were crowned.
+pub(crate) fn other_than_crowned(terms: &WindowTerms, place: usize, files: &[FileRecord]) -> Option<String> {
+    let entry = &terms.entries[place];
+    let record = &terms.record;
+    let crowned = record.champion.iter().chain(&record.former).find(|crowned| crowned.is(&entry.hotkey, &entry.model));
+    let snapshot = crowned?.snapshot.as_ref()?;
+    let found = Admission { outcome: AdmissionOutcome::Admitted, files: files.to_vec() }.snapshot(&entry.model);
+    (found != *snapshot).then(|| "its files are not those that were crowned under this reference".to_owned())
 }
 
 #[cfg(test)]

@@ -36,12 +36,11 @@ pub(super) async fn hold_duels(
     let stored = window.store.scores(window.run).await?;
     let board = ScoreBoard::new(window.entries.len(), stored);
     let mut play = Play { window, plan: field.plan(), board, executor };
-    let (mut heats, mut duels) = (Vec::new(), Vec::new());
+    let mut duels = Vec::new();
     while let Some(mut entry) = succession.next_heat() {
         play.heat(&mut entry).await?;
         succession.settle_heat(&entry);
         let (HeatEntry { champion, challenger, .. }, decision) = (&entry, entry.heat.decision());
-        heats.push((*challenger, decision.clone()));
         let sentence =
             pareto::explain_heat(&decision, &Parties { window, champion: *champion, challenger: *challenger });
         play.tell(*challenger, &sentence);
@@ -65,7 +64,7 @@ pub(super) async fn hold_duels(
         let place = played.duels.len();
         played.duels.push(DuelRecord { duel: place, champion, challenger, number, decision, sentence });
     }
-    if window.unchallenged == Unchallenged::Answers && heats.is_empty() && duels.is_empty() {
+    if window.unchallenged == Unchallenged::Answers && played.heats.is_empty() && duels.is_empty() {
         let all: Vec<usize> = (0..window.terms.environments.len()).collect();
         let budget = window.terms.settings.deciding.duel.budget;
         let tasks: Vec<u32> = (0..budget).map(|task| number(play.plan.bout(task))).collect();
@@ -78,7 +77,7 @@ pub(super) async fn hold_duels(
     {
         Answers { window, executor, most: 0 }.finish(champion).await;
     }
-    played.held = Some(Held { succession, heats, duels });
+    played.held = Some(Held { succession, duels });
     Ok(played)
 }
 

@@ -18,6 +18,7 @@ mod prefetch;
 mod recorded;
 mod screen;
 
+pub(crate) use admit::other_than_crowned;
 pub(crate) use begin::Beginning;
 pub(crate) use context::WindowContext;
 pub(crate) use decide::{Decided, decide};

@@ -30,11 +30,10 @@ pub(super) async fn screen(
     for finding in &found {
         let Some(entry) = models[finding.entry].entry else { continue };
         let original = finding.of.unwrap_or(finding.entry);
-        let record = FindingRecord {
-            finding: Finding { entry, of: finding.of.and_then(|other| models[other].entry), ..finding.clone() },
-            original: Sighting { origin: origin(&models, &found, original), ..models[original].sighting.clone() },
-            sentence: sentence(finding, &models[original].sighting),
-        };
+        let record = FindingRecord::new(
+            Finding { entry, of: finding.of.and_then(|other| models[other].entry), ..finding.clone() },
+            Sighting { origin: origin(&models, &found, original), ..models[original].sighting.clone() },
+        );
         let label = window.entries[entry].label();
         window.reporter.report(Event::Standing { entry: label, standing: record.sentence.clone() });
         findings.insert(entry, record);
@@ -138,10 +137,6 @@ async fn base(window: &OpenWindow<'_>, loader: &ModelLoader) -> Result<Option<Ve
         AdmissionOutcome::Refused(reason) => Err(refused(reason.clone())),
         _ => Ok(Some(tensors(fingerprints::find(&model, &admission, window.store).await?))),
     }
-}
-
-fn sentence(finding: &Finding, original: &Sighting) -> String {
-    finding.sentence(&format!("{} (committed at block {})", original.hotkey, original.committed))
 }
 
 fn tensors(fingerprint: Fingerprint) -> Vec<TensorPrint> {

@@ -30,6 +30,7 @@ fn revealed(validator: &str, stake: u64, tasks: u32, score: impl Fn(u32) -> f64)
         findings: BTreeMap::new(),
         rollouts: (0..tasks).flat_map(|task| [rollout(0, task, 0.5), rollout(1, task, score(task))]).collect(),
         record: ReignRecord::default(),
+        interrupted: false,
         hash: format!("hash of {validator}"),
     };
     Revealed { validator: validator.to_owned(), stake, log }

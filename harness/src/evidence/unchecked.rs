@@ -1,0 +1,106 @@
+//! Parts of a log that an audit takes as they are stated: all others are derived again.
+
+use serde::Serialize;
+
+use super::audit::Log;
+use crate::record::AdmissionOutcome;
+
+/// A part of a log that was taken as it is stated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Unchecked {
+    /// Kind of record and path of the fields, up to which a change is not noticed.
+    pub(crate) fields: &'static [&'static str],
+    /// The part in words.
+    pub(crate) what: String,
+    /// The way to check it, if there is one.
+    pub(crate) shown_by: Option<&'static str>,
+}
+
+/// Checks that were made beside those of the log alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Checks {
+    /// The log of the window before was given, and this one follows from it.
+    pub(crate) follows: bool,
+    /// Replies, refusals and files were checked with the models' files.
+    pub(crate) judged: bool,
+    /// Rollouts made again.
+    pub(crate) replayed: usize,
+}
+
+/// The option that judges replies and refusals again.
+const JUDGE: &str = "--judge";
+/// The option that makes rollouts again.
+const REPLAY: &str = "--replay N";
+
+/// The parts of a log that these checks leave as they are stated.
+pub(crate) fn unchecked(log: &Log, checks: Checks) -> Vec<Unchecked> {
+    let mut parts = vec![Unchecked {
+        fields: &["opened.opened.entries", "opened.opened.seed_hash", "opened.opened.seed_block"],
+        what: "the registry, as this validator read it: who has committed what and when, and the seed".to_owned(),
+        shown_by: Some("the chain"),
+    }];
+    parts.push(Unchecked {
+        fields: &["opened.opened.settings"],
+        what: "the settings, which are this validator's choice".to_owned(),
+        shown_by: Some("the subnet's rules"),
+    });
+    if !checks.follows {
+        parts.push(Unchecked {
+            fields: &["opened.opened.previous", "opened.opened.record"],
+            what: "the record that it begins from is taken on trust".to_owned(),
+            shown_by: Some("the log of the window before"),
+        });
+    }
+    if !checks.judged {
+        parts.push(Unchecked {
+            fields: &["opened.opened.runtime", "rollout.replies", "rollout.score", "rollout.reason", "rollout.fault"],
+            what: format!("the scores of {} rollouts were not judged again from their replies", log.rollouts.len()),
+            shown_by: Some(JUDGE),
+        });
+        let refused = |outcome: &&AdmissionOutcome| matches!(outcome, AdmissionOutcome::Refused(_));
+        let refusals = log.admissions.iter().map(|known| &known.outcome).filter(refused).count();
+        parts.push(Unchecked {
+            fields: &["admission.standing", "admission.reason", "admission.files"],
+            what: format!("the models' files, and that {refusals} of them are refused for the reasons given"),
+            shown_by: Some(JUDGE),
+        });
+    }
+    parts.extend(rest(log, checks));
+    parts
+}
+
+/// The parts that no file shows, or only a forward pass.
+fn rest(log: &Log, checks: Checks) -> Vec<Unchecked> {
+    let mut parts = Vec::new();
+    let by_servers = log.rollouts.iter().filter(|rollout| !rollout.reproducible).count();
+    let made = log.rollouts.len() - by_servers;
+    if checks.replayed < made {
+        parts.push(Unchecked {
+            fields: &["rollout.replies"],
+            what: format!("that the models gave {} of the replies", made - checks.replayed),
+            shown_by: Some(REPLAY),
+        });
+    }
+    if by_servers > 0 {
+        parts.push(Unchecked {
+            fields: &["rollout.replies"],
+            what: format!("{by_servers} of the rollouts were made by a server and cannot be reproduced"),
+            shown_by: None,
+        });
+    }
+    if !log.findings.is_empty() {
+        parts.push(Unchecked {
+            fields: &["finding.finding.finding.measure", "finding.finding.finding.threshold"],
+            what: format!("the distances of {} findings", log.findings.len()),
+            shown_by: Some("`dethrone validate` on the same files"),
+        });
+    }
+    if log.interrupted {
+        parts.push(Unchecked {
+            fields: &["rollout"],
+            what: "that its rollouts are all that had ended when it was interrupted".to_owned(),
+            shown_by: None,
+        });
+    }
+    parts
+}
