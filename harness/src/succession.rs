@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use pareto::mechanisms::Sequential;
 use pareto::weights::{WeightError, winner_takes_all};
-use pareto::{
-    Bout, Challenge, Decision, DuelError, Opening, SavedDuel, Standing, Succession, TaskPlan, Verdict,
-};
+use pareto::{Bout, Challenge, Decision, DuelError, Opening, SavedDuel, Standing, Succession, TaskPlan, Verdict};
 
 use crate::board::ScoreBoard;
 use crate::record::{

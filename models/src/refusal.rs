@@ -24,7 +24,9 @@ pub enum Refusal {
     /// The configuration asks for code from the repository.
     #[error(
         "{} has {}, so the model needs code from its repository, which is never run: use a built-in architecture and remove {}",
-        UntrustedText::name(file), UntrustedText::words(key), UntrustedText::words(key)
+        UntrustedText::name(file),
+        UntrustedText::words(key),
+        UntrustedText::words(key)
     )]
     RemoteCode {
         /// The file that asks.
@@ -69,7 +71,8 @@ pub enum Refusal {
     /// More than one file could be the model.
     #[error(
         "{} and {} could both be the model: publish one of them",
-        UntrustedText::name(first), UntrustedText::name(second)
+        UntrustedText::name(first),
+        UntrustedText::name(second)
     )]
     Ambiguous {
         /// One file.
@@ -131,7 +134,8 @@ pub enum Refusal {
     /// A setting of the configuration is missing or has a value that is not supported.
     #[error(
         "{} = {} in the model's configuration cannot be used: {hint}",
-        UntrustedText::words(key), UntrustedText::words(value)
+        UntrustedText::words(key),
+        UntrustedText::words(value)
     )]
     Setting {
         /// The key as in config.json.
@@ -144,7 +148,8 @@ pub enum Refusal {
     /// A tensor is stored in a way that is not supported.
     #[error(
         "tensor {} is stored as {}, which is not supported: use F32, F16, BF16 or, in a GGUF file, one of {supported}",
-        UntrustedText::name(tensor), UntrustedText::words(encoding)
+        UntrustedText::name(tensor),
+        UntrustedText::words(encoding)
     )]
     Encoding {
         /// The tensor.
@@ -190,7 +195,8 @@ pub enum Refusal {
     /// A parameter is not a number.
     #[error(
         "tensor {} holds {} at element {index}: every parameter must be finite",
-        UntrustedText::name(tensor), UntrustedText::words(value)
+        UntrustedText::name(tensor),
+        UntrustedText::words(value)
     )]
     NotFinite {
         /// The tensor.
@@ -213,7 +219,8 @@ pub enum Refusal {
     /// A safetensors file contradicts itself.
     #[error(
         "{} is not a sound safetensors file: {}; save it again",
-        UntrustedText::name(file), UntrustedText::sentence(reason)
+        UntrustedText::name(file),
+        UntrustedText::sentence(reason)
     )]
     Safetensors {
         /// The file.
@@ -224,7 +231,8 @@ pub enum Refusal {
     /// The index of the shards contradicts the shards.
     #[error(
         "{} does not fit its shards: {}; save the model again",
-        UntrustedText::name(file), UntrustedText::sentence(reason)
+        UntrustedText::name(file),
+        UntrustedText::sentence(reason)
     )]
     Index {
         /// The index file.
@@ -235,7 +243,8 @@ pub enum Refusal {
     /// A GGUF file contradicts itself or ends early.
     #[error(
         "{} is not a sound GGUF file: {}; convert or upload it again",
-        UntrustedText::name(file), UntrustedText::sentence(reason)
+        UntrustedText::name(file),
+        UntrustedText::sentence(reason)
     )]
     Gguf {
         /// The file.
@@ -250,10 +259,7 @@ pub enum Refusal {
         reason: String,
     },
     /// The chat template cannot be used.
-    #[error(
-        "the chat template cannot be used: {}; publish the one of the base model",
-        UntrustedText::sentence(reason)
-    )]
+    #[error("the chat template cannot be used: {}; publish the one of the base model", UntrustedText::sentence(reason))]
     Template {
         /// The reason.
         reason: String,

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod chain;
+mod mutation;
 mod windows;
 
 use std::fs;
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use mutation::{MutableLog, Mutation, Way};
 pub use windows::{Committed, Windows, reference};
 
 /// A commit hash; folder hubs ask for nothing more.

@@ -83,6 +83,19 @@ fn a_window_that_is_killed_gives_no_number_back() {
 }
 
 #[test]
+fn a_window_goes_on_with_the_files_that_it_has_admitted_or_not_at_all() {
+    let windows = Windows::new(PROGRAM);
+    let model = |name, family| windows.model(name, family, 0.0);
+    let (alice, bob, carol) = (model("alice", "llama"), model("bob", "qwen2"), model("carol", "qwen3"));
+    let entries = [("alice", alice.as_str(), 10), ("bob", &bob, 20), ("carol", &carol, 30)];
+    windows.kill_at(1000, &entries, "stays champion");
+    // The champion has answered already; carol has not.
+    fs::write(windows.path("hub/o/carol").join(tests::COMMIT).join("files/notes.md"), "new").unwrap();
+    let resumed = windows.decide(1000, &entries, json!({}));
+    assert!(!resumed.status.success() && said(&resumed).contains("not those that this window has admitted"), "{}", said(&resumed));
+}
+
+#[test]
 fn the_latest_former_champion_that_plays_follows_one_that_does_not() {
     let windows = Windows::new(PROGRAM);
     let (squatter, alice) = (windows.model("squatter", "phi3", 0.0), windows.model("alice", "llama", 0.0));

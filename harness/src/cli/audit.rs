@@ -106,7 +106,9 @@ fn text(audited: &Audited) -> String {
     let holder = champion.as_deref().unwrap_or("nobody");
     let mut lines = vec![
         format!("holds: {records} records signed by {validator}"),
-        format!("{rollouts} rollouts have the seeds of their window, {duels} duels decided again, {holder} holds the weight"),
+        format!(
+            "{rollouts} rollouts have the seeds of their window, {duels} duels decided again, {holder} holds the weight"
+        ),
     ];
     if audited.follows {
         lines.push("it begins from the record of the window before".to_owned());

@@ -14,8 +14,8 @@ use super::hash_chain::ChainError;
 use super::log::{Facts, read};
 use super::unchecked::Unchecked;
 use crate::record::{
-    Admission, AdmissionOutcome, Conclusion, EVIDENCE_VERSION as VERSION, EntryTerms, FindingRecord, ReignRecord, WindowTerms,
-    first_sightings,
+    Admission, AdmissionOutcome, Conclusion, EVIDENCE_VERSION as VERSION, EntryTerms, FindingRecord, ReignRecord,
+    WindowTerms, first_sightings,
 };
 use crate::registry::Role;
 use crate::rollout::ExecutorError;

@@ -215,7 +215,19 @@ impl RolloutBody {
         let Self { entry, environment, task, seed, score, fault, reproducible, .. } = *self;
         let replies = self.replies.iter().map(ReplyBody::to_reply).collect();
         let reason = self.reason.clone();
-        Rollout { entry, environment, task, seed, replies, score, reason, fault, reproducible, attempts: 1, seconds: 0.0 }
+        Rollout {
+            entry,
+            environment,
+            task,
+            seed,
+            replies,
+            score,
+            reason,
+            fault,
+            reproducible,
+            attempts: 1,
+            seconds: 0.0,
+        }
     }
 }
 

@@ -95,13 +95,11 @@ fn malformed(line: u64, error: &serde_json::Error) -> EvidenceError {
 
 fn first_signer(record: &Record) -> Result<VerifyingKey, EvidenceError> {
     // The version first: another one's records have other fields.
-    let any: serde_json::Value =
-        serde_json::from_str(record.body.get()).map_err(|error| malformed(1, &error))?;
+    let any: serde_json::Value = serde_json::from_str(record.body.get()).map_err(|error| malformed(1, &error))?;
     if let Some(found) = any["opened"]["version"].as_u64().filter(|found| *found != u64::from(EVIDENCE_VERSION)) {
         return Err(EvidenceError::Version { found });
     }
-    let body: OpenedBody =
-        serde_json::from_str(record.body.get()).map_err(|error| malformed(1, &error))?;
+    let body: OpenedBody = serde_json::from_str(record.body.get()).map_err(|error| malformed(1, &error))?;
     let bytes: Option<[u8; 32]> = hex::decode(&body.validator).ok().and_then(|bytes| bytes.try_into().ok());
     bytes
         .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())

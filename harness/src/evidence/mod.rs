@@ -16,6 +16,7 @@ mod unchecked;
 pub(crate) use agreement::{Agreement, AgreementError, Revealed, agree};
 pub(crate) use audit::{Audited, EvidenceError, Log, audit};
 pub(crate) use body::{ReplyBody, RolloutBody, records};
-pub(crate) use unchecked::{Checks, Unchecked, unchecked};
 pub use hash_chain::{HashChain, Record};
 pub use key::{KeyError, ValidatorKey};
+pub use unchecked::unchecked_fields;
+pub(crate) use unchecked::{Checks, unchecked};

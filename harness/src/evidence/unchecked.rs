@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::audit::Log;
+use super::audit::{Log, audit};
 use crate::record::AdmissionOutcome;
 
 /// A part of a log that was taken as it is stated.
@@ -67,6 +67,15 @@ pub(crate) fn unchecked(log: &Log, checks: Checks) -> Vec<Unchecked> {
     }
     parts.extend(rest(log, checks));
     parts
+}
+
+/// Audits a log by itself; the fields that are taken as they are stated.
+///
+/// # Errors
+/// If it does not hold, with the reason.
+pub async fn unchecked_fields(log: &str) -> Result<Vec<&'static str>, String> {
+    let (_, log) = audit(log.as_bytes()).await.map_err(|error| error.to_string())?;
+    Ok(unchecked(&log, Checks::default()).iter().flat_map(|part| part.fields).copied().collect())
 }
 
 /// The parts that no file shows, or only a forward pass.

@@ -37,6 +37,8 @@ pub(crate) struct ModelLoader {
     remote: RemoteSettings,
     reporter: Arc<dyn Reporter>,
     admitted: Mutex<BTreeMap<String, (Snapshot, Stamp)>>,
+    /// Files of models that a window has admitted, perhaps in an earlier process: no others are opened.
+    recorded: Mutex<BTreeMap<String, Vec<FileRecord>>>,
     accelerator: Mutex<Option<Accelerator>>,
     /// Folder of downloads and compiled kernels.
     cache: PathBuf,
@@ -70,6 +72,7 @@ impl ModelLoader {
             remote: settings.remote.clone(),
             reporter,
             admitted: Mutex::default(),
+            recorded: Mutex::default(),
             accelerator: Mutex::default(),
             cache: cache.to_owned(),
         })
@@ -116,6 +119,17 @@ impl ModelLoader {
         }
     }
 
+    /// Records the files that a window has admitted as a model's: it is not opened with others.
+    pub(crate) fn expect(&self, source: &ModelSource, files: &[FileRecord]) {
+        self.recorded.lock().expect("no holder panics").insert(source.to_string(), files.to_vec());
+    }
+
+    /// True if a snapshot has the files that a window has admitted, or no window has.
+    fn is_recorded(&self, source: &ModelSource, snapshot: &Snapshot) -> bool {
+        let recorded = self.recorded.lock().expect("no holder panics");
+        recorded.get(&source.to_string()).is_none_or(|files| *files == files_of(snapshot))
+    }
+
     /// Opens a model: an engine on this machine, or the client of the server that runs it.
     ///
     /// # Errors
@@ -140,6 +154,10 @@ impl ModelLoader {
 
     async fn start_arrived(&self, source: &ModelSource, arrival: Arrival) -> Result<LocalModel, LoaderError> {
         match arrival {
+            Arrival::Admitted(admitted) if !self.is_recorded(source, &admitted.snapshot) => {
+                let reason = "its files are not those that this window has admitted".to_owned();
+                Err(LoaderError::Refused { model: source.to_string(), reason })
+            }
             Arrival::Admitted(admitted) => self.start(source, admitted).await,
             Arrival::Refused { reason, .. } => Err(LoaderError::Refused { model: source.to_string(), reason }),
         }

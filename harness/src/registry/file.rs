@@ -137,10 +137,7 @@ fn read(path: &Path) -> Result<RegistryState, RegistryError> {
     debug_assert_eq!(file.version, VERSION, "any other version was refused above");
     let seed_hash = parse_hash(&file.seed_hash).ok_or_else(|| RegistryError::Inconsistent {
         path: at(),
-        problem: format!(
-            "`seed_hash` is {}; it must be 64 hexadecimal digits",
-            UntrustedText::name(&file.seed_hash)
-        ),
+        problem: format!("`seed_hash` is {}; it must be 64 hexadecimal digits", UntrustedText::name(&file.seed_hash)),
     })?;
     let mut entries = Vec::with_capacity(file.entries.len());
     for line in file.entries {

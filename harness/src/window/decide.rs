@@ -9,7 +9,7 @@ use super::screen::screen;
 use super::{OpenWindow, WindowError};
 use crate::clock::Stopwatch;
 use crate::loader::ModelLoader;
-use crate::record::Conclusion;
+use crate::record::{AdmissionOutcome, Conclusion};
 use crate::rollout::Executor;
 use crate::store::RunId;
 use crate::succession::Field;
@@ -40,6 +40,12 @@ pub(crate) async fn decide(
     let checking = watch.elapsed();
     let findings = screen(&window, &admissions, loader).await?;
     call_reserves(&window, &mut admissions, &findings, loader).await?;
+    for (entry, admission) in window.entries.iter().zip(&admissions) {
+        // A process that goes on with a window plays the files that the one before has admitted.
+        if admission.outcome == AdmissionOutcome::Admitted {
+            loader.expect(&entry.model, &admission.files);
+        }
+    }
     let field = Field { terms: &window.terms, admissions: &admissions, findings: &findings };
     let duels = hold_duels(&window, &field, executor).await?;
     let OpenWindow { terms, entries, store, run, .. } = window;

@@ -69,9 +69,7 @@ struct Recorded(BTreeMap<(usize, Unit), Rollout>);
 
 impl Recorded {
     fn new(rollouts: Vec<Rollout>) -> Self {
-        let key = |rollout: &Rollout| {
-            (rollout.entry, Unit { task: rollout.task, environment: rollout.environment })
-        };
+        let key = |rollout: &Rollout| (rollout.entry, Unit { task: rollout.task, environment: rollout.environment });
         Self(rollouts.into_iter().map(|rollout| (key(&rollout), rollout)).collect())
     }
 }

@@ -202,7 +202,11 @@ impl<'a> Place<'a> {
         let elements = shape.iter().try_fold(1u64, |product, dimension| product.checked_mul(*dimension));
         let length = elements.filter(|_| encoding.bytes_for(row).is_some()).and_then(|all| encoding.bytes_for(all));
         let length = length.ok_or_else(|| {
-            format!("tensor {} of shape {shape:?} is no whole number of {} blocks a row", UntrustedText::name(name), encoding.name())
+            format!(
+                "tensor {} of shape {shape:?} is no whole number of {} blocks a row",
+                UntrustedText::name(name),
+                encoding.name()
+            )
         })?;
         shape.reverse();
         let shape = shape.into_iter().map(|dimension| usize::try_from(dimension).ok()).collect::<Option<_>>();
@@ -231,7 +235,10 @@ fn locate(
             return Err(format!("tensor {} lies beyond any file", UntrustedText::name(name)));
         };
         if to > size {
-            return Err(format!("tensor {} ends at byte {to} but the file ends at {size}, so it is not complete", UntrustedText::name(name)));
+            return Err(format!(
+                "tensor {} ends at byte {to} but the file ends at {size}, so it is not complete",
+                UntrustedText::name(name)
+            ));
         }
         if from < free {
             return Err(format!("tensor {} overlaps another", UntrustedText::name(name)));

@@ -88,7 +88,8 @@ fn counterparts(content: &Content<'_>, config: &ModelConfig, json: &Json) -> Res
             let rows = info.shape.first().copied().unwrap_or(0);
             if heads == 0 || rows == 0 || rows % (2 * heads) != 0 {
                 let value = heads.to_string();
-                let hint = format!("{} has {rows} rows, which is no even number for each head", UntrustedText::name(name));
+                let hint =
+                    format!("{} has {rows} rows, which is no even number for each head", UntrustedText::name(name));
                 return Err(Refusal::Setting { key: "num_attention_heads".to_owned(), value, hint });
             }
         }

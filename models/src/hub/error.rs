@@ -71,10 +71,7 @@ pub enum HubError {
         status: u16,
     },
     /// The connection failed or broke off.
-    #[error(
-        "the connection failed while fetching {}: {}",
-        UntrustedText::words(what), UntrustedText::sentence(reason)
-    )]
+    #[error("the connection failed while fetching {}: {}", UntrustedText::words(what), UntrustedText::sentence(reason))]
     Connection {
         /// Model or file.
         what: String,
@@ -102,7 +99,8 @@ pub enum HubError {
     /// A response that is malformed.
     #[error(
         "the hub's answer for {} cannot be understood: {}",
-        UntrustedText::words(what), UntrustedText::sentence(reason)
+        UntrustedText::words(what),
+        UntrustedText::sentence(reason)
     )]
     Answer {
         /// Model or file.
@@ -121,7 +119,9 @@ pub enum HubError {
     /// The complete download does not have the hash that the commit lists.
     #[error(
         "{} does not have the hash {} that the commit names but {}",
-        UntrustedText::name(file), UntrustedText::name(expected), UntrustedText::name(found)
+        UntrustedText::name(file),
+        UntrustedText::name(expected),
+        UntrustedText::name(found)
     )]
     Hash {
         /// The file.

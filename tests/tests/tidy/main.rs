@@ -9,3 +9,4 @@ mod public;
 mod schema;
 mod style;
 mod tree;
+mod untrusted;

@@ -139,3 +139,19 @@ async fn a_key_that_the_settings_name_has_to_be_set() {
     assert_eq!(problem.status, crate::exit_status::ExitStatus::Usage);
     assert!(problem.to_string().contains("A_VARIABLE_THAT_NO_TEST_SETS"), "{problem}");
 }
+
+#[tokio::test]
+async fn a_model_is_opened_with_the_files_that_were_admitted_and_with_no_others() {
+    let shelf = Shelf::new();
+    let (loader, source) = (shelf.loader(), hub_model(0));
+    let Arrival::Admitted(admitted) = loader.admit(&source).await.unwrap() else { panic!("it is sound") };
+    let files = files_of(&admitted.snapshot);
+    loader.expect(&source, &files);
+    assert!(loader.open(&source).await.is_ok());
+    // A process that goes on after another knows the files from the database.
+    let later = shelf.loader();
+    later.expect(&source, &files);
+    fs::write(model_folder(shelf.folder.path(), 0).join("notes.md"), "new").unwrap();
+    let refused = later.open(&source).await.err().unwrap().to_string();
+    assert!(refused.contains("are not those that this window has admitted"), "{refused}");
+}

@@ -65,8 +65,9 @@ impl Header {
         let start = 8 + header.len();
         let mut checked = BTreeMap::new();
         for (name, entry) in written.tensors {
-            let entry =
-                entry.check(start, tensors.len()).map_err(|reason| refuse(format!("tensor {}: {reason}", UntrustedText::name(&name))))?;
+            let entry = entry
+                .check(start, tensors.len())
+                .map_err(|reason| refuse(format!("tensor {}: {reason}", UntrustedText::name(&name))))?;
             checked.insert(name, entry);
         }
         check_cover(&checked, start, bytes.len()).map_err(refuse)?;
@@ -121,7 +122,8 @@ impl WrittenEntry {
             .iter()
             .try_fold(1u64, |product, dimension| product.checked_mul(*dimension))
             .ok_or_else(|| format!("shape {:?} is larger than any memory", self.shape))?;
-        let (bits, encoding) = data_type(&self.dtype).ok_or_else(|| format!("unknown data type {:?}", UntrustedText::words(&self.dtype).as_str()))?;
+        let (bits, encoding) = data_type(&self.dtype)
+            .ok_or_else(|| format!("unknown data type {:?}", UntrustedText::words(&self.dtype).as_str()))?;
         let needed = elements.checked_mul(bits).map(|bits| bits.div_ceil(8));
         if needed != Some(to - from) {
             return Err(format!("shape {:?} of {} does not take {} bytes", self.shape, self.dtype, to - from));

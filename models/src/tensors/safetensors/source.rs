@@ -66,7 +66,10 @@ impl Safetensors {
             return Err(contradiction(format!("{file} does not hold {}", UntrustedText::name(name))).into());
         }
         match again.iter().find(|(name, place)| !source.holds(name, place)) {
-            Some((name, _)) => Err(contradiction(format!("two shards hold {} with different values", UntrustedText::name(name))).into()),
+            Some((name, _)) => {
+                Err(contradiction(format!("two shards hold {} with different values", UntrustedText::name(name)))
+                    .into())
+            }
             None => Ok(source),
         }
     }
@@ -108,7 +111,12 @@ impl Safetensors {
             match index.map(|index| index.weight_map.get(&name).map(|listed| listed == file)) {
                 None | Some(Some(true)) => drop(self.tensors.insert(name, place)),
                 Some(Some(false)) => elsewhere.push((name, place)),
-                Some(None) => return Err(contradiction(format!("{file} holds {}, which is not listed there", UntrustedText::name(&name)))),
+                Some(None) => {
+                    return Err(contradiction(format!(
+                        "{file} holds {}, which is not listed there",
+                        UntrustedText::name(&name)
+                    )));
+                }
             }
         }
         self.shards.push(mapped);
