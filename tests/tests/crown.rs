@@ -92,7 +92,11 @@ fn a_window_goes_on_with_the_files_that_it_has_admitted_or_not_at_all() {
     // The champion has answered already; carol has not.
     fs::write(windows.path("hub/o/carol").join(tests::COMMIT).join("files/notes.md"), "new").unwrap();
     let resumed = windows.decide(1000, &entries, json!({}));
-    assert!(!resumed.status.success() && said(&resumed).contains("not those that this window has admitted"), "{}", said(&resumed));
+    assert!(
+        !resumed.status.success() && said(&resumed).contains("not those that this window has admitted"),
+        "{}",
+        said(&resumed)
+    );
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn a_value_of_the_wrong_type_is_refused_with_its_key() {
 fn a_value_outside_its_range_is_refused_with_the_range() {
     for (flag, expected) in [
         ("environments=[]", "setting `environments` is empty; it must be a list of at least one environment"),
-        ("round=0", "setting `round` is 0; it must be at least 1"),
+        ("round=0", "setting `round` is 0; it must be between 1 and 1000000"),
         ("alpha=0.0", "setting `alpha` is 0; it must be between 1e-60 and 0.5"),
         ("alpha=1.0", "setting `alpha` is 1; it must be between 1e-60 and 0.5"),
         ("sampling.temperature=-0.5", "setting `sampling.temperature` is -0.5; it must be 0 or more"),
