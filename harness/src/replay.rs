@@ -23,7 +23,7 @@ use crate::record::{AdmissionOutcome, CardTerms};
 use crate::rollout::{RolloutError, TaskRules, open_environment};
 use crate::settings::Settings;
 use crate::units::Unit;
-use crate::window::other_than_crowned;
+use crate::window::{WindowError, other_than_crowned, screen_recorded};
 
 mod recorded_model;
 
@@ -55,6 +55,9 @@ pub(crate) enum ReplayError {
         /// The version of this program.
         here: String,
     },
+    /// The models cannot be screened again.
+    #[error(transparent)]
+    Window(#[from] WindowError),
     /// The system gave no randomness to draw a sample with.
     #[error("the system gave no randomness to draw a sample with: {0}")]
     Entropy(getrandom::Error),
@@ -88,6 +91,8 @@ pub(crate) struct Replayed {
     pub(crate) failures: usize,
     /// Refusals that follow from the files.
     pub(crate) refusals: usize,
+    /// Findings that follow from the files.
+    pub(crate) findings: usize,
     /// Refusals for what the hub answered, which nothing shows.
     pub(crate) refusals_of_the_hub: usize,
 }
@@ -135,6 +140,9 @@ impl Replay<'_> {
                     false => replayed.refusals_of_the_hub += 1,
                 }
             }
+            if log.admissions.get(entry).is_some_and(|known| known.outcome == AdmissionOutcome::Admitted) {
+                self.admitted(&loader, log, entry).await?;
+            }
             let own: Vec<&RolloutBody> = log.rollouts.iter().filter(|rollout| rollout.entry == entry).collect();
             if own.is_empty() {
                 continue;
@@ -153,7 +161,28 @@ impl Replay<'_> {
                 self.make(&rules, &model, log, &again).await?;
             }
         }
+        replayed.findings = self.check_findings(&loader, log).await?;
         Ok(replayed)
+    }
+
+    /// Screens the admitted models again; the number of findings that follow from their files. Copies of models that are not
+    /// entries of this window cannot be found again.
+    async fn check_findings(&self, loader: &ModelLoader, log: &Log) -> Result<usize, ReplayError> {
+        let found = screen_recorded(log.terms.clone(), &log.admissions, loader).await?;
+        let differs = |what: String| Err(EvidenceError::Differs { what }.into());
+        for (entry, finding) in &found {
+            match log.findings.get(entry) {
+                Some(recorded) if recorded == finding || recorded.finding.of.is_none() => {}
+                Some(_) => return differs(format!("the finding on entry {entry}")),
+                None => return differs(format!("that nothing was found on entry {entry}")),
+            }
+        }
+        let of_entries: Vec<usize> =
+            log.findings.iter().filter(|(_, record)| record.finding.of.is_some()).map(|(entry, _)| *entry).collect();
+        match of_entries.iter().find(|entry| !found.contains_key(entry)) {
+            Some(entry) => differs(format!("the finding on entry {entry}")),
+            None => Ok(of_entries.len()),
+        }
     }
 
     /// Makes rollouts of one entry again.

@@ -52,9 +52,12 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         }
         let judged = arguments.judge || arguments.replay > 0;
         if judged {
-            Replayed { made: one.replayed, judged: one.judged, refusals: one.refusals, .. } = replay(arguments, &log)?;
+            let replayed = replay(arguments, &log)?;
+            Replayed { made: one.replayed, judged: one.judged, .. } = replayed;
+            Replayed { refusals: one.refusals, findings: one.findings, .. } = replayed;
         }
-        one.unchecked = unchecked(&log, Checks { follows: one.follows, judged, replayed: one.replayed });
+        let checks = Checks { follows: one.follows, judged, replayed: one.replayed, findings: one.findings };
+        one.unchecked = unchecked(&log, checks);
         audited.push(one);
         before = Some(log);
     }
@@ -77,6 +80,7 @@ fn replay(arguments: &Arguments, log: &Log) -> Result<Replayed, Problem> {
         replay.run(log, arguments.replay).await.map_err(|error| match error {
             ReplayError::Environment(error) => Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS),
             ReplayError::Loader(error) => error.into(),
+            ReplayError::Window(error) => error.into(),
             ReplayError::Changed { .. } => Problem::from_error(ExitStatus::Source, &error)
                 .hint("check the network, the hub and the folder; the models must be those that the evidence names"),
             ReplayError::Rollout(_) => {
@@ -118,6 +122,9 @@ fn text(audited: &Audited) -> String {
     }
     if audited.refusals > 0 {
         lines.push(format!("{} refusals follow from the models' files", audited.refusals));
+    }
+    if audited.findings > 0 {
+        lines.push(format!("{} findings follow from the models' files", audited.findings));
     }
     if audited.replayed > 0 {
         let made = audited.replayed;

@@ -37,6 +37,8 @@ pub(crate) struct Audited {
     pub judged: usize,
     /// Refusals that were found again in the models' files.
     pub refusals: usize,
+    /// Findings that were found again in the models' files.
+    pub findings: usize,
     /// Rollouts among them that a server made: that its model gave these replies is not shown by anything.
     pub not_reproducible: usize,
     /// Duels decided again.
@@ -171,6 +173,7 @@ pub(crate) async fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceE
         replayed: 0,
         judged: 0,
         refusals: 0,
+        findings: 0,
         not_reproducible: facts.rollouts.iter().filter(|rollout| !rollout.reproducible).count(),
         duels: facts.decisions.len(),
         validator: facts.validator,

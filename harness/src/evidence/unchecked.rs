@@ -25,6 +25,8 @@ pub(crate) struct Checks {
     pub(crate) judged: bool,
     /// Rollouts made again.
     pub(crate) replayed: usize,
+    /// Findings that were found again.
+    pub(crate) findings: usize,
 }
 
 /// The option that judges replies and refusals again.
@@ -97,11 +99,11 @@ fn rest(log: &Log, checks: Checks) -> Vec<Unchecked> {
             shown_by: None,
         });
     }
-    if !log.findings.is_empty() {
+    if checks.findings < log.findings.len() {
         parts.push(Unchecked {
             fields: &["finding.finding.finding.measure", "finding.finding.finding.threshold"],
-            what: format!("the distances of {} findings", log.findings.len()),
-            shown_by: Some("`dethrone validate` on the same files"),
+            what: format!("the distances of {} findings", log.findings.len() - checks.findings),
+            shown_by: (!checks.judged).then_some(JUDGE),
         });
     }
     if log.interrupted {

@@ -14,6 +14,10 @@ use super::service::ServiceSettings;
 
 /// A round's units are listed before they are made.
 const MOST_TASKS_A_ROUND: u32 = 1_000_000;
+/// Numbers of tasks have 32 bits.
+const MOST_TASKS: usize = 1_000_000_000;
+/// Reference tasks of one task, which a champion answers beside it.
+const MOST_REFERENCES: usize = 1_000;
 
 /// Checks the values that a type alone does not.
 ///
@@ -39,6 +43,9 @@ impl Deciding {
         let Self { round, alpha, sampling, weights, duel, heat, .. } = self;
         require((1..=MOST_TASKS_A_ROUND).contains(round), "round", round, "between 1 and 1000000")?;
         require(*alpha >= 1e-60 && *alpha <= 0.5, "alpha", alpha, "between 1e-60 and 0.5")?;
+        require(duel.budget <= MOST_TASKS, "duel.budget", duel.budget, "at most 1000000000")?;
+        require(heat.tasks <= MOST_TASKS, "heat.tasks", heat.tasks, "at most 1000000000")?;
+        require(duel.references <= MOST_REFERENCES, "duel.references", duel.references, "at most 1000")?;
         check_sampling(sampling)?;
         check_duel(duel.validate(), "duel")?;
         check_duel(heat.validate(), "heat")?;

@@ -26,6 +26,7 @@ pub(crate) use error::WindowError;
 pub(crate) use open::{OpenWindow, Unchallenged, open, reopen};
 pub(crate) use prefetch::prefetch;
 pub(crate) use recorded::{RecordedFacts, decide_recorded};
+pub(crate) use recorded::{RecordedFacts, decide_recorded, screen_recorded};
 
 #[cfg(test)]
 pub(crate) mod fixtures;

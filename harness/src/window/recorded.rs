@@ -7,9 +7,11 @@ use futures::future::BoxFuture;
 
 use super::conclude::conclude;
 use super::duel::hold_duels;
-use super::{Unchallenged, WindowError, reopen};
+use super::screen::screen;
+use super::{Unchallenged, WindowError, fingerprints, reopen};
 use crate::events::{Event, Reporter};
-use crate::record::{Admission, Conclusion, FindingRecord, Rollout, WindowTerms};
+use crate::loader::{Arrival, LoaderError, ModelLoader};
+use crate::record::{Admission, AdmissionOutcome, Conclusion, FindingRecord, Rollout, WindowTerms};
 use crate::registry::Entry;
 use crate::rollout::{Executor, ExecutorError};
 use crate::store::{BegunBout, Store};
@@ -64,6 +66,32 @@ pub(crate) async fn decide_recorded(facts: RecordedFacts) -> Result<Conclusion, 
     conclude(window.terms, entries, (admissions, asked), findings, played, interrupted.is_some())
 }
 
+/// Screens the admitted models of recorded terms again, with fingerprints taken of their files. Models of earlier windows are
+/// not there: a copy of one of them is not found.
+///
+/// # Errors
+/// If this machine, or the hub, cannot hand out a model that was admitted.
+pub(crate) async fn screen_recorded(
+    terms: WindowTerms,
+    admissions: &[Admission],
+    loader: &ModelLoader,
+) -> Result<BTreeMap<usize, FindingRecord>, WindowError> {
+    let store = Store::in_memory().await?;
+    let (run, _) = store.open_run(&terms).await?;
+    let window = reopen((run, terms), &store, &Silent)?;
+    for (entry, admission) in window.entries.iter().zip(admissions) {
+        if admission.outcome == AdmissionOutcome::Admitted && !admission.files.is_empty() {
+            match loader.admit(&entry.model).await? {
+                Arrival::Admitted(admitted) => drop(fingerprints::take(admitted, &entry.model, &store).await?),
+                Arrival::Refused { reason, .. } => {
+                    return Err(LoaderError::Refused { model: entry.model.to_string(), reason }.into());
+                }
+            }
+        }
+    }
+    screen(&window, admissions, loader).await
+}
+
 /// An executor whose rollouts were made before.
 struct Recorded(BTreeMap<(usize, Unit), Rollout>);
 
@@ -95,3 +123,6 @@ struct Silent;
 impl Reporter for Silent {
     fn report(&self, _: Event) {}
 }
+
+#[cfg(test)]
+mod tests;
