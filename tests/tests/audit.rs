@@ -13,6 +13,19 @@ use tests::{MutableLog, Mutation, Subnet, Way, run, said, signed_again};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_dethrone-under-test");
 const EVIDENCE: &str = "output/window-1000/evidence.jsonl";
 
+/// Random models are right in a quarter of the tasks.
+const PARITY: &str = r#"
+ENV = {"name": "test.parity", "version": "1.0.0", "abi": 1, "max_new_tokens": 6}
+
+
+def generate(seed, level=1):
+    return {"prompt": f"Say anything about {seed}.", "private": {}}
+
+
+def verify(task, reply):
+    return float(sum(map(ord, reply)) % 4 == 0)
+"#;
+
 /// A window with every kind of record: heats, bouts, a copy, a refused entry and a late one.
 fn decided() -> (Subnet, String) {
     let mut subnet = Subnet::of_four(PROGRAM);
@@ -27,8 +40,10 @@ fn decided() -> (Subnet, String) {
     let registry = fs::read_to_string(&path).unwrap();
     assert!(registry.contains("\"committed\":106"));
     fs::write(&path, registry.replace("\"committed\":106", "\"committed\":1006")).unwrap();
-    subnet.settings("environments = [{ name = 'sat', tier = 0 }]");
-    let output = run(subnet.validate(&["--set", "heat.tasks=4", "--set", "duel.budget=8"]));
+    fs::write(subnet.path("parity.py"), PARITY).unwrap();
+    subnet.settings("environments = [{ name = 'parity.py' }]");
+    let rule = ["heat.tasks=4", "heat.pass=1.2", "duel.budget=8", "duel.references=1"];
+    let output = run(subnet.validate(&rule.map(|setting| ["--set", setting]).concat()));
     assert!(output.status.success(), "{}", said(&output));
     let evidence = subnet.result("evidence.jsonl").unwrap();
     for kind in ["opened", "admission", "finding", "rollout", "heat", "decision", "weights", "reign"] {
