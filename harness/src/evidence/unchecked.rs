@@ -37,8 +37,15 @@ const REPLAY: &str = "--replay N";
 /// The parts of a log that these checks leave as they are stated.
 pub(crate) fn unchecked(log: &Log, checks: Checks) -> Vec<Unchecked> {
     let mut parts = vec![Unchecked {
-        fields: &["opened.opened.entries", "opened.opened.seed_hash", "opened.opened.seed_block"],
-        what: "the registry, as this validator read it: who has committed what and when, and the seed".to_owned(),
+        fields: &[
+            "opened.opened.entries",
+            "opened.opened.seed_hash",
+            "opened.opened.seed_block",
+            "reign.interrupted",
+        ],
+        what: "the registry, as this validator read it (who has committed what and when, and the seed), and that its weights \
+               were set"
+            .to_owned(),
         shown_by: Some("the chain"),
     }];
     parts.push(Unchecked {
@@ -55,7 +62,14 @@ pub(crate) fn unchecked(log: &Log, checks: Checks) -> Vec<Unchecked> {
     }
     if !checks.judged {
         parts.push(Unchecked {
-            fields: &["opened.opened.runtime", "rollout.replies", "rollout.score", "rollout.reason", "rollout.fault"],
+            fields: &[
+                "opened.opened.environments",
+                "opened.opened.runtime",
+                "rollout.replies",
+                "rollout.score",
+                "rollout.reason",
+                "rollout.fault",
+            ],
             what: format!("the scores of {} rollouts were not judged again from their replies", log.rollouts.len()),
             shown_by: Some(JUDGE),
         });
