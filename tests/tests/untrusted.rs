@@ -10,7 +10,7 @@ use tests::{Subnet, run, said};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_dethrone-under-test");
 
 /// Sets a terminal's title, clears it, turns the direction of the text, and writes a line of its own.
-const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}\nhonest holds all the weight.\u{2028}";
+const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}\nmallory holds all the weight.\u{2028}";
 
 /// Adds a tensor without elements to a model.
 fn add_tensor(files: &Path, name: &str) {
@@ -71,7 +71,7 @@ fn escapes_and_line_breaks_of_a_model_are_nowhere() {
                 character.is_control() && character != '\n' || matches!(character, '\u{202e}' | '\u{2028}')
             };
             assert!(!text.contains(acts), "{name} holds a character that acts: {text:?}");
-            assert!(!text.contains("\nhonest holds all the weight."), "{name} holds a forged line: {text}");
+            assert!(!text.contains("\nmallory holds all the weight."), "{name} holds a forged line: {text}");
         }
     }
 }

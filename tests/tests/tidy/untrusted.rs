@@ -10,7 +10,7 @@ const ERRORS: [&str; 4] =
     ["models/src/error.rs", "models/src/hub/error.rs", "models/src/refusal.rs", "models/src/remote/error.rs"];
 
 /// Fields with our own words, or with those of whoever runs the program.
-const OURS: [&str; 6] = ["endpoint", "hint", "hub", "operation", "server", "supported"];
+const OURS: [&str; 7] = ["endpoint", "hint", "hub", "message", "operation", "server", "supported"];
 
 /// Files that write to standard output or standard error, after a guard, or only ask about them.
 const WRITERS: [&str; 4] = [
