@@ -41,6 +41,7 @@ pub(crate) fn unchecked(log: &Log, checks: Checks) -> Vec<Unchecked> {
             "opened.opened.entries",
             "opened.opened.seed_hash",
             "opened.opened.seed_block",
+            "opened.opened.snapshot",
             "reign.interrupted",
         ],
         what: "the registry, as this validator read it (who has committed what and when, and the seed), and that its weights \
