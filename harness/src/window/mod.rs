@@ -25,7 +25,6 @@ pub(crate) use decide::{Decided, decide};
 pub(crate) use error::WindowError;
 pub(crate) use open::{OpenWindow, Unchallenged, open, reopen};
 pub(crate) use prefetch::prefetch;
-pub(crate) use recorded::{RecordedFacts, decide_recorded};
 pub(crate) use recorded::{RecordedFacts, decide_recorded, screen_recorded};
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use minijinja::{
 };
 
 use super::{filters, json_style::JsonStyle, measure, numbers, python_text, strftime::strftime};
-use super::{json_style::JsonStyle, measure, python_text, strftime::strftime};
 use crate::untrusted::UntrustedText;
 
 /// One instruction costs one, and so do 64 bytes that are built: at most 64 MiB in all.
