@@ -150,16 +150,19 @@ fn champion(conclusion: &Conclusion) -> Option<Hotkey> {
 async fn verified(settings: &Settings, seed_block: u64, champion: &Hotkey) -> Result<String, ServiceError> {
     let path = window_folder(&settings.output, seed_block).join(EVIDENCE);
     let champion = champion.0.clone();
-    let checked = spawn_blocking(move || check_log(&path, seed_block, &champion));
+    // Signatures are checked and the window is decided again: work for a thread of its own.
+    let runtime = tokio::runtime::Handle::current();
+    let checked = spawn_blocking(move || runtime.block_on(check_log(&path, seed_block, &champion)));
     let checked = checked.await.unwrap_or_else(|panic| Err(panic.to_string()));
     checked.map_err(|cause| ServiceError::Unverified { seed_block, cause })
 }
 
-fn check_log(path: &Path, seed_block: u64, champion: &str) -> Result<String, String> {
+async fn check_log(path: &Path, seed_block: u64, champion: &str) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
-    let (audited, log) = audit(BufReader::new(file)).map_err(|error| error.to_string())?;
-    if (log.terms.seed_block, audited.champion.as_str()) != (seed_block, champion) {
-        return Err(format!("it gives the weight to {} in window {}", audited.champion, log.terms.seed_block));
+    let (audited, log) = audit(BufReader::new(file)).await.map_err(|error| error.to_string())?;
+    let holder = audited.champion.as_deref().unwrap_or("nobody");
+    if (log.terms.seed_block, holder) != (seed_block, champion) {
+        return Err(format!("it gives the weight to {holder} in window {}", log.terms.seed_block));
     }
     Ok(audited.hash)
 }
