@@ -1,7 +1,7 @@
 //! Tasks as pure functions of a seed, and verifiers that score a model's replies.
 //!
 //! Reading order: the contract (`environment_id`, `environment`, `task`, `conversation`, `verdict`, `error`), its driver
-//! (`agent`, `episode`), the tools of built-in environments (`seed`, `extract`, `program`), the environments themselves
+//! (`agent`, `episode`), the tools of built-in environments (`seed`, `extract`, `program`, `tricks`), the environments themselves
 //! (`catalog`, `python_file`), and the attack suite that an environment must pass before it is admitted (`check`).
 
 mod agent;
@@ -17,6 +17,7 @@ mod program;
 pub mod python_file;
 mod seed;
 mod task;
+mod tricks;
 mod verdict;
 
 #[cfg(test)]

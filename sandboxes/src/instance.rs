@@ -1,6 +1,7 @@
 //! Instances of the guest: one is made for each program, driven through its exports and dropped afterwards.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use wasmtime::component::{
@@ -10,6 +11,7 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::error::SandboxError;
 use crate::host::{Candidate, GuestStatus, Stop, World, link};
+use crate::limits::Limits;
 use crate::outcome::{Ending, Outcome};
 use crate::plain;
 
@@ -63,6 +65,23 @@ fn prepare_image(component: &Component) -> wasmtime::Result<()> {
 const IMAGE_ATTEMPTS: u32 = 20;
 /// Pause before each of them; the kernel itself waits for a sixth of a second.
 const IMAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Maker of guests that differ in their limits alone.
+pub(crate) struct GuestMaker {
+    pub(crate) template: Arc<Template>,
+    pub(crate) seed: u64,
+    pub(crate) cancelled: Arc<AtomicBool>,
+    /// Longest run time of each by the host's clock.
+    pub(crate) deadline: Duration,
+}
+
+impl GuestMaker {
+    /// A new guest with empty standard input.
+    pub(crate) fn guest(&self, limits: Limits) -> Result<Guest, SandboxError> {
+        let world = World::new(limits, self.seed, String::new(), Arc::clone(&self.cancelled), self.deadline);
+        Guest::new(&self.template, world)
+    }
+}
 
 /// A guest, or its remains once it has ended.
 pub(crate) struct Guest {

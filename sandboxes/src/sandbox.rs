@@ -13,7 +13,7 @@ use crate::artifact::Artifact;
 use crate::engine;
 use crate::error::SandboxError;
 use crate::host::World;
-use crate::instance::{Answer, Guest, Loaded, Template};
+use crate::instance::{Answer, Guest, GuestMaker, Loaded, Template};
 use crate::limits::Limits;
 use crate::outcome::{Ending, Outcome};
 use crate::pool::{CallerId, Pool, StackUse};
@@ -181,6 +181,16 @@ impl Sandbox {
 }
 
 impl Runtime {
+    /// A maker of guests of this seed.
+    pub(crate) fn guests(&self, seed: u64, cancelled: &Arc<AtomicBool>) -> GuestMaker {
+        GuestMaker {
+            template: Arc::clone(&self.template),
+            seed,
+            cancelled: Arc::clone(cancelled),
+            deadline: Duration::from_secs(self.settings.deadline_seconds),
+        }
+    }
+
     /// A new guest.
     pub(crate) fn guest(
         &self,

@@ -1,8 +1,8 @@
 //! Program abduction: find an input for which a program prints a given output.
 //!
 //! An answer is judged by running the program on it in an instance of its own and comparing the output in the host. A
-//! draw is rejected if the program prints the same output for that output itself, for an input shown in the prompt or
-//! for a stock input, so that neither an echo nor a constant is an answer.
+//! draw is rejected if the program prints the same output for that output itself, for an input shown in the prompt, for a stock
+//! input or for what a fixed rule makes of the output, so that neither an echo nor a constant nor a reversal is an answer.
 
 use sandboxes::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,10 @@ use crate::{
     ReplyKind, Seed, Verdict, VerdictReason, extract,
     program::{GeneratedProgram, Probe, Purpose, ValueKind, draw_input, is_plain_line, limits},
     seed::Draws,
+    tricks::tricks,
 };
 
 const MAX_OUTPUT: usize = 120;
-const MAX_ANSWER: usize = 160;
 
 const PHRASING: Phrasing = Phrasing {
     easy: "Which input makes the program print this output? Reply with one line: Answer: <input>",
@@ -45,12 +45,19 @@ pub(super) struct Private {
     pub(super) wrong: Vec<String>,
 }
 
+impl Private {
+    /// Longest answer that is looked at: twice the known one, with room for a longer one under a program that forgets much.
+    fn most_bytes(&self) -> usize {
+        2 * self.input.len() + 32
+    }
+}
+
 impl Question for Abduction {
     const NAME: &'static str = "abduction";
-    const VERSION: &'static str = "1.1.0";
+    const VERSION: &'static str = "2.0.0";
     const TIERS: &'static [Tier] = &[
-        Tier { floor: 0.06, max_new_tokens: 24 },
-        Tier { floor: 0.06, max_new_tokens: 48 },
+        Tier { floor: 0.05, max_new_tokens: 32 },
+        Tier { floor: 0.05, max_new_tokens: 64 },
         Tier { floor: 0.05, max_new_tokens: 512 },
         Tier { floor: 0.05, max_new_tokens: 2_048 },
         Tier { floor: 0.05, max_new_tokens: 8_192 },
@@ -81,7 +88,14 @@ impl Question for Abduction {
         let mut others: Vec<(String, Option<String>)> = inputs.iter().cloned().zip(printed).collect();
         // The asked input itself prints the output, of course.
         others.remove(asked);
-        let echoes: Vec<String> = shown.to_vec();
+        let mut echoes: Vec<String> = shown.to_vec();
+        let made = tricks(&output, &program).into_iter().map(|(_, answer)| answer);
+        echoes.extend(made.filter(|answer| is_of_kind(reads, answer) && *answer != input));
+        echoes.sort_unstable();
+        echoes.dedup();
+        if tricks(&output, &program).iter().any(|(_, answer)| *answer == input) {
+            return Ok(None);
+        }
         let echoed = self.probe.outputs(&program, &echoes).await?;
         others.extend(echoes.into_iter().zip(echoed));
         if others.iter().any(|(_, printed)| printed.as_ref() == Some(&output)) {
@@ -95,7 +109,7 @@ impl Question for Abduction {
 
     async fn judge(&self, private: &Private, seed: Seed, reply: &str) -> Result<Verdict, SandboxError> {
         let Some((answer, place)) = extract::found(reply) else { return Ok(Verdict::zero(VerdictReason::NoAnswer)) };
-        if answer.len() > MAX_ANSWER {
+        if answer.len() > private.most_bytes() {
             return Ok(Verdict::zero(VerdictReason::TooLong).on(place));
         }
         if !is_of_kind(private.reads, answer) {

@@ -1,9 +1,12 @@
 //! Coding: write a program that fits a description.
 //!
+//! Descriptions vary in form and wording and name steps that are not to be done. A program may have twice the bytes of the reference
+//! and some more, which is too little for a program that reads descriptions.
+//!
 //! A candidate runs on hidden inputs, each in a fresh instance; its output is compared in the host, so that expected
 //! outputs never enter a guest in which a candidate runs. All cases must be right: there is no partial score.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sandboxes::{Call, Limits, Sandbox, SandboxError};
 use serde::de::Error;
@@ -16,12 +19,12 @@ use crate::{
     extract::{self, Program},
     program::{GeneratedProgram, Probe, Purpose, candidate_limits, draw_input, is_plain_line, limits},
     seed::Draws,
+    tricks::tricks,
 };
 
 const HIDDEN_CASES: usize = 8;
 const SHOWN_CASES: usize = 2;
 const MAX_LINE: usize = 160;
-const MAX_PROGRAM: usize = 16 << 10;
 
 /// Asks for a program.
 pub(super) struct Coding {
@@ -38,6 +41,13 @@ pub(super) struct Private {
     pub(super) cases: Vec<Case>,
 }
 
+impl Private {
+    /// Longest program that is run: twice the reference, with room for functions and comments, rounded up.
+    pub(super) fn most_bytes(&self) -> usize {
+        (2 * self.program.len() + 480).next_multiple_of(80)
+    }
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Case {
     pub(super) input: String,
@@ -52,13 +62,12 @@ fn some_cases<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Case>, D
 
 impl Question for Coding {
     const NAME: &'static str = "coding";
-    const VERSION: &'static str = "1.1.0";
-    // At tier 0 a program that reverses a list is right for two kinds of input, hence the high floor.
+    const VERSION: &'static str = "2.0.0";
     const TIERS: &'static [Tier] = &[
-        Tier { floor: 0.18, max_new_tokens: 96 },
-        Tier { floor: 0.05, max_new_tokens: 160 },
-        Tier { floor: 0.02, max_new_tokens: 512 },
-        Tier { floor: 0.02, max_new_tokens: 1_024 },
+        Tier { floor: 0.02, max_new_tokens: 192 },
+        Tier { floor: 0.02, max_new_tokens: 256 },
+        Tier { floor: 0.02, max_new_tokens: 768 },
+        Tier { floor: 0.02, max_new_tokens: 2_048 },
         Tier { floor: 0.02, max_new_tokens: 4_096 },
     ];
     const REPLIES: ReplyKind = ReplyKind::Program;
@@ -83,7 +92,8 @@ impl Question for Coding {
             return Ok(None);
         }
         let hidden = cases.split_off(SHOWN_CASES);
-        Ok(Some((opening(&program.description, &cases), Private { program: program.source, cases: hidden })))
+        let private = Private { program: program.source, cases: hidden };
+        Ok(Some((opening(&program.description, &cases, private.most_bytes()), private)))
     }
 
     async fn judge(&self, private: &Private, seed: Seed, reply: &str) -> Result<Verdict, SandboxError> {
@@ -91,7 +101,8 @@ impl Question for Coding {
         if programs.is_empty() {
             return Ok(Verdict::zero(VerdictReason::NoAnswer));
         }
-        let mut short: Vec<_> = programs.into_iter().filter(|program| program.source.len() <= MAX_PROGRAM).collect();
+        let most = private.most_bytes();
+        let mut short: Vec<_> = programs.into_iter().filter(|program| program.source.trim().len() <= most).collect();
         if short.is_empty() {
             return Ok(Verdict::zero(VerdictReason::TooLong));
         }
@@ -153,18 +164,28 @@ async fn choose(sandbox: &Sandbox, programs: &[Program]) -> Result<usize, Sandbo
     Ok(chosen.filter(|place| *place <= last).unwrap_or(last))
 }
 
-/// Checks that a program which prints one constant or its input would fail.
+/// Checks that a program which prints one constant, or what a fixed rule makes of its input, would fail.
 fn tells_programs_apart(cases: &[Case]) -> bool {
     // Half of the cases suffice: all must be right, so one that differs already fails a constant.
     let lines_are_plain = cases.iter().all(|case| is_plain_line(&case.output, MAX_LINE));
-    let distinct: BTreeSet<&str> = cases[SHOWN_CASES..].iter().map(|case| case.output.as_str()).collect();
-    let changed = cases[SHOWN_CASES..].iter().filter(|case| case.input != case.output).count();
-    lines_are_plain && distinct.len() * 2 >= HIDDEN_CASES && changed * 2 >= HIDDEN_CASES
+    let hidden = &cases[SHOWN_CASES..];
+    let distinct: BTreeSet<&str> = hidden.iter().map(|case| case.output.as_str()).collect();
+    let mut rules: BTreeMap<String, usize> = BTreeMap::new();
+    for case in hidden {
+        let right = tricks(&case.input, "").into_iter().filter(|(_, answer)| *answer == case.output);
+        for (rule, _) in right {
+            *rules.entry(rule).or_default() += 1;
+        }
+    }
+    let ruled = rules.into_values().max().unwrap_or(0);
+    lines_are_plain && distinct.len() * 2 >= HIDDEN_CASES && ruled * 2 <= HIDDEN_CASES
 }
 
-fn opening(description: &str, shown: &[Case]) -> Conversation {
-    let mut text =
-        format!("Write a Python program. Reply with one fenced block of Python and nothing else.\n\n{description}\n");
+fn opening(description: &str, shown: &[Case], most_bytes: usize) -> Conversation {
+    let mut text = format!(
+        "Write a Python program of at most {most_bytes} characters. Reply with one fenced block of Python and nothing else.\n\n\
+         {description}\n"
+    );
     for Case { input, output } in shown {
         text.push_str(&format!("\nInput: {input}\nPrints: {output}\n"));
     }

@@ -9,6 +9,7 @@ use crate::{
     ReplyKind, Seed, Verdict, VerdictReason, extract,
     program::{GeneratedProgram, Probe, Purpose, draw_input, is_plain_line},
     seed::Draws,
+    tricks::tricks,
 };
 
 const MAX_OUTPUT: usize = 120;
@@ -35,17 +36,17 @@ pub(super) struct Private {
 
 impl Question for Deduction {
     const NAME: &'static str = "deduction";
-    const VERSION: &'static str = "1.1.0";
+    const VERSION: &'static str = "2.0.0";
     const TIERS: &'static [Tier] = &[
-        Tier { floor: 0.04, max_new_tokens: 24 },
-        Tier { floor: 0.04, max_new_tokens: 48 },
+        Tier { floor: 0.03, max_new_tokens: 32 },
+        Tier { floor: 0.03, max_new_tokens: 64 },
         Tier { floor: 0.03, max_new_tokens: 512 },
         Tier { floor: 0.03, max_new_tokens: 2_048 },
         Tier { floor: 0.03, max_new_tokens: 8_192 },
     ];
     const REPLIES: ReplyKind = ReplyKind::Data;
     const ATTEMPTS: u32 = 200;
-    const UNUSABLE: &'static str = "did not print one plain line that stands nowhere in the prompt";
+    const UNUSABLE: &'static str = "did not print one plain line that a fixed rule does not make from the input";
 
     type Private = Private;
 
@@ -59,7 +60,7 @@ impl Question for Deduction {
             (0..=prompt::examples(self.tier)).map(|_| draw_input(draws, program.reads, self.tier)).collect();
         let outputs = self.probe.outputs(&program.source, &inputs).await?;
         let Some(outputs) = outputs.into_iter().collect::<Option<Vec<String>>>() else { return Ok(None) };
-        Ok(asks_something(&inputs, &outputs).map(|(output, wrong)| {
+        Ok(asks_something(&program.source, &inputs, &outputs).map(|(output, wrong)| {
             let pairs: Vec<(String, String)> = inputs.into_iter().zip(outputs).collect();
             (prompt::ask(&PHRASING, &program.source, &pairs), Private { output, wrong })
         }))
@@ -88,20 +89,26 @@ impl Question for Deduction {
     }
 }
 
-/// The output to ask for and some wrong ones; `None` if a copy of a part of the prompt would be right.
-fn asks_something(inputs: &[String], outputs: &[String]) -> Option<(String, Vec<String>)> {
+/// The output to ask for and some wrong ones; `None` if a copy of a part of the prompt or a fixed rule would be right.
+fn asks_something(program: &str, inputs: &[String], outputs: &[String]) -> Option<(String, Vec<String>)> {
     let (input, shown) = inputs.split_last()?;
     let (output, shown_outputs) = outputs.split_last()?;
     // A shown input would make its shown output the answer.
     let mut wrong: Vec<String> = shown_outputs.to_vec();
     wrong.push(input.clone());
     let fresh = !wrong.contains(output) && !shown.contains(input);
-    (fresh && outputs.iter().all(|output| is_plain_line(output, MAX_OUTPUT))).then(|| (output.clone(), wrong))
+    let tricked = || tricks(input, program).iter().any(|(_, answer)| answer == output);
+    let plain = outputs.iter().all(|output| is_plain_line(output, MAX_OUTPUT));
+    (fresh && plain && !tricked()).then(|| (output.clone(), wrong))
 }
 
 /// Accepts exactly the expected line; one pair of quotes around all of it is forgiven.
 fn judge(expected: &str, reply: &str) -> Verdict {
     let Some((answer, place)) = extract::found(reply) else { return Verdict::zero(VerdictReason::NoAnswer) };
+    // Twice the length of the right answer, in quotes.
+    if answer.len() > 2 * expected.len() + 8 {
+        return Verdict::zero(VerdictReason::TooLong).on(place);
+    }
     let unquoted = [('"', '"'), ('\'', '\'')]
         .iter()
         .find_map(|&(open, close)| answer.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)));
@@ -138,15 +145,18 @@ mod tests {
     #[test]
     fn a_task_that_a_copy_of_the_prompt_would_solve_is_drawn_again() {
         let text = |items: &[&str]| items.iter().map(|&item| item.to_owned()).collect::<Vec<_>>();
-        let cases: [(&[&str], &[&str], bool); 5] = [
-            (&["1", "2", "3"], &["2", "3", "4"], true),
+        let cases: [(&[&str], &[&str], bool); 7] = [
+            (&["1", "2", "3"], &["2", "3", "47"], true),
+            (&["ab", "cd", "ef"], &["ba", "dc", "fe"], false),
+            (&["ab", "cd", "ef"], &["AB", "CD", "EF"], false),
             (&["a", "b", "c"], &["A", "B", "c"], false),
             (&["a", "b", "c"], &["A", "X", "X"], false),
             (&["a", "b", "b"], &["A", "B", "C"], false),
             (&["a", "b", "c"], &["A", "B", ""], false),
         ];
         for (inputs, outputs, accepted) in cases {
-            assert_eq!(asks_something(&text(inputs), &text(outputs)).is_some(), accepted, "{inputs:?}");
+            let asked = asks_something("s = input()", &text(inputs), &text(outputs));
+            assert_eq!(asked.is_some(), accepted, "{inputs:?}");
         }
     }
 }

@@ -75,8 +75,12 @@ fn a_coding_reply_must_be_right_on_every_hidden_input() {
             (endless_output, VerdictReason::OutputTooLong),
         ],
     );
-    let long = format!("```python\nprint(int(input()) + 1)\n{}\n```", "#".repeat(16 << 10));
-    check::<Coding>(&private, &[(&long, VerdictReason::TooLong)]);
+    let most = private.most_bytes();
+    let program = |bytes: usize| format!("```python\nprint(int(input()) + 1)\n{}\n```", "#".repeat(bytes - 25));
+    check::<Coding>(
+        &private,
+        &[(&program(most), VerdictReason::Right), (&program(most + 1), VerdictReason::TooLong)],
+    );
 }
 
 #[test]
@@ -124,7 +128,7 @@ fn an_input_is_right_if_the_program_prints_the_output_for_it() {
             ("<think>Answer: 7", VerdictReason::NoAnswer),
         ],
     );
-    check::<Abduction>(&square, &[(&format!("Answer: {}", "7".repeat(161)), VerdictReason::TooLong)]);
+    check::<Abduction>(&square, &[(&format!("Answer: {}", "7".repeat(35)), VerdictReason::TooLong)]);
     let second = private("ws = input().split()\nprint(ws[1])", "cat", "dog cat", ValueKind::Words);
     check::<Abduction>(
         &second,
@@ -185,7 +189,7 @@ fn a_task_of_another_environment_is_the_callers_mistake() {
     ];
     for error in errors {
         assert_eq!(error.origin(), ErrorOrigin::Caller);
-        let expected = "deduction@1.1.0 tier 0 does not recognise the task of seed 9: missing field `output`";
+        let expected = "deduction@2.0.0 tier 0 does not recognise the task of seed 9: missing field `output`";
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -1,8 +1,10 @@
-//! Boolean satisfiability: find an assignment under which every clause holds.
+//! Boolean satisfiability: find the assignment under which every clause holds.
 //!
-//! A random assignment is planted and clauses are drawn that it satisfies; an instance that a constant assignment also
-//! satisfies is rejected. In the harder tiers a clause with `t` true literals is as likely as the golden ratio
-//! to the power of `-t`, so that no variable's majority sign points to its planted value.
+//! A random assignment is planted and clauses of three literals are drawn that it satisfies, in random order, until no other
+//! assignment satisfies them; with too many variables to rule the others out, until there are 4.2 clauses a variable. A clause with
+//! `t` true literals is as likely as the golden ratio to the power of `-t`, so that no variable's majority sign points to its
+//! planted value ("quiet" planting: Jia, Moore, Strain, "Generating hard satisfiable formulas by hiding solutions deceptively",
+//! JAIR 28, 2007).
 
 use std::collections::BTreeSet;
 
@@ -19,12 +21,12 @@ pub(super) struct Sat {
 
 impl Question for Sat {
     const NAME: &'static str = "sat";
-    const VERSION: &'static str = "1.1.0";
+    const VERSION: &'static str = "2.0.0";
     const TIERS: &'static [Tier] = &[
-        Tier { floor: 0.16, max_new_tokens: 24 },
-        Tier { floor: 0.10, max_new_tokens: 32 },
-        Tier { floor: 0.10, max_new_tokens: 512 },
+        Tier { floor: 0.05, max_new_tokens: 96 },
+        Tier { floor: 0.05, max_new_tokens: 512 },
         Tier { floor: 0.02, max_new_tokens: 2_048 },
+        Tier { floor: 0.02, max_new_tokens: 4_096 },
         Tier { floor: 0.02, max_new_tokens: 8_192 },
     ];
     const REPLIES: ReplyKind = ReplyKind::Data;
@@ -39,7 +41,7 @@ impl Question for Sat {
 
     async fn draw(&self, draws: &mut Draws) -> Result<Drawn<Self>, SandboxError> {
         let problem = Problem::draw(draws, self.tier);
-        Ok((!problem.planted_is_trivial()).then(|| (opening(draws, &problem, self.tier), problem)))
+        Ok((!problem.planted_is_trivial()).then(|| (opening(&problem), problem)))
     }
 
     async fn judge(&self, problem: &Problem, _: Seed, reply: &str) -> Result<Verdict, SandboxError> {
@@ -70,15 +72,6 @@ impl Question for Sat {
     }
 }
 
-/// Order of the literals in a clause that forces a value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OrderWithin {
-    /// The forced literal first: the only form that the smallest models solve.
-    ForcedFirst,
-    /// Random order.
-    Drawn,
-}
-
 /// Index of a variable and the value that makes the literal true.
 type Literal = (usize, u8);
 
@@ -92,68 +85,20 @@ pub(super) struct Problem {
 
 impl Problem {
     fn draw(draws: &mut Draws, tier: u8) -> Self {
-        let count = [4, 5, 8, 20, 50][usize::from(tier)];
+        let count = VARIABLES[usize::from(tier)];
         let names = match tier {
             0 | 1 => ('a'..).take(count).map(String::from).collect(),
             _ => (1..=count).map(|index| format!("x{index}")).collect(),
         };
-        let mut problem = Self { names, clauses: Vec::new(), planted: Vec::new() };
-        problem.planted = (0..count).map(|_| u8::from(draws.one_in(2))).collect();
-        problem.clauses = match tier {
-            0 => problem.forced_clauses(draws, 3, OrderWithin::ForcedFirst),
-            1 => problem.forced_clauses(draws, 2, OrderWithin::Drawn),
-            _ => problem.random_clauses(draws, count * 42 / 10),
+        let planted: Vec<u8> = (0..count).map(|_| u8::from(draws.one_in(2))).collect();
+        let mut clauses = if count <= MOST_ENUMERATED {
+            clauses_with_one_solution(draws, &planted)
+        } else {
+            distinct_clauses(draws, &planted, count * 42 / 10)
         };
-        problem
-    }
-
-    /// One clause for each variable, in the variables' order: unit clauses, and clauses that force a value by a known one.
-    fn forced_clauses(&self, draws: &mut Draws, named: usize, order_within: OrderWithin) -> Vec<Vec<Literal>> {
-        let mut order: Vec<usize> = (0..self.planted.len()).collect();
-        draws.shuffle(&mut order);
-        let mut clauses = vec![Vec::new(); order.len()];
-        for (place, &variable) in order.iter().enumerate() {
-            let mut clause = vec![(variable, self.planted[variable])];
-            if place >= named {
-                let known = *draws.choose(&order[..place]);
-                clause.push((known, 1 - self.planted[known]));
-                if order_within == OrderWithin::Drawn {
-                    draws.shuffle(&mut clause);
-                }
-            }
-            clauses[variable] = clause;
-        }
-        clauses
-    }
-
-    /// Distinct clauses of three literals, with signs balanced as described in the module's documentation.
-    fn random_clauses(&self, draws: &mut Draws, count: usize) -> Vec<Vec<Literal>> {
-        let mut seen = BTreeSet::new();
-        let mut clauses = Vec::with_capacity(count);
-        while clauses.len() < count {
-            let mut variables: Vec<usize> = (0..self.planted.len()).collect();
-            draws.shuffle(&mut variables);
-            variables.truncate(3);
-            // Weights 3 * 0.618, 3 * 0.618^2 and 0.618^3, at which the expected sum of agreeing signs is zero.
-            let holding = match draws.below(3_236) {
-                0..1_854 => 1,
-                1_854..3_000 => 2,
-                _ => 3,
-            };
-            let mut clause: Vec<Literal> = (variables.iter().enumerate())
-                .map(|(place, &variable)| {
-                    let value = self.planted[variable];
-                    (variable, if place < holding { value } else { 1 - value })
-                })
-                .collect();
-            clause.sort_unstable();
-            // Sorted for the comparison, shuffled for the prompt: order must not tell which literals hold.
-            if seen.insert(clause.clone()) {
-                draws.shuffle(&mut clause);
-                clauses.push(clause);
-            }
-        }
-        clauses
+        // The order in which clauses were found useful tells something about the others.
+        draws.shuffle(&mut clauses);
+        Self { names, clauses, planted }
     }
 
     fn holds(&self, values: &[u8]) -> bool {
@@ -182,31 +127,117 @@ impl Problem {
     }
 }
 
+/// Numbers of variables of the tiers.
+const VARIABLES: [usize; 5] = [10, 12, 16, 24, 50];
+/// Most variables whose assignments are all looked at.
+const MOST_ENUMERATED: usize = 16;
+
+/// Draws clauses, each of which rules out an assignment that those before it left, until only the planted one is left.
+fn clauses_with_one_solution(draws: &mut Draws, planted: &[u8]) -> Vec<Vec<Literal>> {
+    let mut left = Assignments::all(planted.len());
+    let mut clauses = Vec::new();
+    while left.count() > 1 {
+        let clause = draw_clause(draws, planted);
+        if left.keep(&clause) {
+            clauses.push(clause);
+        }
+    }
+    clauses
+}
+
+/// Draws so many different clauses.
+fn distinct_clauses(draws: &mut Draws, planted: &[u8], count: usize) -> Vec<Vec<Literal>> {
+    let mut seen = BTreeSet::new();
+    let mut clauses = Vec::with_capacity(count);
+    while clauses.len() < count {
+        let clause = draw_clause(draws, planted);
+        let mut sorted = clause.clone();
+        sorted.sort_unstable();
+        if seen.insert(sorted) {
+            clauses.push(clause);
+        }
+    }
+    clauses
+}
+
+/// Draws a clause of three literals that holds under the planted assignment, in random order.
+fn draw_clause(draws: &mut Draws, planted: &[u8]) -> Vec<Literal> {
+    let mut variables: Vec<usize> = (0..planted.len()).collect();
+    draws.shuffle(&mut variables);
+    // Weights 3 * 0.618, 3 * 0.618^2 and 0.618^3, at which the expected sum of agreeing signs is zero.
+    let holding = match draws.below(3_236) {
+        0..1_854 => 1,
+        1_854..3_000 => 2,
+        _ => 3,
+    };
+    let literal = |(place, &variable): (usize, &usize)| {
+        let value = planted[variable];
+        (variable, if place < holding { value } else { 1 - value })
+    };
+    let mut clause: Vec<Literal> = variables.iter().take(3).enumerate().map(literal).collect();
+    draws.shuffle(&mut clause);
+    clause
+}
+
+/// A set of assignments of up to [`MOST_ENUMERATED`] variables, a bit each; variable `v` has the value of bit `v` of the place.
+struct Assignments {
+    words: Vec<u64>,
+}
+
+impl Assignments {
+    /// All assignments of so many variables.
+    fn all(variables: usize) -> Self {
+        let places = 1_usize << variables;
+        let last = if places < 64 { (1 << places) - 1 } else { u64::MAX };
+        Self { words: vec![last; places.div_ceil(64)] }
+    }
+
+    fn count(&self) -> u32 {
+        self.words.iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// Keeps those under which a clause holds; false if all were kept.
+    fn keep(&mut self, clause: &[Literal]) -> bool {
+        let mut has_changed = false;
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let holding = clause.iter().fold(0, |bits, &(variable, value)| {
+                let ones = match variable {
+                    0..6 => WITHIN_A_WORD[variable],
+                    _ if index >> (variable - 6) & 1 == 1 => u64::MAX,
+                    _ => 0,
+                };
+                bits | if value == 1 { ones } else { !ones }
+            });
+            has_changed |= *word & !holding != 0;
+            *word &= holding;
+        }
+        has_changed
+    }
+}
+
+/// Places within a word at which each of the first six variables is 1.
+const WITHIN_A_WORD: [u64; 6] = [
+    0xaaaa_aaaa_aaaa_aaaa,
+    0xcccc_cccc_cccc_cccc,
+    0xf0f0_f0f0_f0f0_f0f0,
+    0xff00_ff00_ff00_ff00,
+    0xffff_0000_ffff_0000,
+    0xffff_ffff_0000_0000,
+];
+
 fn alternating(count: usize, first: u8) -> Vec<u8> {
     (0..count).map(|index| if index % 2 == 0 { first } else { 1 - first }).collect()
 }
 
-fn opening(draws: &mut Draws, problem: &Problem, tier: u8) -> Conversation {
-    const EASY: &str =
-        "Choose 0 or 1 for each variable so that every clause holds. Reply with one line: Answer: <choice>";
-    const HARD: &str = "Choose 0 or 1 for each variable so that every clause holds. End your reply with one line that \
-                        gives every variable, like this:\nAnswer: x1=0 x2=1 x3=1";
-    let examples = [3, 2, 0, 0, 0][usize::from(tier)];
-    let mut messages = Vec::new();
-    let mut text = format!("{}\n\n", if examples == 0 { HARD } else { EASY });
-    while messages.len() < 2 * examples {
-        let example = Problem::draw(draws, tier);
-        // An example whose answer also solves the task would reward copying it.
-        if example.planted_is_trivial() || problem.holds(&example.planted) {
-            continue;
-        }
-        text.push_str(&example.question());
-        messages.push(Message::user(std::mem::take(&mut text)));
-        messages.push(Message::assistant(format!("Answer: {}", example.written(&example.planted))));
-    }
-    text.push_str(&problem.question());
-    messages.push(Message::user(text));
-    Conversation::new(messages)
+fn opening(problem: &Problem) -> Conversation {
+    let example: Vec<String> =
+        problem.names.iter().take(3).enumerate().map(|(place, name)| format!("{name}={}", place % 2)).collect();
+    Conversation::ask(format!(
+        "Choose 0 or 1 for each variable so that every clause holds. End your reply with one line that gives every variable, \
+         like this:\nAnswer: {}\n\n{}",
+        example.join(" "),
+        problem.question()
+    ))
 }
 
 fn judge(problem: &Problem, reply: &str) -> Verdict {
@@ -295,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_solver_by_brute_force_agrees_with_the_judge() {
-        for tier in 0..3 {
+        for tier in 0..2 {
             for seed in 0..20 {
                 let problem = drawn(tier, seed);
                 let count = problem.names.len();
@@ -310,28 +341,27 @@ mod tests {
                     let verdict = judge(&problem, &format!("Answer: {}", problem.written(&values)));
                     assert_eq!(verdict.reason == VerdictReason::Right, holds, "{values:?}");
                 }
-                assert!(solutions >= 1);
-                if tier < 2 {
-                    assert_eq!(solutions, 1, "clauses of the easy tiers force every value");
-                }
+                assert_eq!(solutions, 1, "an assignment that is easier to find would do as well");
             }
         }
     }
 
     #[test]
-    fn worked_examples_are_solved_and_do_not_solve_the_task() {
-        for (tier, examples) in [(0, 3), (1, 2), (2, 0), (4, 0)] {
-            for seed in 0..10 {
-                let problem = drawn(tier, seed);
-                let conversation = opening(&mut Draws::new("examples", Seed(seed), 0), &problem, tier);
-                assert_eq!(conversation.messages().len(), 2 * examples + 1);
-                for message in conversation.messages().iter().skip(1).step_by(2) {
-                    assert_ne!(judge(&problem, &message.content), Verdict::RIGHT, "{}", message.content);
-                    assert_eq!(judge(&problem, &message.content).reason, VerdictReason::Wrong);
-                }
-                let last = &conversation.messages().last().unwrap().content;
-                assert!(last.ends_with(&problem.question()), "{last}");
+    fn a_set_of_assignments_keeps_what_a_clause_allows() {
+        for variables in [3, 5, 6, 7, 9] {
+            let mut left = Assignments::all(variables);
+            assert_eq!(left.count(), 1 << variables);
+            let clauses: [&[Literal]; 3] = [&[(0, 1), (1, 0), (2, 1)], &[(2, 0), (variables - 1, 1)], &[(0, 0)]];
+            for clause in clauses {
+                left.keep(clause);
             }
+            for place in 0..1_usize << variables {
+                let holds = |clause: &&[Literal]| {
+                    clause.iter().any(|&(variable, value)| place >> variable & 1 == usize::from(value))
+                };
+                assert_eq!(left.words[place / 64] >> (place % 64) & 1 == 1, clauses.iter().all(holds), "{place:b}");
+            }
+            assert!(!left.keep(&[(0, 0)]), "the last clause rules nothing else out");
         }
     }
 
@@ -352,19 +382,25 @@ mod tests {
         }
     }
 
+    /// Sums over many instances of what the signs say about the planted values, in standard deviations of fair coins.
     #[test]
-    fn following_the_majority_of_signs_solves_no_hard_instance() {
-        for tier in [3, 4] {
-            let solved = (0..200).filter(|&seed| {
+    fn signs_and_places_say_nothing_about_the_planted_values() {
+        for tier in 0..5_u8 {
+            let (mut majority, mut first, mut ones, mut literals, mut clauses) = (0_i64, 0_i64, 0_i64, 0_i64, 0_i64);
+            for seed in 0..if tier < 3 { 150 } else { 60 } {
                 let problem = drawn(tier, seed);
-                let mut balance = vec![0_i32; problem.names.len()];
-                for &(variable, value) in problem.clauses.iter().flatten() {
-                    balance[variable] += if value == 1 { 1 } else { -1 };
-                }
-                let values: Vec<u8> = balance.iter().map(|&sum| u8::from(sum > 0)).collect();
-                problem.holds(&values)
-            });
-            assert!(solved.count() <= 4, "tier {tier}");
+                let agrees = |&(variable, value): &Literal| if problem.planted[variable] == value { 1 } else { -1 };
+                majority += problem.clauses.iter().flatten().map(agrees).sum::<i64>();
+                // Each place of a clause is as likely to hold as the others.
+                first += problem.clauses.iter().map(|clause| agrees(&clause[0]) - agrees(&clause[2])).sum::<i64>();
+                ones += problem.clauses.iter().flatten().map(|literal| 2 * i64::from(literal.1) - 1).sum::<i64>();
+                literals += i64::try_from(problem.clauses.len() * 3).unwrap();
+                clauses += i64::try_from(problem.clauses.len()).unwrap();
+            }
+            let deviations = |sum: i64, count: i64| sum as f64 / (count as f64).sqrt();
+            assert!((majority as f64 / literals as f64).abs() < 0.06, "tier {tier}: {majority} of {literals}");
+            assert!(deviations(first, 2 * clauses).abs() < 4.0, "tier {tier}: {first}");
+            assert!(deviations(ones, literals).abs() < 4.0, "tier {tier}: {ones}");
         }
     }
 }

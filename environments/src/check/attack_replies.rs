@@ -38,6 +38,33 @@ pub(super) const CONSTANTS: &[&str] = &[
     "```python\nprint(1)\n```",
 ];
 
+/// Programs that a policy would send without reading the task.
+pub(super) const SHORT_PROGRAMS: &[&str] = &[
+    "print(input())",
+    "print(input()[::-1])",
+    "print(*input().split()[::-1])",
+    "print(*sorted(input().split()))",
+    "print(*sorted(map(int, input().split())))",
+    "print(input().upper())",
+    "x = input()\nprint(x + x)",
+    "print(input()[0])",
+    "print(input()[-1])",
+    "print(input()[1:])",
+    "print(len(input()))",
+    "print(len(input().split()))",
+    "print(max(map(int, input().split())))",
+    "print(min(map(int, input().split())))",
+    "print(sum(map(int, input().split())))",
+    "print(input().split()[0])",
+    "print(input().split()[1])",
+    "print(input().split()[-1])",
+    "print(input().replace(' ', ''))",
+    "x = input().split()\nprint(*x[1:], x[0])",
+];
+
+/// A program that reads the task's English and does what it says, by a list of phrases; the task's text is put in for `QUESTION`.
+pub(super) const CONSTANT_COMPILER: &str = include_str!("constant_compiler.py");
+
 /// Random text of 1 to 200 characters: those below U+0100 (some of two bytes in UTF-8), with additional `é`.
 pub(super) fn random_text(seed: Seed) -> String {
     let mut draws = Draws::new("check random", seed, 0);

@@ -6,7 +6,7 @@ use super::{
     report::{CheckItem, CheckReport},
     settings::CheckSettings,
 };
-use crate::{Environment, EnvironmentError, Seed, Task};
+use crate::{Conversation, Environment, EnvironmentError, Role, Seed, Task};
 
 /// Makes the tasks, which `tasks` holds afterwards, and checks that they are distinct and reproducible.
 pub(super) async fn make_tasks(
@@ -15,19 +15,18 @@ pub(super) async fn make_tasks(
     tasks: &mut Vec<Task>,
     report: &mut CheckReport,
 ) -> Result<(), EnvironmentError> {
-    let mut openings = BTreeSet::new();
+    let mut questions = BTreeSet::new();
     for offset in 0..settings.tasks {
         let task = environment.task(Seed(settings.first_seed.wrapping_add(offset))).await?;
-        let opening = serde_json::to_string(&environment.opening(&task)).expect("invariant: messages are plain data");
         // Digests, since a thousand prompts of 256 KiB are too much to keep twice.
-        openings.insert(*blake3::hash(opening.as_bytes()).as_bytes());
+        questions.insert(*blake3::hash(question(&environment.opening(&task)).as_bytes()).as_bytes());
         tasks.push(task);
     }
-    let distinct = openings.len() as u64;
+    let distinct = questions.len() as u64;
     report.note(
         CheckItem::Distinct,
         distinct >= settings.distinct,
-        format!("{distinct} of {} tasks differ; at least {} must", settings.tasks, settings.distinct),
+        format!("{distinct} of {} questions differ; at least {} must", settings.tasks, settings.distinct),
     );
     let mut changed = None;
     for task in tasks.iter().take(25) {
@@ -42,4 +41,36 @@ pub(super) async fn make_tasks(
     };
     report.note(CheckItem::SameBytes, changed.is_none(), sentence);
     Ok(())
+}
+
+/// The messages without worked examples: without replies of the model, and without the last paragraph of each message that one
+/// follows. What is learned by heart is an answer to this, whatever stands around it.
+fn question(opening: &Conversation) -> String {
+    let messages = opening.messages();
+    let mut parts = Vec::new();
+    for (place, message) in messages.iter().enumerate() {
+        let is_answered = messages.get(place + 1).is_some_and(|next| next.role == Role::Assistant);
+        match message.role {
+            Role::Assistant => (),
+            _ if is_answered => parts.extend(message.content.rsplit_once("\n\n").map(|(before, _)| before)),
+            _ => parts.push(message.content.as_str()),
+        }
+    }
+    parts.join("\0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Message;
+
+    #[test]
+    fn worked_examples_are_no_part_of_a_question() {
+        let first = Message::user("Reply with one line.\n\nProgram:\nprint(1)\n\nInput: a");
+        let rest = [Message::assistant("Answer: b"), Message::user("Input: c"), Message::assistant("x"), Message::user("Input: d")];
+        let all = Conversation::new([vec![first], rest.to_vec()].concat());
+        assert_eq!(question(&all), "Reply with one line.\n\nProgram:\nprint(1)\0Input: d");
+        assert_eq!(question(&Conversation::ask("A\n\nB")), "A\n\nB");
+        assert_eq!(question(&Conversation::default()), "");
+    }
 }

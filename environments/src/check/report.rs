@@ -14,7 +14,7 @@ pub enum CheckItem {
     Generates,
     /// The same seed gives the same bytes.
     SameBytes,
-    /// Seeds give different tasks.
+    /// Seeds give different questions, worked examples aside.
     Distinct,
     /// The oracle's reply scores 1, padded and fenced too.
     Oracle,
@@ -28,6 +28,18 @@ pub enum CheckItem {
     CopiedPrompt,
     /// Random bytes do not score above the floor.
     RandomBytes,
+    /// No rule by the places of literals scores above the floor.
+    Places,
+    /// No rule by the signs of literals scores above the floor.
+    Signs,
+    /// No pass over clauses that never looks back scores above the floor.
+    OnePass,
+    /// No rule on letters, words and numbers of the question scores above the floor.
+    Rules,
+    /// No short program scores above the floor.
+    ShortPrograms,
+    /// A program that reads the question does not score above the floor.
+    ConstantCompiler,
     /// Nonsensical replies get a verdict, the same one twice.
     Junk,
     /// Hostile replies are not executed and score 0.
@@ -127,7 +139,7 @@ fn chance_of(right: f64, tasks: usize, probability: f64) -> f64 {
 
 /// The beginning of a reply, in quotes.
 pub(super) fn quoted(reply: &str) -> String {
-    let text: String = reply.chars().take(60).collect();
+    let text: String = reply.chars().take(80).collect();
     if text.len() < reply.len() { format!("{text:?}...") } else { format!("{text:?}") }
 }
 

@@ -1,7 +1,7 @@
 //! Runs all attacks on an environment.
 
 use super::{
-    answers, floors, generation,
+    answers, fixed_rules, floors, generation,
     report::{CheckItem, CheckReport},
     robustness,
     settings::CheckSettings,
@@ -27,6 +27,8 @@ pub async fn check(environment: &dyn Environment, settings: &CheckSettings) -> R
     settle(&mut report, CheckItem::Wrong, wrong)?;
     let floors = floors::floors(environment, judged, others, &oracles, &mut report).await;
     settle(&mut report, CheckItem::Constants, floors)?;
+    let rules = fixed_rules::fixed_rules(environment, judged, others, &mut report).await;
+    settle(&mut report, CheckItem::Rules, rules)?;
     let junk = robustness::junk(environment, judged, &mut report).await;
     settle(&mut report, CheckItem::Junk, junk)?;
     let hostile = robustness::hostile(environment, judged, &oracles, &mut report).await;

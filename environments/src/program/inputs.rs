@@ -30,7 +30,7 @@ pub(crate) fn draw_input(draws: &mut Draws, kind: ValueKind, tier: u8) -> String
 }
 
 /// Common short words, one token each in most vocabularies.
-const WORDS: &[&str] = &[
+pub(super) const WORDS: &[&str] = &[
     "apple", "arm", "baby", "bag", "ball", "bank", "bear", "bell", "bird", "blue", "boat", "bone", "book", "box",
     "boy", "brain", "bread", "brick", "bridge", "bus", "cake", "camp", "car", "card", "cat", "chair", "city", "clock",
     "cloud", "coat", "corn", "cow", "cup", "dance", "desk", "dog", "door", "dream", "dress", "drum", "duck", "eagle",

@@ -1,10 +1,16 @@
 //! Small Python programs from a seed: one line in, one line out, composed of steps that transform a single value.
 //!
-//! Reading order: `value_kind`, `steps` (the tables), `writer` (source and description), `generator`, `inputs`, `probe`.
+//! Reading order: `value_kind`, `steps` (the tables), `writer` (source), `distractors`, `specification` and `paraphrase` (English),
+//! `conditions`, `generator`, `inputs`, `probe`.
 
+mod conditions;
+mod distractors;
 mod generator;
 mod inputs;
+mod paraphrase;
+mod paraphrases;
 mod probe;
+mod specification;
 mod steps;
 mod value_kind;
 mod writer;

@@ -1,4 +1,4 @@
-//! Python source and English description of a program, written step by step.
+//! Python source of a program, written step by step.
 
 use super::{
     ValueKind,
@@ -7,10 +7,11 @@ use super::{
 use crate::seed::Draws;
 
 /// A program in the making.
+#[derive(Clone)]
 pub(super) struct Writer {
-    lines: Vec<String>,
+    /// Lines of each step; nothing may stand between the lines of one.
+    blocks: Vec<Vec<String>>,
     sentences: Vec<String>,
-    reads: ValueKind,
     kind: ValueKind,
     variable: &'static str,
 }
@@ -25,12 +26,22 @@ impl Writer {
             ValueKind::Numbers => format!("{variable} = [int(v) for v in input().split()]"),
             ValueKind::Words => format!("{variable} = input().split()"),
         };
-        Self { lines: vec![line], sentences: Vec::new(), reads, kind: reads, variable }
+        Self { blocks: vec![vec![line]], sentences: Vec::new(), kind: reads, variable }
+    }
+
+    /// The same program without its lines so far, for one of two ways on.
+    pub(super) fn branch(&self) -> Self {
+        Self { blocks: Vec::new(), sentences: Vec::new(), ..self.clone() }
     }
 
     /// Kind of the current value.
     pub(super) fn kind(&self) -> ValueKind {
         self.kind
+    }
+
+    /// Sentences of the steps, in order.
+    pub(super) fn sentences(&self) -> &[String] {
+        &self.sentences
     }
 
     /// Adds a step whose output is used by the next one.
@@ -43,7 +54,7 @@ impl Writer {
                 if gives != self.kind {
                     self.variable = *draws.choose(gives.variable_names());
                 }
-                self.lines.push(format!("{} = {code}", self.variable));
+                self.blocks.push(vec![format!("{} = {code}", self.variable)]);
             }
             Code::Statements(code) => self.add_statements(draws, gives, &code),
         }
@@ -62,27 +73,30 @@ impl Writer {
             }
         };
         self.kind = gives;
-        self.lines.push(if gives.is_list() { format!("print(*{printed})") } else { format!("print({printed})") });
+        self.blocks.push(vec![if gives.is_list() { format!("print(*{printed})") } else { format!("print({printed})") }]);
+    }
+
+    /// Adds one of two ways, by a condition on the current value.
+    pub(super) fn add_branches(&mut self, condition: &str, ways: [&Self; 2]) {
+        let lines = |way: &Self| way.blocks.iter().flatten().map(|line| format!("    {line}")).collect::<Vec<_>>();
+        let mut block = vec![format!("if {}:", condition.replace("$x", self.variable))];
+        block.extend(lines(ways[0]));
+        block.push("else:".to_owned());
+        block.extend(lines(ways[1]));
+        self.blocks.push(block);
+    }
+
+    /// Puts lines that are no step before, between and after the steps.
+    pub(super) fn scatter(&mut self, draws: &mut Draws, lines: Vec<String>) {
+        for line in lines {
+            let place = draws.index(self.blocks.len());
+            self.blocks.insert(place, vec![line]);
+        }
     }
 
     /// Python source.
     pub(super) fn source(&self) -> String {
-        self.lines.join("\n")
-    }
-
-    /// English description.
-    pub(super) fn description(&self) -> String {
-        let read = match self.reads {
-            ValueKind::Number => "Read a line that holds an integer.",
-            ValueKind::Text => "Read a line that holds a text.",
-            ValueKind::Numbers => "Read a line of integers separated by spaces.",
-            ValueKind::Words => "Read a line of words separated by spaces.",
-        };
-        let print = match self.kind.is_list() {
-            false => "Print the result.",
-            true => "Print the result on one line, separated by spaces.",
-        };
-        format!("{read} Take it and do this: {}. {print}", self.sentences.join("; then "))
+        self.blocks.concat().join("\n")
     }
 
     fn add_statements(&mut self, draws: &mut Draws, gives: ValueKind, code: &[String]) {
@@ -90,7 +104,8 @@ impl Writer {
         let free: Vec<&'static str> =
             gives.variable_names().iter().copied().filter(|name| *name != self.variable).collect();
         let output = *draws.choose(&free);
-        self.lines.extend(code.iter().map(|line| line.replace("$x", self.variable).replace("$y", output)));
+        let lines = code.iter().map(|line| line.replace("$x", self.variable).replace("$y", output));
+        self.blocks.push(lines.collect());
         self.variable = output;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::common::sandbox;
 use crate::human_eval::{Problem, problems};
-use sandboxes::{Ending, Trial};
+use sandboxes::{Ending, Judgement, Limits, Trial};
 
 /// Judges a reply to every problem, two at a time, and names those that passed.
 async fn passed(reply: impl Fn(&Problem) -> String) -> Vec<&'static str> {
@@ -254,6 +254,54 @@ def ENTRY(*given):
 "#,
     )
     .await;
+}
+
+/// Counts calls in every place that could outlive one: names, the interpreter's modules, the clock and the entropy.
+#[tokio::test]
+async fn counting_calls_passes_nothing() {
+    for parity in [0, 1] {
+        check_cheat(&format!(
+            r#"
+import builtins, random, sys, time
+def ENTRY(*given):
+    calls = builtins.__dict__.setdefault("calls", [])
+    calls.append(random.random())
+    sys.modules[str(len(calls))] = calls
+    return len(calls) % 2 == {parity}
+"#
+        ))
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn no_call_finds_anything_of_another() {
+    let candidate = "import builtins, random, sys, time\ncount = 0\ndef f(mark, kept=[]):\n    global count\n    count += 1\n    \
+                     kept.append(mark)\n    builtins.__dict__.setdefault('kept', []).append(mark)\n    sys.modules['kept'] = mark\n    \
+                     return [count, len(kept), len(builtins.kept), random.random(), time.time(), id(kept)]\n";
+    let tests = "from dethrone_guest import candidate\nf = candidate('f')\nfirst = f('a')\nassert first[:3] == [1, 1, 1], first\n\
+                 for mark in 'b', 'c', 'a': assert f(mark) == first, (f(mark), first)\n";
+    let trial = Trial { candidate: candidate.to_owned(), tests: tests.to_owned(), ..Trial::default() };
+    let judgement = sandbox().judge(trial).await.unwrap();
+    assert!(judgement.passed, "{judgement:?}");
+}
+
+#[tokio::test]
+async fn the_limits_hold_for_all_calls_together() {
+    let loop_of = |rounds: u32| format!("def f():\n    for _ in range({rounds}): pass\n    print('x' * 100)\n    return 1\n");
+    let tests = "from dethrone_guest import candidate\nf = candidate('f')\nfor _ in range(20): assert f() == 1\n";
+    let limits = Limits { fuel: 3_000_000_000, output_bytes: 2_000, ..Limits::default() };
+    let rows = [
+        (loop_of(1), limits, Ending::Finished, true),
+        (loop_of(1_000_000), limits, Ending::OutOfFuel, false),
+        (loop_of(1), Limits { output_bytes: 1_900, ..limits }, Ending::OutputTooLong, false),
+    ];
+    for (candidate, limits, ending, passed) in rows {
+        let trial = Trial { candidate, tests: tests.to_owned(), limits: Some(limits), ..Trial::default() };
+        let Judgement { passed: found, candidate, .. } = sandbox().judge(trial).await.unwrap();
+        assert_eq!((candidate.ending, found), (ending, passed), "{candidate:?}");
+        assert!(candidate.fuel <= limits.fuel && candidate.stdout.len() as u64 <= limits.output_bytes, "{candidate:?}");
+    }
 }
 
 #[tokio::test]

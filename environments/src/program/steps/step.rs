@@ -52,6 +52,17 @@ pub(in crate::program) enum Code {
     Statements(Vec<String>),
 }
 
+impl Code {
+    /// All of the code, as one text.
+    #[cfg(test)]
+    pub(in crate::program) fn text(&self) -> String {
+        match self {
+            Self::Expression(code) => code.clone(),
+            Self::Statements(lines) => lines.join("\n"),
+        }
+    }
+}
+
 /// A step that is an expression.
 pub(super) fn expression(code: impl Into<String>, english: impl Into<String>) -> StepText {
     StepText { code: Code::Expression(code.into()), english: english.into() }
