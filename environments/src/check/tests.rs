@@ -126,6 +126,7 @@ fn a_sound_environment_passes_every_item() {
         CheckItem::AnotherAnswer,
         CheckItem::CopiedPrompt,
         CheckItem::RandomBytes,
+        CheckItem::Rules,
         CheckItem::Junk,
         CheckItem::Hostile,
     ];
@@ -135,7 +136,7 @@ fn a_sound_environment_passes_every_item() {
 #[test]
 fn a_hole_in_a_generator_is_found_by_its_item() {
     let rows: &[(&str, Prompt, &[CheckItem], &str)] = &[
-        ("few tasks", |seed, _| Ok(format!("Task {}", seed % 5)), &[CheckItem::Distinct], "5 of 120 tasks differ"),
+        ("few tasks", |seed, _| Ok(format!("Task {}", seed % 5)), &[CheckItem::Distinct], "5 of 120 questions differ"),
         ("a counter", |seed, calls| Ok(format!("{seed}, {calls}")), &[CheckItem::SameBytes], "two different tasks"),
         (
             "raising at one seed",
@@ -146,13 +147,76 @@ fn a_hole_in_a_generator_is_found_by_its_item() {
         (
             "the answer on its last line",
             |seed, _| Ok(format!("Task {seed}\nAnswer: {}", sum(seed))),
-            &[CheckItem::CopiedPrompt],
+            &[CheckItem::CopiedPrompt, CheckItem::Rules],
             "sent back scored 1.000",
         ),
-        ("the bare answer", |seed, _| Ok(sum(seed).to_string()), &[CheckItem::CopiedPrompt], "sent back scored 1.000"),
+        (
+            "the bare answer",
+            |seed, _| Ok(sum(seed).to_string()),
+            &[CheckItem::CopiedPrompt, CheckItem::Rules],
+            "sent back scored 1.000",
+        ),
+        (
+            "the answer backwards",
+            |seed, _| Ok(format!("Task {seed}: {}", sum(seed).to_string().chars().rev().collect::<String>())),
+            &[CheckItem::Rules],
+            "\"reversed\", scored 1.000",
+        ),
+        (
+            "the answer but for a number of the question",
+            |seed, _| Ok(format!("What is this and 40 more, in task {seed}: {}", sum(seed) - 40)),
+            &[CheckItem::Rules],
+            "\"number 0 added\", scored 1.000",
+        ),
     ];
     for &(name, prompt, items, sentence) in rows {
         finds(name, &Sums { prompt, ..sound() }, items, sentence);
+    }
+}
+
+/// Values of eight variables.
+fn values(seed: u64) -> String {
+    let bits = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    let pairs: Vec<String> = "abcdefgh".chars().enumerate().map(|(place, name)| format!("{name}={}", bits >> place & 1)).collect();
+    pairs.join(" ")
+}
+
+/// Clauses that give each value away, by this rule of literals.
+fn clauses(seed: u64, clause: fn(&str, &str) -> String) -> String {
+    let values = values(seed);
+    let pairs: Vec<&str> = values.split(' ').collect();
+    let next = |place: usize| pairs[(place + 1) % pairs.len()];
+    let flipped = |pair: &str| if pair.ends_with('1') { pair.replace('1', "0") } else { pair.replace('0', "1") };
+    let lines: Vec<String> =
+        pairs.iter().enumerate().map(|(place, pair)| clause(pair, &flipped(next(place)))).collect();
+    format!("Task {seed}\n{}", lines.join("\n"))
+}
+
+#[test]
+fn clauses_that_give_their_solution_away_are_found_by_their_rule() {
+    let rows: &[(&str, Prompt, &[CheckItem], &str)] = &[
+        (
+            "the first literal of each",
+            |seed, _| Ok(clauses(seed, |right, wrong| format!("{right} or {wrong}"))),
+            &[CheckItem::Places, CheckItem::OnePass],
+            "the first literal of each line",
+        ),
+        (
+            "every sign but one of three",
+            |seed, _| Ok(clauses(seed, |right, wrong| format!("{wrong} or {right}\n{right} or {wrong}\n{right}"))),
+            &[CheckItem::Places, CheckItem::Signs, CheckItem::OnePass],
+            "the sign that is more frequent",
+        ),
+    ];
+    for &(name, prompt, items, sentence) in rows {
+        let environment = Sums {
+            prompt,
+            oracle: |seed| Some(vec![format!("Answer: {}", values(seed))]),
+            wrong: |_| vec!["Answer: a=1".to_owned()],
+            judge: |reply, seed| scored(f64::from(extract::answer(reply) == Some(values(seed).as_str()))),
+            ..sound()
+        };
+        finds(name, &environment, items, sentence);
     }
 }
 
@@ -164,6 +228,7 @@ fn a_hole_in_a_verifier_is_found_by_its_item() {
         CheckItem::AnotherAnswer,
         CheckItem::CopiedPrompt,
         CheckItem::RandomBytes,
+        CheckItem::Rules,
         CheckItem::Hostile,
     ];
     let rows: &[(&str, Judge, &[CheckItem], &str)] = &[
@@ -351,7 +416,7 @@ fn a_report_shows_every_finding_and_survives_a_record() {
     let report = report(&bad);
     let text = report.to_string();
     assert!(
-        text.starts_with("test.sums@1.0.0 tier 0: failed\n  ok   120 of 120 tasks differ; at least 110 must\n"),
+        text.starts_with("test.sums@1.0.0 tier 0: failed\n  ok   120 of 120 questions differ; at least 110 must\n"),
         "{text}"
     );
     assert!(text.contains("\n  FAIL seed 1: the oracle's plain reply scored 0 (wrong)\n"), "{text}");
