@@ -183,7 +183,7 @@ fn tells_programs_apart(cases: &[Case]) -> bool {
 
 fn opening(description: &str, shown: &[Case], most_bytes: usize) -> Conversation {
     let mut text = format!(
-        "Write a Python program of at most {most_bytes} characters. Reply with one fenced block of Python and nothing else.\n\n\
+        "Write a Python program of at most {most_bytes} bytes. Reply with one fenced block of Python and nothing else.\n\n\
          {description}\n"
     );
     for Case { input, output } in shown {

@@ -12,7 +12,7 @@ use sandboxes::{Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 
 use super::one_turn::{Drawn, Question, Tier};
-use crate::{Conversation, Message, ReplyKind, Seed, Verdict, VerdictReason, extract, seed::Draws};
+use crate::{Conversation, ReplyKind, Seed, Verdict, VerdictReason, extract, seed::Draws};
 
 /// Asks for a satisfying assignment.
 pub(super) struct Sat {

@@ -1,9 +1,12 @@
-//! `dethrone env`: starts a new environment, and runs the check that every environment has to pass.
+//! `dethrone env`: lists environments, shows their tasks, starts a new one, and runs the check that every one has to pass.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use environments::catalog;
 use environments::check::{CheckReport, CheckSettings, check};
+use environments::{Environment, EnvironmentError, Message, Seed};
+use serde::Serialize;
 
 use super::runtime::block_on;
 use crate::exit_status::ExitStatus;
@@ -25,8 +28,43 @@ pub(super) struct Arguments {
 enum Command {
     /// Attacks an environment's verifier before a miner does.
     Check(Check),
+    /// Lists the built-in environments with their tiers.
+    List,
     /// Writes an environment to start from.
     New(New),
+    /// Shows a task as a model gets it, and a right reply.
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// A name of the catalog, or a Python file.
+    environment: String,
+    /// Difficulty, from 0.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    tier: u8,
+    /// Seed that the task is made of.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+/// Printed tier of an environment.
+#[derive(Debug, Serialize)]
+struct TierRow {
+    environment: String,
+    floor: f64,
+    max_new_tokens: u32,
+}
+
+/// Printed task.
+#[derive(Debug, Serialize)]
+struct ShownTask {
+    environment: String,
+    seed: u64,
+    digest: String,
+    messages: Vec<Message>,
+    /// Replies that score 1, one for each turn; none if the environment knows none.
+    oracle: Option<Vec<String>>,
 }
 
 #[derive(Debug, Args)]
@@ -44,12 +82,64 @@ struct New {
     file: PathBuf,
 }
 
-/// Checks an environment or starts a new one.
+/// Runs a command on environments.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
     match &arguments.command {
         Command::Check(check) => run_check(check, printer),
+        Command::List => run_list(printer),
         Command::New(new) => run_new(&new.file, printer),
+        Command::Show(show) => run_show(show, printer),
     }
+}
+
+fn run_list(printer: &Printer) -> Result<(), Problem> {
+    let (sandbox, _) = open_sandbox(&Settings::default(), &*for_this_terminal())?;
+    let known = |error: EnvironmentError| Problem::from_error(ExitStatus::Usage, &error);
+    let mut rows = Vec::new();
+    for name in catalog::names() {
+        for tier in 0..catalog::tiers(name).map_err(known)? {
+            let environment = catalog::open(name, Some(tier), &sandbox).map_err(known)?;
+            rows.push(TierRow {
+                environment: environment.id().to_string(),
+                floor: environment.floor(),
+                max_new_tokens: environment.max_new_tokens(),
+            });
+        }
+    }
+    printer.data(&rows, |rows| {
+        let row = |row: &TierRow| {
+            format!("{:<26} floor {:.2}  at most {} tokens a reply\n", row.environment, row.floor, row.max_new_tokens)
+        };
+        rows.iter().map(row).collect()
+    })
+}
+
+fn run_show(arguments: &Show, printer: &Printer) -> Result<(), Problem> {
+    let shown = block_on(async {
+        let (sandbox, _) = open_sandbox(&Settings::default(), &*for_this_terminal())?;
+        let environment = open_environment(&arguments.environment, arguments.tier, &sandbox)
+            .await
+            .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
+        shown_task(&*environment, Seed(arguments.seed)).await.map_err(|error| {
+            Problem::from_error(ExitStatus::CheckFailed, &error).hint("`dethrone env check` says more about its generator")
+        })
+    })?;
+    printer.data(&shown, |shown| {
+        let said = |message: &Message| format!("[{}]\n{}\n\n", message.role.as_str(), message.content);
+        let replies = shown.oracle.iter().flatten().map(|reply| format!("[a right reply]\n{reply}\n"));
+        shown.messages.iter().map(said).chain(replies).collect()
+    })
+}
+
+async fn shown_task(environment: &dyn Environment, seed: Seed) -> Result<ShownTask, EnvironmentError> {
+    let task = environment.task(seed).await?;
+    Ok(ShownTask {
+        environment: environment.id().to_string(),
+        seed: seed.0,
+        digest: task.digest(),
+        messages: environment.opening(&task).messages().to_vec(),
+        oracle: environment.oracle(&task).await?,
+    })
 }
 
 fn run_check(arguments: &Check, printer: &Printer) -> Result<(), Problem> {
