@@ -31,7 +31,8 @@ pub(crate) fn tricks(value: &str, context: &str) -> Vec<(String, String)> {
                 ("as a factor", number.checked_mul(constant)),
                 ("less the value", constant.checked_sub(number)),
             ];
-            let made = made.into_iter().filter_map(|(name, made)| Some((format!("number {place} {name}"), made?.to_string())));
+            let made =
+                made.into_iter().filter_map(|(name, made)| Some((format!("number {place} {name}"), made?.to_string())));
             found.extend(made);
         }
     }
@@ -194,7 +195,9 @@ mod tests {
 
     #[test]
     fn no_value_breaks_a_rule() {
-        for value in ["", " ", "é", "9223372036854775807", "-9223372036854775808", "a  b", "\u{0}", "9223372036854775807 1"] {
+        for value in
+            ["", " ", "é", "9223372036854775807", "-9223372036854775808", "a  b", "\u{0}", "9223372036854775807 1"]
+        {
             for context in ["", "\"", "\"\" \"é\" 9223372036854775807", "99999999999999999999"] {
                 assert!(tricks(value, context).len() >= RULES.len(), "{value:?} {context:?}");
             }

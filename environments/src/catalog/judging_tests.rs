@@ -76,11 +76,8 @@ fn a_coding_reply_must_be_right_on_every_hidden_input() {
         ],
     );
     let most = private.most_bytes();
-    let program = |bytes: usize| format!("```python\nprint(int(input()) + 1)\n{}\n```", "#".repeat(bytes - 25));
-    check::<Coding>(
-        &private,
-        &[(&program(most), VerdictReason::Right), (&program(most + 1), VerdictReason::TooLong)],
-    );
+    let program = |bytes: usize| format!("```python\nprint(int(input()) + 1)\n{}\n```", "#".repeat(bytes - 24));
+    check::<Coding>(&private, &[(&program(most), VerdictReason::Right), (&program(most + 1), VerdictReason::TooLong)]);
 }
 
 #[test]

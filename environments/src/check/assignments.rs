@@ -124,7 +124,8 @@ fn one_pass<'a>(
         if clause.iter().any(|(name, value)| values.get(name) == Some(value)) {
             continue;
         }
-        let mut free: Vec<Literal<'a>> = clause.iter().copied().filter(|(name, _)| !values.contains_key(name)).collect();
+        let mut free: Vec<Literal<'a>> =
+            clause.iter().copied().filter(|(name, _)| !values.contains_key(name)).collect();
         if literals_reversed {
             free.reverse();
         }

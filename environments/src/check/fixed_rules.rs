@@ -78,8 +78,11 @@ fn replies(environment: &dyn Environment, task: &Task) -> Vec<RuleReply> {
     let mut replies = assignments::replies(last);
     let line = last.lines().last().unwrap_or_default();
     let value = line.split_once(": ").map_or(line, |(_, value)| value);
-    let context: Vec<&str> =
-        messages.iter().filter(|message| message.role != Role::Assistant).map(|message| message.content.as_str()).collect();
+    let context: Vec<&str> = messages
+        .iter()
+        .filter(|message| message.role != Role::Assistant)
+        .map(|message| message.content.as_str())
+        .collect();
     let made = tricks(value, &context.join("\n"));
     replies.extend(made.into_iter().map(|(name, answer)| (CheckItem::Rules, name, format!("Answer: {answer}"))));
     replies
@@ -102,7 +105,8 @@ fn programs(opening: &Conversation) -> Vec<RuleReply> {
             (CheckItem::ShortPrograms, format!("quoted text {place} prepended"), source(format!("{constant:?} + x"))),
         ]);
     }
-    for (place, number) in text.split(|letter: char| !letter.is_ascii_digit()).filter(|run| !run.is_empty()).take(6).enumerate()
+    for (place, number) in
+        text.split(|letter: char| !letter.is_ascii_digit()).filter(|run| !run.is_empty()).take(6).enumerate()
     {
         let number = number.trim_start_matches('0');
         for sign in ["+", "-", "*"] {
@@ -117,7 +121,10 @@ fn programs(opening: &Conversation) -> Vec<RuleReply> {
         .map(|(input, output)| (input, output.lines().next().unwrap_or_default()))
         .collect();
     if !shown.is_empty() {
-        let source = format!("print({{{}}}.get(input()))", shown.iter().map(|(i, o)| format!("{i:?}: {o:?}")).collect::<Vec<_>>().join(", "));
+        let source = format!(
+            "print({{{}}}.get(input()))",
+            shown.iter().map(|(i, o)| format!("{i:?}: {o:?}")).collect::<Vec<_>>().join(", ")
+        );
         replies.push((CheckItem::ShortPrograms, "a table of the shown lines".to_owned(), block(source)));
     }
     let question = text.replace('\\', "\\\\").replace("\"\"\"", "'''");

@@ -67,7 +67,12 @@ mod tests {
     #[test]
     fn worked_examples_are_no_part_of_a_question() {
         let first = Message::user("Reply with one line.\n\nProgram:\nprint(1)\n\nInput: a");
-        let rest = [Message::assistant("Answer: b"), Message::user("Input: c"), Message::assistant("x"), Message::user("Input: d")];
+        let rest = [
+            Message::assistant("Answer: b"),
+            Message::user("Input: c"),
+            Message::assistant("x"),
+            Message::user("Input: d"),
+        ];
         let all = Conversation::new([vec![first], rest.to_vec()].concat());
         assert_eq!(question(&all), "Reply with one line.\n\nProgram:\nprint(1)\0Input: d");
         assert_eq!(question(&Conversation::ask("A\n\nB")), "A\n\nB");

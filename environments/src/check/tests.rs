@@ -159,8 +159,9 @@ fn a_hole_in_a_generator_is_found_by_its_item() {
         (
             "the answer backwards",
             |seed, _| Ok(format!("Task {seed}: {}", sum(seed).to_string().chars().rev().collect::<String>())),
-            &[CheckItem::Rules],
-            "\"reversed\", scored 1.000",
+            // Some sums are the same backwards.
+            &[CheckItem::CopiedPrompt, CheckItem::Rules],
+            "reversed\", scored 1.000",
         ),
         (
             "the answer but for a number of the question",
@@ -177,7 +178,8 @@ fn a_hole_in_a_generator_is_found_by_its_item() {
 /// Values of eight variables.
 fn values(seed: u64) -> String {
     let bits = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    let pairs: Vec<String> = "abcdefgh".chars().enumerate().map(|(place, name)| format!("{name}={}", bits >> place & 1)).collect();
+    let pairs: Vec<String> =
+        "abcdefgh".chars().enumerate().map(|(place, name)| format!("{name}={}", bits >> place & 1)).collect();
     pairs.join(" ")
 }
 
@@ -204,7 +206,7 @@ fn clauses_that_give_their_solution_away_are_found_by_their_rule() {
         (
             "every sign but one of three",
             |seed, _| Ok(clauses(seed, |right, wrong| format!("{wrong} or {right}\n{right} or {wrong}\n{right}"))),
-            &[CheckItem::Places, CheckItem::Signs, CheckItem::OnePass],
+            &[CheckItem::Signs, CheckItem::OnePass],
             "the sign that is more frequent",
         ),
     ];

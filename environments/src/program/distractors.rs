@@ -31,8 +31,8 @@ pub(super) fn names() -> &'static [&'static str] {
 
 /// Names that no step uses.
 const NAMES: &[&str] = &[
-    "bonus", "color", "depth", "extra", "height", "label", "level", "limit", "margin", "mode", "offset", "port", "prefix",
-    "quota", "rate", "scale", "shade", "spare", "suffix", "tag", "title", "unit", "weight", "width",
+    "bonus", "color", "depth", "extra", "height", "label", "level", "limit", "margin", "mode", "offset", "port",
+    "prefix", "quota", "rate", "scale", "shade", "spare", "suffix", "tag", "title", "unit", "weight", "width",
 ];
 
 #[cfg(test)]

@@ -117,8 +117,26 @@ fn fill(template: &str, pattern: &Pattern, in_words: bool) -> String {
 /// A number below a hundred in words, any other in digits.
 fn in_english(number: &str) -> String {
     const SMALL: [&str; 20] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-        "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
     ];
     const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
     match number.parse::<usize>() {
@@ -181,7 +199,10 @@ mod tests {
     fn constants_are_put_back_in_digits_or_in_words() {
         let pattern = Pattern::of("add 42 to \"a1\" and 7");
         assert_eq!(pattern.text, "add # to @ and #");
-        assert_eq!((&*pattern.numbers, &*pattern.quoted), (&["42".to_owned(), "7".to_owned()][..], &["a1".to_owned()][..]));
+        assert_eq!(
+            (&*pattern.numbers, &*pattern.quoted),
+            (&["42".to_owned(), "7".to_owned()][..], &["a1".to_owned()][..])
+        );
         assert_eq!(numbered(&pattern.text), "add #1 to @1 and #2");
         assert_eq!(fill("#2, @1, #1", &pattern, false), "7, \"a1\", 42");
         assert_eq!(fill("#2, @1, #1", &pattern, true), "seven, \"a1\", forty-two");

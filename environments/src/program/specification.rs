@@ -69,7 +69,10 @@ impl Specification<'_> {
         let (first, next) = *draws.choose(&[
             ("Take it and do this:", "; then"),
             ("What has to be done:", "; after that,"),
-            ("The line passes through these stages, each of which works on what the one before made of it:", ", and next"),
+            (
+                "The line passes through these stages, each of which works on what the one before made of it:",
+                ", and next",
+            ),
             ("Change it step by step:", ". Then"),
         ]);
         let said: Vec<String> = sentences.iter().map(|sentence| paraphrase(draws, sentence)).collect();
@@ -112,7 +115,8 @@ impl Specification<'_> {
         }
         draws.shuffle(&mut operations);
         let (before, after) = *draws.choose(&[("", ": "), ("(", ") "), ("* ", " means: ")]);
-        let listed: Vec<String> = operations.iter().map(|(name, said)| format!("{before}{name}{after}{said}.")).collect();
+        let listed: Vec<String> =
+            operations.iter().map(|(name, said)| format!("{before}{name}{after}{said}.")).collect();
         let opening = draws.choose(&[
             "These are operations on a value, called \"it\"; not all of them have to be used:",
             "Below, operations are defined by what each does to the value at hand (\"it\"):",
@@ -193,15 +197,17 @@ const PRINTING_LISTS: [&str; 3] = [
     "What comes out is written on one line; a list is separated by blanks.",
     "The final value is printed; if it is a list, on one line with a space between neighbours.",
 ];
-const WITHDRAWN: &[&str] = &["An older version of this task said:", "It used to be required to do this:", "Crossed out:"];
+const WITHDRAWN: &[&str] =
+    &["An older version of this task said:", "It used to be required to do this:", "Crossed out:"];
 const INSTEAD: [&str; 3] = ["That no longer holds.", "Ignore that.", "This was dropped and is not to be done."];
 const VALUES: &[&str] = &["R", "S", "T", "U", "V", "W", "X", "Y", "Z", "P", "Q", "M", "N", "G", "H"];
 const LETTERS: &[&str] = &[
-    "A", "B", "C", "D", "E", "F", "G", "H", "J", "K", "L", "M", "N", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z",
+    "A", "B", "C", "D", "E", "F", "G", "H", "J", "K", "L", "M", "N", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y",
+    "Z",
 ];
 const TREES: &[&str] = &[
-    "ALDER", "APPLE", "ASH", "ASPEN", "BEECH", "BIRCH", "CEDAR", "CHERRY", "ELDER", "ELM", "FIR", "HAZEL", "LARCH", "LIME",
-    "MAPLE", "OAK", "OLIVE", "PEAR", "PINE", "PLUM", "POPLAR", "ROWAN", "WILLOW", "YEW",
+    "ALDER", "APPLE", "ASH", "ASPEN", "BEECH", "BIRCH", "CEDAR", "CHERRY", "ELDER", "ELM", "FIR", "HAZEL", "LARCH",
+    "LIME", "MAPLE", "OAK", "OLIVE", "PEAR", "PINE", "PLUM", "POPLAR", "ROWAN", "WILLOW", "YEW",
 ];
 
 #[cfg(test)]

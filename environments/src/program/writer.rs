@@ -73,7 +73,11 @@ impl Writer {
             }
         };
         self.kind = gives;
-        self.blocks.push(vec![if gives.is_list() { format!("print(*{printed})") } else { format!("print({printed})") }]);
+        self.blocks.push(vec![if gives.is_list() {
+            format!("print(*{printed})")
+        } else {
+            format!("print({printed})")
+        }]);
     }
 
     /// Adds one of two ways, by a condition on the current value.

@@ -121,7 +121,8 @@ fn run_show(arguments: &Show, printer: &Printer) -> Result<(), Problem> {
             .await
             .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
         shown_task(&*environment, Seed(arguments.seed)).await.map_err(|error| {
-            Problem::from_error(ExitStatus::CheckFailed, &error).hint("`dethrone env check` says more about its generator")
+            Problem::from_error(ExitStatus::CheckFailed, &error)
+                .hint("`dethrone env check` says more about its generator")
         })
     })?;
     printer.data(&shown, |shown| {

@@ -288,7 +288,8 @@ async fn no_call_finds_anything_of_another() {
 
 #[tokio::test]
 async fn the_limits_hold_for_all_calls_together() {
-    let loop_of = |rounds: u32| format!("def f():\n    for _ in range({rounds}): pass\n    print('x' * 100)\n    return 1\n");
+    let loop_of =
+        |rounds: u32| format!("def f():\n    for _ in range({rounds}): pass\n    print('x' * 100)\n    return 1\n");
     let tests = "from dethrone_guest import candidate\nf = candidate('f')\nfor _ in range(20): assert f() == 1\n";
     let limits = Limits { fuel: 3_000_000_000, output_bytes: 2_100, ..Limits::default() };
     let rows = [

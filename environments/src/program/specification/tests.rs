@@ -60,7 +60,8 @@ fn a_condition_names_both_ways() {
 
 #[test]
 fn an_order_is_told_in_words_that_say_which_comes_first() {
-    let rows = ["A, then B, then C", "A and B and C (in this order)", "C, B, A (the last one first)", "C after B after A"];
+    let rows =
+        ["A, then B, then C", "A and B and C (in this order)", "C, B, A (the last one first)", "C after B after A"];
     let found: BTreeSet<String> =
         (0..40).map(|seed| in_order(&mut Draws::new("order", Seed(seed), 0), &["A", "B", "C"])).collect();
     assert_eq!(found, rows.map(str::to_owned).into_iter().collect());
