@@ -71,7 +71,9 @@ fn help_says_what_every_command_is_for_and_takes() {
     ] {
         check_alone(&format!("help_{name}"), &[name, "--help"]);
     }
-    for (name, part) in [("env", "check"), ("env", "list"), ("env", "new"), ("env", "show"), ("sandbox", "run"), ("sandbox", "judge")] {
+    for (name, part) in
+        [("env", "check"), ("env", "list"), ("env", "new"), ("env", "show"), ("sandbox", "run"), ("sandbox", "judge")]
+    {
         check_alone(&format!("help_{name}_{part}"), &[name, part, "--help"]);
     }
 }

@@ -21,7 +21,7 @@ impl Pattern {
                 pattern.text.push('@');
                 continue;
             }
-            for run in part.chunk_by_digit() {
+            for run in runs(part) {
                 if run.starts_with(|letter: char| letter.is_ascii_digit()) {
                     pattern.numbers.push(run.to_owned());
                     pattern.text.push('#');
@@ -34,28 +34,16 @@ impl Pattern {
     }
 }
 
-/// Splits a text into runs of digits and of anything else.
-trait ChunkByDigit {
-    fn chunk_by_digit(&self) -> Vec<&str>;
-}
-
-impl ChunkByDigit for str {
-    fn chunk_by_digit(&self) -> Vec<&str> {
-        let (mut runs, mut start) = (Vec::new(), 0);
-        let mut before: Option<bool> = None;
-        for (at, letter) in self.char_indices() {
-            let is_digit = letter.is_ascii_digit();
-            if before.is_some_and(|before| before != is_digit) {
-                runs.push(&self[start..at]);
-                start = at;
-            }
-            before = Some(is_digit);
-        }
-        if start < self.len() {
-            runs.push(&self[start..]);
-        }
-        runs
-    }
+/// Runs of digits and of anything else, in order.
+fn runs(text: &str) -> Vec<&str> {
+    let letters: Vec<(usize, char)> = text.char_indices().collect();
+    letters
+        .chunk_by(|one, next| one.1.is_ascii_digit() == next.1.is_ascii_digit())
+        .map(|run| {
+            let (end, last) = run[run.len() - 1];
+            &text[run[0].0..end + last.len_utf8()]
+        })
+        .collect()
 }
 
 /// Says a step's sentence in one of its wordings, with its small numbers in digits or in words.
@@ -192,6 +180,15 @@ mod tests {
             }
             let distinct: BTreeSet<&&str> = others.iter().collect();
             assert_eq!(distinct.len(), others.len(), "{pattern:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_split_where_digits_begin_and_end() {
+        let rows: [(&str, &[&str]); 4] =
+            [("", &[]), ("a1", &["a", "1"]), ("12é3 ", &["12", "é", "3", " "]), ("7", &["7"])];
+        for (text, expected) in rows {
+            assert_eq!(runs(text), expected);
         }
     }
 
