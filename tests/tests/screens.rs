@@ -54,21 +54,7 @@ fn check_alone(name: &str, arguments: &[&str]) {
 fn help_says_what_every_command_is_for_and_takes() {
     check_alone("help", &["--help"]);
     check_alone("help_without_arguments", &[]);
-    for name in [
-        "demo",
-        "validate",
-        "eval",
-        "score",
-        "audit",
-        "env",
-        "sandbox",
-        "decide",
-        "lab",
-        "plan",
-        "consensus",
-        "ctl",
-        "store",
-    ] {
+    for name in ["demo", "validate", "eval", "score", "audit", "env", "sandbox", "decide", "lab", "plan", "consensus"] {
         check_alone(&format!("help_{name}"), &[name, "--help"]);
     }
     for (name, part) in
@@ -118,8 +104,6 @@ fn files_that_are_missing_are_named() {
     check_alone("missing_evidence", &["audit", "missing.jsonl"]);
     check_alone("missing_cases", &["decide", "missing.json"]);
     check_alone("missing_program", &["sandbox", "run", "missing.py"]);
-    check_alone("missing_validator", &["ctl", "--socket", "control.sock", "status"]);
-    check_alone("missing_database", &["store", "check", "missing.sqlite"]);
     check_alone("missing_ids", &["score", "model", "--ids", "missing.json"]);
 }
 
