@@ -151,7 +151,7 @@ async fn verified(settings: &Settings, seed_block: u64, champion: &Hotkey) -> Re
     let path = window_folder(&settings.output, seed_block).join(EVIDENCE);
     let champion = champion.0.clone();
     // Signatures are checked and the window is decided again: work for a thread of its own.
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     let checked = spawn_blocking(move || runtime.block_on(check_log(&path, seed_block, &champion)));
     let checked = checked.await.unwrap_or_else(|panic| Err(panic.to_string()));
     checked.map_err(|cause| ServiceError::Unverified { seed_block, cause })
