@@ -134,6 +134,16 @@ impl ModelAsset {
     }
 }
 
+impl ModelAsset {
+    /// The folders of the packages that this model was joined from, which nothing reads any more; none before it is joined.
+    pub(crate) fn spent_packages(&self, cache: &Path) -> Vec<PathBuf> {
+        if !cache.join("models").join(self.sha256).join(self.name).is_file() {
+            return Vec::new();
+        }
+        self.parts.iter().map(|(package, _)| package.folder(cache)).filter(|folder| folder.is_dir()).collect()
+    }
+}
+
 /// The parts could not be joined, or their file not be put in place.
 enum Unjoined {
     Asset(AssetError),

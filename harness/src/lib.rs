@@ -25,6 +25,7 @@ mod seeds;
 mod units;
 
 mod board;
+mod cache;
 
 mod loader;
 mod rollout;

@@ -64,6 +64,16 @@ impl Printer {
     pub(crate) fn say(&self, text: &str) {
         crate::reporter::say(text);
     }
+
+    /// Prints the failure of a command: to standard error for people, and to standard output for programs, which read one
+    /// JSON document there however the command ends.
+    pub(crate) fn problem(&self, problem: &Problem) {
+        match self.format {
+            Format::Text => self.say(&problem.to_string()),
+            // The exit code says it too, where standard output is closed.
+            Format::Json => drop(self.write(&mut std::io::stdout().lock(), &problem.document(), |_| String::new())),
+        }
+    }
 }
 
 /// True where standard output may carry color: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).

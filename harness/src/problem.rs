@@ -49,6 +49,12 @@ impl Problem {
         problem.hint("`dethrone env check` tries an environment without a model")
     }
 
+    /// The problem as JSON: `{"error": {"summary", "causes", "hint"}, "exit": CODE}`.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let Self { status, summary, causes, hint } = self;
+        serde_json::json!({ "error": { "summary": summary, "causes": causes, "hint": hint }, "exit": *status as u8 })
+    }
+
     /// The same problem with the way out.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

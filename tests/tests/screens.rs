@@ -54,9 +54,32 @@ fn check_alone(name: &str, arguments: &[&str]) {
 fn help_says_what_every_command_is_for_and_takes() {
     check_alone("help", &["--help"]);
     check_alone("help_without_arguments", &[]);
-    for name in ["demo", "validate", "eval", "score", "audit", "env", "sandbox", "decide", "lab", "plan", "consensus"] {
+    for name in [
+        "demo",
+        "validate",
+        "eval",
+        "score",
+        "audit",
+        "env",
+        "sandbox",
+        "decide",
+        "lab",
+        "plan",
+        "consensus",
+        "ctl",
+        "store",
+        "init",
+        "settings",
+        "cache",
+        "completions",
+        "man",
+        "version",
+    ] {
         check_alone(&format!("help_{name}"), &[name, "--help"]);
     }
+    check_alone("settings_of_a_table", &["settings", "screens"]);
+    check_alone("settings_misspelt", &["settings", "duel.bugdet"]);
+    check_alone("error_as_json", &["--format", "json", "settings", "duel.bugdet"]);
     for (name, part) in
         [("env", "check"), ("env", "list"), ("env", "new"), ("env", "show"), ("sandbox", "run"), ("sandbox", "judge")]
     {

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{agree, audit, consensus, decide, demo, env, eval, lab, plan, sandbox, score, store, validate};
+use super::{
+    agree, audit, cache, completions, consensus, decide, demo, env, eval, init, lab, plan, sandbox, score, settings,
+    store, validate, version,
+};
 #[cfg(feature = "chain")]
 use super::{chain, commit, ctl, doctor, pull, rank, signer, weights};
 use crate::exit_status::ExitStatus;
@@ -17,7 +20,7 @@ use crate::settings::Variables;
 /// gives all weight to the one that Pareto-dominates.
 #[derive(Debug, Parser)]
 #[command(name = "dethrone", version, arg_required_else_help = true)]
-struct CommandLine {
+pub(super) struct CommandLine {
     /// Form of the data on standard output.
     #[arg(long, global = true, value_enum, default_value_t, help_heading = HEADING)]
     format: Format,
@@ -79,6 +82,19 @@ enum Command {
     /// Fetches the champion's model.
     #[cfg(feature = "chain")]
     Pull(pull::Arguments),
+    /// Starts a settings file with every key explained, and a registry.
+    Init(init::Arguments),
+    /// Prints settings with value, source and explanation, or the schema of their file.
+    Settings(settings::Arguments),
+    /// Shows and clears the folder of models, packages and sandbox guests.
+    #[command(subcommand)]
+    Cache(cache::Arguments),
+    /// Prints the completions of a shell.
+    Completions(completions::CompletionsArguments),
+    /// Prints the manual page, or writes one for every command.
+    Man(completions::ManArguments),
+    /// Prints the versions of all that results depend on.
+    Version,
 }
 
 /// Runs the command that this process was started with.
@@ -96,7 +112,7 @@ pub fn run() -> ExitCode {
     match command_line.start(&printer) {
         Ok(()) => ExitStatus::Success.into(),
         Err(problem) => {
-            printer.say(&problem.to_string());
+            printer.problem(&problem);
             problem.status.into()
         }
     }
@@ -145,6 +161,12 @@ impl Command {
             Self::Rank(arguments) => rank::run(arguments, printer),
             #[cfg(feature = "chain")]
             Self::Pull(arguments) => pull::run(arguments, printer),
+            Self::Init(arguments) => init::run(arguments, printer),
+            Self::Settings(arguments) => settings::run(arguments, printer),
+            Self::Cache(arguments) => cache::run(arguments, printer),
+            Self::Completions(arguments) => completions::completions(arguments),
+            Self::Man(arguments) => completions::man(arguments),
+            Self::Version => version::run(printer),
         }
     }
 }

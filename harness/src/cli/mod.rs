@@ -4,18 +4,23 @@ mod command_line;
 
 mod agree;
 mod audit;
+mod cache;
+mod completions;
 mod consensus;
 mod decide;
 mod demo;
 mod env;
 mod eval;
+mod init;
 mod lab;
 mod plan;
 mod runtime;
 mod sandbox;
 mod score;
+mod settings;
 mod store;
 mod validate;
+mod version;
 
 #[cfg(feature = "chain")]
 mod chain;

@@ -16,8 +16,10 @@ use crate::assets::{AssetError, GEMMA3, SMOLLM2};
 use crate::events::{Event, Reporter};
 use crate::files::{write_whole, write_whole_with};
 
-/// The version of the layout: a change of what is laid out is another folder.
-const LAYOUT: &str = "demo-2";
+/// Begin of the folders' names, of all versions.
+pub(crate) const LAYOUTS: &str = "demo-";
+/// The version of the layout: a change of what is laid out is another folder of the cache.
+pub(crate) const LAYOUT: &str = "demo-2";
 /// Standard deviation of the noisy copy's noise, relative to each tensor's root mean square: what a cast to bf16 adds.
 const NOISE: f32 = 0.001;
 /// The same for a copy with so much noise that its tensors could be those of a tuned model.
@@ -134,34 +136,43 @@ pub(crate) fn lay_out(cache: &Path, reporter: &dyn Reporter) -> Result<PathBuf, 
     let progress = |progress: sandbox_builder::Progress| reporter.report(Event::from(progress));
     let smollm2 = SMOLLM2.fetch(cache, &progress)?;
     let gemma3 = GEMMA3.fetch(cache, &progress)?;
-    let mut entries = Vec::new();
-    for (uid, variant) in VARIANTS.iter().enumerate() {
+    for variant in &VARIANTS {
         let subject = format!("demo entry {}", variant.repository);
         reporter.report(Event::Asset { subject: subject.clone(), doing: "making", done: 0, total: None });
-        let commit = commit_of(variant);
-        let reference: ModelRef = format!("{}@{commit}", variant.repository).parse().expect("the names are constants");
-        let folder = FolderHub::new(hub.clone()).files(&reference);
+        let folder = FolderHub::new(hub.clone()).files(&reference_of(variant));
         if !folder.is_dir() {
             make(variant, &smollm2, &gemma3, &folder)?;
         }
         reporter.report(Event::AssetReady { subject });
-        entries.push(json!({
-            "uid": uid + 1,
-            "hotkey": variant.hotkey,
-            "model": reference.to_string(),
-            "committed": variant.committed,
-        }));
     }
+    write_whole(&registry, self::registry().as_bytes())
+        .map_err(|source| DemoError::File { path: registry.clone(), source })?;
+    Ok(hub)
+}
+
+/// The text of the demonstration's registry file.
+pub(crate) fn registry() -> String {
+    let entry = |(place, variant): (usize, &Variant)| {
+        json!({
+            "uid": place + 1,
+            "hotkey": variant.hotkey,
+            "model": reference_of(variant).to_string(),
+            "committed": variant.committed,
+        })
+    };
     let document = json!({
         "version": 1,
         "netuid": 120,
         "seed_block": 1000,
         "seed_hash": blake3::hash(b"dethrone demonstration").to_hex().as_str(),
-        "entries": entries,
+        "entries": VARIANTS.iter().enumerate().map(entry).collect::<Vec<_>>(),
     });
-    let text = serde_json::to_string_pretty(&document).expect("the registry is plain data");
-    write_whole(&registry, text.as_bytes()).map_err(|source| DemoError::File { path: registry.clone(), source })?;
-    Ok(hub)
+    serde_json::to_string_pretty(&document).expect("the registry is plain data")
+}
+
+/// The repository at its commit.
+fn reference_of(variant: &Variant) -> ModelRef {
+    format!("{}@{}", variant.repository, commit_of(variant)).parse().expect("the names are constants")
 }
 
 /// The demonstration's commits stand for nothing but themselves: a digest of the repository's name.

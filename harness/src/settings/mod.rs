@@ -2,7 +2,9 @@
 
 mod chain;
 mod deciding;
+mod environments;
 mod error;
+mod explained;
 mod ranges;
 mod schema;
 mod service;
@@ -13,8 +15,10 @@ mod variables;
 pub(crate) use chain::ChainSettings;
 pub(crate) use deciding::{Deciding, SamplingSettings};
 pub(crate) use error::SettingsError;
+pub(crate) use explained::{ExplainedSetting, ExplainedTable, explained, json_schema, toml_of};
 pub(crate) use schema::{EnvironmentChoice, Settings};
 pub(crate) use sources::{ShownSetting, Sources};
+pub(crate) use suggestion::nearest;
 pub(crate) use variables::Variables;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, Fields, GenericArgument, Item, ItemEnum, ItemStruct, Meta, PathArguments, Token, Type};
 
-use super::{Deciding, Settings};
+use super::{Deciding, Settings, toml_of};
 
 /// Settings outside of [`Deciding`] that are part of a window's terms.
 const ALSO_DECIDING: [&str; 4] = ["environments", "engine.mode", "remote.interface", "remote.served"];
@@ -19,9 +19,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Compares a generated page with its file, or writes it where that is asked for.
+/// Compares a generated file with the one in the repository, or writes it where that is asked for.
 fn compare(name: &str, generated: &str) {
-    let path = root().join("docs").join(name);
+    let path = root().join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, generated).unwrap();
@@ -29,7 +29,7 @@ fn compare(name: &str, generated: &str) {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == generated,
-        "docs/{name} is not what the doc comments say; run `UPDATE_DOCS=1 cargo test -p harness reference`"
+        "{name} is not what the doc comments say; run `UPDATE_DOCS=1 cargo test -p harness reference`"
     );
 }
 
@@ -264,7 +264,7 @@ impl Reference {
         let value = key.split('.').fold(&self.defaults, |value, name| &value[name]);
         match value {
             Value::Null => "none".to_owned(),
-            value => format!("`{}`", inline(value)),
+            value => format!("`{}`", toml_of(value)),
         }
     }
 
@@ -272,6 +272,25 @@ impl Reference {
     fn decides(&self, key: &str) -> bool {
         let table = key.split('.').next().unwrap();
         self.deciding.iter().any(|name| name == table) || ALSO_DECIDING.contains(&key)
+    }
+
+    /// The table that `dethrone settings` and `dethrone init` read.
+    fn table(&self) -> String {
+        let setting = |row: &Row| {
+            serde_json::json!({
+                "key": row.key,
+                "kind": row.kind,
+                "default": row.key.split('.').fold(&self.defaults, |value, name| &value[name]),
+                "decides": self.decides(&row.key),
+                "doc": row.doc,
+            })
+        };
+        let table = |table: &Table| {
+            let settings: Vec<Value> = table.rows.iter().map(setting).collect();
+            serde_json::json!({ "key": table.key, "doc": table.doc, "settings": settings })
+        };
+        let tables: Vec<Value> = self.tables.iter().filter(|table| !table.rows.is_empty()).map(table).collect();
+        serde_json::to_string_pretty(&tables).unwrap() + "\n"
     }
 
     fn page(&self) -> String {
@@ -290,18 +309,6 @@ impl Reference {
         }
         page.push_str("\n## Environment variables that are not settings\n\n| variable | |\n|---|---|\n");
         page + &variables_page()
-    }
-}
-
-/// A value as TOML writes it on one line.
-fn inline(value: &Value) -> String {
-    match value {
-        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
-        Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| format!("{name} = {}", inline(value));
-            format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
-        }
-        value => value.to_string(),
     }
 }
 
@@ -331,8 +338,8 @@ const PREFACE: &str = "# Settings
 
 `dethrone validate --config FILE` reads a TOML file; every key has a default, so that the file holds only what differs.
 What is given later overrides what is given earlier: defaults, file, variables such as `DETHRONE_ENGINE__ROWS=16` (two
-underscores stand for a dot), flags such as `--set engine.rows=16`. `--show-settings` prints every setting with its value
-and its source. An unknown key is an error. Relative paths of the file are taken from the file's folder.
+underscores stand for a dot), flags such as `--set engine.rows=16`. `dethrone settings` prints every setting with its value
+and its source, `dethrone settings KEY` explains one, `dethrone init` starts a file. An unknown key is an error. Relative paths of the file are taken from the file's folder.
 
 A setting that *decides* is part of a window's terms: it is recorded in the evidence, and validators that are to come to
 the same result have to choose the same. The others change speed and places, and no result.
@@ -341,7 +348,8 @@ the same result have to choose the same. The others change speed and places, and
 #[test]
 fn the_page_of_settings_is_what_the_doc_comments_say() {
     let reference = Reference::new();
-    compare("settings.md", &reference.page());
+    compare("docs/settings.md", &reference.page());
+    compare("harness/src/settings/explained.json", &reference.table());
 }
 
 #[test]
@@ -377,5 +385,5 @@ fn every_exit_code_is_on_its_page_with_its_number() {
         )
         .unwrap();
     }
-    compare("exit-codes.md", &page);
+    compare("docs/exit-codes.md", &page);
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::ChainSettings;
 use super::deciding::Deciding;
+use super::environments::environments;
 use super::service::ServiceSettings;
 
 /// The settings of a run. [`super::Sources`] refuses keys that are not here.
@@ -27,7 +28,8 @@ pub(crate) struct Settings {
     pub record: Option<PathBuf>,
     /// The hub that models come from.
     pub hub: HubSettings,
-    /// The environments whose tasks every model answers, in this order.
+    /// The environments whose tasks every model answers, in this order: tables, or short forms such as `"sat"` and `"sat:2"`.
+    #[serde(deserialize_with = "environments")]
     pub environments: Vec<EnvironmentChoice>,
     /// The settings that decide a result.
     #[serde(flatten)]

@@ -1,7 +1,7 @@
 //! The known name that a misspelt one was meant to be.
 
 /// The known name closest to a misspelt one, if any is close.
-pub(super) fn nearest<'a>(misspelt: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(misspelt: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(misspelt, name), name))

@@ -1,6 +1,7 @@
 //! The guest artifact: built from our own sources, compiled for this machine, and cached by digest.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use sandboxes::{Artifact, GuestCompiler};
 
@@ -19,7 +20,7 @@ const SUBJECT: &str = "python guest";
 /// If the interpreter's package cannot be fetched, the build does not give the pinned component, or a file of the cache
 /// was changed.
 pub fn ensure_artifact(cache: &Path, progress: &dyn Fn(Progress)) -> Result<Artifact, BuildError> {
-    let guests = GuestCache { folder: &cache.join("sandbox"), compiler: GuestCompiler::new()? };
+    let guests = GuestCache { folder: &cache.join(FOLDER), compiler: GuestCompiler::new()? };
     let component = guests.component();
     if let Some(digest) = component.digest()? {
         check_pinned(&component, &digest)?;
@@ -54,6 +55,43 @@ pub fn ensure_artifact(cache: &Path, progress: &dyn Fn(Progress)) -> Result<Arti
     progress(Progress::at(Step::Done, SUBJECT));
     Ok(artifact)
 }
+
+/// Files of the cache that belong to guests of other versions of this program, and the package that the guest was built from.
+///
+/// # Errors
+/// If the cache cannot be read, or this machine's compiler not be set up.
+pub fn stale_files(cache: &Path) -> io::Result<Vec<PathBuf>> {
+    let folder = cache.join(FOLDER);
+    let guests = GuestCache { folder: &folder, compiler: GuestCompiler::new().map_err(io::Error::other)? };
+    let component = guests.component();
+    let mut kept = vec![component.name()];
+    if let Some(digest) = component.digest().map_err(io::Error::other)? {
+        kept.push(guests.compiled(&digest).name());
+    }
+    let mut stale = Vec::new();
+    match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+        Ok(entries) => {
+            for entry in entries {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let is_guest = name.contains(".wasm") || name.contains(".cwasm");
+                if is_guest && !kept.iter().any(|kept| name.starts_with(kept.as_str())) {
+                    stale.push(entry.path());
+                }
+            }
+        }
+    }
+    let wheel = COMPONENTIZE_PY.folder(cache);
+    if kept.len() == 2 && wheel.is_dir() {
+        stale.push(wheel);
+    }
+    Ok(stale)
+}
+
+/// The folder of the cache with the guests.
+const FOLDER: &str = "sandbox";
 
 /// Cached guests, named by short digests of everything they depend on.
 struct GuestCache<'a> {

@@ -19,6 +19,11 @@ impl CachedFile {
         Self { path: folder.join(name), digest_path: folder.join(format!("{name}.blake3")) }
     }
 
+    /// The file's name; that of its digest begins with it.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     /// The digest written beside the file; `None` if there is no entry.
     pub(crate) fn digest(&self) -> Result<Option<blake3::Hash>, BuildError> {
         match fs::read_to_string(&self.digest_path) {

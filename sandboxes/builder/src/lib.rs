@@ -12,7 +12,8 @@ mod files;
 mod package;
 mod progress;
 
-pub use artifact::ensure_artifact;
+pub use artifact::{ensure_artifact, stale_files};
+pub use component::COMPONENT_BLAKE3;
 pub use error::BuildError;
 pub use files::cache_folder;
 pub use package::{Package, PackageError};

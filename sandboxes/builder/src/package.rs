@@ -66,6 +66,9 @@ pub enum PackageError {
     },
 }
 
+/// The folder of the cache with the unpacked wheels.
+const PACKAGES: &str = "packages";
+
 impl PackageError {
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
@@ -94,9 +97,9 @@ impl Package<'_> {
     }
 
     fn fetch_with(&self, pip: &Pip, cache: &Path, progress: &dyn Fn(Progress)) -> Result<PathBuf, PackageError> {
-        let folder = cache.join("packages");
+        let folder = cache.join(PACKAGES);
         let entry = self.cache_entry();
-        let ready = folder.join(&entry);
+        let ready = self.folder(cache);
         if ready.is_dir() {
             return Ok(ready);
         }
@@ -119,6 +122,11 @@ impl Package<'_> {
         files::remove_folder(&work).map_err(PackageError::file("clear", &work))?;
         step(Step::Done);
         Ok(ready)
+    }
+
+    /// The folder that holds the unpacked wheel once it is fetched.
+    pub fn folder(&self, cache: &Path) -> PathBuf {
+        cache.join(PACKAGES).join(self.cache_entry())
     }
 
     /// Name of the cache entry. The pinned hashes are a part of it, so that other pins are another entry.

@@ -18,4 +18,5 @@ mod tree;
 
 pub(crate) use build::build;
 pub(crate) use parts::{COMPONENTIZE_PY, PLATFORM};
-pub(crate) use sources::{COMPONENT_BLAKE3, digest as digest_of_sources};
+pub use sources::COMPONENT_BLAKE3;
+pub(crate) use sources::digest as digest_of_sources;

@@ -4,7 +4,7 @@ use super::COMPONENTIZE_PY;
 
 /// BLAKE3 of the component. The build is the same to the byte on every machine, so that validators cannot run different
 /// guests without noticing.
-pub(crate) const COMPONENT_BLAKE3: &str = "9adb0f9f1637c9bef8bba59007984616529a343f81a0f4b11753d9ba6aea0977";
+pub const COMPONENT_BLAKE3: &str = "9adb0f9f1637c9bef8bba59007984616529a343f81a0f4b11753d9ba6aea0977";
 
 /// Bytes of the stack inside the guest's memory, by which CPython bounds recursion through C: as many as a process has on Linux.
 pub(crate) const STACK_BYTES: u32 = 8 << 20;
