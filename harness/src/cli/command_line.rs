@@ -202,11 +202,13 @@ mod tests {
     #[test]
     fn a_command_names_what_it_cannot_do_without() {
         use clap::error::ErrorKind::{
-            DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, InvalidSubcommand, MissingRequiredArgument,
+            ArgumentConflict, DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, InvalidSubcommand,
+            MissingRequiredArgument,
         };
         check(&[], Err(DisplayHelpOnMissingArgumentOrSubcommand));
         check(&["valdate"], Err(InvalidSubcommand));
-        check(&["validate"], Err(MissingRequiredArgument));
+        check(&["validate"], Ok(()));
+        check(&["validate", "--once", "--no-weights"], Err(ArgumentConflict));
         check(&["validate", "--show-settings"], Ok(()));
         check(&["validate", "--once"], Ok(()));
         check(&["score", "model"], Err(MissingRequiredArgument));
