@@ -27,12 +27,11 @@ CREATE TABLE rollouts_with_verifier_faults (
     PRIMARY KEY (run_id, entry, environment, task)
 ) STRICT;
 
-INSERT INTO rollouts_with_verifier_faults (
-    run_id, entry, environment, task, seed, replies, score, reason, fault, attempts, seconds, reproducible
-)
-SELECT run_id, entry, environment, task, seed, replies, score, reason, fault, attempts, seconds, reproducible
-FROM rollouts;
+-- Both tables have their columns in this order.
+INSERT INTO rollouts_with_verifier_faults SELECT run_id, entry, environment, task, seed, replies, score, reason, fault, attempts, seconds, reproducible FROM rollouts;
 
+-- The new table takes the place of the old one.
 DROP TABLE rollouts;
 
+-- Under its name.
 ALTER TABLE rollouts_with_verifier_faults RENAME TO rollouts;

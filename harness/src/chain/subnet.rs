@@ -105,7 +105,7 @@ pub(crate) enum SubnetError {
     Timeout {
         /// Its address.
         endpoint: String,
-        /// What it was asked.
+        /// The request.
         request: &'static str,
         /// The limit.
         seconds: u64,
@@ -123,7 +123,7 @@ pub(crate) enum SubnetError {
     Answer {
         /// Its address.
         endpoint: String,
-        /// What it was asked.
+        /// The request.
         request: &'static str,
         /// The cause.
         cause: String,
@@ -144,7 +144,7 @@ pub(crate) enum SubnetError {
     Runtime {
         /// Its version.
         spec_version: u32,
-        /// What is missing or different.
+        /// The item that is missing or different.
         problem: String,
     },
     /// The key or the signing process cannot be used.

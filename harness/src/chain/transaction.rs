@@ -26,7 +26,7 @@ const SHORTEST_LIFE: u64 = 16;
 pub(crate) struct Prepared {
     /// Name of the call.
     pub label: String,
-    /// What is to be signed.
+    /// The order to sign.
     pub order: Order,
     /// The reveal to come, where the row is committed.
     pub reveal: Option<RevealTarget>,
@@ -155,7 +155,7 @@ pub(crate) async fn send(endpoint: &Endpoint, extrinsic: &str) -> Result<PoolAns
     }
 }
 
-/// What a pool's refusal means. Codes of JSON-RPC are Substrate's, custom ones those of the chain's transaction extension.
+/// The meaning of a pool's refusal. Codes of JSON-RPC are Substrate's, custom ones those of the chain's transaction extension.
 fn pool_answer(code: i32, message: &str, data: &str) -> PoolAnswer {
     let custom = data.rsplit_once("ustom error: ").and_then(|(_, number)| number.trim().parse::<u8>().ok());
     let explained = match (code, custom) {

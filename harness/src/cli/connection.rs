@@ -1,4 +1,4 @@
-//! What the commands of the chain share: their arguments, the hotkey, and the connection to the subnet.
+//! Shared parts of the chain's commands: their arguments, the hotkey, and the connection to the subnet.
 
 use std::path::{Path, PathBuf};
 

@@ -55,7 +55,7 @@ enum Status {
 struct Check {
     name: String,
     status: Status,
-    /// What was found.
+    /// The finding.
     found: String,
     /// The way out, where it is not good.
     fix: Option<String>,

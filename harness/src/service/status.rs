@@ -28,7 +28,7 @@ pub(crate) struct Status {
     pub(crate) draining: bool,
     /// Reasons for which the service is not well; none where it is.
     pub(crate) alarms: Vec<String>,
-    /// What an operator should know besides.
+    /// Further remarks for an operator.
     pub(crate) notes: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct WindowLine {
     pub(crate) seed_block: u64,
     /// `captured`, `decided` or `without`.
     pub(crate) state: String,
-    /// Who holds the weight after it, or the reason for which it gives no decision.
+    /// The holder of the weight after it, or the reason for which it gives no decision.
     pub(crate) detail: Option<String>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct WindowLine {
 pub(crate) struct WeightsStatus {
     /// First block of the window whose decision is in force.
     pub(crate) in_force: Option<u64>,
-    /// Who holds the weight by it.
+    /// The holder of the weight by it.
     pub(crate) champion: Option<String>,
     /// `decided`, `submitted`, `revealed`, `applied`, `differs` or `refused`; none where nothing is in force.
     pub(crate) state: Option<String>,
@@ -97,7 +97,7 @@ pub(crate) struct WeightsStatus {
     pub(crate) tempo: Option<u64>,
 }
 
-/// What the alarms are judged by.
+/// Measurements that the alarms are judged by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Vitals {
     /// Blocks since a new finalized block was seen, at the chain's pace; none before the first.
@@ -135,7 +135,7 @@ pub(super) fn alarms(vitals: &Vitals) -> Vec<String> {
     alarms
 }
 
-/// What there is to say of windows whose decision is due and not there.
+/// Remarks on windows whose decision is due and not there.
 pub(super) fn notes(late: &[u64]) -> Vec<String> {
     let Some(first) = late.first() else { return Vec::new() };
     let windows = if late.len() == 1 { "1 window".to_owned() } else { format!("{} windows", late.len()) };

@@ -83,7 +83,7 @@ pub(crate) struct Validator<C: Connect> {
     state: Mutex<State>,
 }
 
-/// What changes while a validator runs.
+/// State that changes while a validator runs.
 pub(super) struct State {
     /// The settings in force.
     pub(super) settings: Settings,
@@ -91,7 +91,7 @@ pub(super) struct State {
     pub(super) changed: Vec<String>,
     /// The windows.
     pub(super) timeline: Timeline<Arc<VerifiedDecision>>,
-    /// What became of the weights.
+    /// Fate of the weights.
     pub(super) weights: WeightLog,
     /// Block of the latest row of this validator, as the chain says.
     pub(super) last_update: Option<u64>,

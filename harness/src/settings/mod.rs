@@ -15,7 +15,7 @@ mod variables;
 pub(crate) use chain::ChainSettings;
 pub(crate) use deciding::{Deciding, SamplingSettings};
 pub(crate) use error::SettingsError;
-pub(crate) use explained::{ExplainedSetting, ExplainedTable, explained, json_schema, toml_of};
+pub(crate) use explained::{ExplainedSetting, explained, json_schema, toml_of};
 pub(crate) use schema::{EnvironmentChoice, Settings};
 pub(crate) use sources::{ShownSetting, Sources};
 pub(crate) use suggestion::nearest;

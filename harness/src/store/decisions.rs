@@ -13,7 +13,7 @@ use crate::registry::{Hotkey, Uid};
 pub(crate) struct VerifiedDecision {
     /// Hash of the last record of its evidence.
     pub(crate) log: String,
-    /// Who holds the weight.
+    /// The holder of the weight.
     pub(crate) champion: Hotkey,
     /// The weights.
     pub(crate) weights: Weights,

@@ -21,7 +21,7 @@ pub(crate) struct Checked {
     pub(crate) faults: Vec<String>,
 }
 
-/// What pruning has removed.
+/// Counts of what pruning has removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Pruned {
     /// Rollouts.
