@@ -24,8 +24,11 @@ fn add_tensor(files: &Path, name: &str) {
     fs::write(&path, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), tensors].concat()).unwrap();
 }
 
+/// An entry's name, and the way to spoil its files.
+type Hostile<'a> = (&'a str, &'a dyn Fn(&Path));
+
 /// Everything that a window with one honest entry and these others shows and writes.
-fn outputs(hostile: &[(&str, &dyn Fn(&Path))], format: &str) -> Vec<(String, String)> {
+fn outputs(hostile: &[Hostile<'_>], format: &str) -> Vec<(String, String)> {
     let mut subnet = Subnet::new(PROGRAM);
     subnet.enter("honest", "llama");
     for (hotkey, spoil) in hostile {
@@ -60,7 +63,7 @@ fn escapes_and_line_breaks_of_a_model_are_nowhere() {
         let hostile = serde_json::Value::from(HOSTILE).to_string();
         fs::write(files.join("config.json"), config.replace("\"llama\"", &hostile)).unwrap();
     };
-    let entries: [(&str, &dyn Fn(&Path)); 3] =
+    let entries: [Hostile<'_>; 3] =
         [("extra", &|files: &Path| add_tensor(files, HOSTILE)), ("template", &template), ("family", &family)];
     for format in ["json", "text"] {
         for (name, text) in outputs(&entries, format) {
