@@ -173,7 +173,7 @@ fn a_sentence_a_duel_cut_short_and_a_finding_made_up_are_noticed() {
     assert_ne!(sentences, evidence);
     check(&subnet, &sentences, &[], 9, "the decision on entry 1");
     let last = |line: &&str| line.contains("\"kind\":\"rollout\"") && line.contains("\"entry\":1,");
-    let cut_line = evidence.lines().filter(last).next_back().unwrap().to_owned();
+    let cut_line = evidence.lines().rfind(last).unwrap().to_owned();
     let cut: String = evidence.lines().filter(|line| *line != cut_line).map(|line| format!("{line}\n")).collect();
     let cut = signed_again(&cut, &key, |_, body| body.to_owned());
     check(&subnet, &cut, &[], 9, "that entry 1 was not asked for task");
