@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pareto::{Duel, DuelError, Heat, Pair, TaskPlan};
+use pareto::{Challenge, Duel, DuelError, Heat, Pair, TaskPlan};
 
 use crate::record::UnitScore;
 use crate::units::Unit;
@@ -13,6 +13,24 @@ use crate::units::Unit;
 #[derive(Debug, Clone)]
 pub(crate) struct ScoreBoard {
     entries: Vec<BTreeMap<Unit, Option<f64>>>,
+}
+
+/// Entries whose scores a bout's pairs are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BoutEntries {
+    /// The entry that reigns.
+    pub(crate) champion: usize,
+    /// The entry that challenges it.
+    pub(crate) challenger: usize,
+    /// The entry that stands guard, if there is one.
+    pub(crate) guard: Option<usize>,
+}
+
+impl BoutEntries {
+    /// The entries of a bout with this guard.
+    pub(crate) fn new(challenge: &Challenge, guard: Option<usize>) -> Self {
+        Self { champion: challenge.champion, challenger: challenge.challenger, guard }
+    }
 }
 
 impl ScoreBoard {
@@ -60,7 +78,7 @@ impl ScoreBoard {
     }
 
     /// Pushes into a duel the pairs of bout tasks below `end` that it does not have yet: of each environment in task order,
-    /// up to the first task without a score on either side, or without one of its reference tasks.
+    /// up to the first task without a score on either side, of its guard, or of one of its reference tasks.
     ///
     /// A killed process may have stored rollouts of later rounds. They are ignored here until their round, so that a
     /// resumed duel asks for the same tasks as an uninterrupted one.
@@ -71,22 +89,18 @@ impl ScoreBoard {
         &self,
         duel: &mut Duel,
         plan: &TaskPlan,
-        (champion, challenger): (usize, usize),
+        entries: BoutEntries,
         end: usize,
     ) -> Result<(), DuelError> {
-        duel.feed(
-            |environment, task| {
-                if task < end { self.pair(plan, (champion, challenger), environment, task) } else { None }
-            },
-        )?;
+        duel.feed(|environment, task| if task < end { self.pair(plan, entries, environment, task) } else { None })?;
         Ok(())
     }
 
-    /// The pair of a bout's task, once both sides and the champion's reference tasks have scores.
+    /// The pair of a bout's task, once both sides, the guard and the champion's reference tasks have scores.
     pub(crate) fn pair(
         &self,
         plan: &TaskPlan,
-        (champion, challenger): (usize, usize),
+        BoutEntries { champion, challenger, guard }: BoutEntries,
         environment: usize,
         task: usize,
     ) -> Option<Pair> {
@@ -97,7 +111,10 @@ impl ScoreBoard {
             champion: self.score(champion, environment, number)?,
             challenger: self.score(challenger, environment, number)?,
             reference: pareto::scores::mean(references?),
-            guard: None,
+            guard: match guard {
+                Some(guard) => self.score(guard, environment, number)?,
+                None => None,
+            },
         })
     }
 

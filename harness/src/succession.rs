@@ -7,13 +7,21 @@ use pareto::mechanisms::Sequential;
 use pareto::weights::{WeightError, winner_takes_all};
 use pareto::{Bout, Challenge, Decision, DuelError, Opening, SavedDuel, Standing, Succession, TaskPlan, Verdict};
 
-use crate::board::ScoreBoard;
+use crate::board::{BoutEntries, ScoreBoard};
 use crate::record::{
-    Admission, AdmissionOutcome, BoutRecord, CrownedModel, EntryTerms, FindingRecord, ReignRecord, Sighting,
-    WindowTerms, first_sightings,
+    Admission, AdmissionOutcome, BoutRecord, CrownedModel, FindingRecord, ReignRecord, Sighting, WindowTerms,
+    first_sightings,
 };
-use crate::registry::{Hotkey, Role};
+use crate::registry::{Role, Uid};
 use crate::turns::in_turns;
+
+mod entries;
+
+pub(crate) use entries::{entries, entries_follow};
+
+/// Reigns between the champion and the one that stands guard: a slow drift of one environment may not go further than the
+/// tolerance below it.
+const GUARD: usize = 10;
 
 /// A window's entries as admission and screens have left them.
 #[derive(Debug, Clone, Copy)]
@@ -37,9 +45,15 @@ impl Field<'_> {
         self.admissions[entry].outcome == AdmissionOutcome::Admitted && !self.findings.contains_key(&entry)
     }
 
-    /// True if a crowned model's entry can take part, with the files that were crowned.
+    /// True if a crowned model's entry can reign: it can take part with the files that were crowned, and its miner is there.
     fn is_fit_as(&self, crowned: &CrownedModel, entry: usize) -> bool {
-        self.is_fit(entry) && crowned.snapshot.as_ref().is_none_or(|snapshot| *snapshot == self.snapshot(entry))
+        self.terms.entries[entry].uid.is_some() && self.is_fit(entry) && self.has_files_of(crowned, entry)
+    }
+
+    /// True if an entry was admitted with the files that were crowned.
+    fn has_files_of(&self, crowned: &CrownedModel, entry: usize) -> bool {
+        let is_same = |snapshot: &String| *snapshot == self.snapshot(entry);
+        self.admissions[entry].outcome == AdmissionOutcome::Admitted && crowned.snapshot.as_ref().is_none_or(is_same)
     }
 
     /// The entry that reigns when the duels begin, if a crowned model plays: the champion's, else the latest former
@@ -57,7 +71,7 @@ impl Field<'_> {
     pub(crate) fn next_reserve(&self) -> Option<(usize, &CrownedModel)> {
         let record = &self.terms.record;
         for crowned in record.champion.iter().chain(&record.former) {
-            match self.terms.place_of(crowned) {
+            match self.terms.place_of(crowned).filter(|entry| self.terms.entries[*entry].uid.is_some()) {
                 Some(entry) if self.admissions[entry].outcome == AdmissionOutcome::Reserve => {
                     return Some((entry, crowned));
                 }
@@ -72,6 +86,32 @@ impl Field<'_> {
     fn reigns_on(&self) -> bool {
         let champion = self.terms.record.champion.as_ref().and_then(|crowned| self.terms.place_of(crowned));
         champion.is_some() && champion == self.crowned()
+    }
+
+    /// The champion of ten reigns ago and its entry, if there was one and this window has a bout that it could guard: somebody
+    /// challenges another model than it.
+    fn guarding(&self) -> Option<(usize, &CrownedModel)> {
+        let record = &self.terms.record;
+        // Where the champion does not play, its reign is one of those that have ended.
+        let ended = record.champion.iter().filter(|_| !self.reigns_on());
+        let crowned = ended.chain(&record.former).nth(GUARD - 1)?;
+        let entry = self.terms.place_of(crowned)?;
+        let playing = self.playing();
+        let reigning = self.crowned().or_else(|| playing.first().copied())?;
+        let has_bout = |other: &usize| *other != reigning && self.standing(*other) != Standing::Spent;
+        (entry != reigning && playing.iter().any(has_bout)).then_some((entry, crowned))
+    }
+
+    /// The entry that is to be called upon to stand guard: the champion's of ten reigns ago, while nobody has looked at it.
+    pub(crate) fn next_guard(&self) -> Option<usize> {
+        let (entry, _) = self.guarding()?;
+        (self.admissions[entry].outcome == AdmissionOutcome::Reserve).then_some(entry)
+    }
+
+    /// The entry that stands guard: no winner may be worse than it by more than the tolerance. None where fewer than ten
+    /// reigns have ended, and where the files of its model are not what they were; the record of its admission says why.
+    pub(crate) fn guard(&self) -> Option<usize> {
+        self.guarding().filter(|(entry, crowned)| self.has_files_of(crowned, *entry)).map(|(entry, _)| entry)
     }
 
     /// The entries that take part in duels, in order of commitment: what miners have committed, and the champion.
@@ -96,32 +136,35 @@ impl Field<'_> {
     /// If the settings are not usable.
     pub(crate) fn open(&self) -> Result<Option<Succession>, DuelError> {
         let deciding = &self.terms.settings.deciding;
-        let (reigns_on, record) = (self.reigns_on(), &self.terms.record);
+        let reigns_on = self.reigns_on();
         let rule = Sequential {
             heat: deciding.heat.clone(),
             duel: deciding.duel.clone(),
             alpha: deciding.alpha,
-            tested: if reigns_on { record.bouts } else { 0 },
+            tested: if reigns_on { self.terms.record.bouts } else { 0 },
         };
-        let part = |entry| if reigns_on { self.part_of(entry) } else { Standing::Waiting };
-        let playing = self.in_turn(part);
-        let opening = Opening { champion: self.crowned(), ..Opening::new(self.terms.environments.len(), &playing) };
-        rule.open(&opening, part)
+        let playing = self.in_turn();
+        let (champion, guard) = (self.crowned(), self.guard().is_some());
+        let opening = Opening { champion, guard, ..Opening::new(self.terms.environments.len(), &playing) };
+        rule.open(&opening, |entry| self.standing(entry))
     }
 
     /// The entries that take part, those that wait after all others and in turn: one of each owner by commitment, then the
     /// next one of each.
-    fn in_turn(&self, part: impl Fn(usize) -> Standing) -> Vec<usize> {
+    fn in_turn(&self) -> Vec<usize> {
         let crowned = self.crowned();
-        let waits = |entry: &usize| Some(*entry) != crowned && part(*entry) == Standing::Waiting;
+        let waits = |entry: &usize| Some(*entry) != crowned && self.standing(*entry) == Standing::Waiting;
         let (waiting, others): (Vec<usize>, Vec<usize>) = self.playing().into_iter().partition(waits);
         let owner = |entry: usize| self.terms.owners.get(&self.terms.entries[entry].hotkey);
         let owned: Vec<_> = waiting.into_iter().map(|entry| (entry, owner(entry))).collect();
         [others, in_turns(&owned)].concat()
     }
 
-    /// An entry's part in the reign before the window.
-    fn part_of(&self, entry: usize) -> Standing {
+    /// An entry's part in the reign before the window: none in a reign that begins with it.
+    fn standing(&self, entry: usize) -> Standing {
+        if !self.reigns_on() {
+            return Standing::Waiting;
+        }
         let snapshot = self.snapshot(entry);
         match self.terms.record.models.iter().find(|bout| bout.snapshot == snapshot) {
             None => Standing::Waiting,
@@ -138,7 +181,7 @@ impl Field<'_> {
     /// If the settings are not usable or a score lies outside [0, 1].
     pub(crate) fn decide(&self, board: &ScoreBoard, most: usize) -> Result<Option<Held>, DuelError> {
         let Some(mut succession) = self.open()? else { return Ok(None) };
-        let plan = self.plan();
+        let (plan, guard) = (self.plan(), self.guard());
         let mut duels = Vec::new();
         while let Some(mut entry) = succession.next_heat() {
             board.feed_heat(&mut entry.heat, entry.champion, entry.challenger, plan.heat().end)?;
@@ -147,7 +190,7 @@ impl Field<'_> {
         while duels.len() < most {
             let Some(Bout { challenge, mut duel, .. }) = succession.next_bout()? else { break };
             let start = duel.save();
-            board.feed(&mut duel, &plan, (challenge.champion, challenge.challenger), usize::MAX)?;
+            board.feed(&mut duel, &plan, BoutEntries::new(&challenge, guard), usize::MAX)?;
             let decision = duel.decision();
             succession.settle(&challenge, decision.verdict);
             duels.push(HeldDuel { challenge, decision, start, end: duel.save() });
@@ -239,44 +282,22 @@ impl Field<'_> {
         };
         let holders: Vec<usize> =
             std::iter::once(succession.champion()).chain(former.iter().filter_map(of_miner)).collect();
-        let uids: Vec<u16> = holders.iter().map(|entry| entries[*entry].uid.0).collect();
+        let uids: Vec<u16> = holders.iter().filter_map(|entry| entries[*entry].uid).map(|uid| uid.0).collect();
         let weights = winner_takes_all(&uids, &self.terms.settings.deciding.weights)?;
         // A miner with two entries is paid once, by the first that holds a share.
         let mut shares = vec![0.0; entries.len()];
         for (uid, share) in &weights {
-            if let Some(entry) = holders.iter().chain(&playing).find(|entry| entries[**entry].uid.0 == *uid) {
+            let number = Some(Uid(*uid));
+            if let Some(entry) = holders.iter().chain(&playing).find(|entry| entries[**entry].uid == number) {
                 shares[*entry] = *share;
-            } else if let Some(entry) = entries.iter().position(|entry| entry.uid.0 == *uid) {
+            } else if let Some(entry) = entries.iter().position(|entry| entry.uid == number) {
                 shares[entry] = *share;
             }
         }
-        let is_burned = !entries.iter().any(|entry| entry.uid.0 == 0);
+        let is_burned = !entries.iter().any(|entry| entry.uid == Some(Uid(0)));
         let burned = weights.iter().find(|(uid, _)| is_burned && *uid == 0).map_or(0.0, |(_, share)| *share);
         Ok(Shares { entries: shares, burned })
     }
-}
-
-/// True if the entries that the crown adds to those that miners have committed are those that the record asks for.
-pub(crate) fn crowned_entries_follow(terms: &WindowTerms) -> bool {
-    let record = &terms.record;
-    let entries = &terms.entries;
-    let is_committed = |entry: &&EntryTerms| entry.role == Role::Committed;
-    let miner = |hotkey: &Hotkey| entries.iter().filter(is_committed).find(|entry| entry.hotkey == *hotkey);
-    let added = |entry: &EntryTerms| match entry.role {
-        Role::Committed => true,
-        Role::Crowned | Role::Former => {
-            let of = match entry.role {
-                Role::Crowned => record.champion.as_ref().filter(|crowned| crowned.is(&entry.hotkey, &entry.model)),
-                _ => record.former.iter().find(|crowned| crowned.is(&entry.hotkey, &entry.model)),
-            };
-            let stands =
-                |crowned: &CrownedModel| (crowned.committed, crowned.position) == (entry.committed, entry.position);
-            of.is_some_and(stands) && miner(&entry.hotkey).is_some_and(|miner| miner.uid == entry.uid)
-        }
-    };
-    // The champion's model may not be left out while its miner is there.
-    let left_out = |crowned: &CrownedModel| miner(&crowned.hotkey).is_some() && terms.place_of(crowned).is_none();
-    entries.iter().all(added) && !record.champion.iter().any(left_out)
 }
 
 /// Shares of emission; they sum to one.
@@ -309,6 +330,9 @@ pub(crate) struct HeldDuel {
     /// The duel as it was put down.
     pub(crate) end: SavedDuel,
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests;

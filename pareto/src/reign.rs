@@ -46,9 +46,10 @@
 //!
 //! **What it does not bound.** A champion that no longer plays (it left, its files are gone, it was found to be a copy)
 //! loses the weight without a bout. Each winner may be worse than the one before it by the tolerance in some environment;
-//! against a slow drift of one environment a caller can set a guard, a champion of earlier reigns, to which every winner must
-//! be shown not to be worse by more than the tolerance either (one more rejection, which spends nothing of alpha). Without
-//! one, as in the validator's windows today, only the average is kept from falling.
+//! against a slow drift of one environment a caller sets a guard, a champion of earlier reigns, to which every winner must
+//! be shown not to be worse by more than the tolerance either (one more rejection, which spends nothing of alpha). A validator's
+//! window sets the champion of ten reigns ago; where its files are gone, and in the first ten reigns, only the average is kept
+//! from falling.
 //!
 //! **What is spent.**
 //!

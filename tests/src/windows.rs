@@ -36,6 +36,35 @@ impl Windows {
         windows
     }
 
+    /// A subnet without models, under a rule with heats, reference tasks and rounds of four tasks, in which a model's skill is
+    /// known: see [`Self::skilled`].
+    pub fn of_known_skill(program: &str, heat: &str, duel: &str) -> Self {
+        let windows = Self::new(program);
+        write(&windows.path("length.py"), LENGTH);
+        write(
+            &windows.path("dethrone.toml"),
+            &format!(
+                "registry = 'registry.json'\noutput = 'output'\nround = 4\nenvironments = [{{ name = 'length.py' }}]\n\
+                 [hub]\nkind = 'folder'\nfolder = 'hub'\n[heat]\n{heat}\n[duel]\n{duel}\n\
+                 [engine]\nrows = 16\npages = 512\nthreads = 1\n"
+            ),
+        );
+        windows
+    }
+
+    /// Lays out a tiny random model that is right on so many percent of the tasks: those whose prompt its context has room for.
+    /// Phi-3 and Gemma 3 are no families for it, whose fixtures often reply with nothing.
+    pub fn skilled(&self, name: &str, family: &str, percent: u64) -> String {
+        let reference = self.model(name, family, 0.0);
+        let config = self.path("hub").join("o").join(name).join(COMMIT).join("files").join("config.json");
+        let text =
+            fs::read_to_string(&config).unwrap_or_else(|error| panic!("{} was laid out: {error}", config.display()));
+        let mut short: Value = serde_json::from_str(&text).expect("a configuration is JSON");
+        short["max_position_embeddings"] = (AROUND + percent).into();
+        write(&config, &short.to_string());
+        reference
+    }
+
     /// A path inside the subnet's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -138,6 +167,22 @@ impl Windows {
         command.output().expect("the program starts")
     }
 }
+
+/// Tasks with prompts of 1 to 100 letters, each a token; any reply is right.
+const LENGTH: &str = r#"
+ENV = {"name": "test.length", "version": "1.0.0", "abi": 1}
+
+
+def generate(seed, level=1):
+    return {"prompt": "a" * (1 + seed % 100), "private": {}}
+
+
+def verify(task, reply):
+    return 1.0 if reply else 0.0
+"#;
+
+/// Tokens of the chat template around a prompt, and of the shortest reply.
+const AROUND: u64 = 25;
 
 /// The reference of a model in the hub.
 pub fn reference(name: &str) -> String {

@@ -120,8 +120,8 @@ fn evidence_holds_and_a_changed_score_is_noticed() {
     audit("a record is missing");
     fs::write(&path, lines[..lines.len() - 1].join("\n")).unwrap();
     audit("ends before the record for the next window");
-    fs::write(&path, evidence.replacen("\"version\":3", "\"version\":2", 1)).unwrap();
-    audit_ends("the evidence has version 2; this program audits version 3", 4);
+    fs::write(&path, evidence.replacen("\"version\":4", "\"version\":3", 1)).unwrap();
+    audit_ends("the evidence has version 3; this program audits version 4", 4);
 }
 
 #[test]

@@ -20,6 +20,10 @@ fn plan() -> TaskPlan {
     TaskPlan::new(&HeatSettings::none(), &settings())
 }
 
+fn pair_of(champion: usize, challenger: usize) -> BoutEntries {
+    BoutEntries { champion, challenger, guard: None }
+}
+
 fn settings() -> DuelSettings {
     DuelSettings { budget: 40, minimum_tasks: 4, references: 0, ..DuelSettings::default() }
 }
@@ -51,7 +55,7 @@ fn a_duel_fed_round_by_round_is_the_duel_held_at_once() {
                     scores[entry].push(score);
                 }
             }
-            board.feed(&mut duel, &plan(), (0, 1), end as usize).unwrap();
+            board.feed(&mut duel, &plan(), pair_of(0, 1), end as usize).unwrap();
         }
         let at_once = pareto::duel(&paired(environments, &scores[0], &scores[1]), &settings(), 0.01).unwrap();
         assert_eq!(duel.decision(), at_once, "seed {seed}");
@@ -69,7 +73,7 @@ fn rollouts_of_later_rounds_are_not_looked_at_before_their_round() {
         let stored = champion.chain(all(1, 0, tasks[0])).chain(all(1, 1, tasks[1])).collect();
         let board = ScoreBoard::new(2, stored);
         let mut duel = Duel::new(2, &settings(), 0.01).unwrap();
-        board.feed(&mut duel, &plan(), (0, 1), 8).unwrap();
+        board.feed(&mut duel, &plan(), pair_of(0, 1), 8).unwrap();
         assert_eq!([0, 1].map(|environment| duel.pushed(environment)), [8, 8]);
         duel.wants()
     };
@@ -85,7 +89,7 @@ fn pairs_wait_for_the_first_task_without_a_score() {
         for (entry, task) in scores {
             board.add(*entry, unit(0, *task, Some(1.0)));
         }
-        board.feed(&mut duel, &plan(), (0, 2), 40).unwrap();
+        board.feed(&mut duel, &plan(), pair_of(0, 2), 40).unwrap();
         assert_eq!(duel.pushed(0), expected);
     };
     feed(&[(0, 0), (0, 1), (0, 2), (1, 0)], 0);
@@ -108,5 +112,23 @@ fn the_board_knows_what_is_finished() {
 fn a_score_out_of_range_is_an_error() {
     let stored = vec![(0, unit(0, 0, Some(0.5))), (1, unit(0, 0, Some(1.5)))];
     let mut duel = Duel::new(1, &settings(), 0.01).unwrap();
-    assert!(ScoreBoard::new(2, stored).feed(&mut duel, &plan(), (0, 1), 4).is_err());
+    assert!(ScoreBoard::new(2, stored).feed(&mut duel, &plan(), pair_of(0, 1), 4).is_err());
+}
+
+#[test]
+fn a_guarded_pair_waits_for_the_guard_and_counts_without_it_where_its_task_could_not_be_made() {
+    let mut board = ScoreBoard::new(3, Vec::new());
+    for entry in [0, 1] {
+        (0..3).for_each(|task| board.add(entry, unit(0, task, Some(0.5))));
+    }
+    let guarded = BoutEntries { guard: Some(2), ..pair_of(0, 1) };
+    let pairs = |board: &ScoreBoard, entries| [0, 1, 2].map(|task| board.pair(&plan(), entries, 0, task));
+    assert_eq!(pairs(&board, guarded), [None; 3]);
+    board.add(2, unit(0, 0, Some(1.0)));
+    board.add(2, unit(0, 1, None));
+    let half = Pair::new(0.5, 0.5);
+    assert_eq!(pairs(&board, guarded), [Some(Pair { guard: Some(1.0), ..half }), Some(half), None]);
+    assert_eq!(pairs(&board, pair_of(0, 1)), [Some(half); 3]);
+    let challenger_guards = BoutEntries { guard: Some(1), ..pair_of(0, 1) };
+    assert_eq!(pairs(&board, challenger_guards), [Some(Pair { guard: Some(0.5), ..half }); 3]);
 }

@@ -53,10 +53,10 @@ pub(crate) struct ChainWeight {
 impl Weights {
     /// The weights that a finished window gives.
     pub(crate) fn new(conclusion: &Conclusion) -> Self {
-        let lines = conclusion.entries.iter().map(|concluded| WeightLine {
-            hotkey: concluded.entry.hotkey.clone(),
-            uid: concluded.entry.uid,
-            weight: concluded.weight,
+        // Who has left the subnet has no number there, and no share.
+        let lines = conclusion.entries.iter().filter_map(|concluded| {
+            let uid = concluded.entry.uid?;
+            Some(WeightLine { hotkey: concluded.entry.hotkey.clone(), uid, weight: concluded.weight })
         });
         let weights: Vec<WeightLine> = lines.collect();
         let mut shares: Vec<(u16, f64)> = weights.iter().map(|line| (line.uid.0, line.weight)).collect();

@@ -93,7 +93,7 @@ fn text(recorded: &RecordedSnapshot) -> String {
             "\n{:>4}  block {}  uid {}  {}",
             place + 1,
             entry.committed,
-            entry.uid.0,
+            entry.number(),
             entry.label()
         ));
     }

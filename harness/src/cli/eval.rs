@@ -160,6 +160,10 @@ pub(super) fn measure(model: &str, config: Option<&Path>, tasks: usize) -> Resul
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
     let Finished { conclusion, summary } =
         block_on(job::run(Job { settings, unchallenged: Unchallenged::Answers, database, watch }, ports))?;
+    // A task that cannot be made takes no time, and a speed of none is no hours.
+    if let Some(reason) = conclusion.nothing_scored() {
+        return Err(Problem::nothing_scored(&reason));
+    }
     let rollouts = conclusion.entries.iter().map(|entry| entry.rollouts.len()).sum();
     let timing = summary.timing;
     Ok(Speed { rollouts, seconds: timing.wall - timing.checking - timing.loading })
@@ -186,7 +190,7 @@ fn budgeted(settings: &Settings, tasks: usize) -> DuelSettings {
 fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> RegistryState {
     let entry = |uid, hotkey: &str, model: &ModelSource, position| Entry {
         hotkey: Hotkey(hotkey.to_owned()),
-        uid: Uid(uid),
+        uid: Some(Uid(uid)),
         model: model.clone(),
         committed: 0,
         position,

@@ -10,7 +10,7 @@ use crate::exit_status::ExitStatus;
 use crate::loader::{Arrival, ModelLoader};
 use crate::printer::Printer;
 use crate::problem::Problem;
-use crate::registry::{DrandPulse, Entry, Hash32, Ledger, SubnetSnapshot, read_commitments};
+use crate::registry::{DrandPulse, Entry, Hash32, Ledger, SubnetSnapshot, Uid, read_commitments};
 use crate::reporter::for_this_terminal;
 use crate::sandbox::cache_folder;
 
@@ -29,7 +29,7 @@ enum What {
 
 #[derive(Debug, Serialize)]
 struct Pulled {
-    uid: u16,
+    uid: Option<Uid>,
     hotkey: String,
     model: String,
     /// The folder with its files.
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         let loader = ModelLoader::new(&settings, &cache_folder()?, for_this_terminal())?;
         match loader.admit(&entry.model).await? {
             Arrival::Admitted(admitted) => Ok(Pulled {
-                uid: entry.uid.0,
+                uid: entry.uid,
                 hotkey: entry.hotkey.0,
                 model: entry.model.to_string(),
                 folder: admitted.snapshot.root.clone(),
@@ -59,7 +59,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         }
     })?;
     printer.data(&pulled, |pulled| {
-        format!("{} of {} (uid {})\n{}", pulled.model, pulled.hotkey, pulled.uid, pulled.folder.display())
+        let uid = pulled.uid.map_or_else(String::new, |uid| format!(" (uid {})", uid.0));
+        format!("{} of {}{uid}\n{}", pulled.model, pulled.hotkey, pulled.folder.display())
     })
 }
 

@@ -9,7 +9,7 @@ use crate::chain::Subnet;
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
-use crate::registry::{DrandPulse, Entry, Hash32, Ledger, NotTaken, SubnetSnapshot, read_commitments};
+use crate::registry::{DrandPulse, Entry, Hash32, Ledger, NotTaken, SubnetSnapshot, Uid, read_commitments};
 use crate::report::tables::Table;
 
 /// Arguments of `dethrone rank`.
@@ -37,7 +37,7 @@ struct Queue {
 struct Place {
     /// The place, from 1.
     place: usize,
-    uid: u16,
+    uid: Option<Uid>,
     hotkey: String,
     model: String,
     /// The block of its reveal.
@@ -66,7 +66,7 @@ fn queue(snapshot: &SubnetSnapshot, only: Option<&str>) -> Queue {
     let is_wanted = |hotkey: &str| only.is_none_or(|only| only == hotkey);
     let place = |(place, entry): (usize, &Entry)| Place {
         place: place + 1,
-        uid: entry.uid.0,
+        uid: entry.uid,
         hotkey: entry.hotkey.0.clone(),
         model: entry.model.to_string(),
         revealed: entry.committed,
@@ -87,7 +87,7 @@ fn text(queue: &Queue) -> String {
         let Place { place, uid, hotkey, model, revealed, incentive } = place;
         [
             place.to_string(),
-            uid.to_string(),
+            uid.map_or_else(String::new, |uid| uid.0.to_string()),
             hotkey.clone(),
             model.clone(),
             revealed.to_string(),

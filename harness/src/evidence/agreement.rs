@@ -129,7 +129,7 @@ pub(crate) fn agree(revealed: &[Revealed], absent: u64) -> Result<Agreement, Agr
     let champion = held.as_ref().map(|held| terms.entries[held.succession.champion()].hotkey.clone());
     let share = |(place, weight): (usize, &f64)| {
         let entry = &terms.entries[place];
-        AgreedWeight { uid: entry.uid, hotkey: entry.hotkey.clone(), weight: *weight }
+        Some(AgreedWeight { uid: entry.uid?, hotkey: entry.hotkey.clone(), weight: *weight })
     };
     Ok(Agreement {
         champion,
@@ -137,7 +137,7 @@ pub(crate) fn agree(revealed: &[Revealed], absent: u64) -> Result<Agreement, Agr
         scores: scores.len(),
         disputed,
         bouts: held.map_or(0, |held| held.duels.len()),
-        weights: shares.entries.iter().enumerate().filter(|(_, weight)| **weight > 0.0).map(share).collect(),
+        weights: shares.entries.iter().enumerate().filter(|(_, weight)| **weight > 0.0).filter_map(share).collect(),
         burned: shares.burned,
         record: AgreedRecord::new(terms.netuid, terms.seed_block, None, record),
     })

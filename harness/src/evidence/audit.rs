@@ -21,7 +21,7 @@ use crate::registry::Role;
 use crate::rollout::ExecutorError;
 use crate::seeds::WindowSeed;
 use crate::store::BegunBout;
-use crate::succession::{Field, crowned_entries_follow};
+use crate::succession::{Field, entries_follow};
 use crate::window::{RecordedFacts, Unchallenged, WindowError, decide_recorded};
 
 /// Numbers of what an audit has checked.
@@ -238,8 +238,7 @@ fn compare(found: &[(String, Box<RawValue>)], derived: &[Body]) -> Result<(), Ev
 fn check_field(field: &Field<'_>) -> Result<(), EvidenceError> {
     let Field { terms, admissions, .. } = *field;
     let differs = |what: String| Err(EvidenceError::Differs { what });
-    let order = |entry: &EntryTerms| (entry.committed, entry.position, entry.hotkey.clone(), entry.role);
-    if !terms.entries.is_sorted_by_key(order) || !crowned_entries_follow(terms) {
+    if !entries_follow(terms) {
         return differs("the list of crowned models' entries".to_owned());
     }
     check_reserves(field)?;
@@ -249,7 +248,8 @@ fn check_field(field: &Field<'_>) -> Result<(), EvidenceError> {
     check_findings(field).or_else(differs)
 }
 
-/// Checks that former champions' models were called upon in their order, as far as they were needed and no farther.
+/// Checks that former champions' models were called upon in their order, as far as they were needed and no farther, and then
+/// the one that stands guard.
 fn check_reserves(field: &Field<'_>) -> Result<(), EvidenceError> {
     let mut called = field.admissions.to_vec();
     for (entry, admission) in field.terms.entries.iter().zip(&mut called) {
@@ -263,7 +263,11 @@ fn check_reserves(field: &Field<'_>) -> Result<(), EvidenceError> {
         }
         called[place] = field.admissions[place].clone();
     }
-    match called == field.admissions {
+    if let Some(place) = (Field { admissions: &called, ..*field }).next_guard() {
+        called[place] = field.admissions[place].clone();
+    }
+    let is_missing = field.next_reserve().is_some() || field.next_guard().is_some();
+    match !is_missing && called == field.admissions {
         true => Ok(()),
         false => Err(EvidenceError::Differs { what: "which former champion's model was called upon".to_owned() }),
     }

@@ -140,8 +140,8 @@ pub(crate) struct ReignBody {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WeightBody {
-    /// The miner's number.
-    pub uid: Uid,
+    /// The miner's number; none where it has left the subnet.
+    pub uid: Option<Uid>,
     /// The miner's address.
     pub hotkey: Hotkey,
     /// The share.

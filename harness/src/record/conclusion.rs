@@ -8,7 +8,7 @@ use super::reign::{ReignRecord, Sighting};
 use super::rollout::{Rollout, counted_score};
 use super::standing::Standing;
 use super::terms::WindowTerms;
-use crate::registry::Entry;
+use crate::registry::{Entry, Role};
 
 /// A finished window. Evidence, report, table and weights are pure functions of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +90,8 @@ pub(crate) struct DuelRecord {
     pub champion: usize,
     /// The challenger's place among the entries.
     pub challenger: usize,
+    /// The place of the entry that stood guard, if there was one.
+    pub guard: Option<usize>,
     /// The challenger's number within the reign, from 1.
     pub number: u64,
     /// The decision with its reasons.
@@ -157,6 +159,7 @@ impl Conclusion {
             _ if self.heat_of(entry).is_some_and(|heat| heat.decision.reason != HeatReason::Passed) => {
                 Standing::Dropped
             }
+            _ if concluded.entry.role == Role::Former => Standing::Guard,
             _ if self.is_spent(entry) => Standing::Spent,
             _ => Standing::Waiting,
         }
@@ -181,6 +184,7 @@ impl Conclusion {
             Standing::Late => "late: committed after the window's seed was known; it plays in the next window",
             Standing::Champion => "champion",
             Standing::Reserve => "former champion: called upon where the champion does not play",
+            Standing::Guard => "champion of ten reigns ago: no winner may be worse than it by more than the tolerance",
             Standing::Deposed => "former champion",
             Standing::Spent => "had its bout in this reign: another model, or another champion, gives it another",
             _ => "waits: this window's bouts were held without it; it tries again in the next window",
@@ -195,13 +199,13 @@ mod tests {
 
     use super::*;
     use crate::record::{Fault, UnitScore, paired};
-    use crate::registry::{Hotkey, RegistryState, Role, Uid};
+    use crate::registry::{Hotkey, RegistryState, Uid};
     use crate::settings::Settings;
 
     fn entry(place: usize) -> Entry {
         Entry {
             hotkey: Hotkey(format!("5Hot{place}")),
-            uid: Uid(place as u16),
+            uid: Some(Uid(place as u16)),
             model: format!("o/m{place}@{}", "0".repeat(40)).parse().unwrap(),
             committed: place as u64,
             position: 0,
@@ -228,7 +232,7 @@ mod tests {
         let pairs = paired(1, &scores(champions), &scores(challengers));
         let decision = pareto::duel(&pairs, &settings, 0.01).unwrap();
         assert_eq!(decision.verdict, ended);
-        DuelRecord { duel, champion, challenger, number: 1, decision, sentence: format!("duel {duel}") }
+        DuelRecord { duel, champion, challenger, guard: None, number: 1, decision, sentence: format!("duel {duel}") }
     }
 
     fn window(outcomes: Vec<AdmissionOutcome>, champion: Option<usize>, duels: Vec<DuelRecord>) -> Conclusion {

@@ -30,6 +30,8 @@ pub(crate) enum Standing {
     Late,
     /// Crowned before, and called upon only where the champion does not play.
     Reserve,
+    /// Crowned ten reigns ago: winners are compared with it, too.
+    Guard,
 }
 
 impl Standing {
@@ -47,6 +49,7 @@ impl Standing {
             Self::Refused => "refused",
             Self::Late => "late",
             Self::Reserve => "reserve",
+            Self::Guard => "guard",
         }
     }
 }
@@ -69,9 +72,12 @@ mod tests {
 
     #[test]
     fn the_word_on_a_screen_is_the_word_in_the_summary() {
-        use Standing::{Champion, Deposed, Dropped, Late, Lost, Refused, Reserve, Screened, Spent, Undecided, Waiting};
+        use Standing::{
+            Champion, Deposed, Dropped, Guard, Late, Lost, Refused, Reserve, Screened, Spent, Undecided, Waiting,
+        };
+        let screened = Screened("copy");
         for standing in
-            [Champion, Deposed, Lost, Undecided, Waiting, Screened("copy"), Refused, Late, Reserve, Dropped, Spent]
+            [Champion, Deposed, Lost, Undecided, Waiting, screened, Refused, Late, Reserve, Dropped, Spent, Guard]
         {
             assert_eq!(serde_json::to_value(standing).unwrap(), standing.to_string());
         }

@@ -7,14 +7,15 @@ use environments::EnvironmentId;
 use models::cuda::{Accelerator, CardIdentity};
 use models::decoder::Arithmetic;
 use models::remote::{Interface, ServedModel};
+use models::source::ModelSourceError;
 use serde::{Deserialize, Serialize};
 
 use super::reign::{CrownedModel, ReignRecord};
-use crate::registry::{Hotkey, RegistryState, Role, Uid};
+use crate::registry::{Entry, Hotkey, RegistryState, Role, Uid};
 use crate::settings::{Deciding, Settings};
 
 /// Version of the evidence's schema; it is part of the terms, so that a window is not resumed under another one.
-pub(crate) const EVIDENCE_VERSION: u32 = 3;
+pub(crate) const EVIDENCE_VERSION: u32 = 4;
 
 /// Terms of a window: everything that decides its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,8 +53,8 @@ pub(crate) struct WindowTerms {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EntryTerms {
-    /// The miner's number.
-    pub(crate) uid: Uid,
+    /// The miner's number; none where it has left the subnet, and its model only stands guard.
+    pub(crate) uid: Option<Uid>,
     /// The miner's address.
     pub(crate) hotkey: Hotkey,
     /// The model reference.
@@ -126,6 +127,22 @@ impl fmt::Display for CardTerms {
     }
 }
 
+impl From<&Entry> for EntryTerms {
+    fn from(entry: &Entry) -> Self {
+        let Entry { hotkey, uid, model, committed, position, role } = entry.clone();
+        Self { uid, hotkey, model: model.to_string(), committed, position, role }
+    }
+}
+
+impl TryFrom<&EntryTerms> for Entry {
+    type Error = ModelSourceError;
+
+    fn try_from(terms: &EntryTerms) -> Result<Self, ModelSourceError> {
+        let EntryTerms { uid, hotkey, model, committed, position, role } = terms.clone();
+        Ok(Self { hotkey, uid, model: model.parse()?, committed, position, role })
+    }
+}
+
 impl WindowTerms {
     /// The terms of a window over this registry, begun from this record, under these settings.
     pub(crate) fn new(
@@ -135,14 +152,6 @@ impl WindowTerms {
         environments: Vec<EnvironmentId>,
         runtime: String,
     ) -> Self {
-        let entries = registry.entries.iter().map(|entry| EntryTerms {
-            uid: entry.uid,
-            hotkey: entry.hotkey.clone(),
-            model: entry.model.to_string(),
-            committed: entry.committed,
-            position: entry.position,
-            role: entry.role,
-        });
         Self {
             version: EVIDENCE_VERSION,
             netuid: registry.netuid,
@@ -152,7 +161,7 @@ impl WindowTerms {
             owners: registry.owners.clone(),
             previous,
             record,
-            entries: entries.collect(),
+            entries: registry.entries.iter().map(EntryTerms::from).collect(),
             environments,
             runtime,
             settings: DecidingSettings {

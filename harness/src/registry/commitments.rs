@@ -189,7 +189,7 @@ fn take(commitments: &[&Commitment], used: &mut Vec<UsedModel>) -> Vec<(u64, Str
 fn entry(neuron: &Neuron, used: &UsedModel) -> Entry {
     Entry {
         hotkey: neuron.hotkey.clone(),
-        uid: neuron.uid,
+        uid: Some(neuron.uid),
         model: ModelSource::Hub(used.model.clone()),
         committed: used.revealed,
         position: 0,

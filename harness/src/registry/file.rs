@@ -148,7 +148,7 @@ fn read(path: &Path) -> Result<RegistryState, RegistryError> {
         })?;
         entries.push(Entry {
             hotkey: line.hotkey,
-            uid: Uid(line.uid),
+            uid: Some(Uid(line.uid)),
             model: ModelSource::Hub(reference),
             committed: line.committed,
             position: line.position,
@@ -186,7 +186,7 @@ fn contradiction(registry: &RegistryState) -> Option<String> {
             return Some(format!("hotkey {} occurs twice", UntrustedText::name(&entry.hotkey.0)));
         }
         if !uids.insert(entry.uid) {
-            return Some(format!("uid {} occurs twice", entry.uid.0));
+            return Some(format!("uid {} occurs twice", entry.number()));
         }
     }
     if let Some(champion) = &registry.champion

@@ -44,8 +44,8 @@ pub(crate) struct Uid(pub u16);
 pub(crate) struct Entry {
     /// The miner's address.
     pub hotkey: Hotkey,
-    /// The miner's number.
-    pub uid: Uid,
+    /// The miner's number; none where it has left the subnet, and its model only stands guard.
+    pub uid: Option<Uid>,
     /// The model, as committed.
     pub model: ModelSource,
     /// The block of commitment.
@@ -64,7 +64,8 @@ pub(crate) enum Role {
     Committed,
     /// It holds the crown while its miner has committed another model.
     Crowned,
-    /// It held the crown, and its miner has committed another model: called upon where the champion does not play.
+    /// It held the crown, and its miner has committed another model or left: called upon where the champion does not play, or
+    /// to stand guard.
     Former,
 }
 
@@ -76,6 +77,11 @@ impl Entry {
             Role::Crowned => format!("{} ({}, crowned)", self.hotkey, self.model),
             Role::Former => format!("{} ({}, crowned before)", self.hotkey, self.model),
         }
+    }
+
+    /// The miner's number in writing; a dash where it has left the subnet.
+    pub(crate) fn number(&self) -> String {
+        self.uid.map_or_else(|| "–".to_owned(), |uid| uid.0.to_string())
     }
 }
 

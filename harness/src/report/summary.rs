@@ -42,8 +42,8 @@ pub(crate) struct Summary {
 pub(crate) struct EntrySummary {
     /// The miner's address.
     pub hotkey: Hotkey,
-    /// The miner's number.
-    pub uid: Uid,
+    /// The miner's number; none where it has left the subnet.
+    pub uid: Option<Uid>,
     /// The model reference.
     pub model: String,
     /// Its standing at the end.

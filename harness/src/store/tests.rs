@@ -266,6 +266,7 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date_and_keeps_its_rows
     run.bind(identity).bind(opened).execute(&pool).await.unwrap();
     for row in [
         "INSERT INTO rollouts VALUES (1, 0, 0, 5, 7, '[]', 0.5, 'half', NULL, 1, 0.25)",
+        "INSERT INTO admissions VALUES (1, 0, 'admitted', NULL, '[]')",
         "INSERT INTO findings VALUES (1, 0, '{}')",
         "INSERT INTO outcomes (run_id, champion, tested, finished_at) VALUES (1, 'ada', 3, 0)",
     ] {
@@ -277,6 +278,7 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date_and_keeps_its_rows
     assert!(existed);
     let rollouts = store.rollouts(id, 0).await.unwrap();
     assert_eq!((rollouts.len(), rollouts[0].task, rollouts[0].reproducible), (1, 5, true));
+    assert_eq!(store.admissions(id).await.unwrap()[&0].outcome, AdmissionOutcome::Admitted);
     let Outcome { record, log } = store.outcome_before(1, 10).await.unwrap().unwrap();
     let champion = record.champion.unwrap();
     assert_eq!((champion.hotkey.0.as_str(), champion.model.as_str(), champion.snapshot), ("ada", "o/m", None));
@@ -329,4 +331,18 @@ async fn a_run_that_has_begun_a_bout_and_has_no_outcome_is_unfinished() {
     assert_eq!(unfinished(1, 30).await, [], "the window itself is resumed");
     assert_eq!(unfinished(1, 20).await, [(runs[0], 10)]);
     assert_eq!((store.bouts_begun(runs[2]).await.unwrap(), store.bouts_begun(runs[3]).await.unwrap()), (1, 0));
+}
+
+#[tokio::test]
+async fn every_outcome_of_an_admission_is_stored_and_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let (run, _) = store.open_run(&terms(1, 10)).await.unwrap();
+    use AdmissionOutcome::{Admitted, Late, Refused, Reserve};
+    let all = [Admitted, Refused("no".to_owned()), Late, Reserve];
+    let all = all.map(|outcome| Admission { outcome, files: Vec::new() });
+    for (place, admission) in all.iter().enumerate() {
+        store.add_admission(run, place, admission).await.unwrap();
+    }
+    assert!(store.admissions(run).await.unwrap().into_values().eq(all));
 }

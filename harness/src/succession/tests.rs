@@ -5,7 +5,7 @@ use pareto::weights::WeightSettings;
 
 use super::*;
 use crate::record::FileRecord;
-use crate::registry::{Entry, Hotkey, RegistryState, Uid};
+use crate::registry::{Entry, Hotkey, RegistryState, Role, Uid};
 use crate::settings::{Deciding, Settings};
 
 fn crowned(hotkey: &str, model: &str) -> CrownedModel {
@@ -33,7 +33,7 @@ fn admission(model: &str, plays: bool) -> Admission {
 fn window(entries: &[(&str, &str, Role)], record: ReignRecord, weights: WeightSettings, first_uid: u16) -> WindowTerms {
     let entry = |(place, (hotkey, model, role)): (usize, &(&str, &str, Role))| Entry {
         hotkey: Hotkey((*hotkey).to_owned()),
-        uid: Uid(u16::from(hotkey.as_bytes()[0] - b'a') + first_uid),
+        uid: Some(Uid(u16::from(hotkey.as_bytes()[0] - b'a') + first_uid)),
         model: reference(model).parse().unwrap(),
         committed: place as u64,
         position: 0,
@@ -259,26 +259,79 @@ fn owners_take_turns_in_bouts_and_the_earliest_of_all_begins_a_reign() {
     assert_eq!(bouts(&[("a", "one"), ("b", "one"), ("c", "one"), ("d", "two")], nobody), [(0, 3), (0, 1), (0, 2)]);
 }
 
-#[test]
-fn entries_that_the_crown_adds_follow_from_the_record() {
-    let follows = |entries: &[(&str, &str, Role)], change: fn(&mut WindowTerms)| {
-        let mut terms = window(entries, record(), WeightSettings::default(), 1);
-        for entry in &mut terms.entries {
-            if entry.role != Role::Committed {
-                (entry.committed, entry.position) = (0, 0);
-            }
-        }
-        change(&mut terms);
-        crowned_entries_follow(&terms)
+/// A window of the miners a to d under d's model, after so many reigns of former champions f (the latest), g, ..., whose
+/// miners have left; their entries come first, unless they are left `out`. The places of the guard and of the one that is
+/// called upon for it, as models.
+#[track_caller]
+fn check_guard(reigns: usize, change: impl FnOnce(&mut ReignRecord, &mut Vec<Admission>), expected: [Option<&str>; 2]) {
+    let names: Vec<String> = (b'f'..).take(reigns).map(|name| char::from(name).to_string()).collect();
+    let former = || names.iter().map(|name| (name.as_str(), name.as_str(), Role::Former));
+    let all: Vec<(&str, &str, Role)> = former().chain(COMMITTED).collect();
+    let mut record = ReignRecord {
+        champion: Some(crowned("d", "d")),
+        former: names.iter().map(|name| crowned(name, name)).collect(),
+        ..ReignRecord::default()
     };
-    let (committed, crown, former) = (Role::Committed, Role::Crowned, Role::Former);
-    assert!(follows(&COMMITTED, |_| {}));
-    let swapped = [("c", "c", crown), ("a", "a", former), ("a", "new", committed), ("c", "new", committed)];
-    assert!(follows(&swapped, |_| {}));
-    assert!(!follows(&swapped, |terms| terms.entries[0].committed = 1), "it was crowned with another commitment");
-    assert!(!follows(&swapped, |terms| terms.entries[0].uid = Uid(9)), "the miner has another number");
-    assert!(!follows(&swapped, |terms| terms.record.champion = None));
-    assert!(!follows(&[("c", "new", committed)], |_| {}), "the crowned model was left out");
-    assert!(!follows(&[("d", "d", crown), ("d", "new", committed), ("c", "c", committed)], |_| {}));
-    assert!(!follows(&[("a", "a", former), ("c", "c", committed)], |_| {}), "its miner has left");
+    let reserve = || Admission { outcome: AdmissionOutcome::Reserve, files: Vec::new() };
+    let mut admissions: Vec<Admission> = all
+        .iter()
+        .map(|(_, model, role)| if *role == Role::Former { reserve() } else { admission(model, true) })
+        .collect();
+    change(&mut record, &mut admissions);
+    let mut terms = window(&all, record, WeightSettings::default(), 1);
+    terms.entries.iter_mut().filter(|entry| entry.role == Role::Former).for_each(|entry| entry.uid = None);
+    let field = Field { terms: &terms, admissions: &admissions, findings: &BTreeMap::new() };
+    let model = |entry: Option<usize>| entry.map(|entry| all[entry].1);
+    assert_eq!([field.guard(), field.next_guard()].map(model), expected);
+    if let Some(mut succession) = field.open().unwrap() {
+        while let Some(entry) = succession.next_heat() {
+            succession.settle_heat(&entry);
+        }
+        if let Some(Bout { duel, .. }) = succession.next_bout().unwrap() {
+            let is_guarded = duel.decision().environments.iter().all(|environment| environment.guard.is_some());
+            assert_eq!(is_guarded, expected[0].is_some());
+        }
+    }
+}
+
+#[test]
+fn the_champion_of_ten_reigns_ago_stands_guard_though_its_miner_has_left() {
+    let admitted = |place: usize, model: &'static str| {
+        move |_: &mut ReignRecord, admissions: &mut Vec<Admission>| admissions[place] = admission(model, true)
+    };
+    // f is the champion of one reign ago, o of ten.
+    check_guard(0, |_, _| {}, [None, None]);
+    check_guard(9, |_, _| {}, [None, None]);
+    check_guard(10, |_, _| {}, [None, Some("o")]);
+    check_guard(12, |_, _| {}, [None, Some("o")]);
+    check_guard(10, admitted(9, "o"), [Some("o"), None]);
+    // Its files are gone, or others under the same reference.
+    check_guard(10, |_, admissions| admissions[9] = admission("o", false), [None, None]);
+    check_guard(10, admitted(9, "other"), [None, None]);
+    // The champion does not play: its reign is one of the ten. It is not a miner that has left that reigns then.
+    let absent = |record: &mut ReignRecord, admissions: &mut Vec<Admission>| {
+        record.champion = Some(crowned("gone", "gone"));
+        admissions[8] = admission("n", true);
+    };
+    check_guard(10, absent, [Some("n"), None]);
+    check_guard(9, absent, [Some("n"), None]);
+    // Nobody challenges it: a is gone, and b and c have had their bouts.
+    let spent = |record: &mut ReignRecord, admissions: &mut Vec<Admission>| {
+        admissions[9] = admission("o", true);
+        admissions[10] = admission("a", false);
+        for (model, number) in [("b", 1), ("c", 2)] {
+            let snapshot = admission(model, true).snapshot("");
+            record.models.push(BoutRecord { snapshot, number, carried: None });
+        }
+    };
+    check_guard(10, spent, [None, None]);
+}
+
+#[test]
+fn a_champion_that_reigned_ten_reigns_ago_needs_no_guard_and_a_challenger_that_did_is_its_own() {
+    let reigned = |miner: &'static str| {
+        move |record: &mut ReignRecord, _: &mut Vec<Admission>| record.former[9] = crowned(miner, miner)
+    };
+    check_guard(10, reigned("d"), [None, None]);
+    check_guard(10, reigned("b"), [Some("b"), None]);
 }

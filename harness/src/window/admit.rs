@@ -34,7 +34,8 @@ pub(super) async fn admit(window: &OpenWindow<'_>, loader: &ModelLoader) -> Resu
     futures::stream::iter(admissions).buffered(CHECKED_AT_ONCE).try_collect().await
 }
 
-/// Admits former champions' models, the latest first, until a crowned model plays, and records those that were not needed.
+/// Admits former champions' models, the latest first, until a crowned model plays, then the one that stands guard over the
+/// window's bouts, and records those that were not needed.
 pub(super) async fn call_reserves(
     window: &OpenWindow<'_>,
     admissions: &mut [Admission],
@@ -45,6 +46,13 @@ pub(super) async fn call_reserves(
         let field = Field { terms: &window.terms, admissions, findings };
         let Some((place, _)) = field.next_reserve() else { break };
         admissions[place] = admit_one(window, place, &window.entries[place], loader).await?;
+    }
+    if let Some(place) = (Field { terms: &window.terms, admissions, findings }).next_guard() {
+        admissions[place] = admit_one(window, place, &window.entries[place], loader).await?;
+        if admissions[place].outcome != AdmissionOutcome::Admitted {
+            let standing = "no bout has it as guard, the champion of ten reigns ago".to_owned();
+            window.reporter.report(Event::Standing { entry: window.entries[place].label(), standing });
+        }
     }
     let recorded = window.store.admissions(window.run).await?;
     for (place, admission) in admissions.iter().enumerate().filter(|(place, _)| !recorded.contains_key(place)) {

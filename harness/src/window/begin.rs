@@ -1,13 +1,8 @@
-//! Beginning of a window: the record that it starts from, and the entries that the crown adds to those of the registry.
-
-use models::source::ModelSource;
+//! Beginning of a window: the record that it starts from.
 
 use crate::record::{CrownedModel, ReignRecord};
-use crate::registry::{Entry, Hotkey, RegistryState, Role};
+use crate::registry::{Hotkey, RegistryState};
 use crate::store::Outcome;
-
-/// Former champions whose models are held in reserve.
-const RESERVES: usize = 10;
 
 /// Start of a window.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,31 +61,10 @@ fn committed(registry: &RegistryState, hotkey: &Hotkey) -> Option<CrownedModel> 
     })
 }
 
-/// All entries in order of commitment: those of the registry, and one for each crowned model whose miner is registered and
-/// has committed another since.
-pub(crate) fn entries(registry: Vec<Entry>, record: &ReignRecord) -> Vec<Entry> {
-    let mut entries = registry.clone();
-    let champion = record.champion.iter().map(|crowned| (crowned, Role::Crowned));
-    let former = record.former.iter().take(RESERVES).map(|crowned| (crowned, Role::Former));
-    for (crowned, role) in champion.chain(former) {
-        let is_there = entries.iter().any(|entry| crowned.is(&entry.hotkey, &entry.model.to_string()));
-        let miner = registry.iter().find(|entry| entry.hotkey == crowned.hotkey);
-        // A reference that is none has no files that could be crowned.
-        let model = crowned.model.parse::<ModelSource>().ok();
-        if let (false, Some(miner), Some(model)) = (is_there, miner, model) {
-            let (committed, position) = (crowned.committed, crowned.position);
-            entries.push(Entry { model, committed, position, role, ..miner.clone() });
-        }
-    }
-    let order = |entry: &Entry| (entry.committed, entry.position, entry.hotkey.clone(), entry.role);
-    entries.sort_by_key(order);
-    entries
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::Uid;
+    use crate::registry::{Entry, Role, Uid};
 
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -107,7 +81,7 @@ mod tests {
     fn registry(champion: Option<&str>, former: &[&str], tested: u64) -> RegistryState {
         let entry = |place: usize, hotkey: &str| Entry {
             hotkey: Hotkey(hotkey.to_owned()),
-            uid: Uid(place as u16),
+            uid: Some(Uid(place as u16)),
             model: model(&hotkey[..1]).parse().unwrap(),
             committed: 100 + place as u64,
             position: 0,
@@ -164,28 +138,5 @@ mod tests {
     fn a_record_that_is_given_counts_before_everything() {
         let given = Beginning { record: own("bob", 9).record, previous: None, overridden: None };
         assert_eq!(begin(&registry(Some("cid"), &[], 7), Some(given.clone()), Some(own("ada", 3))), given);
-    }
-
-    #[test]
-    fn a_crowned_model_plays_on_beside_what_its_miner_has_committed_since() {
-        let registered = registry(None, &[], 0).entries;
-        let with = |champion: Option<CrownedModel>, former: Vec<CrownedModel>| {
-            let record = ReignRecord { champion, former, ..ReignRecord::default() };
-            let all = entries(registered.clone(), &record);
-            let told = |entry: &Entry| (entry.hotkey.0.clone(), entry.model.to_string(), entry.role);
-            all.iter().map(told).filter(|(_, _, role)| *role != Role::Committed).collect::<Vec<_>>()
-        };
-        let added = |hotkey: &str, name: &str, role| (hotkey.to_owned(), model(name), role);
-        assert_eq!(with(None, Vec::new()), []);
-        assert_eq!(with(Some(crowned("ada", "a", 100)), Vec::new()), [], "it is the one that is committed");
-        let swapped = with(Some(crowned("cid", "old", 5)), vec![crowned("ada", "x", 9), crowned("cid", "old", 5)]);
-        assert_eq!(swapped, [added("cid", "old", Role::Crowned), added("ada", "x", Role::Former)]);
-        // Who has left the subnet cannot be paid.
-        assert_eq!(with(Some(crowned("gone", "g", 1)), vec![crowned("left", "l", 2)]), []);
-        // The crowned one stands where it was committed, under the miner's number.
-        let record = ReignRecord { champion: Some(crowned("cid", "old", 101)), ..ReignRecord::default() };
-        let all = entries(registered.clone(), &record);
-        assert_eq!((all[2].committed, all[2].uid, all[2].role), (101, Uid(2), Role::Crowned));
-        assert_eq!(all.len(), 4);
     }
 }

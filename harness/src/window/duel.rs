@@ -5,7 +5,7 @@ use futures::StreamExt;
 use pareto::{Bout, Challenge, Duel, HeatEntry, Names, TaskPlan};
 
 use super::{OpenWindow, Unchallenged, WindowError};
-use crate::board::ScoreBoard;
+use crate::board::{BoutEntries, ScoreBoard};
 use crate::events::Event;
 use crate::record::{DuelRecord, HeatRecord, UnitScore};
 use crate::rollout::Executor;
@@ -35,7 +35,8 @@ pub(super) async fn hold_duels(
     let Some(mut succession) = field.open()? else { return Ok(played) };
     let stored = window.store.scores(window.run).await?;
     let board = ScoreBoard::new(window.entries.len(), stored);
-    let mut play = Play { window, plan: field.plan(), board, executor };
+    let guard = field.guard();
+    let mut play = Play { window, plan: field.plan(), board, executor, guard };
     let mut duels = Vec::new();
     while let Some(mut entry) = succession.next_heat() {
         play.heat(&mut entry).await?;
@@ -62,7 +63,7 @@ pub(super) async fn hold_duels(
         play.tell(challenger, &sentence);
         duels.push(HeldDuel { challenge, decision: decision.clone(), start, end: duel.save() });
         let place = played.duels.len();
-        played.duels.push(DuelRecord { duel: place, champion, challenger, number, decision, sentence });
+        played.duels.push(DuelRecord { duel: place, champion, challenger, guard, number, decision, sentence });
     }
     if window.unchallenged == Unchallenged::Answers && played.heats.is_empty() && duels.is_empty() {
         let all: Vec<usize> = (0..window.terms.environments.len()).collect();
@@ -75,7 +76,11 @@ pub(super) async fn hold_duels(
     if let Some(champion) =
         played.duels.first().map(|duel| duel.champion).or(played.heats.first().map(|heat| heat.champion))
     {
-        Answers { window, executor, most: 0 }.finish(champion).await;
+        let answers = Answers { window, executor, most: 0 };
+        answers.finish(champion).await;
+        if let Some(guard) = guard.filter(|_| !duels.is_empty()) {
+            answers.finish(guard).await;
+        }
     }
     played.held = Some(Held { succession, duels });
     Ok(played)
@@ -87,6 +92,8 @@ struct Play<'a> {
     plan: TaskPlan,
     board: ScoreBoard,
     executor: Option<&'a dyn Executor>,
+    /// The entry that stands guard over the bouts.
+    guard: Option<usize>,
 }
 
 impl Play<'_> {
@@ -121,7 +128,8 @@ impl Play<'_> {
     /// Holds a bout round by round until it is decided or has spent the window's budget; environments that have settled get
     /// no further tasks.
     async fn bout(&mut self, duel: &mut Duel, challenge: &Challenge) -> Result<(), WindowError> {
-        let Challenge { champion, challenger, .. } = *challenge;
+        let entries = BoutEntries::new(challenge, self.guard);
+        let BoutEntries { champion, challenger, guard } = entries;
         let deciding = &self.window.terms.settings.deciding;
         let (budget, round) = (number(deciding.duel.budget), deciding.round);
         let answers = Answers { window: self.window, executor: self.executor, most: budget };
@@ -133,10 +141,15 @@ impl Play<'_> {
             let plan = &self.plan;
             let ahead = answered_ahead(tasks.end, round).min(budget);
             let with_references = (0..ahead as usize).flat_map(|task| plan.bout(task)..plan.references(task).end);
-            let own = tasks.map(|task| number(plan.bout(task as usize)));
-            let is_complete = answers.complete(&mut self.board, champion, with_references.map(number), &wants).await?
-                & answers.complete(&mut self.board, challenger, own, &wants).await?;
-            self.board.feed(duel, &self.plan, (champion, challenger), end)?;
+            let own = |task: u32| number(plan.bout(task as usize));
+            let mut is_complete =
+                answers.complete(&mut self.board, champion, with_references.map(number), &wants).await?;
+            // A challenger that was champion ten reigns ago is its own guard.
+            if let Some(guard) = guard.filter(|guard| *guard != challenger) {
+                is_complete &= answers.complete(&mut self.board, guard, (0..ahead).map(own), &wants).await?;
+            }
+            is_complete &= answers.complete(&mut self.board, challenger, tasks.map(own), &wants).await?;
+            self.board.feed(duel, &self.plan, entries, end)?;
             if duel.verdict().is_some() || !is_complete {
                 break;
             }

@@ -9,9 +9,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use pareto::{DuelSettings, HeatSettings};
 
-use super::{OpenWindow, open};
+use super::{Beginning, OpenWindow, open};
 use crate::events::{Event, Reporter};
-use crate::record::Rollout;
+use crate::record::{CrownedModel, ReignRecord, Rollout};
 use crate::registry::{Entry, Hotkey, RegistryState, Role, Uid};
 use crate::rollout::{Executor, ExecutorError};
 use crate::settings::{Deciding, Settings};
@@ -42,7 +42,7 @@ impl Reporter for Recorder {
 pub(crate) fn registry(entries: usize) -> RegistryState {
     let entry = |place: usize| Entry {
         hotkey: Hotkey(format!("5Hot{place}")),
-        uid: Uid(place as u16 + 1),
+        uid: Some(Uid(place as u16 + 1)),
         model: format!("o/m{place}@{COMMIT}").parse().unwrap(),
         committed: place as u64,
         position: 0,
@@ -78,9 +78,40 @@ pub(crate) async fn opened<'a>(
     store: &'a Store,
     reporter: &'a Recorder,
 ) -> OpenWindow<'a> {
+    opened_from(None, registry, settings, environments, store, reporter).await
+}
+
+/// A window of so many environments over a registry that begins from this record, if there is one.
+pub(crate) async fn opened_from<'a>(
+    record: Option<ReignRecord>,
+    registry: RegistryState,
+    settings: &Settings,
+    environments: usize,
+    store: &'a Store,
+    reporter: &'a Recorder,
+) -> OpenWindow<'a> {
+    let given = record.map(|record| Beginning { record, previous: None, overridden: None });
     let ids = ["sat", "abduction", "deduction"][..environments].iter();
     let ids = ids.map(|name| EnvironmentId::built_in(name, "1.0.0", 0)).collect();
-    open(registry, None, settings, (ids, "c0de".to_owned(), None), store, reporter).await.unwrap()
+    open(registry, given, settings, (ids, "c0de".to_owned(), None), store, reporter).await.unwrap()
+}
+
+/// The record of a window after ten reigns: `5Hot0` reigns, and the first of the ten had the model `o/guard`, committed at
+/// block 50; all former champions have left.
+pub(crate) fn after_ten_reigns() -> ReignRecord {
+    let crowned = |hotkey: &str, model: &str, committed: u64| CrownedModel {
+        hotkey: Hotkey(hotkey.to_owned()),
+        model: format!("o/{model}@{COMMIT}"),
+        snapshot: None,
+        committed,
+        position: 0,
+    };
+    let former = (0..9).map(|place| crowned(&format!("5Former{place}"), &format!("former{place}"), 60 - place));
+    ReignRecord {
+        champion: Some(crowned("5Hot0", "m0", 0)),
+        former: former.chain([crowned("5Guard", "guard", 50)]).collect(),
+        ..ReignRecord::default()
+    }
 }
 
 /// A rollout with this score.

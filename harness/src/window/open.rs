@@ -4,12 +4,13 @@ use environments::EnvironmentId;
 use models::source::ModelSourceError;
 
 use super::WindowError;
-use super::begin::{Beginning, begin, entries};
+use super::begin::{Beginning, begin};
 use crate::events::{Event, Reporter};
-use crate::record::{CardTerms, EntryTerms, WindowTerms, first_sightings};
+use crate::record::{CardTerms, WindowTerms, first_sightings};
 use crate::registry::{Entry, RegistryState};
 use crate::settings::Settings;
 use crate::store::{RunId, Store};
+use crate::succession::entries;
 
 /// An open window, and where its steps keep their records and report their progress.
 pub(crate) struct OpenWindow<'a> {
@@ -74,10 +75,6 @@ pub(crate) fn reopen<'a>(
     store: &'a Store,
     reporter: &'a dyn Reporter,
 ) -> Result<OpenWindow<'a>, ModelSourceError> {
-    let entry = |entry: &EntryTerms| {
-        let EntryTerms { uid, hotkey, model, committed, position, role } = entry.clone();
-        Ok::<Entry, ModelSourceError>(Entry { hotkey, uid, model: model.parse()?, committed, position, role })
-    };
-    let entries = terms.entries.iter().map(entry).collect::<Result<_, ModelSourceError>>()?;
+    let entries = terms.entries.iter().map(Entry::try_from).collect::<Result<_, ModelSourceError>>()?;
     Ok(OpenWindow { terms, entries, store, run, reporter, unchallenged: Unchallenged::Rests })
 }

@@ -11,7 +11,7 @@ use super::{OpenWindow, WindowError, fingerprints};
 use crate::events::Event;
 use crate::loader::{Arrival, ModelLoader};
 use crate::record::{Admission, AdmissionOutcome, FindingRecord, Sighting};
-use crate::registry::Hotkey;
+use crate::registry::{Hotkey, Role};
 use crate::succession::Field;
 
 /// The findings of the screens, by entry; what was seen is recorded for good.
@@ -91,7 +91,9 @@ async fn models(window: &OpenWindow<'_>, admissions: &[Admission]) -> Result<Vec
     let known = &window.terms.record.sightings;
     for (place, (entry, admission)) in window.entries.iter().zip(admissions).enumerate() {
         let has_files = !matches!(entry.model, ModelSource::Server(_));
-        if admission.outcome != AdmissionOutcome::Admitted || !has_files {
+        // A former champion's model is called upon after the screens, and known from its sighting: a resumed window, which
+        // finds it admitted, compares as the one that was killed did.
+        if admission.outcome != AdmissionOutcome::Admitted || !has_files || entry.role == Role::Former {
             continue;
         }
         let fingerprint = fingerprints::find(&entry.model, admission, window.store).await?;

@@ -23,7 +23,8 @@ impl Game<'_> {
             return self.duels(rule, scenario, random);
         }
         match scenario.history {
-            History::Single => self.window(scenario, &self.world, random),
+            // The other rules compare with the champion alone, whatever it was before.
+            History::Single | History::Drifted { .. } => self.window(scenario, &self.world, random),
             History::Windows { count } | History::Killed { count } => {
                 let mut trial = self.window(scenario, &self.world, Random::new(random.bits(), &[]))?;
                 for _ in 1..count {
@@ -48,8 +49,15 @@ impl Game<'_> {
     /// A window that is killed has spent the numbers of the bouts that it began, and a model that had its bout has none
     /// again; a swapped model waits as a challenger, and so does a squatting one.
     fn duels(&self, rule: &Sequential, scenario: &Scenario, mut random: Random) -> Result<Trial, DuelError> {
-        let rules = Rules { world: self.world.clone(), rule: rule.clone(), guard: None };
-        let environments = rules.world.means.len();
+        let environments = self.world.means.len();
+        // The champion from before the drift stands guard.
+        let guard = match scenario.history {
+            History::Drifted { reigns } => {
+                Some((0..environments).map(|place| -(reigns as f64) * scenario.gain(place)).collect())
+            }
+            _ => None,
+        };
+        let rules = Rules { world: self.world.clone(), rule: rule.clone(), guard };
         let mut subnet = Subnet::new(&rules);
         let decoys = decoys(scenario);
         let fresh = || {
@@ -63,7 +71,7 @@ impl Game<'_> {
         let (windows, same) = match scenario.history {
             History::Windows { count } => (count, false),
             History::Killed { count } => (count, true),
-            History::Single | History::Swapped | History::Squatted => (1, true),
+            History::Single | History::Swapped | History::Squatted | History::Drifted { .. } => (1, true),
         };
         for _ in 1..windows {
             if won.is_some() {
@@ -149,6 +157,19 @@ mod tests {
                 let expected = 1.0 - (1.0 - once).powi(8);
                 assert!((found - expected).abs() < 0.15 && found > once, "{name}: {found}, not {expected}");
             }
+        }
+    }
+
+    #[test]
+    fn a_slow_drift_ends_at_the_champion_from_before_it() {
+        let drift = |history| Scenario { history, ..Scenario::plain("drift", false, &[-0.01, 0.3]) };
+        let reigns = |reigns| rate("sequential", &drift(History::Drifted { reigns }), 20);
+        assert!(rate("sequential", &drift(History::Single), 20) > 0.3, "a single one wins");
+        assert_eq!(reigns(9), 0.0);
+        for name in ["window", "bootstrap"] {
+            let found =
+                [History::Single, History::Drifted { reigns: 9 }].map(|history| rate(name, &drift(history), 40));
+            assert_eq!(found[0], found[1], "{name} compares with the champion alone");
         }
     }
 

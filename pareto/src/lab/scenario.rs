@@ -45,6 +45,11 @@ pub enum History {
     Swapped,
     /// The champion is gone, and this model has the earliest commitment; the champion before it plays.
     Squatted,
+    /// Each of the last reigns went to a model with the same gains over the one before: a slow drift.
+    Drifted {
+        /// The reigns.
+        reigns: usize,
+    },
 }
 
 /// A challenger's way of answering.
@@ -102,6 +107,11 @@ impl Scenario {
             attack("+0.10 in one, -0.05 in the others", &[0.1, -0.05]),
             attack("-0.10 in one, +0.10 in the others", &[-0.1, 0.1]),
             attack("-0.03 in one, +0.10 in the others", &[-0.03, 0.1]),
+            attack("-0.01 in one, +0.05 in the others", &[-0.01, 0.05]),
+            Self {
+                history: History::Drifted { reigns: 9 },
+                ..attack("the same for the tenth reign in a row", &[-0.01, 0.05])
+            },
             with("copy, peeking", Tasks::Peeked),
             with("copy, stalling on 10%", Tasks::Stalled { share: 0.1 }),
             with("copy, 20% of tasks leaked", Tasks::Leaked { share: 0.2 }),

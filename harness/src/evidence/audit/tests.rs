@@ -13,7 +13,7 @@ const SERVER: &str = "openai:m@http://127.0.0.1:8000/v1";
 fn check(model: &str, served: &[&str], reply: ReplyBody, believed: bool) {
     let entry = Entry {
         hotkey: Hotkey("alice".to_owned()),
-        uid: Uid(1),
+        uid: Some(Uid(1)),
         model: model.parse().unwrap(),
         committed: 1,
         position: 0,

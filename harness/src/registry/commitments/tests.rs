@@ -60,7 +60,7 @@ fn commit(snapshot: &mut SubnetSnapshot, name: &str, revealed: u64, data: impl A
 }
 
 fn entries(reading: &Reading) -> String {
-    let entry = |entry: &Entry| format!("{}:{} {} {}", entry.uid.0, entry.hotkey, entry.model, entry.committed);
+    let entry = |entry: &Entry| format!("{}:{} {} {}", entry.number(), entry.hotkey, entry.model, entry.committed);
     reading.registry.entries.iter().map(entry).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,7 +1,7 @@
 //! The duels as pictures and words.
 
 use minijinja::Value;
-use pareto::{Decision, Verdict, count};
+use pareto::{Better, Decision, Verdict, count};
 use serde::Serialize;
 
 use super::progress::{Kind, Progress, Side, Test};
@@ -13,8 +13,8 @@ use crate::report::svg::{self, Difference, MeanRow};
 #[derive(Debug, Serialize)]
 pub(super) struct DuelView {
     number: usize,
-    champion: u16,
-    challenger: u16,
+    champion: String,
+    challenger: String,
     verdict: &'static str,
     sentence: String,
     reign_number: u64,
@@ -64,7 +64,7 @@ pub(super) fn duel_view(conclusion: &Conclusion, duel: &DuelRecord) -> DuelView 
         title: name,
         legend: Vec::new(),
     };
-    let uid = |entry: usize| conclusion.entries[entry].entry.uid.0;
+    let uid = |entry: usize| conclusion.entries[entry].entry.number();
     DuelView {
         number: duel.duel + 1,
         champion: uid(duel.champion),
@@ -78,14 +78,14 @@ pub(super) fn duel_view(conclusion: &Conclusion, duel: &DuelRecord) -> DuelView 
         reign_number: duel.number,
         alpha: format!("{:.2e}", duel.decision.alpha),
         evidence: vec![
-            evidence(&tests, Side::Challenger, &names, progress.last()),
-            evidence(&tests, Side::Champion, &names, progress.last()),
+            evidence(&tests, Side::Challenger, (&names, settings.better), progress.last()),
+            evidence(&tests, Side::Champion, (&names, settings.better), progress.last()),
         ],
         differences: per_environment.into_iter().zip(names.clone()).map(difference).collect(),
     }
 }
 
-fn evidence(tests: &[Test], side: Side, names: &[String], last: &Decision) -> Figure {
+fn evidence(tests: &[Test], side: Side, (names, better): (&[String], Better), last: &Decision) -> Figure {
     let own: Vec<&Test> = tests.iter().filter(|test| test.side == side).collect();
     let traces: Vec<_> = own.iter().map(|test| test.trace.clone()).collect();
     let (title, note) = match side {
@@ -96,7 +96,7 @@ fn evidence(tests: &[Test], side: Side, names: &[String], last: &Decision) -> Fi
     };
     let legend = own.iter().map(|test| LegendRow {
         mark: svg::mark(test.trace.series),
-        name: test_name(test.kind, names),
+        name: test_name(test.kind, names, better),
         odds: odds(test.log_e),
         needed: odds(test.needed),
         settled: test.kind.is_settled(last),
@@ -109,11 +109,15 @@ fn evidence(tests: &[Test], side: Side, names: &[String], last: &Decision) -> Fi
     }
 }
 
-fn test_name(kind: Kind, names: &[String]) -> String {
+fn test_name(kind: Kind, names: &[String], better: Better) -> String {
     match kind {
         Kind::NotWorse(place) => format!("not worse in {}", names[place]),
         Kind::Better(place) => format!("better in {}", names[place]),
-        Kind::BetterSomewhere => "better somewhere".to_owned(),
+        Kind::BetterOverall => {
+            if better == Better::OnAverage { "better on average" } else { "better somewhere" }.to_owned()
+        }
+        Kind::NotBelowGuard(place) => format!("not worse in {} than the champion of ten reigns ago", names[place]),
+        Kind::BelowGuard(place) => format!("worse in {} than the champion of ten reigns ago", names[place]),
         Kind::Worse(place) => format!("worse in {}", names[place]),
         Kind::NotBetter(place) => format!("not better in {}", names[place]),
         Kind::GainTooSmall => "gains too little on average".to_owned(),
@@ -126,7 +130,7 @@ pub(super) fn means(conclusion: &Conclusion) -> Vec<Figure> {
     if conclusion.terms.environments.len() < 2 {
         return Vec::new();
     }
-    let uid = |entry: usize| format!("uid {}", conclusion.entries[entry].entry.uid.0);
+    let uid = |entry: usize| format!("uid {}", conclusion.entries[entry].entry.number());
     let figure = |(place, name): (usize, String)| {
         let (mean, tasks) = conclusion.entries[champion].mean(place);
         let own = MeanRow { name: "champion".to_owned(), champion: (tasks > 0).then_some(mean), challenger: None };
@@ -190,20 +194,25 @@ mod tests {
         let named = [
             Kind::NotWorse(0),
             Kind::Better(1),
-            Kind::BetterSomewhere,
+            Kind::BetterOverall,
+            Kind::NotBelowGuard(1),
+            Kind::BelowGuard(0),
             Kind::Worse(1),
             Kind::NotBetter(0),
             Kind::GainTooSmall,
         ]
-        .map(|kind| test_name(kind, &names));
+        .map(|kind| test_name(kind, &names, Better::OnAverage));
         let expected = [
             "not worse in sat",
             "better in deduction",
-            "better somewhere",
+            "better on average",
+            "not worse in deduction than the champion of ten reigns ago",
+            "worse in sat than the champion of ten reigns ago",
             "worse in deduction",
             "not better in sat",
             "gains too little on average",
         ];
         assert_eq!(named, expected);
+        assert_eq!(test_name(Kind::BetterOverall, &names, Better::Somewhere), "better somewhere");
     }
 }

@@ -1,8 +1,8 @@
 //! Course of a duel, round by round: the duel is held again on the stored scores.
 
-use pareto::{Better, Decision, DuelSettings, Reason, TaskPlan};
+use pareto::{Better, Decision, DuelSettings, GuardEvidence, Reason, TaskPlan};
 
-use crate::board::ScoreBoard;
+use crate::board::{BoutEntries, ScoreBoard};
 use crate::record::{Conclusion, DuelRecord, unit_scores};
 use crate::report::svg::{Difference, Trace};
 
@@ -47,10 +47,14 @@ pub(super) enum Kind {
     NotWorse(usize),
     /// The challenger is better in an environment (strict mode).
     Better(usize),
-    /// The challenger is better in some environment.
-    BetterSomewhere,
+    /// The challenger is better in some environment, or on average.
+    BetterOverall,
+    /// The challenger is not worse than the guard in an environment.
+    NotBelowGuard(usize),
     /// The challenger is worse in an environment.
     Worse(usize),
+    /// The challenger is worse than the guard in an environment.
+    BelowGuard(usize),
     /// The challenger is not better by the margin in an environment (strict mode).
     NotBetter(usize),
     /// The challenger's average gain is too small to go on.
@@ -62,18 +66,19 @@ impl Progress {
     pub(super) fn of(conclusion: &Conclusion, duel: &DuelRecord) -> Self {
         let deciding = &conclusion.terms.settings.deciding;
         let mut board = ScoreBoard::new(conclusion.entries.len(), Vec::new());
-        for entry in [duel.champion, duel.challenger] {
+        let DuelRecord { champion, challenger, guard, .. } = *duel;
+        for entry in [champion, challenger].into_iter().chain(guard) {
             unit_scores(&conclusion.entries[entry].rollouts).into_iter().for_each(|score| board.add(entry, score));
         }
         let plan = TaskPlan::new(&deciding.heat, &deciding.duel);
         let start = conclusion.starts[duel.duel].clone();
-        let mut held = start.carried_on(&deciding.duel, false).expect("it was held with these settings");
+        let mut held = start.carried_on(&deciding.duel, guard.is_some()).expect("it was held with these settings");
         let every = duel.decision.rounds.div_ceil(STANDINGS).max(1);
         let mut standings = Vec::new();
         for round in 1.. {
             let wanted = held.wants();
-            let parties = (duel.champion, duel.challenger);
-            let next = |environment: usize| board.pair(&plan, parties, environment, held.pushed(environment));
+            let entries = BoutEntries { champion, challenger, guard };
+            let next = |environment: usize| board.pair(&plan, entries, environment, held.pushed(environment));
             let taken: Vec<_> = wanted.iter().filter_map(|place| next(*place).map(|pair| (*place, pair))).collect();
             for (environment, pair) in &taken {
                 held.push(*environment, *pair).expect("stored scores lie within [0, 1]");
@@ -93,12 +98,15 @@ impl Progress {
     pub(super) fn tests(&self, settings: &DuelSettings) -> Vec<Test> {
         let environments = self.last().environments.len();
         let each = |kind: fn(usize) -> Kind| (0..environments).map(kind);
-        let kinds: Vec<Kind> = match settings.better {
+        let mut kinds: Vec<Kind> = match settings.better {
             Better::OnAverage | Better::Somewhere => {
-                each(Kind::NotWorse).chain([Kind::BetterSomewhere]).chain(each(Kind::Worse)).collect()
+                each(Kind::NotWorse).chain([Kind::BetterOverall]).chain(each(Kind::Worse)).collect()
             }
             Better::Strict => each(Kind::Better).chain(each(Kind::NotBetter)).collect(),
         };
+        if self.is_guarded() {
+            kinds.extend(each(Kind::NotBelowGuard).chain(each(Kind::BelowGuard)));
+        }
         kinds.into_iter().chain([Kind::GainTooSmall]).map(|kind| self.test(kind)).collect()
     }
 
@@ -113,6 +121,10 @@ impl Progress {
             }
         }
         points
+    }
+
+    fn is_guarded(&self) -> bool {
+        is_guarded(self.last())
     }
 
     /// The duel's end.
@@ -140,8 +152,8 @@ impl Progress {
 impl Kind {
     fn side(self) -> Side {
         match self {
-            Self::NotWorse(_) | Self::Better(_) | Self::BetterSomewhere => Side::Challenger,
-            Self::Worse(_) | Self::NotBetter(_) | Self::GainTooSmall => Side::Champion,
+            Self::NotWorse(_) | Self::NotBelowGuard(_) | Self::Better(_) | Self::BetterOverall => Side::Challenger,
+            Self::Worse(_) | Self::BelowGuard(_) | Self::NotBetter(_) | Self::GainTooSmall => Side::Champion,
         }
     }
 
@@ -149,7 +161,8 @@ impl Kind {
     fn series(self, environments: usize) -> usize {
         match self {
             Self::NotWorse(place) | Self::Better(place) | Self::Worse(place) | Self::NotBetter(place) => place,
-            Self::BetterSomewhere | Self::GainTooSmall => environments,
+            Self::NotBelowGuard(place) | Self::BelowGuard(place) => environments + 1 + place,
+            Self::BetterOverall | Self::GainTooSmall => environments,
         }
     }
 
@@ -157,8 +170,10 @@ impl Kind {
         match self {
             Self::NotWorse(place) => standing.environments[place].noninferiority_log_e,
             Self::Better(place) => standing.environments[place].superiority_log_e,
-            Self::BetterSomewhere => standing.superiority_log_e,
+            Self::BetterOverall => standing.superiority_log_e,
             Self::Worse(place) | Self::NotBetter(place) => standing.environments[place].inferiority_log_e,
+            Self::NotBelowGuard(place) => guard(standing, place).map_or(0.0, |guard| guard.noninferiority_log_e),
+            Self::BelowGuard(place) => guard(standing, place).map_or(0.0, |guard| guard.inferiority_log_e),
             Self::GainTooSmall => standing.futility_log_e,
         }
     }
@@ -166,9 +181,10 @@ impl Kind {
     /// The tests in single environments share the chance of dismissing a good challenger.
     fn needed(self, standing: &Decision) -> f64 {
         match self {
-            Self::NotWorse(_) | Self::Better(_) | Self::BetterSomewhere => standing.needed_log_e,
-            Self::Worse(_) | Self::NotBetter(_) => {
-                standing.needed_futility_log_e + (standing.environments.len() as f64).ln()
+            Self::NotWorse(_) | Self::NotBelowGuard(_) | Self::Better(_) | Self::BetterOverall => standing.needed_log_e,
+            Self::Worse(_) | Self::BelowGuard(_) | Self::NotBetter(_) => {
+                let tests = standing.environments.len() * if is_guarded(standing) { 2 } else { 1 };
+                standing.needed_futility_log_e + (tests as f64).ln()
             }
             Self::GainTooSmall => standing.needed_futility_log_e,
         }
@@ -178,9 +194,19 @@ impl Kind {
     pub(super) fn is_settled(self, standing: &Decision) -> bool {
         match self {
             Self::NotWorse(place) | Self::Better(place) => standing.environments[place].settled_after.is_some(),
-            Self::BetterSomewhere => standing.superiority_settled_after.is_some(),
+            Self::BetterOverall => standing.superiority_settled_after.is_some(),
+            Self::NotBelowGuard(place) => guard(standing, place).is_some_and(|guard| guard.settled_after.is_some()),
             Self::Worse(place) | Self::NotBetter(place) => standing.reason == Reason::Inferior { environment: place },
+            Self::BelowGuard(place) => standing.reason == Reason::BelowGuard { environment: place },
             Self::GainTooSmall => standing.reason == Reason::Futile,
         }
     }
+}
+
+fn guard(standing: &Decision, environment: usize) -> Option<&GuardEvidence> {
+    standing.environments[environment].guard.as_ref()
+}
+
+fn is_guarded(standing: &Decision) -> bool {
+    standing.environments.iter().any(|environment| environment.guard.is_some())
 }

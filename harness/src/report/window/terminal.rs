@@ -80,8 +80,12 @@ fn row(entry: &EntrySummary) -> Vec<Cell> {
         Standing::Screened(_) | Standing::Refused => Color::Red,
         _ => Color::Reset,
     });
-    let mut cells =
-        vec![Cell::new(entry.uid.0).set_alignment(CellAlignment::Right), Cell::new(&entry.hotkey.0), standing];
+    let mut cells = vec![
+        Cell::new(entry.uid.map_or_else(|| "–".to_owned(), |uid| uid.0.to_string()))
+            .set_alignment(CellAlignment::Right),
+        Cell::new(&entry.hotkey.0),
+        standing,
+    ];
     cells.extend(entry.scores.iter().map(score_cell));
     cells.push(Cell::new(format!("{:.2}", entry.weight)).set_alignment(CellAlignment::Right));
     cells

@@ -44,7 +44,7 @@ enum Fate {
 
 fn terms(better: Better) -> WindowTerms {
     let entry = |(place, (hotkey, _)): (usize, &(&str, Fate))| EntryTerms {
-        uid: Uid(place as u16),
+        uid: Some(Uid(place as u16)),
         hotkey: Hotkey((*hotkey).to_owned()),
         model: String::new(),
         committed: 100 + place as u64,
@@ -134,7 +134,7 @@ fn concluded(place: usize, hotkey: &str, fate: Fate) -> EntryConclusion {
     EntryConclusion {
         entry: Entry {
             hotkey: Hotkey(hotkey.to_owned()),
-            uid: Uid(place as u16),
+            uid: Some(Uid(place as u16)),
             model: ModelSource::Folder(PathBuf::from(format!("models/<i>{place}"))),
             committed: 100 + place as u64,
             position: 0,
@@ -159,7 +159,7 @@ fn window(better: Better) -> Conclusion {
         let sentence = format!("{} meets 5Ada & it ends.", entries[challenger].entry.hotkey);
         let (duel, number) = (duels.len(), challenger as u64 + 3);
         starts.push(pareto::Duel::new(2, &terms.settings.deciding.duel, 0.001).unwrap().save());
-        duels.push(DuelRecord { duel, champion: 0, challenger, number, decision, sentence });
+        duels.push(DuelRecord { duel, champion: 0, challenger, guard: None, number, decision, sentence });
     }
     assert_eq!(duels[1].decision.verdict, Verdict::Dethroned, "{:?}", duels[1].decision);
     entries[2].weight = 1.0;

@@ -53,7 +53,7 @@ pub(super) struct PageView {
 /// A row of the table of entries.
 #[derive(Debug, Serialize)]
 struct EntryView {
-    uid: u16,
+    uid: String,
     hotkey: String,
     model: String,
     standing: Standing,
@@ -77,7 +77,7 @@ struct Cell {
 /// Something said about an entry.
 #[derive(Debug, Serialize)]
 struct Note {
-    uid: u16,
+    uid: String,
     hotkey: String,
     model: String,
     sentence: String,
@@ -179,7 +179,7 @@ fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
         return "No model was admitted: nobody holds the weight.".to_owned();
     };
     let concluded = &conclusion.entries[champion];
-    let who = format!("{} (uid {})", concluded.entry.hotkey, concluded.entry.uid.0);
+    let who = format!("{} (uid {})", concluded.entry.hotkey, concluded.entry.number());
     let won = conclusion
         .duels
         .iter()
@@ -256,7 +256,7 @@ fn entries(conclusion: &Conclusion, summary: &Summary) -> Vec<EntryView> {
     let scores = || summary.entries.iter().flat_map(|entry| &entry.scores);
     let limit = scale(scores().filter_map(|score| score.interval));
     let view = |(place, entry): (usize, &EntrySummary)| EntryView {
-        uid: entry.uid.0,
+        uid: conclusion.entries[place].entry.number(),
         hotkey: entry.hotkey.to_string(),
         model: entry.model.clone(),
         standing: entry.standing,
@@ -291,7 +291,7 @@ fn notes_on(conclusion: &Conclusion, standing: Standing) -> Vec<Note> {
 fn notes(conclusion: &Conclusion, sentence: impl Fn(usize, &EntryConclusion) -> Option<String>) -> Vec<Note> {
     let note = |(place, concluded): (usize, &EntryConclusion)| {
         sentence(place, concluded).map(|sentence| Note {
-            uid: concluded.entry.uid.0,
+            uid: concluded.entry.number(),
             hotkey: concluded.entry.hotkey.to_string(),
             model: concluded.entry.model.to_string(),
             sentence,

@@ -11,7 +11,9 @@ use crate::registry::RegistryState;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::window::decide;
-use crate::window::fixtures::{Recorder, Scripted, lay_out, model_folder, opened, registry, settings};
+use crate::window::fixtures::{
+    COMMIT, Recorder, Scripted, after_ten_reigns, lay_out, model_folder, opened, opened_from, registry, settings,
+};
 
 /// A hub with a llama, a copy of it, another family, and a model whose configuration is broken; entry 4 has no files.
 struct Subnet {
@@ -135,4 +137,50 @@ async fn all_steps_together_give_every_entry_its_standing() {
     let idle = Scripted::new(4, 0, script);
     assert_eq!(decide(again, &subnet.loader(), Some(&idle)).await.unwrap().conclusion, conclusion);
     assert!(idle.made().is_empty());
+}
+
+/// Decides a window of three miners after ten reigns, in processes that each make so many rollouts; its conclusion.
+async fn guarded(subnet: &Subnet, lasts: &[usize]) -> crate::record::Conclusion {
+    let (store, reporter) = (subnet.store().await, Recorder::default());
+    let settings = Settings {
+        deciding: crate::settings::Deciding { round: 4, ..subnet.settings.deciding.clone() },
+        ..subnet.settings.clone()
+    };
+    for lasts in lasts.iter().copied().chain([usize::MAX]) {
+        let record = Some(after_ten_reigns());
+        let window = opened_from(record, registry(3), &settings, 1, &store, &reporter).await;
+        // The guard is right always, entry 2 as the champion.
+        let executor = Scripted::new(4, lasts, |entry: usize, _| if entry == 3 { 1.0 } else { 0.5 });
+        match decide(window, &subnet.loader(), Some(&executor)).await {
+            Ok(decided) => return decided.conclusion,
+            Err(error) => assert!(lasts < usize::MAX, "{error}"),
+        }
+    }
+    unreachable!("the last process makes all rollouts")
+}
+
+#[tokio::test]
+async fn the_champion_of_ten_reigns_ago_is_fetched_though_its_miner_has_left() {
+    let at = |subnet: &Subnet, name: &str| subnet.folder.path().join("o").join(name).join(COMMIT).join("files");
+    let subnet = Subnet::new();
+    lay_out(&at(&subnet, "guard"), "mistral");
+    let conclusion = guarded(&subnet, &[]).await;
+    let standings: Vec<Standing> = (0..5).map(|entry| conclusion.standing(entry)).collect();
+    use Standing::{Champion, Guard, Lost, Reserve, Screened, Undecided};
+    assert!(matches!(standings[2], Lost | Undecided), "{standings:?}");
+    assert_eq!([standings[0], standings[1], standings[3], standings[4]], [Champion, Screened("copy"), Guard, Reserve]);
+    assert_eq!((conclusion.duels.len(), conclusion.duels[0].guard), (1, Some(3)));
+    assert!(!conclusion.entries[3].rollouts.is_empty() && conclusion.entries[3].weight == 0.0);
+    assert!(conclusion.verdict_of(3).starts_with("champion of ten reigns ago"));
+    // A resumed window finds it admitted, and compares and decides as one that was left alone.
+    for lasts in [0, 1, 5] {
+        let subnet = Subnet::new();
+        lay_out(&at(&subnet, "guard"), "mistral");
+        assert_eq!(guarded(&subnet, &[lasts]).await, conclusion, "killed after {lasts}");
+    }
+    // Its files are gone: the reason is on record.
+    let subnet = Subnet::new();
+    let conclusion = guarded(&subnet, &[3]).await;
+    assert_eq!((conclusion.standing(3), conclusion.duels[0].guard), (Standing::Refused, None));
+    assert!(conclusion.verdict_of(3).starts_with("refused: "), "{}", conclusion.verdict_of(3));
 }

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use crate::store::Store;
 use crate::units::Unit;
 use crate::window::conclude::conclude;
-use crate::window::fixtures::{Recorder, Scripted, opened, registry, settings};
+use crate::window::fixtures::{Recorder, Scripted, after_ten_reigns, opened, opened_from, registry, settings};
 
 const ENVIRONMENTS: usize = 3;
 
@@ -282,4 +282,103 @@ async fn a_conclusion_holds_the_records_of_the_steps_and_shares_that_sum_to_one(
     assert_eq!((former.as_slice(), conclusion.record.bouts), (&["5Hot0"][..], 0));
     assert_eq!(conclusion.entries[0].mean(1).0, 0.0);
     assert!(conclusion.entries[1].rollouts.is_empty() && conclusion.entries[3].rollouts.is_empty());
+}
+
+/// Place of the guard among the entries of a window of two miners after ten reigns; the one after it stays in reserve.
+const GUARD: usize = 2;
+
+/// The champion is right nowhere; the challenger on all tasks, but on half of them in environment 1, where the guard is right.
+fn below_the_guard(entry: usize, unit: Unit) -> f64 {
+    match (entry, unit.environment) {
+        (1, 1) => f64::from(u8::from(unit.task.is_multiple_of(2))),
+        (1, _) | (GUARD, 1) => 1.0,
+        _ => 0.0,
+    }
+}
+
+/// Holds the duels of a window of two miners, where the guard has this outcome.
+async fn guarded(
+    disk: &Disk,
+    settings: &Settings,
+    guard: AdmissionOutcome,
+    executor: &dyn Executor,
+) -> Result<Played, WindowError> {
+    let store = Store::open(&disk.0.path().join("dethrone.sqlite")).await.unwrap();
+    let reporter = Recorder::default();
+    let record = Some(after_ten_reigns());
+    let window = opened_from(record, registry(2), settings, ENVIRONMENTS, &store, &reporter).await;
+    let roles = window.entries.iter().map(|entry| entry.hotkey.0.as_str()).collect::<Vec<_>>();
+    assert_eq!(roles, ["5Hot0", "5Hot1", "5Guard", "5Former8"]);
+    let mut admissions = admitted(window.entries.len());
+    admissions[GUARD].outcome = guard;
+    admissions[3].outcome = AdmissionOutcome::Reserve;
+    let field = Field { terms: &window.terms, admissions: &admissions, findings: &BTreeMap::new() };
+    let held = hold_duels(&window, &field, Some(executor)).await;
+    store.close().await;
+    held
+}
+
+/// A heat, reference tasks, and a guard.
+fn whole_rule() -> Settings {
+    let mut settings = settings(200, 8);
+    settings.deciding.duel.references = 2;
+    settings.deciding.heat = pareto::HeatSettings { tasks: 24, ..pareto::HeatSettings::default() };
+    settings
+}
+
+#[tokio::test]
+async fn a_winner_may_not_fall_below_the_champion_of_ten_reigns_ago() {
+    let executor = Scripted::new(8, usize::MAX, below_the_guard);
+    let held = guarded(&Disk::new(), &whole_rule(), AdmissionOutcome::Admitted, &executor).await.unwrap();
+    let [duel] = &held.duels[..] else { panic!("one bout is held: {:?}", held.duels) };
+    assert_eq!((duel.guard, duel.decision.reason), (Some(GUARD), pareto::Reason::BelowGuard { environment: 1 }));
+    assert!(duel.sentence.contains("falls short of the guard"), "{}", duel.sentence);
+    assert_eq!(executor.released(), [1, 1, 0, GUARD]);
+    // It plays the tasks of bouts alone, and as far as they ask.
+    let plan = TaskPlan::new(&whole_rule().deciding.heat, &whole_rule().deciding.duel);
+    let asked = |of: usize| {
+        let mut tasks: Vec<(usize, u32)> = executor
+            .made()
+            .iter()
+            .filter(|(entry, _)| *entry == of)
+            .map(|(_, unit)| (unit.environment, unit.task))
+            .collect();
+        tasks.sort_unstable();
+        tasks
+    };
+    let bouts: Vec<u32> = (0..200).map(|task| number(plan.bout(task))).collect();
+    assert!(asked(GUARD).iter().all(|(_, task)| bouts.contains(task)) && asked(3).is_empty());
+    let of_bouts: Vec<_> = asked(1).into_iter().filter(|(_, task)| *task >= 24).collect();
+    assert!(of_bouts.iter().all(|unit| asked(GUARD).contains(unit)) && asked(GUARD).len() <= 2 * of_bouts.len() + 24);
+    // Where its files are gone, the bout is held without it.
+    let executor = Scripted::new(8, usize::MAX, below_the_guard);
+    let gone = AdmissionOutcome::Refused("gone".to_owned());
+    let held = guarded(&Disk::new(), &whole_rule(), gone, &executor).await.unwrap();
+    assert_eq!((held.duels[0].guard, held.duels[0].decision.verdict), (None, Verdict::Dethroned));
+    assert!(executor.made().iter().all(|(entry, _)| *entry < GUARD));
+}
+
+#[tokio::test]
+async fn a_guarded_bout_that_is_killed_asks_for_what_an_uninterrupted_one_asks_for() {
+    for script in
+        [below_the_guard as Script, alike, mixed, |entry, unit| if entry == 1 { 1.0 } else { alike(entry, unit) }]
+    {
+        let run = async |disk: &Disk, lasts: usize| {
+            let executor = Scripted::new(16, lasts, script);
+            let held = guarded(disk, &whole_rule(), AdmissionOutcome::Admitted, &executor).await;
+            (held.map(|held| (held.heats, held.duels)), executor.made())
+        };
+        let (expected, mut made) = run(&Disk::new(), usize::MAX).await;
+        let expected = expected.unwrap();
+        made.sort();
+        for lasts in (0..made.len()).step_by(made.len() / 7 + 1) {
+            let disk = Disk::new();
+            let (killed, before) = run(&disk, lasts).await;
+            let (resumed, after) = run(&disk, usize::MAX).await;
+            let mut all = [before, after].concat();
+            all.sort();
+            all.dedup();
+            assert!(killed.is_err() && resumed.unwrap() == expected && all == made, "after {lasts} of {}", made.len());
+        }
+    }
 }
