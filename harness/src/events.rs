@@ -57,6 +57,11 @@ pub(crate) enum Event {
         /// The record that counts instead, in one sentence.
         sentence: String,
     },
+    /// Something that whoever runs this validator should change.
+    Warned {
+        /// What, and why, in one sentence.
+        sentence: String,
+    },
     /// A rollout ended.
     RolloutEnded {
         /// The entry.

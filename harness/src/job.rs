@@ -68,7 +68,7 @@ pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>)
     let store = Store::open(&database).await?;
     let key = validator_key(&settings)?;
     let given = given_record(&settings, &registry)?;
-    let context = WindowContext::open(&settings, ports.reporter).await?;
+    let context = WindowContext::open(&settings, key.sketches(), ports.reporter).await?;
     let window = WindowJob { settings: &settings, key: &key, context: &context, store: &store, unchallenged };
     let (conclusion, timings) = window.run(registry, given).await?;
     store.close().await;

@@ -33,6 +33,7 @@ mod sandbox;
 mod store;
 
 mod agreed;
+mod screening;
 mod succession;
 mod turns;
 mod window;

@@ -29,7 +29,6 @@ pub mod kernel;
 
 pub mod admission;
 pub mod export;
-pub mod fingerprint;
 
 mod cache;
 mod sampling;
@@ -38,6 +37,7 @@ pub mod cuda;
 pub mod decoder;
 pub mod engine;
 
+pub mod fingerprint;
 pub mod local;
 pub mod remote;
 pub mod responder;

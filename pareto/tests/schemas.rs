@@ -49,7 +49,7 @@ fn verdicts_and_reasons_are_written_by_their_names() {
 
 #[test]
 fn findings_are_written_by_their_names() {
-    use FindingKind::{NearTensors, Parts, SameFiles, SameTensors, Twin};
+    use FindingKind::{Mixture, NearTensors, SameFiles, SameOutputs, SameTensors, Twin};
     let finding = Finding {
         entry: 3,
         kind: NearTensors,
@@ -62,10 +62,10 @@ fn findings_are_written_by_their_names() {
         "entry": 3, "kind": "near_tensors", "of": 1, "measure": 0.001, "threshold": 0.002, "yardstick": "whole",
     });
     check(&finding, &written);
-    let kinds = [SameFiles, SameTensors, NearTensors, Twin, Parts];
+    let kinds = [SameFiles, SameTensors, SameOutputs, NearTensors, Mixture, Twin];
     assert!(kinds.windows(2).all(|pair| pair[0] < pair[1]), "the most certain first");
-    check(&kinds, &json!(["same_files", "same_tensors", "near_tensors", "twin", "parts"]));
-    check(&[Yardstick::Tuning, Yardstick::Parts], &json!(["tuning", "parts"]));
+    check(&kinds, &json!(["same_files", "same_tensors", "same_outputs", "near_tensors", "mixture", "twin"]));
+    check(&[Yardstick::Tuning, Yardstick::Outputs], &json!(["tuning", "outputs"]));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn settings_are_read_from_as_much_as_is_said() {
     settings("better", json!("strict"), &DuelSettings { better: Better::Strict, ..DuelSettings::default() });
     settings("bouts", json!(7), &HeatSettings { bouts: 7, ..HeatSettings::default() });
     settings("burn", json!(0.5), &WeightSettings { burn: 0.5, ..WeightSettings::default() });
-    settings("missing_parts", json!(0.1), &CopySettings { missing_parts: 0.1, ..CopySettings::default() });
+    settings("most_noise", json!(0.1), &CopySettings { most_noise: 0.1, ..CopySettings::default() });
     settings("trials", json!(5), &LabSettings { trials: 5, ..LabSettings::default() });
 }
 

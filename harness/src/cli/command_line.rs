@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    agree, audit, cache, completions, consensus, decide, demo, env, eval, init, lab, plan, sandbox, score, settings,
-    store, validate, version,
+    agree, audit, cache, completions, consensus, decide, demo, env, eval, init, lab, plan, sandbox, score, screen,
+    settings, store, validate, version,
 };
 #[cfg(feature = "chain")]
 use super::{chain, commit, ctl, doctor, pull, rank, signer, weights};
@@ -45,6 +45,8 @@ enum Command {
     Eval(eval::Arguments),
     /// Scores given token ids under a model.
     Score(score::Arguments),
+    /// Tells how a model relates to an earlier one: a copy, a derivative, or neither.
+    Screen(screen::Arguments),
     /// Checks an evidence file and decides everything in it again.
     Audit(audit::Arguments),
     /// Decides a window once for several validators, on the stake-weighted median of their logs' scores.
@@ -139,6 +141,7 @@ impl Command {
             Self::Store(arguments) => store::run(arguments, printer),
             Self::Eval(arguments) => eval::run(arguments, printer),
             Self::Score(arguments) => score::run(arguments, printer),
+            Self::Screen(arguments) => screen::run(arguments, printer),
             Self::Audit(arguments) => audit::run(arguments, printer),
             Self::Agree(arguments) => agree::run(arguments, printer),
             Self::Env(arguments) => env::run(arguments, printer),

@@ -17,6 +17,7 @@ mod plan;
 mod runtime;
 mod sandbox;
 mod score;
+mod screen;
 mod settings;
 mod store;
 mod validate;

@@ -161,7 +161,9 @@ fn statements(revealed: &[&Revealed]) -> (Vec<Admission>, BTreeMap<usize, Findin
     for entry in 0..revealed[0].log.admissions.len() {
         let mut stakes: BTreeMap<String, (u128, &Revealed)> = BTreeMap::new();
         for one in revealed {
-            let statement = format!("{:?} {:?}", one.log.admissions[entry], one.log.findings.get(&entry));
+            // Measures are of each validator's own secret, and differ in their last digits.
+            let finding = one.log.findings.get(&entry).map(|found| (found.finding.kind, &found.original));
+            let statement = format!("{:?} {finding:?}", one.log.admissions[entry]);
             stakes.entry(statement).or_insert((0, one)).0 += u128::from(one.stake);
         }
         let most = stakes.values().map(|(stake, _)| *stake).max();

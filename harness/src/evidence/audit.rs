@@ -12,10 +12,11 @@ use super::body::{Body, ReplyBody, RolloutBody, records};
 use super::findings::check_findings;
 use super::hash_chain::ChainError;
 use super::log::{Facts, read};
+use super::prints::check_prints;
 use super::unchecked::Unchecked;
 use crate::record::{
-    Admission, AdmissionOutcome, Conclusion, EVIDENCE_VERSION as VERSION, EntryTerms, FindingRecord, ReignRecord,
-    WindowTerms, first_sightings,
+    Admission, AdmissionOutcome, Conclusion, EVIDENCE_VERSION as VERSION, EntryTerms, FindingRecord, PrintRecord,
+    ReignRecord, WindowTerms, first_sightings,
 };
 use crate::registry::Role;
 use crate::rollout::ExecutorError;
@@ -163,7 +164,8 @@ pub(crate) async fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceE
     facts.terms.settings.deciding.check().map_err(|_| EvidenceError::Incomplete("its settings are not usable"))?;
     check_seeds(&facts.terms, &facts.rollouts)?;
     check_origins(&facts.terms, &facts.rollouts)?;
-    check_field(&Field { terms: &facts.terms, admissions: &facts.admissions, findings: &facts.findings })?;
+    let field = Field { terms: &facts.terms, admissions: &facts.admissions, findings: &facts.findings };
+    check_field(&field, &facts.prints)?;
     let conclusion = decide_again(&facts).await?;
     compare(&facts.records, &records(&conclusion, &facts.validator))?;
     let champion = conclusion.champion.map(|entry| facts.terms.entries[entry].hotkey.0.clone());
@@ -205,6 +207,7 @@ async fn decide_again(facts: &Facts) -> Result<Conclusion, EvidenceError> {
         terms: terms.clone(),
         admissions: admissions.clone(),
         findings: findings.clone(),
+        prints: facts.prints.clone(),
         rollouts: rollouts.iter().map(RolloutBody::to_rollout).collect(),
         interrupted: facts.interrupted.then(|| begun.collect()),
         unchallenged: if is_evaluation { Unchallenged::Answers } else { Unchallenged::Rests },
@@ -235,7 +238,7 @@ fn compare(found: &[(String, Box<RawValue>)], derived: &[Body]) -> Result<(), Ev
 
 /// Checks the order of the entries, those that the crown adds, who was called upon and who came too late, and that the
 /// findings name models that are known.
-fn check_field(field: &Field<'_>) -> Result<(), EvidenceError> {
+fn check_field(field: &Field<'_>, prints: &[PrintRecord]) -> Result<(), EvidenceError> {
     let Field { terms, admissions, .. } = *field;
     let differs = |what: String| Err(EvidenceError::Differs { what });
     if !entries_follow(terms) {
@@ -245,7 +248,8 @@ fn check_field(field: &Field<'_>) -> Result<(), EvidenceError> {
     for (place, (entry, admission)) in terms.entries.iter().zip(admissions).enumerate() {
         check_admission(terms, entry, admission).or_else(|what| differs(format!("that entry {place} {what}")))?;
     }
-    check_findings(field).or_else(differs)
+    check_findings(field).or_else(differs)?;
+    check_prints(field, prints)
 }
 
 /// Checks that former champions' models were called upon in their order, as far as they were needed and no farther, and then

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{
     Admission, AdmissionOutcome, Conclusion, DuelRecord, EntryConclusion, Fault, FileRecord, FindingRecord, HeatRecord,
-    ReignRecord, Reply, Rollout, UnitScore, UnknownOutcome, WindowTerms, counted_score,
+    PrintRecord, ReignRecord, Reply, Rollout, UnitScore, UnknownOutcome, WindowTerms, counted_score,
 };
 use crate::registry::{Hotkey, Uid};
 
@@ -22,6 +22,8 @@ pub(crate) enum Body {
     },
     /// An entry's admission.
     Admission(AdmissionBody),
+    /// A print from which findings follow.
+    Print(Box<PrintRecord>),
     /// A screen's finding.
     Finding {
         /// The entry's place.
@@ -156,6 +158,7 @@ impl Body {
                 ("opened", to_json(&serde_json::json!({ "opened": opened, "validator": validator })))
             }
             Self::Admission(admission) => ("admission", to_json(admission)),
+            Self::Print(print) => ("print", to_json(print)),
             Self::Finding { entry, finding } => {
                 ("finding", to_json(&serde_json::json!({ "entry": entry, "finding": finding })))
             }
@@ -168,7 +171,7 @@ impl Body {
     }
 }
 
-/// Record bodies of a finished window: terms, admissions, findings, rollouts, decisions, weights, the next window's record.
+/// Record bodies of a finished window: terms, admissions, prints, findings, rollouts, decisions, weights, the next window's record.
 pub(crate) fn records(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
     let mut bodies = vec![Body::Opened { opened: Box::new(conclusion.terms.clone()), validator: validator.to_owned() }];
     bodies.extend(
@@ -178,6 +181,7 @@ pub(crate) fn records(conclusion: &Conclusion, validator: &str) -> Vec<Body> {
             .enumerate()
             .map(|(entry, concluded)| Body::Admission(AdmissionBody { entry, admission: concluded.admission.clone() })),
     );
+    bodies.extend(conclusion.prints.iter().map(|print| Body::Print(Box::new(print.clone()))));
     for (entry, concluded) in conclusion.entries.iter().enumerate() {
         bodies.extend(concluded.finding.clone().map(|finding| Body::Finding { entry, finding }));
     }
@@ -261,6 +265,7 @@ impl fmt::Display for Body {
         match self {
             Self::Opened { .. } => write!(formatter, "the window's opening"),
             Self::Admission(AdmissionBody { entry, .. }) => write!(formatter, "the admission of entry {entry}"),
+            Self::Print(print) => write!(formatter, "the print of {}", print.snapshot),
             Self::Finding { entry, .. } => write!(formatter, "the finding on entry {entry}"),
             Self::Rollout(RolloutBody { entry, environment, task, .. }) => {
                 write!(formatter, "the rollout of entry {entry} on task {task} in environment {environment}")

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::{Signer, SigningKey};
+use models::fingerprint::SketchKey;
 
 use crate::files::write_secret;
 
@@ -58,6 +59,11 @@ impl ValidatorKey {
     /// The public half, as hexadecimal digits.
     pub fn public(&self) -> String {
         hex::encode(self.0.verifying_key().as_bytes())
+    }
+
+    /// The secret of fingerprints that belongs to this key: other validators have others, and nobody can prepare for it.
+    pub(crate) fn sketches(&self) -> SketchKey {
+        SketchKey::derive(self.0.as_bytes())
     }
 
     /// Signs a record's hash.

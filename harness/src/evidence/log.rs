@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::audit::EvidenceError;
 use super::body::{AdmissionBody, ReignBody, RolloutBody, WeightsBody};
 use super::hash_chain::{ChainError, HashChain, Record};
-use crate::record::{Admission, DuelRecord, EVIDENCE_VERSION, FindingRecord, HeatRecord, WindowTerms};
+use crate::record::{Admission, DuelRecord, EVIDENCE_VERSION, FindingRecord, HeatRecord, PrintRecord, WindowTerms};
 
 /// The facts of a log whose chain holds.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct Facts {
     pub(super) terms: WindowTerms,
     pub(super) validator: String,
     pub(super) admissions: Vec<Admission>,
+    pub(super) prints: Vec<PrintRecord>,
     pub(super) findings: BTreeMap<usize, FindingRecord>,
     pub(super) rollouts: Vec<RolloutBody>,
     pub(super) heats: usize,
@@ -37,6 +38,7 @@ pub(super) struct Facts {
 struct Read {
     opened: Option<OpenedBody>,
     admissions: Vec<AdmissionBody>,
+    prints: Vec<PrintRecord>,
     findings: BTreeMap<usize, FindingRecord>,
     rollouts: Vec<RolloutBody>,
     heats: usize,
@@ -120,6 +122,7 @@ impl Read {
             "opened" if self.opened.is_some() => return custom("a window is opened once".to_owned()),
             "opened" => self.opened = Some(parse(record)?),
             "admission" => self.admissions.push(parse(record)?),
+            "print" => self.prints.push(parse(record)?),
             "finding" => {
                 let FindingBody { entry, finding } = parse(record)?;
                 self.findings.insert(entry, finding);
@@ -152,7 +155,19 @@ impl Read {
             return Err(incomplete("it does not hold one admission of each entry, in order"));
         }
         let admissions = self.admissions.into_iter().map(|body| body.admission).collect();
-        let Self { findings, rollouts, heats, decisions, records, .. } = self;
-        Ok(Facts { terms, validator, admissions, findings, rollouts, heats, decisions, interrupted, records, hash })
+        let Self { prints, findings, rollouts, heats, decisions, records, .. } = self;
+        Ok(Facts {
+            terms,
+            validator,
+            admissions,
+            prints,
+            findings,
+            rollouts,
+            heats,
+            decisions,
+            interrupted,
+            records,
+            hash,
+        })
     }
 }

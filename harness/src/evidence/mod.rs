@@ -11,6 +11,7 @@ mod findings;
 mod hash_chain;
 mod key;
 mod log;
+mod prints;
 mod unchecked;
 
 pub(crate) use agreement::{Agreement, AgreementError, Revealed, agree};

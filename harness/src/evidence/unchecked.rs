@@ -54,6 +54,11 @@ pub(crate) fn unchecked(log: &Log, checks: Checks) -> Vec<Unchecked> {
         what: "the settings, which are this validator's choice".to_owned(),
         shown_by: Some("the subnet's rules"),
     });
+    parts.push(Unchecked {
+        fields: &["print.fingerprint"],
+        what: "that the prints, which rest on this validator's secret, are those of the models' files".to_owned(),
+        shown_by: Some("the validator's key"),
+    });
     if !checks.follows {
         parts.push(Unchecked {
             fields: &["opened.opened.previous", "opened.opened.record"],

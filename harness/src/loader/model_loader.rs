@@ -9,6 +9,7 @@ use models::cuda::Accelerator;
 use models::decoder::Arithmetic;
 use models::engine::EngineSettings;
 use models::error::{DeviceError, LoadError};
+use models::fingerprint::{Fingerprint, Outputs, SketchKey, fingerprint};
 use models::local::LocalModel;
 use models::remote::{RemoteRef, RemoteSettings};
 use models::responder::Responder;
@@ -42,6 +43,8 @@ pub(crate) struct ModelLoader {
     accelerator: Mutex<Option<Accelerator>>,
     /// Folder of downloads and compiled kernels.
     cache: PathBuf,
+    /// Secret of fingerprints.
+    sketches: SketchKey,
 }
 
 /// Outcome of fetching and checking a model: it may be loaded, or a sentence for its miner.
@@ -58,6 +61,49 @@ pub(crate) enum Arrival {
 }
 
 impl ModelLoader {
+    /// The loader with a validator's secret for fingerprints. Without it they rest on a key that everybody knows.
+    pub(crate) fn with_sketches(self, sketches: SketchKey) -> Self {
+        Self { sketches, ..self }
+    }
+
+    /// Name of the fingerprints that this loader takes: those of another secret or arithmetic cannot be compared.
+    pub(crate) fn prints(&self) -> String {
+        format!("{}.{:?}", self.sketches.id(), self.engine.mode).to_lowercase()
+    }
+
+    /// Takes the fingerprint of an admitted model.
+    ///
+    /// # Errors
+    /// If its files cannot be read.
+    pub(crate) async fn fingerprint(
+        &self,
+        source: &ModelSource,
+        admitted: Box<Admitted>,
+    ) -> Result<Fingerprint, LoadError> {
+        let key = self.sketches.clone();
+        let taking = tokio::task::spawn_blocking(move || {
+            let taken = fingerprint(&admitted, &key);
+            (admitted, taken)
+        });
+        let (admitted, taken) = taking.await.expect("taking a fingerprint does not panic");
+        Ok(Fingerprint { outputs: self.outputs(source, admitted).await, ..taken? })
+    }
+
+    /// Outputs of an admitted model for its fingerprint; none where a server runs it, or it cannot be run.
+    async fn outputs(&self, source: &ModelSource, admitted: Box<Admitted>) -> Option<Outputs> {
+        if self.server_of(source).is_some() || admitted.prompter.tokenizer.is_none() {
+            return None;
+        }
+        let taken = match self.start(source, admitted).await {
+            Ok(model) => Outputs::take(&model, &self.sketches).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        taken.unwrap_or_else(|error| {
+            tracing::warn!(model = %source, error, "its outputs are not part of its fingerprint");
+            None
+        })
+    }
+
     /// A loader with a hub, limits, an engine and servers as the settings say; downloads are kept below `cache`.
     ///
     /// # Errors
@@ -75,6 +121,7 @@ impl ModelLoader {
             recorded: Mutex::default(),
             accelerator: Mutex::default(),
             cache: cache.to_owned(),
+            sketches: SketchKey::derive(b""),
         })
     }
 

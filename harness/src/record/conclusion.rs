@@ -1,5 +1,6 @@
 //! Conclusion of a window: the record from which evidence, weights, table and page are written.
 
+use models::fingerprint::Fingerprint;
 use pareto::{HeatReason, SavedDuel};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,8 @@ pub(crate) struct Conclusion {
     pub heats: Vec<HeatRecord>,
     /// The duels in the order they were held.
     pub duels: Vec<DuelRecord>,
+    /// Prints from which the findings of the screens follow.
+    pub prints: Vec<PrintRecord>,
     /// Each duel before its first task of this window.
     pub starts: Vec<SavedDuel>,
     /// The champion's place in `entries`; none if no model was admitted.
@@ -65,6 +68,18 @@ impl FindingRecord {
         let sentence = finding.sentence(&format!("{} (committed at block {})", original.hotkey, original.committed));
         Self { finding, original, sentence }
     }
+}
+
+/// Print of a model that the screens compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PrintRecord {
+    /// Digest of its snapshot.
+    pub snapshot: String,
+    /// It is the public model that `screens.base` names.
+    pub base: bool,
+    /// The print.
+    pub fingerprint: Fingerprint,
 }
 
 /// An ended heat.
@@ -254,6 +269,7 @@ mod tests {
             entries,
             heats: Vec::new(),
             duels,
+            prints: Vec::new(),
             starts: Vec::new(),
             champion,
             burned: 0.0,

@@ -14,7 +14,7 @@ mod terms;
 mod timings;
 
 pub(crate) use admission::{Admission, AdmissionOutcome, FileRecord, UnknownOutcome};
-pub(crate) use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, HeatRecord};
+pub(crate) use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, HeatRecord, PrintRecord};
 pub(crate) use reasons::ReasonCount;
 pub(crate) use reign::{BoutRecord, CrownedModel, ReignRecord, Sighting, first_sightings};
 pub(crate) use rollout::{Fault, Reply, Rollout, counted_score};

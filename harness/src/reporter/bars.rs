@@ -71,7 +71,10 @@ impl Reporter for Bars {
             }
             Event::RolloutEnded { entry } => self.with_bar(&entry, spinner, |bar| bar.inc(1)),
             Event::Played { entry } => self.remove(&entry),
-            Event::Decided { sentence } | Event::Served { sentence } | Event::Overridden { sentence } => say(&sentence),
+            Event::Decided { sentence }
+            | Event::Served { sentence }
+            | Event::Overridden { sentence }
+            | Event::Warned { sentence } => say(&sentence),
             Event::Retrying { what } => say(&format!("trying again: {what}")),
         }
     }

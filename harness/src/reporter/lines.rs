@@ -58,7 +58,10 @@ impl Lines {
                 Some(line)
             }
             Event::RolloutEnded { entry } => self.count(&entry),
-            Event::Decided { sentence } | Event::Served { sentence } | Event::Overridden { sentence } => Some(sentence),
+            Event::Decided { sentence }
+            | Event::Served { sentence }
+            | Event::Overridden { sentence }
+            | Event::Warned { sentence } => Some(sentence),
             Event::Retrying { what } => Some(format!("trying again: {what}")),
         }
     }

@@ -183,7 +183,7 @@ impl<C: Connect> Validator<C> {
             return Ok(Arc::clone(context));
         }
         let settings = self.state().settings.clone();
-        let opened = Arc::new(WindowContext::open(&settings, Arc::clone(&self.reporter)).await?);
+        let opened = Arc::new(WindowContext::open(&settings, self.key.sketches(), Arc::clone(&self.reporter)).await?);
         *context = Some(Arc::clone(&opened));
         Ok(opened)
     }

@@ -34,9 +34,9 @@ pub(crate) struct Deciding {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ScreenSettings {
     /// The public model that the entries are tunings of, as `owner/name@` and 40 digits: the task vectors are then
-    /// compared instead of the whole tensors.
+    /// compared instead of the whole tensors. Without it only plain copies are recognized.
     pub base: Option<ModelRef>,
-    /// The distances up to which an entry is found to be a copy.
+    /// The limits up to which an entry is found to be a copy.
     pub copy: CopySettings,
 }
 

@@ -6,14 +6,14 @@ use sqlx::Row;
 use super::{Store, StoreError};
 
 impl Store {
-    /// The fingerprint taken earlier of the snapshot with this digest.
+    /// The fingerprint of this name that was taken earlier of the snapshot with this digest.
     ///
     /// # Errors
     /// If the database cannot be read or the row is damaged.
-    pub(crate) async fn fingerprint(&self, snapshot: &str) -> Result<Option<Fingerprint>, StoreError> {
+    pub(crate) async fn fingerprint(&self, snapshot: &str, name: &str) -> Result<Option<Fingerprint>, StoreError> {
         let failed = self.failed("read");
         let row = sqlx::query("SELECT body FROM fingerprints WHERE snapshot = ?")
-            .bind(key(snapshot))
+            .bind(key(snapshot, name))
             .fetch_optional(&self.pool)
             .await
             .map_err(&failed)?;
@@ -28,9 +28,13 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub(crate) async fn add_fingerprint(&self, snapshot: &str, fingerprint: &Fingerprint) -> Result<(), StoreError> {
+    pub(crate) async fn add_fingerprint(
+        &self,
+        (snapshot, name): (&str, &str),
+        fingerprint: &Fingerprint,
+    ) -> Result<(), StoreError> {
         sqlx::query("INSERT OR IGNORE INTO fingerprints (snapshot, body) VALUES (?, ?)")
-            .bind(key(snapshot))
+            .bind(key(snapshot, name))
             .bind(serde_json::to_string(fingerprint).expect("a fingerprint is plain data"))
             .execute(&self.pool)
             .await
@@ -39,7 +43,7 @@ impl Store {
     }
 }
 
-/// Key of a snapshot's fingerprint: fingerprints of another version are not found.
-fn key(snapshot: &str) -> String {
-    format!("{snapshot}.{VERSION}")
+/// Key of a snapshot's fingerprint: fingerprints of another version, secret or arithmetic are not found.
+fn key(snapshot: &str, name: &str) -> String {
+    format!("{snapshot}.{VERSION}.{name}")
 }

@@ -197,15 +197,16 @@ async fn rows_that_this_program_never_writes_are_errors_and_not_guesses() {
 async fn fingerprints_belong_to_files_and_the_first_one_stays() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
-    let print = |byte| Fingerprint { files: [byte; 32], tensors: Vec::new() };
-    assert_eq!(store.fingerprint("snapshot").await.unwrap(), None);
-    store.add_fingerprint("snapshot", &print(1)).await.unwrap();
-    store.add_fingerprint("snapshot", &print(2)).await.unwrap();
-    assert_eq!(store.fingerprint("snapshot").await.unwrap(), Some(print(1)));
-    assert_eq!(store.fingerprint("another").await.unwrap(), None);
+    let print = |byte| Fingerprint { files: [byte; 32], key: "key".to_owned(), tensors: Vec::new(), outputs: None };
+    assert_eq!(store.fingerprint("snapshot", "key").await.unwrap(), None);
+    store.add_fingerprint(("snapshot", "key"), &print(1)).await.unwrap();
+    store.add_fingerprint(("snapshot", "key"), &print(2)).await.unwrap();
+    assert_eq!(store.fingerprint("snapshot", "key").await.unwrap(), Some(print(1)));
+    assert_eq!(store.fingerprint("snapshot", "other").await.unwrap(), None);
+    assert_eq!(store.fingerprint("another", "key").await.unwrap(), None);
     // One that was taken by other rules is none.
     execute(&store, "UPDATE fingerprints SET snapshot = 'snapshot.0'").await;
-    assert_eq!(store.fingerprint("snapshot").await.unwrap(), None);
+    assert_eq!(store.fingerprint("snapshot", "key").await.unwrap(), None);
 }
 
 #[tokio::test]

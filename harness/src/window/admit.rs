@@ -77,7 +77,7 @@ async fn admit_one(
     } else {
         match loader.admit(&entry.model).await? {
             Arrival::Admitted(admitted) => {
-                as_crowned(window, place, fingerprints::take(admitted, &entry.model, window.store).await?)
+                as_crowned(window, place, fingerprints::take(admitted, &entry.model, window.store, loader).await?)
             }
             Arrival::Refused { reason, files } => Admission { outcome: AdmissionOutcome::Refused(reason), files },
         }

@@ -1,11 +1,10 @@
 //! Conclusion of a window from the records of its steps.
 
-use std::collections::BTreeMap;
-
 use super::WindowError;
 use super::duel::Played;
-use crate::record::{Admission, Conclusion, EntryConclusion, FindingRecord, Rollout, WindowTerms};
+use crate::record::{Admission, Conclusion, EntryConclusion, Rollout, WindowTerms};
 use crate::registry::Entry;
+use crate::screening::Screening;
 use crate::succession::{Field, Shares};
 
 /// Concludes a window: shares of emission, the record for the next, and everything that was recorded of each entry. A window
@@ -14,7 +13,7 @@ pub(super) fn conclude(
     terms: WindowTerms,
     entries: Vec<Entry>,
     (admissions, rollouts): (Vec<Admission>, Vec<Vec<Rollout>>),
-    mut findings: BTreeMap<usize, FindingRecord>,
+    Screening { mut findings, prints }: Screening,
     Played { heats, duels, held }: Played,
     interrupted: bool,
 ) -> Result<Conclusion, WindowError> {
@@ -38,5 +37,5 @@ pub(super) fn conclude(
         weight,
     });
     let entries = entries.collect();
-    Ok(Conclusion { terms, entries, heats, duels, starts, champion, burned, record, interrupted })
+    Ok(Conclusion { terms, entries, heats, duels, prints, starts, champion, burned, record, interrupted })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use environments::Environment;
 use models::cuda::Accelerator;
 use models::decoder::Arithmetic;
+use models::fingerprint::SketchKey;
 
 use crate::events::Reporter;
 use crate::exit_status::ExitStatus;
@@ -32,17 +33,21 @@ pub(crate) struct WindowContext {
 }
 
 impl WindowContext {
-    /// Opens the sandbox, the environments and the loader of these settings.
+    /// Opens the sandbox, the environments and the loader of these settings; fingerprints rest on this secret.
     ///
     /// # Errors
     /// If the guest cannot be made, an environment cannot be used, or the hub's client or the card cannot be set up.
-    pub(crate) async fn open(settings: &Settings, reporter: Arc<dyn Reporter>) -> Result<Self, Problem> {
+    pub(crate) async fn open(
+        settings: &Settings,
+        sketches: SketchKey,
+        reporter: Arc<dyn Reporter>,
+    ) -> Result<Self, Problem> {
         let (sandbox, runtime) = open_sandbox(settings, &*reporter)?;
         let environments = open_environments(&settings.environments, &sandbox)
             .await
             .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
         let settings = in_one_arithmetic(settings);
-        let loader = ModelLoader::new(&settings, &cache_folder()?, Arc::clone(&reporter))?;
+        let loader = ModelLoader::new(&settings, &cache_folder()?, Arc::clone(&reporter))?.with_sketches(sketches);
         let card = loader.card()?;
         Ok(Self { settings, environments, runtime, loader, card, reporter })
     }

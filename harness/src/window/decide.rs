@@ -38,21 +38,22 @@ pub(crate) async fn decide(
     let watch = Stopwatch::start();
     let mut admissions = admit(&window, loader).await?;
     let checking = watch.elapsed();
-    let findings = screen(&window, &admissions, loader).await?;
-    call_reserves(&window, &mut admissions, &findings, loader).await?;
+    let screening = screen(&window, &admissions, loader).await?;
+    let findings = &screening.findings;
+    call_reserves(&window, &mut admissions, findings, loader).await?;
     for (entry, admission) in window.entries.iter().zip(&admissions) {
         // A process that goes on with a window plays the files that the one before has admitted.
         if admission.outcome == AdmissionOutcome::Admitted {
             loader.expect(&entry.model, &admission.files);
         }
     }
-    let field = Field { terms: &window.terms, admissions: &admissions, findings: &findings };
+    let field = Field { terms: &window.terms, admissions: &admissions, findings };
     let duels = hold_duels(&window, &field, executor).await?;
     let OpenWindow { terms, entries, store, run, .. } = window;
     let mut rollouts = Vec::with_capacity(entries.len());
     for entry in 0..entries.len() {
         rollouts.push(store.rollouts(run, entry).await?);
     }
-    let conclusion = conclude(terms, entries, (admissions, rollouts), findings, duels, executor.is_none())?;
+    let conclusion = conclude(terms, entries, (admissions, rollouts), screening, duels, executor.is_none())?;
     Ok(Decided { conclusion, run, checking })
 }

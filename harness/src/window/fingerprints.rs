@@ -2,11 +2,10 @@
 
 use models::admission::Admitted;
 use models::error::LoadError;
-use models::fingerprint::{Fingerprint, fingerprint};
 use models::source::ModelSource;
 
 use super::WindowError;
-use crate::loader::files_of;
+use crate::loader::{ModelLoader, files_of};
 use crate::record::{Admission, AdmissionOutcome};
 use crate::store::Store;
 
@@ -16,18 +15,17 @@ pub(super) async fn take(
     admitted: Box<Admitted>,
     model: &ModelSource,
     store: &Store,
+    loader: &ModelLoader,
 ) -> Result<Admission, WindowError> {
     let files = files_of(&admitted.snapshot);
     let admission = Admission { outcome: AdmissionOutcome::Admitted, files };
-    let key = admission.snapshot(&model.to_string());
-    if store.fingerprint(&key).await?.is_some() {
+    let (snapshot, name) = (admission.snapshot(&model.to_string()), loader.prints());
+    if store.fingerprint(&snapshot, &name).await?.is_some() {
         return Ok(admission);
     }
-    let taken =
-        tokio::task::spawn_blocking(move || fingerprint(&admitted)).await.expect("taking a fingerprint does not panic");
-    match taken {
+    match loader.fingerprint(model, admitted).await {
         Ok(fingerprint) => {
-            store.add_fingerprint(&key, &fingerprint).await?;
+            store.add_fingerprint((&snapshot, &name), &fingerprint).await?;
             Ok(admission)
         }
         Err(LoadError::Refused(refusal)) => {
@@ -35,14 +33,4 @@ pub(super) async fn take(
         }
         Err(source) => Err(WindowError::Fingerprint { model: model.to_string(), source }),
     }
-}
-
-/// The fingerprint of an admitted model.
-pub(super) async fn find(
-    model: &ModelSource,
-    admission: &Admission,
-    store: &Store,
-) -> Result<Fingerprint, WindowError> {
-    let fingerprint = store.fingerprint(&admission.snapshot(&model.to_string())).await?;
-    fingerprint.ok_or_else(|| WindowError::NoFingerprint { model: model.to_string() })
 }

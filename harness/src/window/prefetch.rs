@@ -12,7 +12,7 @@ use crate::store::Store;
 /// If the hub cannot be reached, a file not be read or the database not be written.
 pub(crate) async fn prefetch(model: &ModelSource, loader: &ModelLoader, store: &Store) -> Result<(), WindowError> {
     if let Arrival::Admitted(admitted) = loader.admit(model).await? {
-        fingerprints::take(admitted, model, store).await?;
+        fingerprints::take(admitted, model, store, loader).await?;
     }
     Ok(())
 }

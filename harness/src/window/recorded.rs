@@ -11,9 +11,10 @@ use super::screen::screen;
 use super::{Unchallenged, WindowError, fingerprints, reopen};
 use crate::events::{Event, Reporter};
 use crate::loader::{Arrival, LoaderError, ModelLoader};
-use crate::record::{Admission, AdmissionOutcome, Conclusion, FindingRecord, Rollout, WindowTerms};
+use crate::record::{Admission, AdmissionOutcome, Conclusion, FindingRecord, PrintRecord, Rollout, WindowTerms};
 use crate::registry::Entry;
 use crate::rollout::{Executor, ExecutorError};
+use crate::screening::Screening;
 use crate::store::{BegunBout, Store};
 use crate::succession::Field;
 use crate::units::Unit;
@@ -27,6 +28,8 @@ pub(crate) struct RecordedFacts {
     pub(crate) admissions: Vec<Admission>,
     /// The findings of the screens, by entry.
     pub(crate) findings: BTreeMap<usize, FindingRecord>,
+    /// Prints from which they follow.
+    pub(crate) prints: Vec<PrintRecord>,
     /// The rollouts.
     pub(crate) rollouts: Vec<Rollout>,
     /// The bouts that had begun, where the window came to no end; none of a window that did.
@@ -41,7 +44,7 @@ pub(crate) struct RecordedFacts {
 /// # Errors
 /// If a rollout that the window asks for is not recorded, an entry names no model, or the settings are not usable.
 pub(crate) async fn decide_recorded(facts: RecordedFacts) -> Result<Conclusion, WindowError> {
-    let RecordedFacts { terms, admissions, findings, rollouts, interrupted, unchallenged } = facts;
+    let RecordedFacts { terms, admissions, findings, prints, rollouts, interrupted, unchallenged } = facts;
     let store = Store::in_memory().await?;
     let (run, _) = store.open_run(&terms).await?;
     if let Some(begun) = &interrupted {
@@ -63,7 +66,7 @@ pub(crate) async fn decide_recorded(facts: RecordedFacts) -> Result<Conclusion, 
         asked.push(store.rollouts(run, entry).await?);
     }
     let entries: Vec<Entry> = window.entries;
-    conclude(window.terms, entries, (admissions, asked), findings, played, interrupted.is_some())
+    conclude(window.terms, entries, (admissions, asked), Screening { findings, prints }, played, interrupted.is_some())
 }
 
 /// Screens the admitted models of recorded terms again, with fingerprints taken of their files. Models of earlier windows are
@@ -82,14 +85,14 @@ pub(crate) async fn screen_recorded(
     for (entry, admission) in window.entries.iter().zip(admissions) {
         if admission.outcome == AdmissionOutcome::Admitted && !admission.files.is_empty() {
             match loader.admit(&entry.model).await? {
-                Arrival::Admitted(admitted) => drop(fingerprints::take(admitted, &entry.model, &store).await?),
+                Arrival::Admitted(admitted) => drop(fingerprints::take(admitted, &entry.model, &store, loader).await?),
                 Arrival::Refused { reason, .. } => {
                     return Err(LoaderError::Refused { model: entry.model.to_string(), reason }.into());
                 }
             }
         }
     }
-    screen(&window, admissions, loader).await
+    Ok(screen(&window, admissions, loader).await?.findings)
 }
 
 /// An executor whose rollouts were made before.

@@ -90,19 +90,6 @@ pub(crate) enum Unit {
     Shared,
 }
 
-impl TensorId {
-    /// True for the weight of a norm over the residual stream.
-    pub(crate) fn is_stream_norm(self) -> bool {
-        use Part::{InputNorm, PostAttentionNorm, PostFeedForwardNorm, PreFeedForwardNorm};
-        let norms = [InputNorm, PostAttentionNorm, PreFeedForwardNorm, PostFeedForwardNorm];
-        match self {
-            Self::FinalNorm => true,
-            Self::Layer(_, part) => norms.contains(&part),
-            Self::Embedding | Self::Output => false,
-        }
-    }
-}
-
 /// The name in the Hugging Face convention.
 impl fmt::Display for TensorId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

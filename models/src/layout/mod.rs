@@ -15,5 +15,5 @@ mod tests;
 
 pub(crate) use canonical::{Linear, Part, TensorId, Unit};
 pub use checked::Layout;
+pub(crate) use stored::Piece;
 pub use stored::expected_tensors;
-pub(crate) use stored::{Piece, absent_biases};

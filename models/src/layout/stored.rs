@@ -61,31 +61,6 @@ pub fn expected_tensors(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
     stored(config, Names::usual(config), |_| false).map(|stored| (stored.name, stored.shape)).collect()
 }
 
-/// Biases that a layout can have and this one has not, with their lengths: they are zero.
-pub(crate) fn absent_biases(config: &ModelConfig) -> Vec<(TensorId, usize)> {
-    let mut absent = Vec::new();
-    for (index, layer) in config.layers.iter().enumerate() {
-        let mut add = |linear, length| absent.push((TensorId::Layer(index, Part::Bias(linear)), length));
-        if let Mixer::Attention(attention) = &layer.mixer {
-            let (queries, keys) = widths(attention);
-            if !attention.input_bias {
-                add(Linear::Query, if attention.gated { 2 * queries } else { queries });
-                add(Linear::Key, keys);
-                add(Linear::Value, keys);
-            }
-            if !attention.output_bias {
-                add(Linear::AttentionOutput, config.hidden);
-            }
-        }
-        if let FeedForward::Dense(Dense { intermediate, bias: false, .. }) = &layer.feed_forward {
-            add(Linear::Gate(Unit::Dense), *intermediate);
-            add(Linear::Up(Unit::Dense), *intermediate);
-            add(Linear::Down(Unit::Dense), config.hidden);
-        }
-    }
-    absent
-}
-
 /// Every stored tensor, in the order in which the decoder reads them.
 ///
 /// `has` tells of a name whether the source has it, since experts are stacked in one tensor or stored one by one. Lazy: of

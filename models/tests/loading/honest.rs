@@ -2,7 +2,7 @@
 
 use models::{
     export::{ExportSettings, ExportType, write_folder},
-    fingerprint::fingerprint,
+    fingerprint::{SketchKey, fingerprint},
     tensors::TensorSource,
     text::{Message, Role, SpecialTokens},
 };
@@ -81,7 +81,8 @@ fn a_model_survives_its_export_to_the_bit() {
         assert_eq!(tensors(exported.tensors.as_ref()), tensors(from_gguf.tensors.as_ref()));
         assert_eq!(exported.config, from_gguf.config);
         assert_eq!(exported.stop_tokens, from_gguf.stop_tokens);
-        assert_eq!(fingerprint(&exported).unwrap().tensors, fingerprint(&from_gguf).unwrap().tensors);
+        let print = |model: &models::admission::Admitted| fingerprint(model, &SketchKey::derive(b"secret")).unwrap();
+        assert_eq!(print(&exported).tensors, print(&from_gguf).tensors);
         let messages = [Message { role: Role::User, content: "ab<|im_end|>a".to_owned() }];
         assert_eq!(exported.prompter.render(&messages, 0).unwrap(), from_gguf.prompter.render(&messages, 0).unwrap());
         let tokenizer = exported.prompter.tokenizer.unwrap();
@@ -107,56 +108,4 @@ fn an_export_can_change_tensors_on_the_way() {
         let expected: Vec<f32> = original.2.iter().map(|value| value * 2.0).collect();
         assert_eq!(expected, doubled.2, "{}", doubled.0);
     }
-}
-
-/// Permutes and rescales neurons and heads so that the model computes the same, and folds a norm.
-#[test]
-fn spectra_see_through_what_does_not_change_the_model() {
-    let original = open(super::copy("llama").path()).unwrap();
-    let source = original.tensors.as_ref();
-    let (hidden, inner) = (64, source.shape("model.layers.0.mlp.up_proj.weight").unwrap()[0]);
-    let folder = tempfile::tempdir().unwrap();
-    let settings = ExportSettings { data_type: ExportType::F32, shards: 1 };
-    let norm = source.read("model.layers.0.post_attention_layernorm.weight").unwrap();
-    let mut disguise = |name: &str, values: &mut [f32]| {
-        let factor = |neuron: usize| [0.5f32, 2.0, 4.0][neuron % 3];
-        match name {
-            "model.layers.0.mlp.gate_proj.weight" | "model.layers.0.mlp.up_proj.weight" => {
-                for (neuron, row) in values.chunks_mut(hidden).enumerate() {
-                    let factor = if name.contains("up_proj") { factor(neuron) } else { 1.0 };
-                    row.iter_mut().zip(&norm).for_each(|(value, norm)| *value *= factor * norm);
-                }
-                let rows: Vec<Vec<f32>> = values.chunks(hidden).map(<[f32]>::to_vec).collect();
-                let reversed: Vec<f32> = rows.into_iter().rev().flatten().collect();
-                values.copy_from_slice(&reversed);
-            }
-            "model.layers.0.mlp.down_proj.weight" => {
-                for row in values.chunks_mut(inner) {
-                    row.iter_mut().enumerate().for_each(|(neuron, value)| *value /= factor(neuron));
-                    row.reverse();
-                }
-            }
-            "model.layers.0.post_attention_layernorm.weight" => values.fill(1.0),
-            "model.layers.1.self_attn.v_proj.weight" => values.iter_mut().for_each(|value| *value *= 8.0),
-            "model.layers.1.self_attn.o_proj.weight" => values.iter_mut().for_each(|value| *value /= 8.0),
-            _ => {}
-        }
-    };
-    write_folder(&original, folder.path(), settings, &mut disguise).unwrap();
-    let (plain, disguised) = (fingerprint(&original).unwrap(), fingerprint(&open(folder.path()).unwrap()).unwrap());
-    let mut changed = 0;
-    for (plain, disguised) in plain.tensors.iter().zip(&disguised.tensors) {
-        changed += usize::from(plain.digest != disguised.digest);
-        let far = plain.spectrum.iter().zip(&disguised.spectrum).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(far < 1e-5, "{} {far}", plain.name);
-    }
-    assert_eq!(changed, 6);
-    // Another model is far away.
-    let other = fingerprint(&open(super::copy("mistral").path()).unwrap()).unwrap();
-    let far = plain
-        .tensors
-        .iter()
-        .zip(&other.tensors)
-        .filter(|(plain, other)| plain.spectrum.iter().zip(&other.spectrum).any(|(a, b)| (a - b).abs() > 1e-2));
-    assert!(far.count() > 10);
 }

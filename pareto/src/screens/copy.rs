@@ -1,89 +1,73 @@
-//! Recognises a model that was published before: same files, same tensors, near tensors, permuted or rescaled twins, and
-//! most of the same matrices in another layout.
+//! Recognizes a model that was published before, by what it adds to everything published earlier.
 //!
-//! All models are near the public base, so likeness says nothing by itself. Where a print of the base is
-//! given, a distance is taken relative to what the *less changed* of the two models added to the base (its task
-//! vector); without one, or where a model is built differently from the base, it is taken relative to the tensors
-//! themselves, against a far stricter threshold. The earlier commitment is the original, the later one the copy.
+//! Most models of a subnet are tunings of one public base and of its champions, so that likeness says nothing by itself. An
+//! entry is a copy if nothing, or nothing but noise, is left of it once the earlier models are taken away: the nearest
+//! earlier model decides, so that an earlier entry can take nothing from a later one that has added something to a model
+//! of a third. Equal files, tensors or outputs need no further reason. Where the tensors are not those of any earlier
+//! model, outputs show a rewriting of one. The earlier commitment is the original, the later one the copy.
 
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::screens::parts::Matrices;
-use crate::screens::{Finding, FindingKind, Yardstick};
+use super::difference::{Names, Vectors, dot, length, shares, without};
+use super::print::{EntryPrint, ModelPrint, OutputsPrint};
+use super::{Finding, FindingKind, Yardstick, outputs};
 
-/// Fingerprint of one entry's tensors, or of a model that was seen in an earlier window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EntryPrint {
-    /// Block of the commitment by which the owner was first seen with these files.
-    pub committed: u64,
-    /// Order within the block.
-    pub position: u32,
-    /// Number of the owner: an owner's earlier models are no originals to its later ones.
-    pub owner: usize,
-    /// For a model of an earlier window the owner whose work it was then found to be, itself or the owner of what it
-    /// repeated; it is an original to others and is not judged again. `None` for an entry to be judged.
-    pub origin: Option<usize>,
-    /// Digest of the sorted list of tensor-file digests.
-    pub files: [u8; 32],
-    /// One print per tensor, in any order.
-    pub tensors: Vec<TensorPrint>,
-}
-
-/// Fingerprint of one tensor.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TensorPrint {
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// Digest of its elements as canonical f32 bytes.
-    pub digest: [u8; 32],
-    /// Euclidean norm of its elements.
-    pub norm: f64,
-    /// A seeded random projection: the squared distance of two sketches estimates that of the tensors.
-    pub sketch: Vec<f32>,
-    /// A summary that neither permuting nor rescaling rows changes.
-    pub spectrum: Vec<f32>,
-}
-
-/// The largest distances at which an entry counts as a copy.
+/// The limits up to which an entry counts as a copy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CopySettings {
-    /// Distance of the tensors, relative to the smaller task vector. The default takes a change of a twentieth of the
-    /// tuning for noise.
+    /// What an entry adds to the tensors of earlier ones, relative to the smaller task vector, that is nothing.
     pub near_to_task_vector: f64,
-    /// Distance of the tensors, relative to the tensors, where no base is given. The default is twice the error of a
-    /// cast to bf16.
+    /// The same relative to the tensors, where no base is given.
     pub near_without_base: f64,
-    /// Distance of the spectra, relative to the smaller change of the spectra from the base.
-    pub twin_to_task_vector: f64,
-    /// Distance of the spectra, relative to the spectra, where no base is given.
-    pub twin_without_base: f64,
-    /// Distance of the tensors, relative to the tensors, from which like spectra mean a twin. Below it they mean common
-    /// descent: tuning hardly moves a spectrum, while permuting rows moves the tensors by more than their own size.
-    pub twin_least_distance: f64,
-    /// Share of an original's matrices that a model of another layout may lack and still be a copy; those that are as in
-    /// the base do not count. The base should be in the encoding that entries are published in.
-    pub missing_parts: f64,
-    /// The same where no base is given: what two models have in common may then be the base's.
-    pub missing_parts_without_base: f64,
+    /// Concentration, in [0, 1], up to which an addition is noise: a tuning of low rank has one over its rank, noise of
+    /// any distribution has 0.
+    pub structure_of_noise: f64,
+    /// Noise up to this share of the tensors leaves a model that is the same; more is damage.
+    pub most_noise: f64,
+    /// Change of the outputs for each change of the tensors, both relative, above which a change was learned. White noise has 5 or 6
+    /// on a model of 30 layers, a tuning 40.
+    pub learned: f64,
+    /// Distance of the outputs, relative to the original's change of the base's, up to which rewritten tensors are the
+    /// same model.
+    pub outputs_to_task_vector: f64,
+    /// The same relative to the outputs, where no base is given.
+    pub outputs_without_base: f64,
+    /// Change of the outputs for each change of the tensors, both relative to the original's change of the base's, up to
+    /// which the tensors were rewritten rather than tuned.
+    pub rewritten: f64,
 }
 
 impl Default for CopySettings {
     fn default() -> Self {
         Self {
-            near_to_task_vector: 0.05,
-            near_without_base: 0.002,
-            twin_to_task_vector: 0.05,
-            twin_without_base: 0.0003,
-            twin_least_distance: 0.1,
-            missing_parts: 0.5,
-            missing_parts_without_base: 0.1,
+            near_to_task_vector: 0.01,
+            near_without_base: 0.0001,
+            structure_of_noise: 0.03,
+            most_noise: 0.15,
+            learned: 10.0,
+            outputs_to_task_vector: 0.2,
+            outputs_without_base: 0.03,
+            rewritten: 0.2,
         }
     }
 }
+
+/// Distance, relative to the tensors, from which a model was not made of another one by tuning it.
+pub(super) const FAR: f64 = 0.25;
+/// Share of the original's task vector from which an entry holds it.
+const HELD: f64 = 0.35;
+/// What is left of a mixture, relative to its share of the original's task vector.
+const MOST_LEFT: f64 = 0.75;
+/// Change of the outputs for each change of the tensors, both relative, up to which tensors were rewritten, where no base
+/// is given.
+const REWRITTEN_WITHOUT_BASE: f64 = 0.05;
+/// Share of positions at which two models that are one have the same likeliest token.
+const LEAST_AGREEMENT: f64 = 0.8;
+/// Share of an entry's tuning up to which what two earlier models do not explain is nothing.
+const UNMIXED: f64 = 0.02;
 
 /// Finds the entries that repeat an earlier one; at most one finding per entry, ascending by entry.
 ///
@@ -91,444 +75,282 @@ impl Default for CopySettings {
 /// to those after it, so that no chain of small steps leads away from the first, except to the owner whose work it
 /// repeats: whoever improves a model is no copy of those who copied it.
 #[must_use]
-pub fn copies(entries: &[EntryPrint], base: Option<&[TensorPrint]>, settings: &CopySettings) -> Vec<Finding> {
+pub fn copies(entries: &[EntryPrint], base: Option<&ModelPrint>, settings: &CopySettings) -> Vec<Finding> {
+    screened(entries, base, settings).findings
+}
+
+/// Findings, and what they rest on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Screened {
+    /// The findings, ascending by entry.
+    pub findings: Vec<Finding>,
+    /// Entries and models without which some entry would have been judged otherwise, besides itself: with these alone the
+    /// findings are the same.
+    pub decisive: BTreeSet<usize>,
+}
+
+/// Finds copies as [`copies`] does, and tells which earlier models decided.
+#[must_use]
+pub fn screened(entries: &[EntryPrint], base: Option<&ModelPrint>, settings: &CopySettings) -> Screened {
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|entry| (entries[*entry].committed, entries[*entry].position, *entry));
-    let by_shape = base.map(Tensors::new);
-    let matrices = base.map(Matrices::new);
+    let names = Names::of(entries.iter().map(|entry| &entry.model).chain(base));
+    let base =
+        base.and_then(|base| Some(Base { vectors: Vectors::new(base, &names)?, outputs: base.outputs.as_ref() }));
     let prepared: Vec<Prepared> =
-        entries.iter().map(|entry| Prepared::new(&entry.tensors, by_shape.as_ref(), settings)).collect();
-    let mut findings = Vec::new();
+        entries.iter().map(|entry| Prepared::new(&entry.model, &names, base.as_ref())).collect();
+    let screen = Screen { prepared: &prepared, base: base.as_ref(), settings };
+    let (mut findings, mut decisive) = (Vec::new(), BTreeSet::new());
     let mut origins: Vec<usize> = entries.iter().map(|entry| entry.origin.unwrap_or(entry.owner)).collect();
     for (rank, later) in order.iter().enumerate().filter(|(_, later)| entries[**later].origin.is_none()) {
         let owner = entries[*later].owner;
-        let mut best: Option<Finding> = None;
-        for earlier in
-            order[..rank].iter().filter(|earlier| entries[**earlier].owner != owner && origins[**earlier] != owner)
-        {
-            let found = compare((entries, &prepared, matrices.as_ref()), *earlier, *later, settings);
-            best = match (best, found) {
-                (Some(best), Some(found)) if found.kind >= best.kind => Some(best),
-                (best, found) => found.or(best),
-            };
-        }
-        if let Some(original) = best.as_ref().and_then(|finding| finding.of) {
+        let earlier: Vec<Earlier> = order[..rank]
+            .iter()
+            .map(|model| Earlier { model: *model, own: entries[*model].owner == owner || origins[*model] == owner })
+            .collect();
+        let found = screen.judge(&earlier, *later, &mut decisive);
+        if let Some(original) = found.as_ref().and_then(|finding| finding.of) {
+            decisive.insert(original);
             origins[*later] = origins[original];
         }
-        findings.extend(best);
+        findings.extend(found);
     }
     findings.sort_by_key(|finding| finding.entry);
-    findings
+    Screened { findings, decisive }
 }
 
-/// A model's tensors by shape.
-struct Tensors<'a>(BTreeMap<&'a [usize], Vec<&'a TensorPrint>>);
-
-impl<'a> Tensors<'a> {
-    fn new(tensors: &'a [TensorPrint]) -> Self {
-        let mut groups: BTreeMap<&[usize], Vec<&TensorPrint>> = BTreeMap::new();
-        for tensor in tensors {
-            groups.entry(&tensor.shape).or_default().push(tensor);
-        }
-        Self(groups)
-    }
-}
-
-/// An entry's tensors, and the distances within which another's count as copies.
-struct Prepared<'a> {
-    digests: Vec<[u8; 32]>,
-    tensors: Tensors<'a>,
-    /// Size of the tensors.
-    size: f64,
-    near: Nearness,
-    twin: Nearness,
-    matrices: Matrices<'a>,
-    /// Its matrices that are not the base's, with the distances of a copy; computed only when another layout is compared.
-    own: OnceCell<Vec<(&'a TensorPrint, f64)>>,
-}
-
-/// Distance within which another model's tensors, or their spectra, count as a copy.
+/// An earlier model.
 #[derive(Clone, Copy)]
-struct Nearness {
-    /// The largest distance that counts.
-    limit: f64,
-    /// That distance as a share of the yardstick.
-    threshold: f64,
-    yardstick: Yardstick,
+struct Earlier {
+    model: usize,
+    /// The work of the entry's own owner, which takes nothing from it.
+    own: bool,
 }
 
-impl Nearness {
-    /// A share of what was added to the base, or else of the whole.
-    fn new(added: Option<f64>, of_added: f64, whole: f64, of_whole: f64) -> Self {
-        match added {
-            Some(added) => Self { limit: of_added * added, threshold: of_added, yardstick: Yardstick::Tuning },
-            None => Self { limit: of_whole * whole, threshold: of_whole, yardstick: Yardstick::Whole },
-        }
-    }
+/// The public base.
+struct Base<'a> {
+    vectors: Vectors,
+    outputs: Option<&'a OutputsPrint>,
+}
 
-    /// The stricter of the two.
-    fn stricter(self, other: Self) -> Self {
-        if other.limit < self.limit { other } else { self }
-    }
-
-    /// The finding about entry `entry` at a distance within the limit.
-    fn finding(self, kind: FindingKind, entry: usize, of: usize, apart: f64) -> Finding {
-        let Self { limit, threshold, yardstick } = self;
-        // Two models equal to the base are at no distance from each other.
-        let measure = if apart == 0.0 { 0.0 } else { threshold * apart / limit };
-        Finding { entry, kind, of: Some(of), measure, threshold, yardstick }
-    }
+/// A model as it is compared.
+struct Prepared<'a> {
+    model: &'a ModelPrint,
+    digests: Vec<[u8; 32]>,
+    vectors: Option<Vectors>,
+    /// The difference from the base, where it has the base's matrices.
+    added: Option<Vec<f32>>,
 }
 
 impl<'a> Prepared<'a> {
-    fn new(prints: &'a [TensorPrint], base: Option<&Tensors<'_>>, settings: &CopySettings) -> Self {
-        let mut digests: Vec<[u8; 32]> = prints.iter().map(|tensor| tensor.digest).collect();
+    fn new(model: &'a ModelPrint, names: &Names, base: Option<&Base<'_>>) -> Self {
+        let mut digests: Vec<[u8; 32]> = model.tensors.iter().map(|tensor| tensor.digest).collect();
         digests.sort_unstable();
-        let tensors = Tensors::new(prints);
-        let whole = |part: Part| prints.iter().map(|tensor| square(part(tensor))).sum::<f64>().sqrt();
-        // Where the layouts differ nothing is known of what was added to the base.
-        let added = |part: Part| distance(base?, &tensors, part, f64::INFINITY);
-        let CopySettings { near_to_task_vector, near_without_base, twin_to_task_vector, twin_without_base, .. } =
-            *settings;
-        let size = whole(sketch);
-        let near = Nearness::new(added(sketch), near_to_task_vector, size, near_without_base);
-        let twin = Nearness::new(added(spectrum), twin_to_task_vector, whole(spectrum), twin_without_base);
-        Self { digests, tensors, size, near, twin, matrices: Matrices::new(prints), own: OnceCell::new() }
+        let vectors = Vectors::new(model, names);
+        let added = vectors.as_ref().zip(base).and_then(|(vectors, base)| vectors.less(&base.vectors));
+        Self { model, digests, vectors, added }
     }
 }
 
-type Part = fn(&TensorPrint) -> &[f32];
-
-fn sketch(tensor: &TensorPrint) -> &[f32] {
-    &tensor.sketch
+/// What is left of a later model once an earlier one is taken away.
+struct Left {
+    /// The rest.
+    rest: Vec<f32>,
+    /// Its length.
+    length: f64,
+    /// Share of the earlier model's task vector that was taken away; 1 without a base.
+    share: f64,
+    /// Length that tells how much is little, and the yardstick that it is.
+    yard: f64,
+    yardstick: Yardstick,
+    /// Length of the earlier model's task vector, where there is a base.
+    original: Option<f64>,
 }
 
-fn spectrum(tensor: &TensorPrint) -> &[f32] {
-    &tensor.spectrum
+struct Screen<'a> {
+    prepared: &'a [Prepared<'a>],
+    base: Option<&'a Base<'a>>,
+    settings: &'a CopySettings,
 }
 
-fn compare(
-    (entries, prepared, base): (&[EntryPrint], &[Prepared<'_>], Option<&Matrices<'_>>),
-    earlier: usize,
-    later: usize,
-    settings: &CopySettings,
-) -> Option<Finding> {
-    let same = |kind| {
-        let nothing = Nearness { limit: 0.0, threshold: 0.0, yardstick: Yardstick::Whole };
-        Some(nothing.finding(kind, later, earlier, 0.0))
-    };
-    let (original, copy) = (&prepared[earlier], &prepared[later]);
-    if entries[earlier].files == entries[later].files {
-        return same(FindingKind::SameFiles);
-    }
-    if original.digests.is_empty() || copy.digests.is_empty() {
-        return None;
-    }
-    if original.digests == copy.digests {
-        return same(FindingKind::SameTensors);
-    }
-    let near = original.near.stricter(copy.near);
-    let far_limit = settings.twin_least_distance * original.size.min(copy.size);
-    // Beyond both limits the exact distance decides nothing.
-    let Some(apart) = distance(&original.tensors, &copy.tensors, sketch, near.limit.max(far_limit)) else {
-        let own = original.own.get_or_init(|| original.matrices.own(base, settings));
-        let missing = copy.matrices.lack(own)?;
-        let most = if base.is_some() { settings.missing_parts } else { settings.missing_parts_without_base };
-        let parts = Nearness { limit: 1.0, threshold: 1.0, yardstick: Yardstick::Parts };
-        let finding = Finding { threshold: most, ..parts.finding(FindingKind::Parts, later, earlier, missing) };
-        return (missing <= most).then_some(finding);
-    };
-    if apart <= near.limit && original.size > 0.0 {
-        return Some(near.finding(FindingKind::NearTensors, later, earlier, apart));
-    }
-    let twin = original.twin.stricter(copy.twin);
-    // Prints without spectra are at no distance from one another, which says nothing.
-    if apart < far_limit || twin.limit == 0.0 {
-        return None;
-    }
-    let apart = distance(&original.tensors, &copy.tensors, spectrum, twin.limit)?;
-    (apart <= twin.limit).then(|| twin.finding(FindingKind::Twin, later, earlier, apart))
-}
-
-/// Groups of tensors of the same shape, or `None` when the two layouts differ.
-fn matched_groups<'p, 'a>(
-    one: &'p Tensors<'a>,
-    two: &'p Tensors<'a>,
-) -> Option<Vec<(&'p [&'a TensorPrint], &'p [&'a TensorPrint])>> {
-    if one.0.len() != two.0.len() {
-        return None;
-    }
-    one.0
-        .iter()
-        .map(|(shape, tensors)| {
-            let others = two.0.get(shape)?;
-            (others.len() == tensors.len()).then_some((tensors.as_slice(), others.as_slice()))
-        })
-        .collect()
-}
-
-/// Euclidean distance of a part of two prints, each tensor with its nearest of the same shape; infinite as soon as it
-/// is above the limit, `None` when the layouts differ.
-fn distance(one: &Tensors<'_>, two: &Tensors<'_>, part: Part, limit: f64) -> Option<f64> {
-    let mut sum = 0.0;
-    for (left, right) in matched_groups(one, two)? {
-        for (place, tensor) in left.iter().enumerate() {
-            let to = |other: &TensorPrint| square_distance(part(tensor), part(other));
-            let opposite = to(right[place])?;
-            // Names are the usual order; only a tensor that is far from its opposite is looked for elsewhere.
-            let nearest = if opposite <= 0.01 * square(part(tensor)) {
-                opposite
-            } else {
-                // Two may have the same nearest; a true assignment would cost the cube of their number, and hardly ever differs.
-                right.iter().filter_map(|other| to(other)).fold(opposite, f64::min)
-            };
-            sum += nearest;
-            if sum > limit * limit {
-                return Some(f64::INFINITY);
+impl Screen<'_> {
+    /// The finding about one entry.
+    fn judge(&self, earlier: &[Earlier], later: usize, decisive: &mut BTreeSet<usize>) -> Option<Finding> {
+        let others = || earlier.iter().filter(|earlier| !earlier.own);
+        let same = others().filter_map(|one| Some((self.same(one.model, later)?, one.model)));
+        // Of one kind the first in order is the earliest.
+        let mut best: Option<(FindingKind, usize)> = None;
+        for (kind, model) in same {
+            if best.is_none_or(|(found, _)| kind < found) {
+                best = Some((kind, model));
             }
         }
-    }
-    Some(sum.sqrt())
-}
-
-fn square(values: &[f32]) -> f64 {
-    values.iter().map(|value| f64::from(*value) * f64::from(*value)).sum()
-}
-
-/// Squared distance of two vectors of the same length.
-fn square_distance(one: &[f32], two: &[f32]) -> Option<f64> {
-    if one.len() != two.len() {
-        return None;
-    }
-    Some(one.iter().zip(two).map(|(left, right)| (f64::from(*left) - f64::from(*right)).powi(2)).sum())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A small deterministic model: `tensors` tensors of two shapes, each with its elements as sketch.
-    fn model(seed: u64, tensors: usize) -> Vec<TensorPrint> {
-        (0..tensors).map(|tensor| print(tensor, &elements(seed * 1_000 + tensor as u64))).collect()
-    }
-
-    fn elements(seed: u64) -> Vec<f32> {
-        let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        (0..64)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                ((state >> 40) as f32 / (1_u64 << 23) as f32) - 1.0
-            })
-            .collect()
+        if let Some((kind, of)) = best {
+            return Some(finding(later, of, kind, (0.0, 0.0), Yardstick::Whole));
+        }
+        let left: Vec<(Earlier, Left)> =
+            earlier.iter().filter_map(|one| Some((*one, self.left(one.model, later)?))).collect();
+        let size = self.prepared[later].vectors.as_ref()?.size;
+        let nearest = left.iter().min_by(|one, two| one.1.length.total_cmp(&two.1.length));
+        match nearest.filter(|(_, left)| left.length <= FAR * size) {
+            Some((nearest, of_nearest)) => {
+                decisive.insert(nearest.model);
+                if nearest.own {
+                    return None;
+                }
+                let found = self.near(nearest.model, later, of_nearest);
+                if found.is_none() {
+                    return self.mixture(&left, later, decisive);
+                }
+                // What is a copy of its nearest is a copy of the first of which it would be one.
+                let first = left.iter().filter(|(one, _)| !one.own);
+                first.into_iter().find_map(|(one, left)| self.near(one.model, later, left))
+            }
+            None => others().find_map(|one| self.rewritten(one.model, later)),
+        }
     }
 
-    fn print(tensor: usize, values: &[f32]) -> TensorPrint {
-        let mut digest = [0; 32];
-        for (place, value) in values.iter().enumerate() {
-            for (byte, bits) in value.to_bits().to_le_bytes().into_iter().enumerate() {
-                digest[(place * 4 + byte) % 32] ^= bits.rotate_left(place as u32 % 7);
+    /// Equality that needs no measurement.
+    fn same(&self, earlier: usize, later: usize) -> Option<FindingKind> {
+        let (one, two) = (&self.prepared[earlier], &self.prepared[later]);
+        if one.model.files == two.model.files {
+            return Some(FindingKind::SameFiles);
+        }
+        if !one.digests.is_empty() && one.digests == two.digests {
+            return Some(FindingKind::SameTensors);
+        }
+        let (one, two) = (one.model.outputs.as_ref()?, two.model.outputs.as_ref()?);
+        (one.digest == two.digest).then_some(FindingKind::SameOutputs)
+    }
+
+    fn left(&self, earlier: usize, later: usize) -> Option<Left> {
+        let (one, two) = (&self.prepared[earlier], &self.prepared[later]);
+        let (one_vectors, two_vectors) = (one.vectors.as_ref()?, two.vectors.as_ref()?);
+        let tuned = one.added.as_ref().map(|original| (original, length(original)));
+        // An earlier entry that is the base has no task vector that anybody could hold: the two are compared as they are.
+        let tuned = tuned.filter(|(_, size)| *size > self.settings.near_without_base * one_vectors.size);
+        if let (Some((original, size)), Some(added)) = (tuned, &two.added) {
+            let own = length(added);
+            let share = dot(original, added) / (size * size);
+            let rest = without(added, &[(share, original)]);
+            let length = length(&rest);
+            let (yard, yardstick) = (size.min(own), Yardstick::Tuning);
+            return Some(Left { rest, length, share, yard, yardstick, original: Some(size) });
+        }
+        let rest = two_vectors.less(one_vectors)?;
+        let (yard, yardstick) = (one_vectors.size.min(two_vectors.size), Yardstick::Whole);
+        Some(Left { length: length(&rest), rest, share: 1.0, yard, yardstick, original: None })
+    }
+
+    /// The finding about an entry whose nearest earlier model this is, or could be.
+    fn near(&self, earlier: usize, later: usize, left: &Left) -> Option<Finding> {
+        let settings = self.settings;
+        let size = self.prepared[earlier].vectors.as_ref()?.size;
+        // A mixture's outputs are neither's, which says nothing of what was learned; but what is left of it is little.
+        let mixed = (left.share - 1.0).abs() > 0.1
+            && left.original.is_some_and(|original| left.length <= MOST_LEFT * left.share * original);
+        let kind = if mixed { FindingKind::Mixture } else { FindingKind::NearTensors };
+        let outputs = self.outputs(earlier, later);
+        let relative = left.length / size;
+        // Noise and rewriting move the outputs less than learning does.
+        let moves = |outputs: &Outputs| outputs.apart > settings.learned * relative * outputs.size;
+        let learned = !mixed && outputs.as_ref().is_some_and(moves);
+        let nothing = match left.yardstick {
+            Yardstick::Whole => settings.near_without_base,
+            _ => settings.near_to_task_vector,
+        };
+        let holds = left.share >= 0.1 && left.yard > 0.0;
+        // Where next to nothing is left, outputs moved because the original's task vector was scaled.
+        let scaled = left.length <= 0.1 * nothing * left.yard;
+        if holds && left.length <= nothing * left.yard && (scaled || !learned) {
+            let measure = left.length / left.yard;
+            return Some(finding(later, earlier, kind, (measure, nothing), left.yardstick));
+        }
+        let structure = self.prepared[earlier].vectors.as_ref()?.structure(&left.rest);
+        let noise = structure.is_some_and(|structure| structure <= settings.structure_of_noise);
+        if left.share >= HELD && left.yard > 0.0 && relative <= settings.most_noise && noise && !learned {
+            return Some(finding(later, earlier, kind, (relative, settings.most_noise), Yardstick::Whole));
+        }
+        let outputs = outputs?;
+        let moved = left.original.map(|original| left.length / original);
+        let (apart, limit, rewritten) = match (outputs.changed, moved) {
+            (Some(changed), Some(moved)) => {
+                let apart = outputs.apart / changed;
+                (apart, settings.outputs_to_task_vector, apart <= settings.rewritten * moved)
+            }
+            _ => {
+                let apart = outputs.apart / outputs.size;
+                (apart, settings.outputs_without_base, apart <= REWRITTEN_WITHOUT_BASE * relative)
+            }
+        };
+        let is_twin = rewritten && apart <= limit && outputs.agreement >= LEAST_AGREEMENT;
+        is_twin.then(|| finding(later, earlier, FindingKind::Twin, (apart, limit), Yardstick::Outputs))
+    }
+
+    /// The finding about an entry whose tensors are far from those of all earlier ones.
+    fn rewritten(&self, earlier: usize, later: usize) -> Option<Finding> {
+        let outputs = self.outputs(earlier, later)?;
+        let (apart, limit) = match outputs.changed {
+            Some(changed) => (outputs.apart / changed, self.settings.outputs_to_task_vector),
+            None => (outputs.apart / outputs.size, self.settings.outputs_without_base),
+        };
+        (apart <= limit && outputs.agreement >= LEAST_AGREEMENT)
+            .then(|| finding(later, earlier, FindingKind::Twin, (apart, limit), Yardstick::Outputs))
+    }
+
+    /// The finding about a merge of two earlier models: the nearest and another one explain it.
+    fn mixture(&self, left: &[(Earlier, Left)], later: usize, decisive: &mut BTreeSet<usize>) -> Option<Finding> {
+        let added = self.prepared[later].added.as_ref()?;
+        let own = length(added);
+        let mut order: Vec<&(Earlier, Left)> = left.iter().filter(|(one, _)| !one.own).collect();
+        let (first, _) = *order.iter().min_by(|one, two| one.1.length.total_cmp(&two.1.length))?;
+        order.retain(|(one, _)| one.model != first.model);
+        let first_added = self.prepared[first.model].added.as_ref()?;
+        for (second, _) in order {
+            let Some(second_added) = self.prepared[second.model].added.as_ref() else { continue };
+            let Some(parts) = shares(added, first_added, second_added) else { continue };
+            if parts.iter().any(|share| *share < 0.1) {
+                continue;
+            }
+            let measure = length(&without(added, &[(parts[0], first_added), (parts[1], second_added)])) / own;
+            if measure <= UNMIXED {
+                decisive.extend([first.model, second.model]);
+                let of = if parts[0] >= parts[1] { first.model } else { second.model };
+                return Some(finding(later, of, FindingKind::Mixture, (measure, UNMIXED), Yardstick::Tuning));
             }
         }
-        let mut spectrum: Vec<f32> = values.to_vec();
-        spectrum.sort_by(f32::total_cmp);
-        TensorPrint {
-            shape: vec![8 + tensor % 2, 8],
-            digest,
-            norm: square(values).sqrt(),
-            sketch: values.to_vec(),
-            spectrum,
-        }
+        None
     }
 
-    fn changed(of: &[TensorPrint], change: impl Fn(&mut Vec<f32>, usize)) -> Vec<TensorPrint> {
-        of.iter()
-            .enumerate()
-            .map(|(tensor, one)| {
-                let mut values = one.sketch.clone();
-                change(&mut values, tensor);
-                print(tensor, &values)
-            })
-            .collect()
+    fn outputs(&self, earlier: usize, later: usize) -> Option<Outputs> {
+        let print = |model: usize| self.prepared[model].model.outputs.as_ref();
+        let (one, two) = (print(earlier)?, print(later)?);
+        let size = outputs::variation(one)?;
+        let base = self.base.and_then(|base| base.outputs);
+        let changed = base.and_then(|base| outputs::distance(one, base)).filter(|changed| *changed > 1e-3 * size);
+        let agreement = outputs::agreement(one, two);
+        Some(Outputs { apart: outputs::distance(one, two)?, size, changed, agreement })
     }
+}
 
-    /// `share` of another direction added to every tensor.
-    fn moved(of: &[TensorPrint], seed: u64, share: f32) -> Vec<TensorPrint> {
-        changed(of, |values, tensor| {
-            for (value, step) in values.iter_mut().zip(elements(seed * 777 + tensor as u64)) {
-                *value += share * step;
-            }
-        })
-    }
+/// Comparison of an entry's outputs with an earlier model's.
+struct Outputs {
+    /// Distance of the two.
+    apart: f64,
+    /// What varies in the earlier model's from position to position.
+    size: f64,
+    /// Distance of the earlier model's from the base's, where there is one.
+    changed: Option<f64>,
+    /// Share of positions with the same likeliest token.
+    agreement: f64,
+}
 
-    fn entry(committed: u64, files: u8, tensors: Vec<TensorPrint>) -> EntryPrint {
-        EntryPrint { committed, position: 0, owner: committed as usize, origin: None, files: [files; 32], tensors }
-    }
-
-    fn check(entries: &[EntryPrint], base: Option<&[TensorPrint]>, expected: &[(usize, FindingKind, usize)]) {
-        let findings = copies(entries, base, &CopySettings::default());
-        let found: Vec<_> = findings
-            .iter()
-            .map(|finding| (finding.entry, finding.kind, finding.of.expect("a copy has an original")))
-            .collect();
-        assert_eq!(found, expected, "{findings:?}");
-        for finding in findings {
-            assert!(finding.measure <= finding.threshold, "{finding:?}");
-        }
-    }
-
-    #[test]
-    fn a_copy_is_recognised_through_its_disguises() {
-        let base = model(1, 6);
-        let original = moved(&base, 2, 0.05);
-        let mut renamed = original.clone();
-        renamed.reverse();
-        let noisy = moved(&original, 3, 0.0005);
-        let permuted = changed(&original, |values, _| values.reverse());
-        let check_both = |copy: &[TensorPrint], kind| {
-            let entries = [entry(1, 1, original.clone()), entry(2, 2, copy.to_vec())];
-            check(&entries, None, &[(1, kind, 0)]);
-            check(&entries, Some(&base), &[(1, kind, 0)]);
-        };
-        check_both(&renamed, FindingKind::SameTensors);
-        check_both(&noisy, FindingKind::NearTensors);
-        check_both(&permuted, FindingKind::Twin);
-        check(&[entry(1, 1, original.clone()), entry(2, 1, original.clone())], None, &[(1, FindingKind::SameFiles, 0)]);
-    }
-
-    #[test]
-    fn a_noisy_copy_with_reordered_tensors_is_matched_by_shape() {
-        let original = model(1, 8);
-        let mut noisy = moved(&original, 3, 0.0005);
-        noisy.reverse();
-        check(&[entry(1, 1, original), entry(2, 2, noisy)], None, &[(1, FindingKind::NearTensors, 0)]);
-    }
-
-    #[test]
-    fn honest_work_on_the_same_base_is_not_a_copy() {
-        let base = model(1, 6);
-        let entries: Vec<_> =
-            (0..4).map(|number| entry(number, number as u8, moved(&base, 10 + number, 0.05))).collect();
-        check(&entries, Some(&base), &[]);
-        check(&entries, None, &[]);
-    }
-
-    #[test]
-    fn models_of_another_family_than_the_base_are_held_to_the_threshold_without_one() {
-        let (base, other) = (model(1, 6), model(2, 4));
-        let tuned = |number: u64| moved(&other, 10 + number, 0.02);
-        let touched = moved(&tuned(1), 3, 0.0005);
-        let entries = [entry(1, 1, tuned(1)), entry(2, 2, tuned(2)), entry(3, 3, touched)];
-        check(&entries, Some(&base), &[(2, FindingKind::NearTensors, 0)]);
-        let finding = &copies(&entries, Some(&base), &CopySettings::default())[0];
-        assert_eq!((finding.yardstick, finding.threshold), (Yardstick::Whole, 0.002));
-    }
-
-    #[test]
-    fn a_tuned_champion_is_welcome_and_a_touched_one_is_not() {
-        let base = model(1, 6);
-        let champion = moved(&base, 2, 0.05);
-        let tuned = entry(2, 2, moved(&champion, 3, 0.02));
-        let touched = entry(3, 3, moved(&champion, 4, 0.0015));
-        check(&[entry(1, 1, champion), tuned, touched], Some(&base), &[(2, FindingKind::NearTensors, 0)]);
-    }
-
-    #[test]
-    fn the_earlier_commitment_is_the_original_wherever_it_stands() {
-        let original = model(1, 4);
-        let mut later = entry(7, 3, original.clone());
-        later.position = 4;
-        later.owner = 8;
-        let entries = [later, entry(7, 2, original.clone()), entry(9, 1, moved(&original, 3, 0.0005))];
-        check(&entries, None, &[(0, FindingKind::SameTensors, 1), (2, FindingKind::NearTensors, 1)]);
-    }
-
-    #[test]
-    fn spectra_that_tuning_leaves_alone_do_not_make_a_twin() {
-        let base = model(1, 6);
-        let champion = moved(&base, 2, 0.02);
-        let mut tuned = moved(&champion, 3, 0.02);
-        for (tensor, original) in tuned.iter_mut().zip(&champion) {
-            tensor.spectrum.clone_from(&original.spectrum);
-        }
-        check(&[entry(1, 1, champion.clone()), entry(2, 2, tuned)], None, &[]);
-        let without = |mut tensors: Vec<TensorPrint>| {
-            tensors.iter_mut().for_each(|tensor| tensor.spectrum.clear());
-            tensors
-        };
-        check(&[entry(1, 1, without(champion)), entry(2, 2, without(model(9, 6)))], None, &[]);
-    }
-
-    #[test]
-    fn a_copy_in_another_layout_is_known_by_its_parts() {
-        let base = model(1, 8);
-        let original = moved(&base, 2, 0.05);
-        let widened = |mut tensors: Vec<TensorPrint>, count: usize| {
-            for tensor in tensors.iter_mut().take(count) {
-                tensor.shape[0] += 64;
-                tensor.digest[0] ^= 1;
-            }
-            tensors
-        };
-        let longer = |mut tensors: Vec<TensorPrint>| {
-            tensors.extend(model(9, 4));
-            tensors
-        };
-        let check_both = |later: Vec<TensorPrint>, expected: &[(usize, FindingKind, usize)]| {
-            let entries = [entry(1, 1, original.clone()), entry(2, 2, later)];
-            check(&entries, None, expected);
-            check(&entries, Some(&base), expected);
-        };
-        let copied = [(1, FindingKind::Parts, 0)];
-        check_both(longer(original.clone()), &copied);
-        check_both(longer(moved(&original, 3, 0.0005)), &copied);
-        check_both(widened(original.clone(), 5), &[]);
-        // What is common to most, but not to nearly all, may be the base's where none is given.
-        let half = [entry(1, 1, original.clone()), entry(2, 2, widened(original.clone(), 4))];
-        check(&half, None, &[]);
-        check(&half, Some(&base), &copied);
-        check_both(longer(moved(&base, 4, 0.05)), &[]);
-        // Both have left most of the base as it is: what they have in common is nobody's.
-        let touched = |seed: u64| [moved(&base[..2], seed, 0.05), base[2..].to_vec()].concat();
-        let entries = [entry(1, 1, touched(5)), entry(2, 2, longer(touched(6)))];
-        check(&entries, Some(&base), &[]);
-        check(&entries, None, &[]);
-        check(&[entry(1, 1, touched(5)), entry(2, 2, longer(touched(5)))], Some(&base), &copied);
-    }
-
-    #[test]
-    fn an_owner_is_no_copy_of_its_own_models_nor_of_those_who_copied_them() {
-        let first = model(1, 6);
-        let (copied, better) = (moved(&first, 3, 0.0005), moved(&first, 4, 0.0005));
-        let by = |owner: usize, committed, files, tensors: &[TensorPrint]| EntryPrint {
-            owner,
-            ..entry(committed, files, tensors.to_vec())
-        };
-        let seen = |origin: usize, print: EntryPrint| EntryPrint { origin: Some(origin), ..print };
-        // All in one window: owner 1 improves what owner 2 has copied of it.
-        let all = [by(1, 10, 1, &first), by(2, 20, 2, &copied), by(1, 30, 3, &better)];
-        check(&all, None, &[(1, FindingKind::NearTensors, 0)]);
-        // The first was seen in an earlier window; the copier still stands before the improvement.
-        let later = [seen(1, by(1, 10, 1, &first)), by(2, 20, 2, &copied), by(1, 30, 3, &better)];
-        check(&later, None, &[(1, FindingKind::NearTensors, 0)]);
-        // Both were seen, the copy as a copy: another owner still copies them, the first owner does not.
-        let both = [seen(1, by(1, 10, 1, &first)), seen(1, by(2, 20, 2, &copied))];
-        let third = |owner| [both[0].clone(), both[1].clone(), by(owner, 30, 3, &better)];
-        check(&third(1), None, &[]);
-        check(&third(3), None, &[(2, FindingKind::NearTensors, 0)]);
-        check(&third(2), None, &[(2, FindingKind::NearTensors, 0)]);
-        // Models that were seen before are not judged again, whatever they repeat.
-        check(&both, None, &[]);
-    }
-
-    #[test]
-    fn a_model_that_has_left_the_subnet_is_still_an_original() {
-        let gone = EntryPrint { origin: Some(1), ..entry(1, 1, model(1, 4)) };
-        check(&[gone, entry(2, 1, model(1, 4))], None, &[(1, FindingKind::SameFiles, 0)]);
-    }
-
-    #[test]
-    fn a_model_without_tensors_is_like_no_other() {
-        check(&[entry(1, 1, model(1, 4)), entry(2, 2, Vec::new())], None, &[]);
-        check(&[], None, &[]);
-    }
+fn finding(
+    entry: usize,
+    of: usize,
+    kind: FindingKind,
+    (measure, threshold): (f64, f64),
+    yardstick: Yardstick,
+) -> Finding {
+    Finding { entry, kind, of: Some(of), measure, threshold, yardstick }
 }

@@ -4,27 +4,32 @@ use crate::screens::{Finding, FindingKind, Yardstick};
 
 /// The reason for which an entry is a copy of the earlier entry that is called `original`.
 pub(super) fn copied(finding: &Finding, original: &str) -> String {
-    let Finding { measure, threshold, .. } = finding;
-    let yardstick = match finding.yardstick {
+    let Finding { measure, threshold, yardstick, .. } = finding;
+    let noise = *yardstick == Yardstick::Whole && *threshold > 0.01;
+    let of = match yardstick {
         Yardstick::Whole => "their size",
         Yardstick::Tuning => "what was added to the base",
-        Yardstick::Parts => "their number",
+        Yardstick::Outputs => "what was changed in them",
     };
     match finding.kind {
         FindingKind::SameFiles => format!("its tensor files are those of {original}, byte for byte"),
         FindingKind::SameTensors => {
             format!("its tensors are those of {original} under other names or in other files")
         }
+        FindingKind::SameOutputs => {
+            format!("its outputs are those of {original}, bit for bit, whatever its tensors")
+        }
+        FindingKind::NearTensors if noise => format!(
+            "its tensors differ from those of {original} by noise alone, {measure:.2e} of {of}, and nothing that was learned"
+        ),
         FindingKind::NearTensors => format!(
-            "its tensors differ from those of {original} by {measure:.2e} of {yardstick}, where {threshold:.0e} is too little to be a model of its own"
+            "its tensors differ from those of {original} by {measure:.2e} of {of}, where {threshold:.0e} is too little to be a model of its own"
+        ),
+        FindingKind::Mixture => format!(
+            "its tensors are a mixture of the base, or of another earlier model, with those of {original}, to which {measure:.2e} of {of} is added, and at most {threshold:.0e} is nothing of its own"
         ),
         FindingKind::Twin => format!(
-            "its tensors are those of {original} with rows permuted or rescaled ({measure:.2e} of {yardstick} apart, at most {threshold:.0e})"
-        ),
-        FindingKind::Parts => format!(
-            "in another layout it is made of {:.0}% of the matrices of {original}; a model of its own shares less than {:.0}%",
-            100.0 * (1.0 - measure),
-            100.0 * (1.0 - threshold),
+            "its outputs are those of {original}, from tensors that were rewritten ({measure:.2e} of {of} apart, at most {threshold:.0e})"
         ),
     }
 }
@@ -42,51 +47,45 @@ mod tests {
 
     #[test]
     fn every_finding_is_told_with_its_measurement() {
-        use FindingKind::{NearTensors, Parts, SameFiles, SameTensors, Twin};
-        use Yardstick::{Tuning, Whole};
+        use FindingKind::{Mixture, NearTensors, SameFiles, SameOutputs, SameTensors, Twin};
+        use Yardstick::{Outputs, Tuning, Whole};
         check(SameFiles, Whole, 0.0, 0.0, "copy: its tensor files are those of ada, byte for byte");
         check(SameTensors, Whole, 0.0, 0.0, "copy: its tensors are those of ada under other names or in other files");
+        check(SameOutputs, Whole, 0.0, 0.0, "copy: its outputs are those of ada, bit for bit, whatever its tensors");
         check(
             NearTensors,
             Whole,
-            0.00123,
-            0.002,
-            "copy: its tensors differ from those of ada by 1.23e-3 of their size, where 2e-3 is too little to be a model of its own",
+            0.000_05,
+            0.000_1,
+            "copy: its tensors differ from those of ada by 5.00e-5 of their size, where 1e-4 is too little to be a model of its own",
         );
         check(
-            Twin,
-            Tuning,
-            0.0,
-            0.05,
-            "copy: its tensors are those of ada with rows permuted or rescaled (0.00e0 of what was added to the base apart, at most 5e-2)",
-        );
-        check(
-            Parts,
-            Yardstick::Parts,
-            0.25,
-            0.5,
-            "copy: in another layout it is made of 75% of the matrices of ada; a model of its own shares less than 50%",
-        );
-        check(
-            Parts,
-            Yardstick::Parts,
-            0.0,
-            0.1,
-            "copy: in another layout it is made of 100% of the matrices of ada; a model of its own shares less than 90%",
+            NearTensors,
+            Whole,
+            0.03,
+            0.15,
+            "copy: its tensors differ from those of ada by noise alone, 3.00e-2 of their size, and nothing that was learned",
         );
         check(
             NearTensors,
             Tuning,
-            0.05,
-            0.05,
-            "copy: its tensors differ from those of ada by 5.00e-2 of what was added to the base, where 5e-2 is too little to be a model of its own",
+            0.005,
+            0.01,
+            "copy: its tensors differ from those of ada by 5.00e-3 of what was added to the base, where 1e-2 is too little to be a model of its own",
+        );
+        check(
+            Mixture,
+            Tuning,
+            0.0,
+            0.02,
+            "copy: its tensors are a mixture of the base, or of another earlier model, with those of ada, to which 0.00e0 of what was added to the base is added, and at most 2e-2 is nothing of its own",
         );
         check(
             Twin,
-            Whole,
+            Outputs,
             0.000_25,
-            0.000_3,
-            "copy: its tensors are those of ada with rows permuted or rescaled (2.50e-4 of their size apart, at most 3e-4)",
+            0.2,
+            "copy: its outputs are those of ada, from tensors that were rewritten (2.50e-4 of what was changed in them apart, at most 2e-1)",
         );
     }
 }

@@ -27,8 +27,8 @@ pub enum Yardstick {
     Whole,
     /// The task vector of the less changed of the two: the difference from the public base.
     Tuning,
-    /// The number of the original's matrices.
-    Parts,
+    /// The change of the outputs from those of the public base, or the outputs themselves where no base is given.
+    Outputs,
 }
 
 /// Kinds of finding, the most certain first.
@@ -39,10 +39,12 @@ pub enum FindingKind {
     SameFiles,
     /// The same tensors under other names, in other files or in another order.
     SameTensors,
-    /// Tensors so close that the difference is noise, a cast or a light touch.
+    /// Bit for bit the same outputs, whatever the tensors.
+    SameOutputs,
+    /// Nearly the same tensors: what differs is nothing, or noise, as of a cast, a quantization or a disguise.
     NearTensors,
-    /// The same tensors with rows permuted or rescaled.
+    /// A mixture of the base, or of another earlier model, with it: nothing is added but noise.
+    Mixture,
+    /// Nearly the same outputs from tensors that were rewritten: permuted, rescaled, rotated, split, padded.
     Twin,
-    /// In another layout, most of the same matrices.
-    Parts,
 }

@@ -1,8 +1,8 @@
 //! The list of all screens: each with its settings, the word for the entries that it leaves out, and its sentence.
 
-use super::copy::{CopySettings, EntryPrint, TensorPrint, copies};
+use super::copy::{CopySettings, Screened, screened};
 use super::explain::copied;
-use super::{Finding, FindingKind};
+use super::{EntryPrint, Finding, FindingKind, ModelPrint};
 
 /// One of every screen, by its settings.
 ///
@@ -14,10 +14,10 @@ pub struct Screens<'a> {
 }
 
 impl Screens<'_> {
-    /// Findings of all screens, at most one per entry, ascending by entry.
+    /// Findings of all screens, at most one per entry, ascending by entry, and the models that they rest on.
     #[must_use]
-    pub fn findings(&self, entries: &[EntryPrint], base: Option<&[TensorPrint]>) -> Vec<Finding> {
-        copies(entries, base, self.copy)
+    pub fn findings(&self, entries: &[EntryPrint], base: Option<&ModelPrint>) -> Screened {
+        screened(entries, base, self.copy)
     }
 }
 
@@ -35,9 +35,10 @@ fn words(kind: FindingKind) -> &'static Words {
     match kind {
         FindingKind::SameFiles
         | FindingKind::SameTensors
+        | FindingKind::SameOutputs
         | FindingKind::NearTensors
-        | FindingKind::Twin
-        | FindingKind::Parts => &COPY,
+        | FindingKind::Mixture
+        | FindingKind::Twin => &COPY,
     }
 }
 

@@ -168,6 +168,7 @@ fn window(better: Better) -> Conclusion {
         entries,
         heats: Vec::new(),
         duels,
+        prints: Vec::new(),
         starts,
         champion: Some(2),
         burned: 0.0,

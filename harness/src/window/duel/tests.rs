@@ -273,7 +273,8 @@ async fn a_conclusion_holds_the_records_of_the_steps_and_shares_that_sum_to_one(
         rollouts.push(store.rollouts(window.run, entry).await.unwrap());
     }
     let records = (admissions, rollouts);
-    let conclusion = conclude(window.terms, window.entries, records, BTreeMap::new(), held, false).unwrap();
+    let nothing = crate::screening::Screening { findings: BTreeMap::new(), prints: Vec::new() };
+    let conclusion = conclude(window.terms, window.entries, records, nothing, held, false).unwrap();
     let standings = [0, 1, 2, 3].map(|entry| conclusion.standing(entry));
     assert_eq!(standings, [Standing::Deposed, Standing::Refused, Standing::Champion, Standing::Waiting]);
     let weights: Vec<f64> = conclusion.entries.iter().map(|concluded| concluded.weight).collect();

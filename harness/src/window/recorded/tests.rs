@@ -22,8 +22,8 @@ async fn played(budget: usize) -> (Conclusion, Vec<Rollout>) {
         rollouts.push(store.rollouts(window.run, entry).await.unwrap());
     }
     let all = rollouts.concat();
-    let conclusion =
-        conclude(window.terms, window.entries, (admissions, rollouts), BTreeMap::new(), duels, false).unwrap();
+    let nothing = Screening { findings: BTreeMap::new(), prints: Vec::new() };
+    let conclusion = conclude(window.terms, window.entries, (admissions, rollouts), nothing, duels, false).unwrap();
     (conclusion, all)
 }
 
@@ -32,6 +32,7 @@ fn facts(conclusion: &Conclusion, rollouts: Vec<Rollout>, interrupted: Option<Ve
         terms: conclusion.terms.clone(),
         admissions: conclusion.entries.iter().map(|concluded| concluded.admission.clone()).collect(),
         findings: BTreeMap::new(),
+        prints: Vec::new(),
         rollouts,
         interrupted,
         unchallenged: Unchallenged::Rests,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use models::hub::{HubKind, HubSettings};
 
 use super::*;
+use crate::record::FindingRecord;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::window::admit::admit;
@@ -26,7 +27,7 @@ async fn check(families: &[&str], change: impl Fn(&mut Settings, &Path), expecte
     let window = opened(registry(families.len()), &settings, 1, &store, &reporter).await;
     let admissions = admit(&window, &loader).await.unwrap();
     match (screen(&window, &admissions, &loader).await, expected) {
-        (Ok(findings), Ok(expected)) => {
+        (Ok(Screening { findings, .. }), Ok(expected)) => {
             let found: Vec<(usize, usize)> =
                 findings.iter().map(|(entry, record)| (*entry, record.finding.of.unwrap())).collect();
             assert_eq!(found, expected);
