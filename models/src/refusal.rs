@@ -104,7 +104,7 @@ pub enum Refusal {
     },
     /// Running the model would take more memory than the validator allows, however small its files are.
     #[error(
-        "{} {bytes} bytes of memory and at most {limit} are allowed: publish a model with fewer or smaller heads",
+        "{} {bytes} bytes of memory and at most {limit} are allowed: publish a smaller model, or one with fewer or smaller heads",
         UntrustedText::words(what)
     )]
     Memory {
@@ -257,6 +257,16 @@ pub enum Refusal {
     Tokenizer {
         /// The reason.
         reason: String,
+    },
+    /// The chat template adds too much.
+    #[error(
+        "the chat template makes {tokens} tokens of messages that have {own}, and may add 768 and 32 a message: leave out what the conversation does not say"
+    )]
+    Filler {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// Tokens of the messages alone.
+        own: usize,
     },
     /// The chat template cannot be used.
     #[error("the chat template cannot be used: {}; publish the one of the base model", UntrustedText::sentence(reason))]

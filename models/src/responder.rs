@@ -2,6 +2,8 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     engine::{EngineError, Finish, Sampling},
     text::Message,
@@ -19,6 +21,30 @@ pub struct ReplyRule {
     pub max_new_tokens: usize,
 }
 
+/// Work that a reply took: counted, and the same on every machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Work {
+    /// Tokens of prompt and reply.
+    pub tokens: u64,
+    /// Bytes of the prompt's text and of the reply's.
+    pub bytes: u64,
+    /// Fuel that the chat template consumed.
+    pub fuel: u64,
+}
+
+impl Work {
+    /// The sum of two.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_add(other.tokens),
+            bytes: self.bytes.saturating_add(other.bytes),
+            fuel: self.fuel.saturating_add(other.fuel),
+        }
+    }
+}
+
 /// A reply of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
@@ -32,6 +58,8 @@ pub struct Reply {
     pub logprobs: Vec<f32>,
     /// The reason why it ended.
     pub finish: Finish,
+    /// The work that it took on this machine; none on a server.
+    pub work: Work,
 }
 
 /// The error of a responder that gave no reply.

@@ -8,14 +8,14 @@ use std::{
 };
 
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Longest acceptable file name in bytes.
 const LONGEST_NAME: usize = 200;
 
 /// The files of a model in one folder, without subfolders.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The folder.
     pub root: PathBuf,
@@ -24,7 +24,7 @@ pub struct Snapshot {
 }
 
 /// One file of a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SnapshotFile {
     /// Its name within the folder.
     pub name: String,

@@ -11,6 +11,7 @@ use models::engine::EngineSettings;
 use models::error::{DeviceError, LoadError};
 use models::fingerprint::{Fingerprint, Outputs, SketchKey, fingerprint};
 use models::local::LocalModel;
+use models::refusal::Refusal;
 use models::remote::{RemoteRef, RemoteSettings};
 use models::responder::Responder;
 use models::snapshot::{Snapshot, SnapshotFile, Stamp};
@@ -132,12 +133,18 @@ impl ModelLoader {
     /// If the hub cannot be reached or a file not be read.
     pub(crate) async fn admit(&self, source: &ModelSource) -> Result<Arrival, LoaderError> {
         Ok(match self.admit_for_ids(source).await? {
-            Arrival::Admitted(admitted) => match admitted.check_text() {
+            Arrival::Admitted(admitted) => match self.check_use(&admitted) {
                 Ok(()) => Arrival::Admitted(admitted),
                 Err(refusal) => Arrival::Refused { reason: refusal.to_string(), files: files_of(&admitted.snapshot) },
             },
             refused @ Arrival::Refused { .. } => refused,
         })
+    }
+
+    /// Checks that a model can read texts, and that this machine need not have more memory than the subnet's limit.
+    fn check_use(&self, admitted: &Admitted) -> Result<(), Refusal> {
+        admitted.check_text()?;
+        admitted.check_memory(&self.limits, self.engine.mode, self.context)
     }
 
     /// Fetches a model and checks it for scoring token ids, which needs no tokenizer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use models::admission::Admitted;
 use models::engine::{Detokenizer, Finish};
-use models::responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder};
+use models::responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder, Work};
 use models::text::{Message, Prompter};
 
 use crate::evidence::{ReplyBody, RolloutBody};
@@ -38,7 +38,7 @@ impl TextSide {
 }
 
 fn reply(text: String, tokens: Option<Vec<u32>>, finish: Finish) -> Reply {
-    Reply { text, prompt_tokens: 0, tokens, logprobs: Vec::new(), finish }
+    Reply { text, prompt_tokens: 0, tokens, logprobs: Vec::new(), finish, work: Work::default() }
 }
 
 /// The replies of one recorded rollout.

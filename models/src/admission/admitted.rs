@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     config::{Family, ModelConfig},
+    decoder::Arithmetic,
     error::LoadError,
     gguf::{Content, Gguf},
     layout::Layout,
@@ -72,6 +73,24 @@ impl Admitted {
     }
 }
 
+impl Admitted {
+    /// Bytes of memory that it takes while it is loaded and run in this arithmetic with texts of `context` tokens, at most;
+    /// the same on every machine.
+    pub fn memory(&self, arithmetic: Arithmetic, context: usize) -> u64 {
+        memory::peak(&self.config, arithmetic, context)
+    }
+
+    /// Compares that with the limit.
+    ///
+    /// # Errors
+    /// If it is more.
+    pub fn check_memory(&self, limits: &Limits, arithmetic: Arithmetic, context: usize) -> Result<(), Refusal> {
+        let (bytes, limit) = (self.memory(arithmetic, context), limits.memory);
+        let what = format!("the model with a text of {} tokens takes", context.min(self.config.max_positions));
+        if bytes > limit { Err(Refusal::Memory { what, bytes, limit }) } else { Ok(()) }
+    }
+}
+
 /// Checks a snapshot.
 ///
 /// # Errors
@@ -91,6 +110,7 @@ pub fn reopen(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, LoadErro
         TensorFiles::Safetensors => admit_safetensors(snapshot, limits)?,
         TensorFiles::Gguf(file) => admit_gguf(snapshot, &file, limits)?,
     };
+    admitted.prompter.check()?;
     if let Some(tokenizer) = &admitted.prompter.tokenizer {
         // Tokens that only stand in a text by name, such as soft tokens for pictures, may have no row: a text that holds
         // one is refused when it comes.

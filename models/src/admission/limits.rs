@@ -18,6 +18,10 @@ pub struct Limits {
     /// Most bytes of recurrent state that one text may have in all layers, in single precision; Qwen3-Next-80B has
     /// 77 MiB.
     pub bytes_per_state: u64,
+    /// Most bytes of memory that a model takes while it is loaded and run, computed from its configuration: tensors as the
+    /// arithmetic holds them, keys and values of one text of `sampling.context` tokens, activations, logits. Every machine
+    /// of the subnet needs as much.
+    pub memory: u64,
     /// Extent of the check for parameters that are not finite.
     pub finite: FiniteCheck,
 }
@@ -39,6 +43,7 @@ impl Default for Limits {
             files: 400,
             bytes_per_token: 2 << 20,
             bytes_per_state: 256 << 20,
+            memory: 48 << 30,
             finite: FiniteCheck::Sampled,
         }
     }

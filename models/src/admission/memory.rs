@@ -3,7 +3,9 @@
 use super::Limits;
 use crate::{
     config::{FeedForward, Layer, Mixer, ModelConfig},
+    decoder::Arithmetic,
     kernel::ALIGNMENT,
+    layout::expected_tensors,
     refusal::Refusal,
 };
 
@@ -23,6 +25,40 @@ pub(super) fn check(config: &ModelConfig, limits: &Limits) -> Result<(), Refusal
         Some((what, bytes, limit)) => Err(Refusal::Memory { what: what.to_owned(), bytes, limit }),
         None => Ok(()),
     }
+}
+
+/// Rows of a step that are provided for: as many as the engine has by default, in whatever batches a machine computes.
+const ROWS: u64 = 64 + 512;
+/// Matrices of activations that are held at once.
+const MATRICES: u64 = 6;
+/// Sequences that are provided for.
+const SEQUENCES: u64 = 64;
+
+/// Bytes of memory that a model takes while it is loaded and run, at most: its tensors as they are held, the largest of them
+/// once more as it is read, keys and values of one text of `context` tokens, recurrent states, activations and logits. It
+/// follows from the configuration alone and is the same on every machine.
+pub(super) fn peak(config: &ModelConfig, arithmetic: Arithmetic, context: usize) -> u64 {
+    let (mut held, mut largest) = (0_u64, 0_u64);
+    for (_, shape) in expected_tensors(config) {
+        let elements = shape.iter().fold(1_u64, |product, size| product.saturating_mul(*size as u64));
+        largest = largest.max(elements);
+        held = held.saturating_add(match (arithmetic, shape.len()) {
+            // Blocks of 32 numbers of a byte, each with a scale.
+            (Arithmetic::EightBit, 2..) => elements / 32 * 36,
+            (Arithmetic::Bf16, _) => elements * 2,
+            _ => elements * NUMBER,
+        });
+    }
+    let context = context.min(config.max_positions) as u64;
+    let parts = [
+        held,
+        largest.saturating_mul(2 * NUMBER),
+        token(config).saturating_mul(context),
+        state(config).saturating_mul(SEQUENCES),
+        widest(config).saturating_mul(ROWS * MATRICES),
+        (config.vocabulary as u64).saturating_mul(SEQUENCES * NUMBER),
+    ];
+    parts.into_iter().fold(0, u64::saturating_add)
 }
 
 /// Bytes of the keys and values that one token leaves behind in all layers; no product of sizes exceeds 64 bits.
@@ -106,6 +142,27 @@ mod tests {
         assert_eq!(qwen3_235b, (385_024, 0, Ok(())));
         let qwen3_next_80b = sizes(&config("qwen3_next", 48, (16, 2, 256), experts(512)));
         assert_eq!(qwen3_next_80b, (49_152, 80_216_064, Ok(())));
+    }
+
+    #[test]
+    fn the_peak_counts_tensors_as_they_are_held_and_the_keys_and_values_of_a_whole_text() {
+        let parsed = |value: &Value| ModelConfig::parse(value).unwrap();
+        // 256 heads of 1024 numbers: a model of 16 MiB that leaves 2 MiB a token.
+        let small = parsed(&config(
+            "llama",
+            1,
+            (256, 256, 1024),
+            json!({ "hidden_size": 8, "max_position_embeddings": 131_072 }),
+        ));
+        assert_eq!(token(&small), 2 << 20);
+        let whole = peak(&small, Arithmetic::Exact, 16_384);
+        assert!(whole > 32 << 30 && whole < 36 << 30, "{whole}");
+        assert!(peak(&small, Arithmetic::Exact, 512) < 5 << 30);
+        // Ten billion parameters: 20 GB as bfloat16 are 40 GB in single precision, and 11 GB in eight bits.
+        let large =
+            parsed(&config("llama", 48, (32, 8, 128), json!({ "intermediate_size": 14_336, "vocab_size": 32_000 })));
+        let held = |arithmetic| peak(&large, arithmetic, 2_048) >> 30;
+        assert_eq!((held(Arithmetic::Exact), held(Arithmetic::Bf16), held(Arithmetic::EightBit)), (41, 21, 13));
     }
 
     #[test]

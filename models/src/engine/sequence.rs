@@ -11,6 +11,10 @@ use crate::sampling::{LogitsResult, LogitsTask, Sampling, TokenScore};
 /// The channel of a result; the receiver is dropped to cancel the job.
 pub(super) type ReplySender<T> = oneshot::Sender<Result<T, EngineError>>;
 
+/// Most bytes of a reply's tokens as written: so many, and so many for each token that it may have. Texts of people and
+/// programs have three to five for each.
+const REPLY_BYTES: (usize, usize) = (4096, 64);
+
 /// A job of the engine.
 pub(super) enum Job {
     /// Continue a prompt.
@@ -108,6 +112,8 @@ pub(super) struct Sequence {
     /// Positions whose results were taken before it was begun anew.
     answered: usize,
     logprobs: Vec<f32>,
+    /// Bytes of the generated tokens as written.
+    bytes: usize,
     text: TextSoFar,
     scores: Vec<TokenScore>,
     mismatch: Option<Mismatch>,
@@ -132,6 +138,7 @@ impl Sequence {
             long,
             answered: 0,
             logprobs: Vec::new(),
+            bytes: 0,
             text: TextSoFar::default(),
             scores: Vec::new(),
             mismatch: None,
@@ -213,10 +220,12 @@ impl Sequence {
             self.finish = Some(Finish::StopToken);
             return;
         }
+        self.bytes += vocabulary.bytes(token);
+        let most_bytes = REPLY_BYTES.0.saturating_add(REPLY_BYTES.1.saturating_mul(request.max_new_tokens));
         let new = &self.tokens[request.prompt.len()..];
         if !request.stop_strings.is_empty() && self.text.extend(vocabulary, new, &request.stop_strings) {
             self.finish = Some(Finish::StopString);
-        } else if new.len() == request.max_new_tokens || self.tokens.len() > context {
+        } else if new.len() == request.max_new_tokens || self.tokens.len() > context || self.bytes >= most_bytes {
             self.finish = Some(Finish::Length);
         }
     }
@@ -305,6 +314,26 @@ mod tests {
         assert!(sequence.is_done());
         sequence.finish(vocabulary);
         receiver.try_recv().unwrap().unwrap()
+    }
+
+    #[test]
+    fn generation_ends_where_its_text_is_longer_than_any_text_of_so_many_tokens() {
+        struct Long;
+        impl crate::engine::Detokenizer for Long {
+            fn decode(&self, tokens: &[u32]) -> String {
+                "a".repeat(1024 * tokens.len())
+            }
+
+            fn bytes(&self, _: u32) -> usize {
+                1024
+            }
+        }
+        for (limit, kept) in [(64, 8), (128, 12), (2, 2)] {
+            let vocabulary = Vocabulary { stop_tokens: Vec::new(), detokenizer: Some(Box::new(Long)) };
+            let said = vec![(1, -0.5); kept];
+            let completion = generated(&vocabulary, limit, 10_000, &said);
+            assert_eq!((completion.finish, completion.tokens.len()), (Finish::Length, kept));
+        }
     }
 
     #[test]

@@ -67,6 +67,10 @@ mod tests {
             let bytes: Vec<u8> = tokens.iter().map(|token| *token as u8).collect();
             String::from_utf8_lossy(&bytes).into_owned()
         }
+
+        fn bytes(&self, _: u32) -> usize {
+            1
+        }
     }
 
     fn vocabulary() -> Vocabulary {

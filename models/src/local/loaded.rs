@@ -70,4 +70,8 @@ impl Detokenizer for Tokenizer {
         // A model can have more ids than its tokenizer; the others are no text.
         self.decode(tokens, SpecialTokens::Skip).unwrap_or_default()
     }
+
+    fn bytes(&self, token: u32) -> usize {
+        self.token_bytes(token)
+    }
 }

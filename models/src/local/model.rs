@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     engine::{Engine, EngineError, Request},
-    responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder},
-    text::{Message, PromptError, Prompter, TemplateError},
+    responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder, Work},
+    text::{Message, Prompt, PromptError, Prompter, TemplateError},
 };
 
 /// Model that runs on this machine.
@@ -19,7 +19,7 @@ pub struct LocalModel {
 
 impl LocalModel {
     async fn answer(&self, messages: &[Message], rule: ReplyRule) -> Result<Reply, ReplyError> {
-        let prompt = self.prompter.render(messages, rule.sampling.key)?;
+        let Prompt { tokens: prompt, bytes, fuel } = self.prompter.prompt(messages, rule.sampling.key)?;
         let prompt_tokens = prompt.len();
         let ReplyRule { sampling, max_new_tokens } = rule;
         let request = Request { prompt, sampling, max_new_tokens, stop_strings: Vec::new() };
@@ -27,7 +27,13 @@ impl LocalModel {
             EngineError::Request { reason } => ReplyError::Model(reason),
             error => ReplyError::Engine(error),
         })?;
+        let work = Work {
+            tokens: (prompt_tokens + completion.tokens.len()) as u64,
+            bytes: (bytes + completion.text.len()) as u64,
+            fuel,
+        };
         Ok(Reply {
+            work,
             text: completion.text,
             prompt_tokens,
             tokens: Some(completion.tokens),

@@ -4,7 +4,10 @@ use serde_json::{Map, Value};
 
 use super::Interface;
 use super::lenient_json;
-use crate::{engine::Finish, responder::Reply};
+use crate::{
+    engine::Finish,
+    responder::{Reply, Work},
+};
 
 /// The response body of a successful request.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +70,7 @@ pub(super) fn parse(interface: Interface, bytes: &[u8]) -> Result<Answer, String
     let logprobs = choice.get("logprobs").and_then(|logprobs| logprobs_of(logprobs, interface)).unwrap_or_default();
     let counted = fields.get("usage").and_then(|usage| usage.get("prompt_tokens")).and_then(Value::as_u64);
     let prompt_tokens = counted.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-    Ok(Answer::Reply(Reply { text, prompt_tokens, tokens: None, logprobs, finish }))
+    Ok(Answer::Reply(Reply { text, prompt_tokens, tokens: None, logprobs, finish, work: Work::default() }))
 }
 
 /// The reason in lower case letters as servers write it: a text, or an object with a type.

@@ -7,6 +7,6 @@ mod template;
 pub(crate) mod tokenizer;
 
 pub use message::{Message, Role};
-pub use prompter::{PromptError, Prompter};
-pub use template::{ChatTemplate, NamedTokens, TemplateError};
+pub use prompter::{Prompt, PromptError, Prompter};
+pub use template::{ChatTemplate, NamedTokens, Rendered, TemplateError};
 pub use tokenizer::{SpecialTokens, Tokenizer, TokenizerError};

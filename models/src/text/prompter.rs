@@ -1,6 +1,12 @@
 //! Prompts: from a conversation to token ids.
 
-use super::{ChatTemplate, Message, SpecialTokens, TemplateError, Tokenizer, TokenizerError};
+use crate::{error::LoadError, refusal::Refusal};
+
+use super::{ChatTemplate, Message, Rendered, Role, SpecialTokens, TemplateError, Tokenizer, TokenizerError};
+
+/// Most tokens that a template adds to those of the messages: so many, and so many for each message. The longest system
+/// prompts that published templates bring have about 500.
+const MOST_ADDED: (usize, usize) = (768, 32);
 
 /// Tokenizer and chat template of a model; a model without a tokenizer can still score token ids.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +26,30 @@ pub enum PromptError {
     /// The template failed.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// The prompt has many more tokens than what it was made of.
+    #[error(
+        "the chat template makes {tokens} tokens of messages that have {own}, and may add {} and {} a message: leave out what the conversation does not say", MOST_ADDED.0, MOST_ADDED.1
+    )]
+    Filler {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// Tokens of the messages alone.
+        own: usize,
+    },
     /// The tokenizer failed.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+}
+
+/// A conversation as token ids, and the work that it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// The ids, ending where the reply begins.
+    pub tokens: Vec<u32>,
+    /// Bytes of the text that they were made of.
+    pub bytes: usize,
+    /// Fuel that the chat template consumed.
+    pub fuel: u64,
 }
 
 impl Prompter {
@@ -30,18 +57,63 @@ impl Prompter {
     ///
     /// Without a template they are the contents of all messages, an empty line between two, as one text.
     pub fn render(&self, messages: &[Message], key: u64) -> Result<Vec<u32>, PromptError> {
+        Ok(self.prompt(messages, key)?.tokens)
+    }
+
+    /// The same, with the work that it took.
+    ///
+    /// # Errors
+    /// If there is no tokenizer, the template or the tokenizer fails, or the template adds too much.
+    pub fn prompt(&self, messages: &[Message], key: u64) -> Result<Prompt, PromptError> {
         let tokenizer = self.tokenizer.as_ref().ok_or(PromptError::NoTokenizer)?;
-        let text = self.render_text(messages, key)?;
+        let Rendered { text, fuel } = self.rendered(messages, key)?;
         // A template puts the beginning token in by itself, if there is one.
         let special = if self.template.is_some() { SpecialTokens::Skip } else { SpecialTokens::Keep };
-        Ok(tokenizer.encode(&text, special)?)
+        let tokens = tokenizer.encode(&text, special)?;
+        let most = MOST_ADDED.0 + MOST_ADDED.1 * messages.len();
+        if self.template.is_some() && tokens.len() > most {
+            let mut own = 0;
+            for message in messages {
+                own += tokenizer.encode(&message.content, SpecialTokens::Skip)?.len();
+            }
+            if tokens.len() > own + most {
+                return Err(PromptError::Filler { tokens: tokens.len(), own });
+            }
+        }
+        Ok(Prompt { tokens, bytes: text.len(), fuel })
+    }
+
+    /// Checks by one question that the template adds no more than it may.
+    ///
+    /// # Errors
+    /// A refusal, unless this machine had no thread to try it on.
+    pub(crate) fn check(&self) -> Result<(), LoadError> {
+        if self.template.is_none() || self.tokenizer.is_none() {
+            return Ok(());
+        }
+        let question = Message { role: Role::User, content: "Hello".to_owned() };
+        match self.prompt(&[question], 0) {
+            Err(PromptError::Filler { tokens, own }) => Err(Refusal::Filler { tokens, own }.into()),
+            Err(PromptError::Template(error @ TemplateError::Host { .. })) => {
+                Err(LoadError::Machine { reason: error.to_string() })
+            }
+            // A template that looks at the question, or a text that the tokenizer does not take, is told when a task comes.
+            _ => Ok(()),
+        }
     }
 
     /// The text of a conversation, ending where the reply begins.
     pub fn render_text(&self, messages: &[Message], key: u64) -> Result<String, PromptError> {
+        Ok(self.rendered(messages, key)?.text)
+    }
+
+    fn rendered(&self, messages: &[Message], key: u64) -> Result<Rendered, PromptError> {
         match &self.template {
             Some(template) => Ok(template.render_faithfully(messages, key)?),
-            None => Ok(messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n\n")),
+            None => {
+                let contents: Vec<&str> = messages.iter().map(|message| message.content.as_str()).collect();
+                Ok(Rendered { text: contents.join("\n\n"), fuel: 0 })
+            }
         }
     }
 }
@@ -92,6 +164,48 @@ mod tests {
         let template = Some(ChatTemplate::parse(source, tokens).unwrap());
         let chat = Prompter { template, ..plain };
         assert_eq!(chat.render(&messages, 0).unwrap(), [4, 0, 1]);
+    }
+
+    #[test]
+    fn a_template_adds_a_few_hundred_tokens_and_no_more() {
+        let check = |filler: usize, repeated: usize, said: usize, fits: bool| {
+            let source = format!(
+                "{{% for m in messages %}}{{% for i in range({repeated}) %}}{{{{ m.content }}}}{{% endfor %}}{{% endfor %}}{}",
+                "b".repeat(filler)
+            );
+            let template = Some(ChatTemplate::parse(&source, NamedTokens::default()).unwrap());
+            let prompter = Prompter { tokenizer: Some(tokenizer()), template };
+            let prompt = prompter.prompt(&[message(Role::User, &"a".repeat(said))], 7);
+            assert_eq!(prompt.is_ok(), fits, "{prompt:?}");
+            match prompt {
+                Ok(prompt) => assert_eq!(
+                    (prompt.tokens.len(), prompt.bytes),
+                    (said * repeated + filler, said * repeated + filler)
+                ),
+                Err(error) => assert!(error.to_string().contains("and may add 768 and 32 a message"), "{error}"),
+            }
+        };
+        check(0, 1, 10, true);
+        check(800, 1, 10, true);
+        check(801, 1, 10, false);
+        check(800, 1, 10_000, true);
+        // What it says again counts as added.
+        check(0, 2, 800, true);
+        check(0, 2, 801, false);
+        check(0, 50, 16, true);
+        check(0, 50, 17, false);
+    }
+
+    #[test]
+    fn work_is_counted_and_grows_with_what_is_looked_at() {
+        let fuel = |loops: usize| {
+            let source = format!("{{{{ messages[0].content }}}}{{% for i in range({loops}) %}}{{% endfor %}}");
+            let template = Some(ChatTemplate::parse(&source, NamedTokens::default()).unwrap());
+            let prompter = Prompter { tokenizer: Some(tokenizer()), template };
+            prompter.prompt(&[message(Role::User, "a")], 7).unwrap().fuel
+        };
+        assert!(fuel(0) > 0 && fuel(1_000) > fuel(0) + 2_000, "{} and {}", fuel(0), fuel(1_000));
+        assert_eq!(fuel(77), fuel(77));
     }
 
     #[test]

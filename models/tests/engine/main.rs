@@ -398,6 +398,10 @@ async fn a_stop_token_ends_a_continuation_and_is_part_of_it() {
 struct Letters;
 
 impl Detokenizer for Letters {
+    fn bytes(&self, _: u32) -> usize {
+        1
+    }
+
     fn decode(&self, tokens: &[u32]) -> String {
         tokens.iter().map(|token| char::from(b'a' + (token % 26) as u8)).collect()
     }

@@ -67,7 +67,14 @@ fn status(status: u16, header: &'static str) -> Answer {
 
 fn hi() -> Reply {
     let logprobs = vec![-0.25, -0.5];
-    Reply { text: "hi".to_owned(), prompt_tokens: 11, tokens: None, logprobs, finish: Finish::StopToken }
+    Reply {
+        text: "hi".to_owned(),
+        prompt_tokens: 11,
+        tokens: None,
+        logprobs,
+        finish: Finish::StopToken,
+        work: Default::default(),
+    }
 }
 
 /// Compares the reply or error after these answers, and the number of requests.

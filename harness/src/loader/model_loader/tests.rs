@@ -155,3 +155,11 @@ async fn a_model_is_opened_with_the_files_that_were_admitted_and_with_no_others(
     let refused = later.open(&source).await.err().unwrap().to_string();
     assert!(refused.contains("are not those that this window has admitted"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_model_that_takes_more_memory_than_allowed_is_refused_wherever_it_is_checked() {
+    let mut shelf = Shelf::new();
+    shelf.settings.deciding.admission.memory = 1 << 20;
+    let (reason, files) = refusal(&shelf.loader(), &hub_model(0)).await;
+    assert!(reason.starts_with("the model with a text of") && files == 4, "{reason}");
+}

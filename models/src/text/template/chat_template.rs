@@ -3,7 +3,14 @@
 //! It runs with bounded fuel (which also bounds what it can build in memory), a clock that stands still, no files, no
 //! other templates and no environment, so that it gives the same text on every machine and every day.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use minijinja::{
     AutoEscape, Error, ErrorKind, Value, context,
@@ -70,6 +77,15 @@ pub struct ChatTemplate {
     tokens: NamedTokens,
 }
 
+/// A conversation as text, and the work that it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text.
+    pub text: String,
+    /// Fuel that the template consumed.
+    pub fuel: u64,
+}
+
 /// A template did not render a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
@@ -115,7 +131,8 @@ impl ChatTemplate {
     /// # Errors
     /// If the template fails, or this machine has no thread for it.
     pub fn render(&self, messages: &[Message]) -> Result<String, TemplateError> {
-        deep_stack::run(|| self.render_here(messages)).unwrap_or_else(|unfinished| Err(unfinished.into()))
+        let text = || Ok(self.render_here(messages)?.text);
+        deep_stack::run(text).unwrap_or_else(|unfinished| Err(unfinished.into()))
     }
 
     /// The same, from a template that repeats what it is told and lets nothing else depend on it.
@@ -123,13 +140,13 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// If the template fails or depends on a message's content, or this machine has no thread for it.
-    pub fn render_faithfully(&self, messages: &[Message], key: u64) -> Result<String, TemplateError> {
+    pub fn render_faithfully(&self, messages: &[Message], key: u64) -> Result<Rendered, TemplateError> {
         let both = || {
-            let text = self.render_here(messages)?;
+            let Rendered { text, fuel } = self.render_here(messages)?;
             let marks = faith::Marks::new(messages, key);
             let marked = self.render_here(&marks.conversation())?;
-            if marks.explain(&text, &marked) {
-                return Ok(text);
+            if marks.explain(&text, &marked.text) {
+                return Ok(Rendered { text, fuel: fuel + marked.fuel });
             }
             let reason = "it says other things, or says things otherwise, depending on what it is told; let it repeat each \
                           message as it is and nothing else depend on its content";
@@ -139,24 +156,24 @@ impl ChatTemplate {
     }
 
     /// Values are as deeply nested as the template makes them, and so are their writing and their dropping.
-    fn render_here(&self, messages: &[Message]) -> Result<String, TemplateError> {
+    fn render_here(&self, messages: &[Message]) -> Result<Rendered, TemplateError> {
         let tokens: BTreeMap<&str, &str> = self.tokens.named().collect();
-        let text = self.text(context! {
+        let rendered = self.text(context! {
             messages => Value::from(Serde(messages)),
             add_generation_prompt => true,
             tools => Value::from(()),
             documents => Value::from(()),
             ..Value::from(Serde(tokens))
         });
-        let text = text.map_err(|error| TemplateError::Template { reason: describe(&error) })?;
-        if text.len() > LONGEST_TEXT {
-            return Err(TemplateError::Template { reason: format!("it made {} bytes of text", text.len()) });
+        let rendered = rendered.map_err(|error| TemplateError::Template { reason: describe(&error) })?;
+        if rendered.text.len() > LONGEST_TEXT {
+            return Err(TemplateError::Template { reason: format!("it made {} bytes of text", rendered.text.len()) });
         }
-        Ok(text)
+        Ok(rendered)
     }
 
     /// Compiles the template with its measures and runs it.
-    fn text(&self, context: Value) -> Result<String, Error> {
+    fn text(&self, context: Value) -> Result<Rendered, Error> {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
         let source = dialect::translated(&self.source);
         tokens::check(&source, syntax.clone()).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))?;
@@ -164,9 +181,10 @@ impl ChatTemplate {
         code.compile_stmt(&measure::measured(&parse(&source, NAME, syntax)?));
         let (instructions, blocks) = code.finish();
         let mut text = String::new();
-        let environment = environment();
+        let fuel = Arc::new(AtomicU64::new(0));
+        let environment = environment(&fuel);
         eval(&environment, &instructions, context, &blocks, &mut make_string_output(&mut text), AutoEscape::None)?;
-        Ok(text)
+        Ok(Rendered { text, fuel: fuel.load(Ordering::Relaxed) })
     }
 
     /// The template as written.

@@ -1,6 +1,10 @@
 //! Jinja environment of chat templates: functions, filters and methods, each paid for by what it makes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::borrow::Cow;
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use minijinja::{
     Environment, Error, ErrorKind, State, Value,
@@ -23,8 +27,9 @@ const WIDEST_INDENT: usize = 16;
 /// Largest number in a text's format.
 const WIDEST: usize = 1_000;
 
-/// Jinja environment as Hugging Face sets it up, without everything that reads from outside.
-pub(super) fn environment() -> Environment<'static> {
+/// Jinja environment as Hugging Face sets it up, without everything that reads from outside; what a template has consumed
+/// of its fuel is in `fuel` once it has come to its end.
+pub(super) fn environment(fuel: &Arc<AtomicU64>) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION);
@@ -58,8 +63,17 @@ pub(super) fn environment() -> Environment<'static> {
     // The library's builds its result before fuel is charged for it.
     environment.add_filter("format", percent_format);
     environment.remove_global("debug");
+    environment.add_filter("trim", |state: &State<'_, '_>, text: Cow<'_, str>, characters: Option<&str>| {
+        python_text::stripped(state, &text, "strip", characters).map(str::to_owned)
+    });
     let sizes = Arc::new(Mutex::new(measure::Sizes::default()));
     let same_sizes = Arc::clone(&sizes);
+    environment.add_function(measure::LOOKED_AT, measure::text);
+    let fuel = Arc::clone(fuel);
+    environment.add_function(measure::SPENT, move |state: &State<'_, '_>| {
+        fuel.store(state.fuel_levels().map_or(0, |(consumed, _)| consumed), Ordering::Relaxed);
+        ""
+    });
     environment
         .add_function(measure::MADE, move |state: &State<'_, '_>, value: &Value| locked(&sizes).made(state, value));
     environment.add_function(measure::WHOLE, move |state: &State<'_, '_>, value: &Value| {

@@ -21,6 +21,8 @@ use minijinja::{
     value::{Tuple as TupleValue, ValueKind},
 };
 
+use super::python_text;
+
 /// Most bytes of a value if it were written, roughly: as many as of a whole conversation.
 const LARGEST: usize = 4 << 20;
 /// Bytes that a value counts beside its text.
@@ -30,6 +32,8 @@ const LOOKS: usize = 16;
 
 /// The names under which the measures are called; no template can spell them.
 pub(super) const MADE: &str = "(made)";
+pub(super) const LOOKED_AT: &str = "(looked at)";
+pub(super) const SPENT: &str = "(spent)";
 pub(super) const WHOLE: &str = "(whole)";
 /// The name of the function that gives the operands of `~` the text that they have in Python.
 pub(super) const TEXT: &str = "(text)";
@@ -83,10 +87,11 @@ impl Sizes {
         self.measure(state, value).map(|_| value.clone())
     }
 
-    /// Likewise, and pays for looking at all of it.
+    /// Likewise, and pays for looking at all of it, a text byte by byte.
     pub(super) fn whole(&mut self, state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
         let size = self.measure(state, value)?;
-        state.consume_fuel((size / VALUE / LOOKS) as u64)?;
+        let values = (size / VALUE / LOOKS) as u64;
+        state.consume_fuel(value.as_str().map_or(values, python_text::price))?;
         Ok(value.clone())
     }
 
@@ -133,6 +138,12 @@ impl Sizes {
     }
 }
 
+/// Pays for looking at all of a text; of other values only a part is looked at.
+pub(super) fn text(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
+    state.consume_fuel(value.as_str().map_or(0, python_text::price))?;
+    Ok(value.clone())
+}
+
 /// Tells values that the template holds from those that were made to be measured.
 #[derive(Clone, Copy)]
 enum Kept {
@@ -149,7 +160,11 @@ fn place(value: &Value) -> Option<usize> {
 /// The same template with its measures.
 pub(super) fn measured<'a>(statement: &Stmt<'a>) -> Stmt<'a> {
     match statement {
-        Stmt::Template(node) => Stmt::Template(respan(node, Template { children: body(&node.children) })),
+        Stmt::Template(node) => {
+            let mut children = body(&node.children);
+            children.push(spent(node.span()));
+            Stmt::Template(respan(node, Template { children }))
+        }
         Stmt::EmitExpr(node) => Stmt::EmitExpr(respan(node, EmitExpr { expr: expression(&node.expr) })),
         Stmt::EmitRaw(node) => Stmt::EmitRaw(respan(node, EmitRaw { raw: node.raw })),
         Stmt::ForLoop(node) => Stmt::ForLoop(respan(node, for_loop(node))),
@@ -198,6 +213,13 @@ pub(super) fn measured<'a>(statement: &Stmt<'a>) -> Stmt<'a> {
         Stmt::Continue(node) => Stmt::Continue(respan(node, minijinja::machinery::ast::Continue)),
         Stmt::Break(node) => Stmt::Break(respan(node, minijinja::machinery::ast::Break)),
     }
+}
+
+/// The last statement of a template, which writes nothing and notes the fuel that was consumed.
+fn spent<'a>(span: Span) -> Stmt<'a> {
+    let function = Expr::Var(Spanned::new(Var { id: SPENT }, span));
+    let expr = Expr::Call(Spanned::new(Call { expr: function, args: Vec::new() }, span));
+    Stmt::EmitExpr(Spanned::new(EmitExpr { expr }, span))
 }
 
 fn respan<T, U>(of: &Spanned<T>, node: U) -> Spanned<U> {
@@ -299,9 +321,25 @@ fn has_literal_term(expr: &Expr<'_>) -> bool {
 fn whole<'a>(expr: &Expr<'a>, other: Option<&Expr<'_>>) -> Expr<'a> {
     let built = expression(expr);
     let cheap = matches!(expr, Expr::Const(_) | Expr::Compare(_) | Expr::Test(_))
-        || matches!(expr, Expr::BinOp(node) if !matches!(node.op, BinOpKind::Add | BinOpKind::Mul | BinOpKind::ScAnd | BinOpKind::ScOr))
-        || other.is_some_and(is_literal);
-    if cheap { built } else { under(WHOLE, built, expr.span()) }
+        || matches!(expr, Expr::BinOp(node) if !matches!(node.op, BinOpKind::Add | BinOpKind::Mul | BinOpKind::ScAnd | BinOpKind::ScOr));
+    if cheap {
+        built
+    } else if other.is_some_and(is_literal) {
+        // No list or mapping is compared with a literal beyond its first part.
+        under(LOOKED_AT, built, expr.span())
+    } else {
+        under(WHOLE, built, expr.span())
+    }
+}
+
+/// An operand of which a text is looked at from beginning to end, and a list or a mapping in parts.
+fn looked_at<'a>(expr: &Expr<'a>) -> Expr<'a> {
+    let built = expression(expr);
+    match expr {
+        // Literals were written by hand, and comparisons give no text.
+        Expr::Const(_) | Expr::Compare(_) | Expr::Test(_) => built,
+        _ => under(LOOKED_AT, built, expr.span()),
+    }
 }
 
 fn rebuilt<'a>(expr: &Expr<'a>) -> Expr<'a> {
@@ -312,7 +350,7 @@ fn rebuilt<'a>(expr: &Expr<'a>) -> Expr<'a> {
         Expr::Const(node) => Expr::Const(respan(node, Const { value: node.value.clone() })),
         Expr::Slice(node) => {
             let (start, stop, step) = (optional(&node.start), optional(&node.stop), optional(&node.step));
-            Expr::Slice(respan(node, Slice { expr: expression(&node.expr), start, stop, step }))
+            Expr::Slice(respan(node, Slice { expr: looked_at(&node.expr), start, stop, step }))
         }
         Expr::UnaryOp(node) => {
             let negative = matches!(node.op, UnaryOpKind::Neg);
@@ -330,19 +368,19 @@ fn rebuilt<'a>(expr: &Expr<'a>) -> Expr<'a> {
         }
         Expr::Filter(node) => {
             let compares = COMPARING.contains(&node.name);
-            let input = |expr: &Expr<'a>| if compares { whole(expr, None) } else { expression(expr) };
-            let (expr, args) = (node.expr.as_ref().map(input), arguments(&node.args, compares));
+            let input = |expr: &Expr<'a>| if compares { whole(expr, None) } else { looked_at(expr) };
+            let (expr, args) = (node.expr.as_ref().map(input), arguments(&node.args, true));
             Expr::Filter(respan(node, Filter { name: node.name, expr, args }))
         }
         Expr::Test(node) => {
             let compares = !node.args.is_empty();
-            let expr = if compares { whole(&node.expr, only(&node.args)) } else { expression(&node.expr) };
+            let expr = if compares { whole(&node.expr, only(&node.args)) } else { looked_at(&node.expr) };
             Expr::Test(respan(node, Test { name: node.name, expr, args: arguments(&node.args, compares) }))
         }
         Expr::GetAttr(node) => Expr::GetAttr(respan(node, GetAttr { expr: expression(&node.expr), name: node.name })),
         Expr::GetItem(node) => {
             let subscript_expr = whole(&node.subscript_expr, None);
-            Expr::GetItem(respan(node, GetItem { expr: expression(&node.expr), subscript_expr }))
+            Expr::GetItem(respan(node, GetItem { expr: looked_at(&node.expr), subscript_expr }))
         }
         Expr::Call(node) => Expr::Call(respan(node, call(node))),
         Expr::List(node) => Expr::List(respan(node, List { items: all(&node.items) })),
@@ -359,7 +397,7 @@ fn operation<'a>(node: &BinOp<'a>) -> BinOp<'a> {
         BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte => {
             (whole(&node.left, Some(&node.right)), whole(&node.right, Some(&node.left)))
         }
-        BinOpKind::In => (whole(&node.left, None), whole(&node.right, Some(&node.left))),
+        BinOpKind::In => (whole(&node.left, None), whole(&node.right, None)),
         // The whole sum is measured, so its terms need not be.
         BinOpKind::Add => (term(&node.left), term(&node.right)),
         BinOpKind::Concat => (operand(&node.left), operand(&node.right)),
@@ -459,9 +497,10 @@ mod tests {
     fn measured_templates_say_what_they_said() {
         let environment = {
             let mut environment = Environment::new();
-            for name in [MADE, WHOLE, TEXT] {
+            for name in [MADE, WHOLE, LOOKED_AT, TEXT] {
                 environment.add_function(name, |value: &Value| value.clone());
             }
+            environment.add_function(SPENT, || "");
             environment
         };
         for source in [

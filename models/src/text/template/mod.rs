@@ -17,4 +17,4 @@ mod strftime;
 mod tests;
 mod tokens;
 
-pub use chat_template::{ChatTemplate, NamedTokens, TemplateError};
+pub use chat_template::{ChatTemplate, NamedTokens, Rendered, TemplateError};

@@ -1,5 +1,7 @@
 //! Methods of Python's texts and lists that the library does not bring, paid for by the length of what they look at.
 
+use std::collections::BTreeSet;
+
 use minijinja::{
     Error, ErrorKind, State, Value,
     value::{Kwargs, Tuple, ValueKind, from_args},
@@ -12,6 +14,11 @@ const WIDEST: usize = 1_000;
 /// Most decimals of a number.
 const DECIMALS: usize = 30;
 
+/// Fuel of looking at a text from its beginning to its end.
+pub(super) fn price(text: &str) -> u64 {
+    (text.len() / BYTES) as u64
+}
+
 /// Calls a method of a value; `None` for one that is not known here.
 pub(super) fn method(
     state: &State<'_, '_>,
@@ -20,7 +27,7 @@ pub(super) fn method(
     arguments: &[Value],
 ) -> Result<Option<Value>, Error> {
     if let Some(text) = value.as_str() {
-        state.consume_fuel((text.len() / BYTES) as u64)?;
+        state.consume_fuel(price(text))?;
         return text_method(state, text, name, arguments);
     }
     match (value.kind(), name) {
@@ -60,7 +67,7 @@ fn text_method(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value
         }
         "strip" | "lstrip" | "rstrip" => {
             let (characters,): (Option<&str>,) = from_args(arguments)?;
-            Value::from(stripped(text, name, characters))
+            Value::from(stripped(state, text, name, characters)?)
         }
         "find" | "rfind" | "index" | "rindex" => {
             let (wanted, start, end): (&str, Option<i64>, Option<i64>) = from_args(arguments)?;
@@ -160,13 +167,22 @@ fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }
 
-fn stripped<'a>(text: &'a str, name: &str, characters: Option<&str>) -> &'a str {
-    let goes = |c: char| characters.map_or_else(|| is_space(c), |characters| characters.contains(c));
-    match name {
+/// A text without these characters at its ends, or without blanks.
+pub(super) fn stripped<'a>(
+    state: &State<'_, '_>,
+    text: &'a str,
+    name: &str,
+    characters: Option<&str>,
+) -> Result<&'a str, Error> {
+    // As a set: to look for each character of one long text in another would take the product of their lengths.
+    let set: Option<BTreeSet<char>> = characters.map(|characters| characters.chars().collect());
+    state.consume_fuel(characters.map_or(0, price))?;
+    let goes = |c: char| set.as_ref().map_or_else(|| is_space(c), |set| set.contains(&c));
+    Ok(match name {
         "lstrip" => text.trim_start_matches(goes),
         "rstrip" => text.trim_end_matches(goes),
         _ => text.trim_matches(goes),
-    }
+    })
 }
 
 /// Pieces between separators, or between blanks; at most `maxsplit` cuts, from the left or from the right.

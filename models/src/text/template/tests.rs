@@ -67,6 +67,39 @@ fn a_template_can_neither_run_nor_build_without_bound() {
     check(&" ".repeat(LONGEST_TEMPLATE + 1), Err("bytes"));
 }
 
+/// What looks at a whole text is paid for by its length, however few instructions ask for it.
+#[test]
+fn looking_at_a_long_text_again_and_again_exhausts_the_fuel() {
+    let long = "{% set x = '\u{ff41}' * 1300000 %}{% for i in range(60) %}";
+    for look in [
+        "{% if x is lower %}{% endif %}",
+        "{% if x is upper %}{% endif %}",
+        "{% if x is startingwith('b') or x is containing('b') %}{% endif %}",
+        "{% if 'b' in x %}{% endif %}",
+        "{% if x[-1] == 'b' %}{% endif %}",
+        "{% if x[1:] %}{% endif %}",
+        "{% if x | length == 1 %}{% endif %}",
+        "{% if x | first == 'b' or x | last == 'b' %}{% endif %}",
+        "{% if (x | upper)[0] == 'b' %}{% endif %}",
+        "{% if x.islower() %}{% endif %}",
+        "{% if x.count('b') %}{% endif %}",
+        "{% if x.find('b') > 0 %}{% endif %}",
+        "{% if x.startswith(x) %}{% endif %}",
+        "{% if x == x ~ '' %}{% endif %}",
+        "{% if x | trim == 'b' %}{% endif %}",
+        "{% if 'b' | trim(x) == 'b' %}{% endif %}",
+        "{% if 'b'.strip(x) == 'b' %}{% endif %}",
+        "{% if 'b' | replace(x, 'c') %}{% endif %}",
+        "{% if x | int(default=0) %}{% endif %}",
+        "{% if x | wordcount %}{% endif %}",
+    ] {
+        check(&format!("{long}{look}{{% endfor %}}"), Err(""));
+    }
+    // A product of two lengths is not done at all.
+    let both = "{% set x = 'a' * 2000000 %}{% set y = 'b' * 1000000 ~ 'a' %}";
+    check(&format!("{both}{{{{ (x | trim(y)) ~ x.strip(y) }}}}"), Ok(""));
+}
+
 /// Lists that share their items are small to have and large to write or to compare.
 #[test]
 fn values_that_share_their_parts_do_not_blow_up() {

@@ -95,6 +95,28 @@ fn check(path: &str, value: Value, sentence: &str) {
 }
 
 #[test]
+fn a_token_is_bounded_in_bytes_wherever_it_stands() {
+    let said = |length: usize, added: bool| {
+        let (mut file, token) = (written(), "b".repeat(length));
+        if added {
+            file["added_tokens"][0]["content"] = json!(token);
+            file["post_processor"] = Value::Null;
+        } else {
+            file["model"]["vocab"][token] = json!(100);
+        }
+        parse(&file)
+            .map(|tokenizer| tokenizer.token_bytes(if added { 7 } else { 100 }))
+            .map_err(|refusal| refusal.to_string())
+    };
+    for added in [false, true] {
+        assert_eq!(said(1024, added), Ok(1024));
+        let refused = said(1025, added).unwrap_err();
+        assert!(refused.contains("a token has 1025 bytes and at most 1024 are allowed"), "{refused}");
+    }
+    assert_eq!(parse(&written()).unwrap().token_bytes(u32::MAX), 0);
+}
+
+#[test]
 fn models_that_are_not_sound_are_refused() {
     check("/model/type", json!("WordPiece"), "model \"WordPiece\" is neither BPE nor Unigram");
     check("/model/type", json!("Unigram"), "a list of pieces with their scores");

@@ -17,6 +17,9 @@ use crate::refusal::Refusal;
 
 /// Longest single text that is encoded, in bytes.
 const LONGEST_TEXT: usize = 8 << 20;
+/// Longest written form of a token in bytes. The longest of published vocabularies are runs of 128 blanks, whose written form
+/// in byte-level vocabularies has 256 bytes.
+pub(super) const LONGEST_TOKEN: usize = 1024;
 /// Token ids stay below this, so that nothing is ever sized by an absurd one.
 const LARGEST_ID: u32 = 1 << 22;
 
@@ -72,6 +75,11 @@ impl Tokenizer {
     pub fn decode(&self, ids: &[u32], special: SpecialTokens) -> Result<String, TokenizerError> {
         let failed = |reason| TokenizerError { what: format!("{} ids", ids.len()), reason };
         guarded(|| self.inner.decode(ids, special == SpecialTokens::Skip)).map_err(failed)
+    }
+
+    /// Bytes of a token's written form, at most [`LONGEST_TOKEN`]; 0 for an id that is no token.
+    pub fn token_bytes(&self, id: u32) -> usize {
+        self.inner.id_to_token(id).map_or(0, |token| token.len())
     }
 
     /// The id of a token by its written form.
@@ -138,6 +146,11 @@ impl Written {
             return Err(refuse(format!("two tokens have id {}", twice[0])));
         }
         let longest = self.vocabulary.keys().map(String::len).max().unwrap_or(0);
+        let added = self.added.iter().map(|(_, token)| token.content.len()).max().unwrap_or(0);
+        if longest.max(added) > LONGEST_TOKEN {
+            let longest = longest.max(added);
+            return Err(refuse(format!("a token has {longest} bytes and at most {LONGEST_TOKEN} are allowed")));
+        }
         if let Some((left, right)) = self.merges().iter().find(|(left, right)| left.len() + right.len() > longest) {
             return Err(refuse(format!("merging {left:?} and {right:?} gives no token")));
         }
