@@ -59,7 +59,7 @@ pub(crate) enum Event {
     },
     /// Something that whoever runs this validator should change.
     Warned {
-        /// What, and why, in one sentence.
+        /// The warning and its reason in one sentence.
         sentence: String,
     },
     /// A rollout ended.

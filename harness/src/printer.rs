@@ -1,6 +1,7 @@
 //! Output of commands: data to standard output, messages to standard error.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use models::untrusted::printable;
@@ -9,6 +10,9 @@ use serde::Serialize;
 use crate::exit_status::ExitStatus;
 use crate::problem::Problem;
 use crate::settings::Variables;
+
+/// Set once a command's data went to standard output.
+static PRINTED: AtomicBool = AtomicBool::new(false);
 
 /// Form of a command's data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -37,6 +41,7 @@ impl Printer {
     /// # Errors
     /// If standard output is closed or full.
     pub(crate) fn data<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Problem> {
+        PRINTED.store(true, Ordering::Relaxed);
         self.write(&mut std::io::stdout().lock(), value, text)
     }
 
@@ -51,13 +56,16 @@ impl Printer {
             Format::Json => serde_json::to_string_pretty(value)
                 .map_err(|error| Problem::from_error(ExitStatus::Unexpected, &error))?,
         };
-        match writeln!(out, "{}", rendered.trim_end()).and_then(|()| out.flush()) {
-            // A reader such as `head` has what it wanted.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Problem::new(ExitStatus::Store, format!("cannot write to standard output: {error}"))
-                .hint("check that the disk it goes to has room")),
-            Ok(()) => Ok(()),
-        }
+        outcome(writeln!(out, "{}", rendered.trim_end()).and_then(|()| out.flush()))
+    }
+
+    /// Prints a file of our own making, such as a manual page, as it is and whatever the format.
+    ///
+    /// # Errors
+    /// If standard output is closed or full.
+    pub(crate) fn file(&self, bytes: &[u8]) -> Result<(), Problem> {
+        let mut out = std::io::stdout().lock();
+        outcome(out.write_all(bytes).and_then(|()| out.flush()))
     }
 
     /// Prints a message to standard error.
@@ -65,14 +73,25 @@ impl Printer {
         crate::reporter::say(text);
     }
 
-    /// Prints the failure of a command: to standard error for people, and to standard output for programs, which read one
-    /// JSON document there however the command ends.
+    /// Prints the failure of a command to standard error, and for programs on standard output, too, unless the command's data
+    /// is there: they read one JSON document however the command ends.
     pub(crate) fn problem(&self, problem: &Problem) {
-        match self.format {
-            Format::Text => self.say(&problem.to_string()),
+        self.say(&problem.to_string());
+        if self.format == Format::Json && !PRINTED.load(Ordering::Relaxed) {
             // The exit code says it too, where standard output is closed.
-            Format::Json => drop(self.write(&mut std::io::stdout().lock(), &problem.document(), |_| String::new())),
+            drop(self.write(&mut std::io::stdout().lock(), &problem.document(), |_| String::new()));
         }
+    }
+}
+
+/// The problem of a failed write to standard output.
+fn outcome(written: std::io::Result<()>) -> Result<(), Problem> {
+    match written {
+        // A reader such as `head` has what it wanted.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Problem::new(ExitStatus::Store, format!("cannot write to standard output: {error}"))
+            .hint("check that the disk it goes to has room")),
+        Ok(()) => Ok(()),
     }
 }
 

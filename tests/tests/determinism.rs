@@ -15,7 +15,7 @@ fn batch_size_and_threads_change_nothing() {
         ["--set", "engine.rows=40", "--set", "engine.threads=2", "--set", "engine.chunk=7"],
         ["--set", "engine.prefix_cache=false", "--set", "engine.threads=1", "--set", "engine.chunk=64"],
     ] {
-        let subnet = Subnet::of_four(PROGRAM);
+        let subnet = Subnet::of_four(PROGRAM).same_validator();
         let output = run(subnet.validate(&engine));
         assert!(output.status.success(), "{}", said(&output));
         let results = (bodies(&subnet.result("evidence.jsonl").unwrap()), subnet.result("weights.json").unwrap());

@@ -16,12 +16,12 @@ fn moment(kill: u64, whole: Duration) -> Duration {
 
 #[test]
 fn a_run_killed_at_twenty_moments_ends_as_one_that_was_left_alone() {
-    let undisturbed = Subnet::of_four(PROGRAM);
+    let undisturbed = Subnet::of_four(PROGRAM).same_validator();
     let (output, whole) = timed(&undisturbed);
     assert!(output.status.success(), "{}", said(&output));
     let evidence = undisturbed.result("evidence.jsonl").unwrap();
 
-    let killed = Subnet::of_four(PROGRAM);
+    let killed = Subnet::of_four(PROGRAM).same_validator();
     let mut died = 0;
     for kill in 1..=KILLS {
         let mut child = killed.validate(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -103,7 +103,9 @@ impl World {
         let mut latest = String::new();
         for _ in 0..1_200 {
             let output = self.ctl(&["status"]);
-            if let Ok(status) = serde_json::from_slice::<Value>(&output.stdout) {
+            if output.status.success()
+                && let Ok(status) = serde_json::from_slice::<Value>(&output.stdout)
+            {
                 if is_so(&status) {
                     return status;
                 }

@@ -167,8 +167,8 @@ impl Command {
             Self::Init(arguments) => init::run(arguments, printer),
             Self::Settings(arguments) => settings::run(arguments, printer),
             Self::Cache(arguments) => cache::run(arguments, printer),
-            Self::Completions(arguments) => completions::completions(arguments),
-            Self::Man(arguments) => completions::man(arguments),
+            Self::Completions(arguments) => completions::completions(arguments, printer),
+            Self::Man(arguments) => completions::man(arguments, printer),
             Self::Version => version::run(printer),
         }
     }

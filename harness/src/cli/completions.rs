@@ -1,6 +1,5 @@
 //! `dethrone completions` and `dethrone man`: files for shells and for `man`, generated from the command line itself.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
@@ -8,6 +7,7 @@ use clap_complete::Shell;
 
 use super::command_line::CommandLine;
 use crate::exit_status::ExitStatus;
+use crate::printer::Printer;
 use crate::problem::Problem;
 
 /// Arguments of `dethrone completions`.
@@ -27,14 +27,14 @@ pub(super) struct ManArguments {
 }
 
 /// Prints the completions of a shell.
-pub(super) fn completions(arguments: &CompletionsArguments) -> Result<(), Problem> {
+pub(super) fn completions(arguments: &CompletionsArguments, printer: &Printer) -> Result<(), Problem> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut CommandLine::command(), "dethrone", &mut script);
-    print(&script)
+    printer.file(&script)
 }
 
 /// Prints the manual's first page, or writes all pages.
-pub(super) fn man(arguments: &ManArguments) -> Result<(), Problem> {
+pub(super) fn man(arguments: &ManArguments, printer: &Printer) -> Result<(), Problem> {
     let cannot = |place: String, cause: &std::io::Error| {
         Problem::new(ExitStatus::Store, format!("cannot write {place}: {cause}")).hint("choose another folder")
     };
@@ -47,20 +47,7 @@ pub(super) fn man(arguments: &ManArguments) -> Result<(), Problem> {
             clap_mangen::Man::new(CommandLine::command())
                 .render(&mut page)
                 .map_err(|cause| cannot("the manual".to_owned(), &cause))?;
-            print(&page)
+            printer.file(&page)
         }
-    }
-}
-
-/// Writes what is text already to standard output, whatever `--format` says.
-fn print(bytes: &[u8]) -> Result<(), Problem> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        // A reader such as `head` has what it wanted.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Problem::new(ExitStatus::Store, format!("cannot write to standard output: {error}"))
-                .hint("check that the disk it goes to has room"))
-        }
-        _ => Ok(()),
     }
 }

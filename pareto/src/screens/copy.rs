@@ -18,7 +18,7 @@ use super::{Finding, FindingKind, Yardstick, outputs};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CopySettings {
-    /// What an entry adds to the tensors of earlier ones, relative to the smaller task vector, that is nothing.
+    /// Addition to the tensors of earlier entries, relative to the smaller task vector, that counts as nothing.
     pub near_to_task_vector: f64,
     /// The same relative to the tensors, where no base is given.
     pub near_without_base: f64,
@@ -59,7 +59,7 @@ impl Default for CopySettings {
 pub(super) const FAR: f64 = 0.25;
 /// Share of the original's task vector from which an entry holds it.
 const HELD: f64 = 0.35;
-/// What is left of a mixture, relative to its share of the original's task vector.
+/// Remainder of a mixture, relative to its share of the original's task vector.
 const MOST_LEFT: f64 = 0.75;
 /// Change of the outputs for each change of the tensors, both relative, up to which tensors were rewritten, where no base
 /// is given.
@@ -152,7 +152,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// What is left of a later model once an earlier one is taken away.
+/// Remainder of a later model once an earlier one is taken away.
 struct Left {
     /// The rest.
     rest: Vec<f32>,
@@ -252,8 +252,10 @@ impl Screen<'_> {
         let kind = if mixed { FindingKind::Mixture } else { FindingKind::NearTensors };
         let outputs = self.outputs(earlier, later);
         let relative = left.length / size;
-        // Noise and rewriting move the outputs less than learning does.
-        let moves = |outputs: &Outputs| outputs.apart > settings.learned * relative * outputs.size;
+        // Noise and rewriting move the outputs less than learning does. A task vector that was made longer or shorter moves them
+        // too, to first order by as much of their distance from the base's; twice that leaves room for the second order.
+        let scaling = |outputs: &Outputs| 2.0 * (left.share - 1.0).abs() * outputs.changed.unwrap_or(0.0);
+        let moves = |outputs: &Outputs| outputs.apart > settings.learned * relative * outputs.size + scaling(outputs);
         let learned = !mixed && outputs.as_ref().is_some_and(moves);
         let nothing = match left.yardstick {
             Yardstick::Whole => settings.near_without_base,
@@ -337,7 +339,7 @@ impl Screen<'_> {
 struct Outputs {
     /// Distance of the two.
     apart: f64,
-    /// What varies in the earlier model's from position to position.
+    /// Variation of the earlier model's from position to position.
     size: f64,
     /// Distance of the earlier model's from the base's, where there is one.
     changed: Option<f64>,

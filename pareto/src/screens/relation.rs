@@ -11,7 +11,7 @@ use super::{Finding, FindingKind, outputs};
 
 /// Share of a task vector from which the later model holds the earlier one's.
 const HELD: f64 = 0.75;
-/// What is added, relative to the earlier model's task vector, up to which a derivative is light.
+/// Addition, relative to the earlier model's task vector, up to which a derivative is light.
 const LIGHT: f64 = 0.25;
 
 /// Relation of a later model to an earlier one.
@@ -61,7 +61,7 @@ pub struct Witnesses {
     pub relative_distance: Option<f64>,
     /// Containment: the share of the earlier model's task vector that the later one holds; none without a base.
     pub containment: Option<f64>,
-    /// What the later one adds to that share, relative to the earlier one's task vector.
+    /// Addition of the later one to that share, relative to the earlier one's task vector.
     pub added: Option<f64>,
     /// Concentration of what is added: 0 of noise, 1 over the number of directions of a tuning.
     pub structure: Option<f64>,

@@ -86,8 +86,9 @@ fn wrong_command(words: &[&str], known: &mut BTreeMap<String, Option<String>>) -
     let is_name =
         |word: &&&str| word.chars().all(|sign| sign.is_ascii_lowercase() || sign == '-') && !word.starts_with('-');
     let names: Vec<&str> = words.iter().take_while(is_name).copied().take(2).collect();
-    // The second word is a subcommand of `env` or `sandbox`, or else an argument.
-    let depth = names.first().map_or(0, |name| if ["env", "sandbox"].contains(name) { names.len() } else { 1 });
+    // The second word is a subcommand of these, or else an argument.
+    let nested = ["cache", "chain", "env", "sandbox", "store", "weights"];
+    let depth = names.first().map_or(0, |name| if nested.contains(name) { names.len() } else { 1 });
     let command = &names[..depth.min(names.len())];
     let text = known.entry(command.join(" ")).or_insert_with(|| help(command));
     let Some(text) = text else { return Some(format!("there is no command `{}`", command.join(" "))) };
