@@ -77,7 +77,7 @@ impl Tokenizer {
         guarded(|| self.inner.decode(ids, special == SpecialTokens::Skip)).map_err(failed)
     }
 
-    /// Bytes of a token's written form, at most [`LONGEST_TOKEN`]; 0 for an id that is no token.
+    /// Bytes of a token's written form, at most 1024; 0 for an id that is no token.
     pub fn token_bytes(&self, id: u32) -> usize {
         self.inner.id_to_token(id).map_or(0, |token| token.len())
     }
