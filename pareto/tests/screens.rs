@@ -258,6 +258,17 @@ fn nobody_takes_from_a_model_what_it_has_added_to_a_third() {
 }
 
 #[test]
+fn a_large_matrix_that_strangers_share_makes_no_copies_of_them() {
+    let shared = Model::new(1).matrices[0].iter().map(|value| 1e3 * value).collect::<Vec<f32>>();
+    let stranger = |seed: u64| {
+        let mut model = Model::new(seed);
+        model.matrices[0].clone_from(&shared);
+        model
+    };
+    check_both(&[&stranger(2), &stranger(3), &stranger(4).silent()], &stranger(5), &[]);
+}
+
+#[test]
 fn models_that_say_the_same_everywhere_are_not_alike_for_that() {
     let constant = |seed: u64| {
         let features = (0..POSITIONS * FEATURES).map(|place| (place % FEATURES) as f32 + 1e-6 * seed as f32).collect();

@@ -47,7 +47,7 @@ impl Default for CopySettings {
             near_without_base: 0.0001,
             structure_of_noise: 0.03,
             most_noise: 0.15,
-            learned: 10.0,
+            learned: 12.0,
             outputs_to_task_vector: 0.2,
             outputs_without_base: 0.03,
             rewritten: 0.2,
@@ -190,9 +190,9 @@ impl Screen<'_> {
         }
         let left: Vec<(Earlier, Left)> =
             earlier.iter().filter_map(|one| Some((*one, self.left(one.model, later)?))).collect();
-        let size = self.prepared[later].vectors.as_ref()?.size;
+        let vectors = self.prepared[later].vectors.as_ref()?;
         let nearest = left.iter().min_by(|one, two| one.1.length.total_cmp(&two.1.length));
-        match nearest.filter(|(_, left)| left.length <= FAR * size) {
+        match nearest.filter(|(_, left)| vectors.relative(&left.rest) <= FAR) {
             Some((nearest, of_nearest)) => {
                 decisive.insert(nearest.model);
                 if nearest.own {
@@ -245,13 +245,13 @@ impl Screen<'_> {
     /// The finding about an entry whose nearest earlier model this is, or could be.
     fn near(&self, earlier: usize, later: usize, left: &Left) -> Option<Finding> {
         let settings = self.settings;
-        let size = self.prepared[earlier].vectors.as_ref()?.size;
+        let vectors = self.prepared[earlier].vectors.as_ref()?;
         // A mixture's outputs are neither's, which says nothing of what was learned; but what is left of it is little.
         let mixed = (left.share - 1.0).abs() > 0.1
             && left.original.is_some_and(|original| left.length <= MOST_LEFT * left.share * original);
         let kind = if mixed { FindingKind::Mixture } else { FindingKind::NearTensors };
         let outputs = self.outputs(earlier, later);
-        let relative = left.length / size;
+        let relative = vectors.relative(&left.rest);
         // Noise and rewriting move the outputs less than learning does. A task vector that was made longer or shorter moves them
         // too, to first order by as much of their distance from the base's; twice that leaves room for the second order.
         let scaling = |outputs: &Outputs| 2.0 * (left.share - 1.0).abs() * outputs.changed.unwrap_or(0.0);
@@ -261,14 +261,17 @@ impl Screen<'_> {
             Yardstick::Whole => settings.near_without_base,
             _ => settings.near_to_task_vector,
         };
+        let added = match left.yardstick {
+            Yardstick::Whole => relative,
+            _ => left.length / left.yard,
+        };
         let holds = left.share >= 0.1 && left.yard > 0.0;
         // Where next to nothing is left, outputs moved because the original's task vector was scaled.
-        let scaled = left.length <= 0.1 * nothing * left.yard;
-        if holds && left.length <= nothing * left.yard && (scaled || !learned) {
-            let measure = left.length / left.yard;
-            return Some(finding(later, earlier, kind, (measure, nothing), left.yardstick));
+        let scaled = added <= 0.1 * nothing;
+        if holds && added <= nothing && (scaled || !learned) {
+            return Some(finding(later, earlier, kind, (added, nothing), left.yardstick));
         }
-        let structure = self.prepared[earlier].vectors.as_ref()?.structure(&left.rest);
+        let structure = vectors.structure(&left.rest);
         let noise = structure.is_some_and(|structure| structure <= settings.structure_of_noise);
         if left.share >= HELD && left.yard > 0.0 && relative <= settings.most_noise && noise && !learned {
             return Some(finding(later, earlier, kind, (relative, settings.most_noise), Yardstick::Whole));

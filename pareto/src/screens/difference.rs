@@ -74,6 +74,23 @@ impl Vectors {
         self.is_comparable(other).then(differ)
     }
 
+    /// Size of a difference relative to this model, each matrix, and all vectors together, relative to itself and none by
+    /// more than all of it: a matrix that is far larger than all others does not hide that they differ.
+    pub(super) fn relative(&self, difference: &[f32]) -> f64 {
+        let (mut sum, mut count) = (0.0, 0.0);
+        let parts = (0..self.matrices.len()).map(|place| place * CELLS..(place + 1) * CELLS);
+        let vectors = self.matrices.len() * CELLS..self.values.len();
+        for part in parts.chain(std::iter::once(vectors)) {
+            let energy = |values: &[f32]| square(values[part.clone()].iter().map(|value| f64::from(*value)));
+            let (energy, size) = (energy(difference), energy(&self.values));
+            if energy + size > 0.0 {
+                sum += if energy < size { energy / size } else { 1.0 };
+                count += 1.0;
+            }
+        }
+        if count > 0.0 { (sum / count).sqrt() } else { 0.0 }
+    }
+
     /// Concentration of a difference from this model, in [0, 1]: 0 of noise, 1 over the number of directions that carry a
     /// change of low rank. Each matrix counts by its change relative to its size, so that a change of few matrices is not
     /// hidden by noise in all others; `None` if nothing is left to judge.

@@ -111,7 +111,7 @@ fn witnesses(earlier: &ModelPrint, later: &ModelPrint, base: Option<&ModelPrint>
     let mut found = Witnesses::default();
     if let (Some(one), Some(two)) = (Vectors::new(earlier, &names), Vectors::new(later, &names)) {
         let apart = two.less(&one);
-        found.relative_distance = apart.as_ref().map(|apart| length(apart) / one.size);
+        found.relative_distance = apart.as_ref().map(|apart| one.relative(apart));
         found.structure = apart.as_ref().and_then(|apart| one.structure(apart));
         let base = base.and_then(|base| Vectors::new(base, &names));
         let added = |model: &Vectors| base.as_ref().and_then(|base| model.less(base));

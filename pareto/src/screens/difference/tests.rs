@@ -64,6 +64,21 @@ fn noise_in_most_matrices_does_not_hide_what_was_learned_in_few() {
 }
 
 #[test]
+fn a_large_matrix_that_two_models_share_does_not_hide_that_all_others_differ() {
+    let mut large = noise(1, CELLS);
+    large.iter_mut().for_each(|value| *value *= 1e4);
+    let with = |seed: u64| {
+        let small = (1..10).map(|place| noise(seed + place, CELLS));
+        vectors(&model(&std::iter::once(large.clone()).chain(small).collect::<Vec<_>>()))
+    };
+    let (one, two) = (with(100), with(200));
+    let apart = two.less(&one).expect("the same matrices");
+    assert!(length(&apart) < 1e-3 * one.size);
+    assert!((0.9..1.0).contains(&one.relative(&apart)), "{}", one.relative(&apart));
+    assert_eq!(one.relative(&vec![0.0; apart.len()]), 0.0);
+}
+
+#[test]
 fn models_with_other_matrices_cannot_be_subtracted_and_absent_vectors_are_zero() {
     let (one, two) = (model(&[noise(1, CELLS), noise(2, SIDE)]), model(&[noise(3, CELLS)]));
     let names = Names::of([&one, &two].into_iter());
