@@ -23,6 +23,9 @@ pub(crate) use entries::{entries, entries_follow};
 /// tolerance below it.
 const GUARD: usize = 10;
 
+/// Windows after which a regent that nobody has beaten is crowned, though there are challengers that it has not beaten.
+const LONGEST_REGENCY: u32 = 10;
+
 /// A window's entries as admission and screens have left them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field<'a> {
@@ -56,21 +59,41 @@ impl Field<'_> {
         self.admissions[entry].outcome == AdmissionOutcome::Admitted && crowned.snapshot.as_ref().is_none_or(is_same)
     }
 
-    /// The entry that reigns when the duels begin, if a crowned model plays: the champion's, else the latest former
-    /// champion's.
+    /// The entry that challengers meet, if a model of the record plays: the champion's, else the latest former champion's,
+    /// else the regent's.
     pub(crate) fn crowned(&self) -> Option<usize> {
+        let fit = |crowned: &CrownedModel| self.terms.place_of(crowned).filter(|entry| self.is_fit_as(crowned, *entry));
+        self.terms.record.line().find_map(fit)
+    }
+
+    /// True if the crown is vacant when the duels begin: models have been crowned, and none of them plays. Who takes a
+    /// champion's files down, or waits with an old commitment until they are gone, must not inherit: the entry that
+    /// challengers meet is a regent, and earns nothing until it has won.
+    fn is_vacant(&self) -> bool {
         let record = &self.terms.record;
-        record
-            .champion
-            .iter()
-            .chain(&record.former)
-            .find_map(|crowned| self.terms.place_of(crowned).filter(|entry| self.is_fit_as(crowned, *entry)))
+        record.champion.is_some()
+            && match self.crowned() {
+                None => true,
+                Some(entry) => {
+                    let regent = record.champion.as_ref().filter(|_| record.regency > 0);
+                    regent.and_then(|regent| self.terms.place_of(regent)) == Some(entry)
+                }
+            }
+    }
+
+    /// Windows of the regency at the end of this one; zero if it leaves a crowned champion: a challenger has won, or the
+    /// regent has beaten all, or nobody has beaten it for long.
+    pub(crate) fn regency_after(&self, succession: &Succession) -> u32 {
+        if !self.is_vacant() || succession.dethroned().is_some() || succession.unbeaten() == 0 {
+            return 0;
+        }
+        let windows = if self.reigns_on() { self.terms.record.regency } else { 0 } + 1;
+        if windows > LONGEST_REGENCY { 0 } else { windows }
     }
 
     /// The reserve that is to be called upon next: the latest former champion's, where no crowned model before it plays.
     pub(crate) fn next_reserve(&self) -> Option<(usize, &CrownedModel)> {
-        let record = &self.terms.record;
-        for crowned in record.champion.iter().chain(&record.former) {
+        for crowned in self.terms.record.line() {
             match self.terms.place_of(crowned).filter(|entry| self.terms.entries[*entry].uid.is_some()) {
                 Some(entry) if self.admissions[entry].outcome == AdmissionOutcome::Reserve => {
                     return Some((entry, crowned));
@@ -93,7 +116,7 @@ impl Field<'_> {
     fn guarding(&self) -> Option<(usize, &CrownedModel)> {
         let record = &self.terms.record;
         // Where the champion does not play, its reign is one of those that have ended.
-        let ended = record.champion.iter().filter(|_| !self.reigns_on());
+        let ended = record.champion.iter().filter(|_| record.regency == 0 && !self.reigns_on());
         let crowned = ended.chain(&record.former).nth(GUARD - 1)?;
         let entry = self.terms.place_of(crowned)?;
         let playing = self.playing();
@@ -217,6 +240,7 @@ impl Field<'_> {
         }
         ReignRecord {
             former: self.former(succession),
+            regency: self.regency_after(succession),
             bouts: succession.reign().bouts(),
             models,
             sightings: self.sightings(),
@@ -226,10 +250,12 @@ impl Field<'_> {
 
     /// Models that were crowned before, the latest first: of this window, then of those before it.
     pub(crate) fn former(&self, succession: &Succession) -> Vec<CrownedModel> {
-        let dethroned = succession.dethroned().map(|entry| self.crowned_at(entry));
+        // A regent that lost was never crowned.
+        let dethroned = succession.dethroned().filter(|_| !self.is_vacant()).map(|entry| self.crowned_at(entry));
         let first = self.crowned_at(succession.dethroned().unwrap_or(succession.champion()));
         let record = &self.terms.record;
-        let before = record.champion.iter().filter(|crowned| !crowned.is(&first.hotkey, &first.model));
+        let crowned = record.champion.iter().filter(|_| record.regency == 0);
+        let before = crowned.filter(|crowned| !crowned.is(&first.hotkey, &first.model));
         dethroned.into_iter().chain(before.chain(&record.former).cloned()).collect()
     }
 
@@ -268,7 +294,7 @@ impl Field<'_> {
     }
 
     /// Shares of emission: all to the champion, unless the settings burn a part or leave a part to former champions. Only
-    /// miners whose crowned model or commitment plays share.
+    /// miners whose crowned model or commitment plays share. While a regent stands in for a vacant crown all is burned.
     ///
     /// # Errors
     /// If the settings are not usable.
@@ -280,8 +306,11 @@ impl Field<'_> {
             let same = |entry: &&usize| entries[**entry].hotkey == crowned.hotkey;
             playing.iter().find(same).copied()
         };
-        let holders: Vec<usize> =
-            std::iter::once(succession.champion()).chain(former.iter().filter_map(of_miner)).collect();
+        let holders: Vec<usize> = if self.regency_after(succession) > 0 {
+            Vec::new()
+        } else {
+            std::iter::once(succession.champion()).chain(former.iter().filter_map(of_miner)).collect()
+        };
         let uids: Vec<u16> = holders.iter().filter_map(|entry| entries[*entry].uid).map(|uid| uid.0).collect();
         let weights = winner_takes_all(&uids, &self.terms.settings.deciding.weights)?;
         // A miner with two entries is paid once, by the first that holds a share.

@@ -245,8 +245,13 @@ fn a_stale_nonce_and_an_upgrade_in_the_middle_are_rejected_and_the_next_try_is_s
     let world = World::new();
     world.double.run();
     assert_eq!(world.submit(&address(1)).1["outcome"], "finalized");
-    world.double.state().set_number("WeightsSetRateLimit", 0);
-    world.double.state().faults.next_nonce_is_stale = true;
+    {
+        let mut state = world.double.state();
+        state.set_number("WeightsSetRateLimit", 0);
+        // Nodes tell the storage as a block left it.
+        state.block();
+        state.faults.next_nonce_is_stale = true;
+    }
     let (code, outcome, _) = world.submit(&address(2));
     assert_eq!((code, &outcome["outcome"]), (13, &json!("rejected")));
     assert!(outcome["reason"].as_str().unwrap().contains("its nonce or its life is over"), "{outcome}");

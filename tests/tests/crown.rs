@@ -40,10 +40,13 @@ fn a_champion_that_commits_another_model_keeps_the_crown_with_the_one_that_won_i
     check(&windows, 2000, "alice", &good);
     // Bob has had his bout; the new model has its own.
     assert!(!said(&swapped).contains("bob stays") && said(&swapped).contains("alice"), "{}", said(&swapped));
-    // The crowned files are gone: the miner's untested model does not inherit the crown.
+    // The crowned files are gone: neither the miner's untested model nor the oldest entry inherits the crown. The oldest is
+    // regent and earns nothing.
     fs::remove_dir_all(windows.path("hub/o/good")).unwrap();
     succeeds(&windows.decide(3000, &[("bob", &bob, 20), ("alice", &other, 1500)], json!({})));
-    check(&windows, 3000, "bob", &bob);
+    assert_eq!(windows.weights(3000), []);
+    let record = windows.record(3000);
+    assert_eq!((&record["champion"]["hotkey"], &record["regency"]), (&json!("bob"), &json!(1)));
     succeeds(&windows.audit(&[1000, 2000, 3000]));
 }
 

@@ -126,7 +126,8 @@ pub(crate) fn agree(revealed: &[Revealed], absent: u64) -> Result<Agreement, Agr
         Some(held) => field.record_after(&held.succession, &held.duels),
         None => ReignRecord { sightings: field.sightings(), ..terms.record.clone() },
     };
-    let champion = held.as_ref().map(|held| terms.entries[held.succession.champion()].hotkey.clone());
+    let crowned = held.as_ref().filter(|_| record.regency == 0);
+    let champion = crowned.map(|held| terms.entries[held.succession.champion()].hotkey.clone());
     let share = |(place, weight): (usize, &f64)| {
         let entry = &terms.entries[place];
         Some(AgreedWeight { uid: entry.uid?, hotkey: entry.hotkey.clone(), weight: *weight })

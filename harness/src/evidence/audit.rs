@@ -168,7 +168,7 @@ pub(crate) async fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceE
     check_field(&field, &facts.prints)?;
     let conclusion = decide_again(&facts).await?;
     compare(&facts.records, &records(&conclusion, &facts.validator))?;
-    let champion = conclusion.champion.map(|entry| facts.terms.entries[entry].hotkey.0.clone());
+    let champion = conclusion.holder().map(|entry| facts.terms.entries[entry].hotkey.0.clone());
     let audited = Audited {
         records: facts.records.len() as u64,
         rollouts: facts.rollouts.len(),

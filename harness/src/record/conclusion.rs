@@ -26,7 +26,7 @@ pub(crate) struct Conclusion {
     pub prints: Vec<PrintRecord>,
     /// Each duel before its first task of this window.
     pub starts: Vec<SavedDuel>,
-    /// The champion's place in `entries`; none if no model was admitted.
+    /// The champion's place in `entries`, or the regent's while the crown is vacant; none if no model was admitted.
     pub champion: Option<usize>,
     /// The share that goes to uid 0 to be burned, where no entry has that number.
     pub burned: f64,
@@ -132,6 +132,11 @@ impl EntryConclusion {
 }
 
 impl Conclusion {
+    /// The crowned entry's place; none if no model was admitted, or while a regent stands in for a vacant crown.
+    pub(crate) fn holder(&self) -> Option<usize> {
+        self.champion.filter(|_| self.record.regency == 0)
+    }
+
     /// Number of rollouts that a server answered, which no other validator can reproduce.
     pub(crate) fn not_reproducible(&self) -> usize {
         let rollouts = self.entries.iter().flat_map(|concluded| &concluded.rollouts);
@@ -164,7 +169,8 @@ impl Conclusion {
             (AdmissionOutcome::Late, ..) => Standing::Late,
             (AdmissionOutcome::Reserve, ..) => Standing::Reserve,
             (AdmissionOutcome::Admitted, Some(record), _) => Standing::Screened(record.finding.word()),
-            _ if self.champion == Some(entry) => Standing::Champion,
+            _ if self.holder() == Some(entry) => Standing::Champion,
+            _ if self.champion == Some(entry) => Standing::Regent,
             (_, _, Some(duel)) => match duel.decision.verdict {
                 pareto::Verdict::Dethroned => unreachable!("the winner of the last duel is champion"),
                 pareto::Verdict::Defended => Standing::Lost,
@@ -198,6 +204,10 @@ impl Conclusion {
         match self.standing(entry) {
             Standing::Late => "late: committed after the window's seed was known; it plays in the next window",
             Standing::Champion => "champion",
+            Standing::Regent => {
+                "regent: no model that was crowned plays, and all weight is burned until one is better in a bout or it has \
+                 beaten all"
+            }
             Standing::Reserve => "former champion: called upon where the champion does not play",
             Standing::Guard => "champion of ten reigns ago: no winner may be worse than it by more than the tolerance",
             Standing::Deposed => "former champion",

@@ -11,8 +11,12 @@ use crate::registry::Hotkey;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReignRecord {
-    /// The crowned model; none before the first window.
+    /// The crowned model, or the regent; none before the first window.
     pub champion: Option<CrownedModel>,
+    /// Windows for which the champion is a regent by now: the model that challengers meet while the crown is vacant, which
+    /// earns nothing. Zero where the champion is crowned.
+    #[serde(default)]
+    pub regency: u32,
     /// Models that were crowned before, the latest first.
     pub former: Vec<CrownedModel>,
     /// Bouts begun in the champion's reign: the next one has the number after it.
@@ -21,6 +25,16 @@ pub(crate) struct ReignRecord {
     pub models: Vec<BoutRecord>,
     /// First commitment of every model that was ever admitted, by snapshot digest.
     pub sightings: Vec<Sighting>,
+}
+
+impl ReignRecord {
+    /// Models by their claim to meet the challengers: the champion, then former champions, the latest first. A regent comes
+    /// after all that were crowned.
+    pub(crate) fn line(&self) -> impl Iterator<Item = &CrownedModel> {
+        let (champion, regent) =
+            if self.regency > 0 { (None, self.champion.as_ref()) } else { (self.champion.as_ref(), None) };
+        champion.into_iter().chain(&self.former).chain(regent)
+    }
 }
 
 /// A model that holds or held the crown. The crown belongs to the model: its hotkey may commit another one meanwhile.

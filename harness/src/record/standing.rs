@@ -10,7 +10,9 @@ use serde::Serialize;
 pub(crate) enum Standing {
     /// Holds the weight.
     Champion,
-    /// Held the weight and lost it to a challenger of this window.
+    /// Stands in for a vacant crown: challengers meet it, and it earns nothing.
+    Regent,
+    /// Was met by the challengers and lost to one of this window.
     Deposed,
     /// Lost its duel.
     Lost,
@@ -39,6 +41,7 @@ impl Standing {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Champion => "champion",
+            Self::Regent => "regent",
             Self::Deposed => "deposed",
             Self::Lost => "lost",
             Self::Undecided => "undecided",
@@ -73,12 +76,14 @@ mod tests {
     #[test]
     fn the_word_on_a_screen_is_the_word_in_the_summary() {
         use Standing::{
-            Champion, Deposed, Dropped, Guard, Late, Lost, Refused, Reserve, Screened, Spent, Undecided, Waiting,
+            Champion, Deposed, Dropped, Guard, Late, Lost, Refused, Regent, Reserve, Screened, Spent, Undecided,
+            Waiting,
         };
         let screened = Screened("copy");
-        for standing in
-            [Champion, Deposed, Lost, Undecided, Waiting, screened, Refused, Late, Reserve, Dropped, Spent, Guard]
-        {
+        for standing in [
+            Champion, Regent, Deposed, Lost, Undecided, Waiting, screened, Refused, Late, Reserve, Dropped, Spent,
+            Guard,
+        ] {
             assert_eq!(serde_json::to_value(standing).unwrap(), standing.to_string());
         }
     }

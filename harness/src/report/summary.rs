@@ -19,6 +19,8 @@ pub(crate) struct Summary {
     pub version: u32,
     /// The champion, which holds the weight.
     pub champion: Option<Hotkey>,
+    /// The regent, if the crown is vacant: all weight is burned.
+    pub regent: Option<Hotkey>,
     /// The environments' names, versions and tiers.
     pub environments: Vec<String>,
     /// The entries in order of commitment.
@@ -140,9 +142,11 @@ impl Summary {
             file: id.file.as_ref().and_then(|_| names.get(place).cloned()),
             reasons: conclusion.reasons_in(place),
         });
+        let hotkey = |place: usize| conclusion.entries[place].entry.hotkey.clone();
         Self {
             version: VERSION,
-            champion: conclusion.champion.map(|champion| conclusion.entries[champion].entry.hotkey.clone()),
+            champion: conclusion.holder().map(hotkey),
+            regent: conclusion.champion.filter(|_| conclusion.holder().is_none()).map(hotkey),
             environments: conclusion.terms.environments.iter().map(ToString::to_string).collect(),
             entries: entries.map(|(place, concluded)| entry_summary(conclusion, place, concluded)).collect(),
             burned: conclusion.burned,

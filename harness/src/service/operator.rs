@@ -139,7 +139,7 @@ impl<C: Connect> Validator<C> {
             },
             weights: WeightsStatus {
                 in_force: in_force.map(|(window, _)| window),
-                champion: in_force.map(|(_, decision)| decision.champion.to_string()),
+                champion: in_force.and_then(|(_, decision)| Some(decision.champion.as_ref()?.to_string())),
                 state: weights_state,
                 reason,
                 last_update: state.last_update,
@@ -198,7 +198,7 @@ fn weights_state(state: &State, in_force: Option<u64>) -> (Option<String>, Optio
 fn window_line((seed_block, state): (u64, &WindowState<std::sync::Arc<crate::store::VerifiedDecision>>)) -> WindowLine {
     let (word, detail) = match state {
         WindowState::Captured => ("captured", None),
-        WindowState::Decided(decision) => ("decided", Some(decision.champion.to_string())),
+        WindowState::Decided(decision) => ("decided", decision.champion.as_ref().map(ToString::to_string)),
         WindowState::Without(reason) => ("without", Some(reason.clone())),
     };
     WindowLine { seed_block, state: word.to_owned(), detail }

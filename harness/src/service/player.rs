@@ -23,7 +23,6 @@ use crate::exit_status::ExitStatus;
 use crate::files::window_folder;
 use crate::job::{EVIDENCE, WindowJob, publish};
 use crate::problem::Problem;
-use crate::record::Conclusion;
 use crate::registry::{DrandPulse, Hash32, Hotkey, RegistryState, read_commitments};
 use crate::settings::Settings;
 use crate::store::VerifiedDecision;
@@ -100,13 +99,19 @@ async fn play<C: Connect>(validator: &Validator<C>, seed_block: u64) -> Result<(
     let weights = Weights::new(&conclusion);
     WeightsFile::new(settings.output.clone()).submit(&weights).await.map_err(Problem::from)?;
     publish(&settings, &conclusion, (watch, &timings), validator.database.clone())?;
-    let Some(champion) = champion(&conclusion) else {
+    if conclusion.champion.is_none() {
         return skip(validator, seed_block, "no model was admitted, so nobody holds the weight".to_owned()).await;
-    };
-    let log = verified(&settings, seed_block, &champion).await?;
+    }
+    let champion = conclusion.holder().map(|place| conclusion.entries[place].entry.hotkey.clone());
+    let log = verified(&settings, seed_block, champion.clone()).await?;
     let decision = VerifiedDecision { log, champion, weights };
     validator.store.add_decision(&decision).await?;
-    tracing::info!(window = seed_block, champion = %decision.champion, log = decision.log, "decided and verified");
+    tracing::info!(
+        window = seed_block,
+        champion = decision.champion.as_ref().map(|champion| champion.0.as_str()),
+        log = decision.log,
+        "decided and verified"
+    );
     validator.state().timeline.end(seed_block, WindowState::Decided(Arc::new(decision)));
     validator.changed();
     Ok(())
@@ -142,26 +147,21 @@ fn given_record<C: Connect>(
     Ok(is_newer.then(|| agreed.beginning()))
 }
 
-fn champion(conclusion: &Conclusion) -> Option<Hotkey> {
-    Some(conclusion.entries[conclusion.champion?].entry.hotkey.clone())
-}
-
 /// Reads a window's evidence back from the disk and checks it as an auditor would; the hash of its last record.
-async fn verified(settings: &Settings, seed_block: u64, champion: &Hotkey) -> Result<String, ServiceError> {
+async fn verified(settings: &Settings, seed_block: u64, champion: Option<Hotkey>) -> Result<String, ServiceError> {
     let path = window_folder(&settings.output, seed_block).join(EVIDENCE);
-    let champion = champion.0.clone();
     // Signatures are checked and the window is decided again: work for a thread of its own.
     let runtime = Handle::current();
-    let checked = spawn_blocking(move || runtime.block_on(check_log(&path, seed_block, &champion)));
+    let checked = spawn_blocking(move || runtime.block_on(check_log(&path, seed_block, champion)));
     let checked = checked.await.unwrap_or_else(|panic| Err(panic.to_string()));
     checked.map_err(|cause| ServiceError::Unverified { seed_block, cause })
 }
 
-async fn check_log(path: &Path, seed_block: u64, champion: &str) -> Result<String, String> {
+async fn check_log(path: &Path, seed_block: u64, champion: Option<Hotkey>) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let (audited, log) = audit(BufReader::new(file)).await.map_err(|error| error.to_string())?;
     let holder = audited.champion.as_deref().unwrap_or("nobody");
-    if (log.terms.seed_block, holder) != (seed_block, champion) {
+    if (log.terms.seed_block, &audited.champion) != (seed_block, &champion.map(|champion| champion.0)) {
         return Err(format!("it gives the weight to {holder} in window {}", log.terms.seed_block));
     }
     Ok(audited.hash)

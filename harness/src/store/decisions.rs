@@ -13,8 +13,8 @@ use crate::registry::{Hotkey, Uid};
 pub(crate) struct VerifiedDecision {
     /// Hash of the last record of its evidence.
     pub(crate) log: String,
-    /// The holder of the weight.
-    pub(crate) champion: Hotkey,
+    /// The holder of the weight; none if all is burned, since the crown is vacant.
+    pub(crate) champion: Option<Hotkey>,
     /// The weights.
     pub(crate) weights: Weights,
 }
@@ -83,7 +83,7 @@ impl Store {
             .bind(i64::from(decision.weights.netuid))
             .bind(decision.weights.seed_block.cast_signed())
             .bind(&decision.log)
-            .bind(&decision.champion.0)
+            .bind(decision.champion.as_ref().map_or("", |champion| &champion.0))
             .bind(serde_json::to_string(&decision.weights).expect("weights are plain data"))
             .bind(clock::unix_seconds())
             .execute(&self.pool)
@@ -106,7 +106,8 @@ impl Store {
         let decision = |row: &sqlx::sqlite::SqliteRow| {
             let text = |column| row.try_get::<String, _>(column).map_err(&failed);
             let weights = serde_json::from_str(&text("weights")?).map_err(self.damaged("read a decision in"))?;
-            Ok(VerifiedDecision { log: text("log")?, champion: Hotkey(text("champion")?), weights })
+            let champion = Some(Hotkey(text("champion")?)).filter(|champion| !champion.0.is_empty());
+            Ok(VerifiedDecision { log: text("log")?, champion, weights })
         };
         rows.iter().map(decision).collect()
     }

@@ -78,6 +78,10 @@ fn record() -> ReignRecord {
 
 /// Holds the duels; the challenger at `winner` wins. Lists them as (champion, challenger, number).
 fn held(field: &Field<'_>, winner: Option<usize>) -> (Succession, Vec<(usize, usize, u64)>) {
+    held_as(field, winner, Verdict::Defended)
+}
+
+fn held_as(field: &Field<'_>, winner: Option<usize>, others: Verdict) -> (Succession, Vec<(usize, usize, u64)>) {
     let mut succession = field.open().unwrap().unwrap();
     let mut held = Vec::new();
     while let Some(entry) = succession.next_heat() {
@@ -85,7 +89,7 @@ fn held(field: &Field<'_>, winner: Option<usize>) -> (Succession, Vec<(usize, us
     }
     while let Some(Bout { challenge, .. }) = succession.next_bout().unwrap() {
         let wins = Some(challenge.challenger) == winner;
-        succession.settle(&challenge, if wins { Verdict::Dethroned } else { Verdict::Defended });
+        succession.settle(&challenge, if wins { Verdict::Dethroned } else { others });
         held.push((challenge.champion, challenge.challenger, challenge.number));
     }
     (succession, held)
@@ -155,6 +159,65 @@ fn the_crown_belongs_to_the_model_and_not_to_its_hotkey() {
     let admissions = ["a", "b", "other", "d"].map(|model| admission(model, true));
     let field = Field { terms: &terms, admissions: &admissions, findings: &BTreeMap::new() };
     assert_eq!(field.crowned(), Some(0));
+}
+
+/// A window under c's model (or a regent's) in which those who are `out` do not play and `winner` wins its bout, all others
+/// ending so. The shares, what is burned, and the record that it leaves.
+fn after(record: ReignRecord, out: &[usize], winner: Option<usize>, others: Verdict) -> (Shares, ReignRecord) {
+    let weights = WeightSettings { decay: 0.5, champions: 2, ..WeightSettings::default() };
+    let terms = window(&COMMITTED, record, weights, 1);
+    let admissions: Vec<Admission> =
+        COMMITTED.iter().enumerate().map(|(place, (_, model, _))| admission(model, !out.contains(&place))).collect();
+    let field = Field { terms: &terms, admissions: &admissions, findings: &BTreeMap::new() };
+    let (succession, _) = held_as(&field, winner, others);
+    (field.shares(&succession).unwrap(), field.record_after(&succession, &[]))
+}
+
+#[test]
+fn a_vacant_crown_goes_to_who_wins_and_not_to_who_is_oldest() {
+    use Verdict::{Defended, Undecided};
+    let vacant = || ReignRecord { champion: Some(crowned("c", "c")), bouts: 5, ..ReignRecord::default() };
+    let is = |record: &ReignRecord, champion: &str, regency: u32, former: &[&str]| {
+        let found: Vec<&str> = record.former.iter().map(|crowned| crowned.hotkey.0.as_str()).collect();
+        let found = (record.champion.as_ref().unwrap().hotkey.0.as_str(), record.regency, found.as_slice());
+        assert_eq!(found, (champion, regency, former));
+    };
+    let all = |place: usize| Shares {
+        entries: (0..4).map(|other| f64::from(u8::from(other == place))).collect(),
+        burned: 0.0,
+    };
+    let burned = || Shares { entries: vec![0.0; 4], burned: 1.0 };
+    // Nobody has beaten the oldest, and it has beaten nobody: all is burned.
+    let (shares, regency) = after(vacant(), &[2], None, Undecided);
+    assert_eq!(shares, burned());
+    is(&regency, "a", 1, &["c"]);
+    // It is met again, at numbers that go on.
+    let (shares, second) = after(regency.clone(), &[2], None, Undecided);
+    assert_eq!((shares, second.bouts), (burned(), 4));
+    is(&second, "a", 2, &["c"]);
+    // Who beats it is crowned, and the regent never was.
+    let (shares, won) = after(regency.clone(), &[2], Some(3), Undecided);
+    assert_eq!(shares, all(3));
+    is(&won, "d", 0, &["c"]);
+    // It is crowned when it has beaten all, and when nobody else plays.
+    for out in [&[2][..], &[1, 2, 3]] {
+        let (shares, won) = after(regency.clone(), out, None, Defended);
+        assert_eq!(shares, all(0));
+        is(&won, "a", 0, &["c"]);
+    }
+    // A crowned model that plays again comes before it, under a reign of its own.
+    let (shares, back) = after(regency, &[], None, Undecided);
+    assert_eq!((shares, back.bouts), (all(2), 3));
+    is(&back, "c", 0, &["c"]);
+    // Nobody holds the crown vacant for ever by sending models that are as good.
+    let mut record = vacant();
+    for window in 1..=LONGEST_REGENCY {
+        record = after(record, &[2], None, Undecided).1;
+        is(&record, "a", window, &["c"]);
+    }
+    let (shares, record) = after(record, &[2], None, Undecided);
+    assert_eq!(shares.burned, 0.0);
+    is(&record, "a", 0, &["c"]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(crate) fn begin(registry: &RegistryState, given: Option<Beginning>, own: Opt
 }
 
 fn reigns(record: &ReignRecord, hotkey: &Hotkey) -> bool {
-    record.champion.as_ref().is_some_and(|crowned| crowned.hotkey == *hotkey)
+    record.line().next().is_some_and(|crowned| crowned.hotkey == *hotkey)
 }
 
 /// The model that a miner has committed, taken for the one that was crowned: a registry names miners only.

@@ -76,7 +76,7 @@ pub struct Opening<'a> {
     pub environments: usize,
     /// The entries that play, in order of commitment.
     pub playing: &'a [usize],
-    /// The champion of before; where it does not play, the earliest entry begins a reign.
+    /// The entry that reigns at the beginning; where it does not play, the earliest one is challenged in its place.
     pub champion: Option<usize>,
     /// True if pairs carry the scores of a guard, to which every winner must not be worse either.
     pub guard: bool,
@@ -163,6 +163,8 @@ pub struct Succession {
     waiting: Vec<usize>,
     /// Number of them that have been given their heat.
     begun: usize,
+    /// Challengers whose heat or bout has not ended in the champion's favor.
+    unbeaten: usize,
     through: Vec<Through>,
     /// Bouts with their numbers, the next first; before the heats have ended those carried on alone.
     bouts: VecDeque<Planned>,
@@ -213,6 +215,7 @@ impl Succession {
             }
         }
         carried.sort_by_key(|planned| planned.number);
+        let unbeaten = waiting.len() + carried.len();
         Ok(Some(Self {
             rule: rule.clone(),
             environments,
@@ -222,6 +225,7 @@ impl Succession {
             reign,
             waiting,
             begun: 0,
+            unbeaten,
             through: Vec::new(),
             bouts: carried.into(),
             numbered: false,
@@ -247,9 +251,13 @@ impl Succession {
     /// Takes in how a heat ended; one that is never settled, or not at its end, does not get through.
     pub fn settle_heat(&mut self, entry: &HeatEntry) {
         let HeatEntry { challenger, heat, place, .. } = entry;
-        if heat.ended() == Some(HeatReason::Passed) {
-            let through = Through { log_e: heat.log_e(), place: *place, challenger: *challenger, fits: heat.fits() };
-            self.through.push(through);
+        match heat.ended() {
+            None | Some(HeatReason::TasksSpent | HeatReason::MoreTasksNeeded) => {}
+            Some(HeatReason::Passed) => {
+                let (log_e, fits) = (heat.log_e(), heat.fits());
+                self.through.push(Through { log_e, place: *place, challenger: *challenger, fits });
+            }
+            Some(HeatReason::Futile | HeatReason::Inferior { .. }) => self.unbeaten -= 1,
         }
     }
 
@@ -304,6 +312,16 @@ impl Succession {
             self.numbered = true;
             self.bouts.clear();
         }
+        if verdict != Verdict::Undecided {
+            self.unbeaten -= 1;
+        }
+    }
+
+    /// Number of challengers that have not lost to the champion of the beginning: those whose heat or bout ended without
+    /// evidence for either, and those that were not reached.
+    #[must_use]
+    pub fn unbeaten(&self) -> usize {
+        self.unbeaten
     }
 
     /// The entry that reigns now.

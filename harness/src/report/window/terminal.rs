@@ -17,10 +17,11 @@ pub(crate) fn table(summary: &Summary) -> String {
     for entry in summary.entries.iter().filter(|entry| entry.standing != Standing::Champion) {
         text.push_str(&format!("\n{}: {}", entry.hotkey, entry.verdict));
     }
-    match &summary.champion {
-        Some(champion) => text.push_str(&format!("\n\n{champion} {}.\n", summary.held())),
-        None => text.push_str("\n\nNo model was admitted: nobody holds the weight.\n"),
-    }
+    text.push_str(&match (&summary.champion, &summary.regent) {
+        (Some(champion), _) => format!("\n\n{champion} {}.\n", summary.held()),
+        (None, Some(regent)) => format!("\n\nThe crown is vacant, and all weight is burned: {regent} is regent.\n"),
+        (None, None) => "\n\nNo model was admitted: nobody holds the weight.\n".to_owned(),
+    });
     if summary.not_reproducible > 0 {
         text.push_str(&format!("{}\n", doubt(summary.not_reproducible)));
     }

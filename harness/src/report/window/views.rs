@@ -184,6 +184,12 @@ fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
         .duels
         .iter()
         .rfind(|duel| duel.challenger == champion && duel.decision.verdict == Verdict::Dethroned);
+    if conclusion.holder().is_none() {
+        return format!(
+            "The crown is vacant, and all weight is burned: no model that was crowned plays. {who} was committed first and is \
+             regent: who beats it in a bout is crowned, and so is it when it has beaten all."
+        );
+    }
     let held = conclusion.duels.iter().filter(|duel| duel.champion == champion).count();
     let is = |crowned: &CrownedModel| crowned.is(&concluded.entry.hotkey, &concluded.entry.model.to_string());
     let why = match won {
@@ -194,12 +200,15 @@ fn lead(conclusion: &Conclusion, summary: &Summary) -> String {
             gains(conclusion, &duel.decision),
         ),
         None => match conclusion.terms.record.champion.as_ref() {
-            Some(crowned) if is(crowned) => "it was champion when the window opened".to_owned(),
+            Some(crowned) if is(crowned) && conclusion.terms.record.regency == 0 => {
+                "it was champion when the window opened".to_owned()
+            }
             _ if conclusion.terms.record.former.iter().any(is) => {
                 "the champion of before does not play, and of the former champions that do it was the last".to_owned()
             }
-            _ => format!(
-                "no champion of an earlier window plays, and of the entries that do it was committed first (block {})",
+            Some(_) => "no model that was crowned plays, and of those that do none has beaten it".to_owned(),
+            None => format!(
+                "no model has been crowned before, and of the entries that play it was committed first (block {})",
                 concluded.entry.committed
             ),
         },

@@ -53,7 +53,7 @@ fn decision(seed_block: u64, hotkey: &str) -> VerifiedDecision {
         "chain": [{ "uid": 3, "value": 65_535 }],
         "not_reproducible": 0,
     });
-    let (champion, weights) = (Hotkey(hotkey.to_owned()), serde_json::from_value(weights).unwrap());
+    let (champion, weights) = (Some(Hotkey(hotkey.to_owned())), serde_json::from_value(weights).unwrap());
     VerifiedDecision { log: format!("log {seed_block}"), champion, weights }
 }
 
@@ -90,6 +90,9 @@ async fn the_first_reason_and_the_first_decision_of_a_window_stay() {
     }
     assert_eq!(store.decisions(1).await.unwrap(), [decision(30, "bob"), decision(40, "ada")]);
     assert_eq!(store.decisions(2).await.unwrap(), []);
+    let vacant = VerifiedDecision { champion: None, ..decision(50, "ada") };
+    store.add_decision(&vacant).await.unwrap();
+    assert_eq!(store.decisions(1).await.unwrap().last(), Some(&vacant));
 }
 
 #[tokio::test]

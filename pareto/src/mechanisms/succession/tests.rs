@@ -71,6 +71,27 @@ fn without_heats_bouts_go_by_commitment_until_one_dethrones() {
 }
 
 #[test]
+fn challengers_are_unbeaten_until_a_heat_or_a_bout_speaks_against_them() {
+    use Verdict::{Defended, Dethroned, Undecided};
+    let check = |wins: &[usize], verdicts: &[Verdict], expected: [usize; 2]| {
+        let playing: Vec<usize> = (0..=wins.len()).collect();
+        let rule = Sequential { heat: HeatSettings { tasks: 40, ..rule(0).heat }, ..rule(0) };
+        let mut succession = open(&rule, &playing, Some(0)).expect("somebody plays");
+        heats(&mut succession, |entry| wins[entry - 1]);
+        let after_heats = succession.unbeaten();
+        held(&mut succession, verdicts);
+        assert_eq!([after_heats, succession.unbeaten()], expected, "{wins:?} {verdicts:?}");
+    };
+    check(&[], &[], [0, 0]);
+    check(&[40, 40], &[Defended, Defended], [2, 0]);
+    check(&[40, 40], &[Undecided, Defended], [2, 1]);
+    check(&[40, 40, 40], &[Defended, Undecided], [3, 2]);
+    check(&[40, 40, 40], &[Dethroned], [3, 2]);
+    // A heat in which nothing speaks for either leaves them where they were.
+    check(&[0, 40], &[Defended], [2, 1]);
+}
+
+#[test]
 fn the_best_of_the_heats_get_the_numbers_by_wealth_and_then_by_commitment() {
     let check = |wins: &[usize], bouts: &[(usize, usize, u64)]| {
         let playing: Vec<usize> = (0..=wins.len()).collect();
