@@ -1,4 +1,4 @@
-//! `dethrone eval`: scores a model before a submission is paid for.
+//! `dethrone eval`: scores models before a submission is paid for.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use models::hub::HubKind;
 use models::source::ModelSource;
-use pareto::duel::Forecast;
-use pareto::{Duel, DuelSettings, HeatSettings};
+use pareto::{DuelSettings, HeatSettings};
 
 use super::runtime::block_on;
 use crate::chain::WeightsFile;
@@ -17,12 +16,16 @@ use crate::exit_status::ExitStatus;
 use crate::job::{self, Finished, Job, Ports};
 use crate::printer::Printer;
 use crate::problem::Problem;
-use crate::record::{AdmissionOutcome, Conclusion, DuelRecord, ReasonCount, Standing, paired, unit_scores};
+use crate::record::{AdmissionOutcome, ReasonCount};
 use crate::registry::{Entry, Hotkey, RegistryState, Role, Uid};
-use crate::report::{Summary, doubt, reason_lines};
 use crate::reporter::for_this_terminal;
 use crate::settings::{Deciding, Settings, Sources};
 use crate::window::Unchallenged;
+
+mod evaluation;
+mod text;
+
+use evaluation::Evaluation;
 
 /// The block that stands for "known before any commitment" in a window of one's own.
 const SEED_BLOCK: u64 = 1;
@@ -30,14 +33,21 @@ const SEED_BLOCK: u64 = 1;
 /// Arguments of `dethrone eval`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The model: `owner/name@<40 hex>`, a folder in the Hugging Face layout, a GGUF file, or `openai:MODEL@URL` on a server.
-    model: String,
-    /// The model to beat, in the same forms.
+    /// The models: `owner/name@<40 hex>`, a folder in the Hugging Face layout, a GGUF file, or `openai:MODEL@URL` on a server.
+    #[arg(required = true, value_name = "MODEL")]
+    models: Vec<String>,
+    /// The model to beat, in the same forms, or `champion`: the one that earns most on the subnet of the settings' chain.
     #[arg(long, value_name = "MODEL")]
     against: Option<String>,
+    /// Environments in place of the settings', such as `sat:2,abduction`.
+    #[arg(long, value_name = "LIST")]
+    env: Option<String>,
     /// Tasks to answer in each environment; fewer when the duel settles earlier.
     #[arg(long, value_name = "N", default_value_t = 64)]
     tasks: usize,
+    /// Models that had their bout in the champion's reign before: the more, the more a model must show.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    tested: u64,
     /// The seed of the tasks; the same seed goes on where an earlier evaluation was interrupted.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -49,75 +59,64 @@ pub(super) struct Arguments {
     set: Vec<String>,
 }
 
-/// Result of an evaluation.
-#[derive(Debug, Serialize)]
-struct Evaluation {
-    version: u32,
-    model: String,
-    against: Option<String>,
-    seed: u64,
-    predicted: Prediction,
-    sentence: String,
-    /// Further tasks in each environment until the model would dethrone, if things go on as they went; none if that is
-    /// more than the validator's budget or the duel would be given up before.
-    further_tasks: Option<usize>,
-    /// Number of rollouts answered by a server, which no one can reproduce.
-    not_reproducible: usize,
-    environments: Vec<EnvironmentEvaluation>,
-    files: crate::report::Files,
-}
-
-/// Predicted end of the model's duel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(into = "&'static str")]
-enum Prediction {
-    Dethrones,
-    Loses,
-    Undecided,
-    /// Left out by the screen that has this word.
-    Screened(&'static str),
-    /// Without an opponent there is nothing to predict.
-    Scored,
-    /// Without a score neither.
-    Unscored,
-}
-
-/// One environment of an evaluation.
-#[derive(Debug, Serialize)]
-struct EnvironmentEvaluation {
-    environment: String,
-    /// Its file, where it has one.
-    file: Option<String>,
-    tasks: usize,
-    mean: f64,
-    against_mean: Option<f64>,
-    difference: Option<f64>,
-    interval: Option<(f64, f64)>,
-    /// Further tasks until the model is shown to be not worse here; none if that is more than the validator's budget.
-    further_tasks: Option<usize>,
-    /// Reasons of the model's scores, the most frequent first.
-    reasons: Vec<ReasonCount>,
-}
-
-/// Scores the model in a window of its own, with the same code as `validate`.
+/// Scores each model in a window of its own, with the same code as `validate`.
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
+    let models = arguments.models.iter().map(|model| model.parse()).collect::<Result<Vec<ModelSource>, _>>()?;
+    let environments = arguments.env.iter().map(|list| format!("environments={list}"));
+    let set: Vec<String> = arguments.set.iter().cloned().chain(environments).collect();
+    let settings = settings(arguments.config.as_deref(), &set)?;
+    let against = match arguments.against.as_deref() {
+        Some("champion") => Some(champion(&settings)?),
+        Some(model) => Some(model.parse()?),
+        None => None,
+    };
+    let mut evaluations = Vec::new();
+    let mut unscored = None;
+    for model in &models {
+        let (evaluation, reason) = evaluate(arguments, model, against.as_ref(), &settings)?;
+        evaluations.push(evaluation);
+        unscored = unscored.or(reason);
+    }
+    match evaluations.as_slice() {
+        [evaluation] => printer.data(evaluation, text::one)?,
+        _ => printer.data(&evaluations, |evaluations| text::several(evaluations))?,
+    }
+    unscored.map_or(Ok(()), |reason| Err(Problem::nothing_scored(&reason)))
+}
+
+/// The model that earns most on the subnet of the settings' chain.
+#[cfg(feature = "chain")]
+fn champion(settings: &Settings) -> Result<ModelSource, Problem> {
+    super::pull::champion_of_chain(settings)
+}
+
+#[cfg(not(feature = "chain"))]
+fn champion(_: &Settings) -> Result<ModelSource, Problem> {
+    Err(Problem::new(ExitStatus::Usage, "this program was built without the chain, so that it knows no champion")
+        .hint("name the model: --against MODEL"))
+}
+
+/// The evaluation of one model, and the reason if nothing was scored.
+fn evaluate(
+    arguments: &Arguments,
+    model: &ModelSource,
+    against: Option<&ModelSource>,
+    settings: &Settings,
+) -> Result<(Evaluation, Option<ReasonCount>), Problem> {
     let watch = Stopwatch::start();
-    let model: ModelSource = arguments.model.parse()?;
-    let against: Option<ModelSource> = arguments.against.as_deref().map(str::parse).transpose()?;
-    let settings = settings(arguments.config.as_deref(), &arguments.set)?;
     let validator_budget = settings.deciding.duel.budget;
     // One opponent, on the tasks asked for: nothing to drop anybody for, and no window before or after.
     let deciding =
-        Deciding { duel: budgeted(&settings, arguments.tasks), heat: HeatSettings::none(), ..settings.deciding };
-    let settings = Settings { deciding, ..settings };
-    let registry = registry(&model, against.as_ref(), arguments.seed);
+        Deciding { duel: budgeted(settings, arguments.tasks), heat: HeatSettings::none(), ..settings.deciding.clone() };
+    let output = settings.output.join(folder(model, against, arguments.seed));
+    let settings = Settings { deciding, output, ..settings.clone() };
+    let registry = registry(model, against, (arguments.seed, arguments.tested));
     let chain = WeightsFile::new(settings.output.clone());
     let database = settings.output.join("eval.sqlite");
     let duel_settings = settings.deciding.duel.clone();
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
     let Finished { conclusion, summary } =
         block_on(job::run(Job { settings, unchallenged: Unchallenged::Answers, database, watch }, ports))?;
-    let subject = conclusion.entries.len() - 1;
     for concluded in &conclusion.entries {
         if let AdmissionOutcome::Refused(reason) = &concluded.admission.outcome {
             let summary = format!("{} is refused: {reason}", concluded.entry.model);
@@ -125,9 +124,25 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
                 .hint("a validator refuses it too: change the model as the sentence says"));
         }
     }
-    let evaluation = evaluate(&conclusion, &summary, subject, arguments.seed, &duel_settings, validator_budget);
-    printer.data(&evaluation, text)?;
-    conclusion.nothing_scored().map_or(Ok(()), |reason| Err(Problem::nothing_scored(&reason)))
+    let subject = (conclusion.entries.len() - 1, arguments.seed);
+    let evaluation = Evaluation::new(&conclusion, &summary, subject, &duel_settings, validator_budget);
+    Ok((evaluation, conclusion.nothing_scored()))
+}
+
+/// Folder of an evaluation: one for each model, opponent and seed, so that none takes another's place.
+fn folder(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> String {
+    let name = |model: &ModelSource| {
+        let reference = model.to_string();
+        let reference = reference.trim_end_matches('/');
+        let (path, commit) = reference.rsplit_once('@').unwrap_or((reference, ""));
+        let last = path.rsplit('/').next().unwrap_or(path);
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() || ".-_".contains(letter) { letter } else { '-' };
+        let short: String = last.chars().take(40).map(plain).collect();
+        let digest = blake3::hash(format!("{path}@{commit}").as_bytes()).to_hex();
+        format!("{short}-{}", &digest[..6])
+    };
+    let against = against.map_or_else(String::new, |against| format!("-against-{}", name(against)));
+    format!("{}{against}-seed{seed}", name(model))
 }
 
 /// Speed at which this machine answers and judges a model's tasks, engine and sandbox together.
@@ -154,7 +169,7 @@ pub(super) fn measure(model: &str, config: Option<&Path>, tasks: usize) -> Resul
     let deciding = Deciding { duel: budgeted(&settings, tasks), ..settings.deciding };
     let settings = Settings { deciding, output: settings.output.join("speed"), ..settings };
     // Tasks of the moment: none of them is in the database already, and whatever is in the summary was made now.
-    let registry = registry(&model, None, clock::unix_seconds().unsigned_abs());
+    let registry = registry(&model, None, (clock::unix_seconds().unsigned_abs(), 0));
     let chain = WeightsFile::new(settings.output.clone());
     let database = settings.output.join("eval.sqlite");
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
@@ -187,7 +202,7 @@ fn budgeted(settings: &Settings, tasks: usize) -> DuelSettings {
 }
 
 /// A registry of the opponent, who reigns, and the model.
-fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> RegistryState {
+fn registry(model: &ModelSource, against: Option<&ModelSource>, (seed, tested): (u64, u64)) -> RegistryState {
     let entry = |uid, hotkey: &str, model: &ModelSource, position| Entry {
         hotkey: Hotkey(hotkey.to_owned()),
         uid: Some(Uid(uid)),
@@ -205,136 +220,9 @@ fn registry(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> Re
         seed_hash,
         snapshot: None,
         owners: Default::default(),
-        champion: None,
+        champion: against.map(|_| Hotkey("against".to_owned())),
         former: Vec::new(),
-        tested: 0,
+        tested,
         entries,
     }
-}
-
-fn evaluate(
-    conclusion: &Conclusion,
-    summary: &Summary,
-    subject: usize,
-    seed: u64,
-    duel_settings: &DuelSettings,
-    validator_budget: usize,
-) -> Evaluation {
-    let concluded = &conclusion.entries[subject];
-    let duel = conclusion.duel_of(subject);
-    let against = (subject > 0).then(|| conclusion.entries[0].entry.model.to_string());
-    let forecast = duel.map(|duel| forecast(conclusion, duel, duel_settings, validator_budget));
-    let environments = conclusion.terms.environments.iter().enumerate().map(|(environment, id)| {
-        let (mean, tasks) = concluded.mean(environment);
-        let evidence = duel.map(|duel| &duel.decision.environments[environment]);
-        EnvironmentEvaluation {
-            environment: id.to_string(),
-            file: summary.reasons[environment].file.clone(),
-            tasks,
-            mean: evidence.map_or(mean, |evidence| evidence.challenger_mean),
-            against_mean: evidence.map(|evidence| evidence.champion_mean),
-            difference: evidence.map(|evidence| evidence.difference),
-            interval: evidence.map(|evidence| evidence.interval),
-            further_tasks: forecast.as_ref().and_then(|forecast| forecast.environments[environment]),
-            reasons: conclusion.reasons(subject, environment),
-        }
-    });
-    Evaluation {
-        version: 1,
-        model: concluded.entry.model.to_string(),
-        against,
-        seed,
-        predicted: Prediction::of(conclusion, subject),
-        sentence: match conclusion.nothing_scored() {
-            Some(_) => "no verdict: not one task was scored".to_owned(),
-            None => conclusion.verdict_of(subject),
-        },
-        further_tasks: forecast.as_ref().and_then(Forecast::dethroning),
-        not_reproducible: conclusion.not_reproducible(),
-        environments: environments.collect(),
-        files: summary.files.clone(),
-    }
-}
-
-impl Prediction {
-    fn of(conclusion: &Conclusion, subject: usize) -> Self {
-        if conclusion.nothing_scored().is_some() {
-            return Self::Unscored;
-        }
-        match conclusion.standing(subject) {
-            Standing::Screened(word) => Self::Screened(word),
-            Standing::Champion if conclusion.duel_of(subject).is_some() => Self::Dethrones,
-            Standing::Lost => Self::Loses,
-            Standing::Undecided => Self::Undecided,
-            _ => Self::Scored,
-        }
-    }
-}
-
-impl From<Prediction> for &'static str {
-    fn from(prediction: Prediction) -> Self {
-        match prediction {
-            Prediction::Dethrones => "dethrones",
-            Prediction::Loses => "does not dethrone",
-            Prediction::Undecided => "undecided",
-            Prediction::Screened(word) => word,
-            Prediction::Scored => "scored",
-            Prediction::Unscored => "not scored",
-        }
-    }
-}
-
-/// Forecast of the duel under the validator's own budget.
-fn forecast(conclusion: &Conclusion, duel: &DuelRecord, settings: &DuelSettings, budget: usize) -> Forecast {
-    let scores = |entry: usize| unit_scores(&conclusion.entries[entry].rollouts);
-    let environments = conclusion.terms.environments.len();
-    let pairs = paired(environments, &scores(duel.champion), &scores(duel.challenger));
-    let settings = DuelSettings { budget, ..settings.clone() };
-    let held = Duel::held(&pairs, &settings, duel.decision.alpha);
-    held.expect("the duel was held under these settings and a smaller budget").forecast()
-}
-
-/// The mean score, or that there is none.
-fn mean(environment: &EnvironmentEvaluation) -> String {
-    match environment.tasks {
-        0 => "no task was scored".to_owned(),
-        tasks => format!("{:.3} over {tasks} tasks", environment.mean),
-    }
-}
-
-fn text(evaluation: &Evaluation) -> String {
-    let mut text = match &evaluation.against {
-        Some(against) => format!("{} against {against}: {}", evaluation.model, <&str>::from(evaluation.predicted)),
-        None => evaluation.model.clone(),
-    };
-    for environment in &evaluation.environments {
-        text.push_str(&format!("\n\n{}: {}", environment.environment, mean(environment)));
-        if let (Some(against), Some(difference), Some((low, high))) =
-            (environment.against_mean, environment.difference, environment.interval)
-        {
-            text.push_str(&format!(", {against:.3} against it; difference {difference:+.3} [{low:+.3}, {high:+.3}]"));
-            text.push_str(&match environment.further_tasks {
-                Some(0) => "\n  shown to be not worse".to_owned(),
-                Some(tasks) => format!("\n  about {tasks} more tasks would show it to be not worse"),
-                None => {
-                    "\n  more tasks than the validator's budget would be needed to show it to be not worse".to_owned()
-                }
-            });
-        }
-        text.push_str(&reason_lines(&environment.reasons, environment.file.as_deref()));
-    }
-    text.push_str(&format!("\n\n{}", evaluation.sentence));
-    if evaluation.predicted == Prediction::Undecided {
-        text.push_str(&match evaluation.further_tasks {
-            Some(tasks) => {
-                format!("\nAbout {tasks} more tasks in each environment would settle it in favour of the model.")
-            }
-            None => "\nAs things went, it would not dethrone within the validator's budget.".to_owned(),
-        });
-    }
-    if evaluation.not_reproducible > 0 {
-        text.push_str(&format!("\n\n{}", doubt(evaluation.not_reproducible)));
-    }
-    text.push_str(&format!("\n\nreport    {}", evaluation.files.report.display()));
-    text
 }

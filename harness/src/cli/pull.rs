@@ -1,6 +1,7 @@
 //! `dethrone pull champion`: fetches the model that earns most of a subnet's emission, to be improved.
 
 use clap::{Args, Subcommand};
+use models::source::ModelSource;
 use serde::Serialize;
 
 use super::connection::{ChainArguments, reader};
@@ -13,6 +14,7 @@ use crate::problem::Problem;
 use crate::registry::{DrandPulse, Entry, Hash32, Ledger, SubnetSnapshot, Uid, read_commitments};
 use crate::reporter::for_this_terminal;
 use crate::sandbox::cache_folder;
+use crate::settings::Settings;
 
 /// Arguments of `dethrone pull`.
 #[derive(Debug, Args)]
@@ -61,6 +63,18 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     printer.data(&pulled, |pulled| {
         let uid = pulled.uid.map_or_else(String::new, |uid| format!(" (uid {})", uid.0));
         format!("{} of {}{uid}\n{}", pulled.model, pulled.hotkey, pulled.folder.display())
+    })
+}
+
+/// The model that earns most of the emission on the subnet of the settings.
+///
+/// # Errors
+/// If the chain cannot be read or nobody earns anything.
+pub(super) fn champion_of_chain(settings: &Settings) -> Result<ModelSource, Problem> {
+    let subnet = reader(settings)?;
+    block_on(async {
+        let snapshot = subnet.snapshot(&subnet.finalized_head().await?).await?;
+        Ok(champion(&snapshot)?.model)
     })
 }
 

@@ -10,6 +10,7 @@ mod reign;
 mod rollout;
 mod scores;
 mod standing;
+mod tally;
 mod terms;
 mod timings;
 
@@ -20,6 +21,7 @@ pub(crate) use reign::{BoutRecord, CrownedModel, ReignRecord, Sighting, first_si
 pub(crate) use rollout::{Fault, Reply, Rollout, counted_score};
 pub(crate) use scores::{UnitScore, paired, unit_scores};
 pub(crate) use standing::Standing;
+pub(crate) use tally::ReplyTally;
 #[cfg(test)]
 pub(crate) use terms::DecidingSettings;
 pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, EntryTerms, WindowTerms};
