@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::agreed::AgreedRecord;
 use crate::chain::{Chain, ChainError, Weights};
 use crate::clock::Stopwatch;
+use crate::entry_pages::{self, write_entry_pages};
 use crate::events::{Event, Reporter};
 use crate::evidence::{HashChain, ValidatorKey, records};
 use crate::exit_status::ExitStatus;
@@ -73,6 +74,8 @@ pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>)
     let (conclusion, timings) = window.run(registry, given).await?;
     store.close().await;
     ports.chain.submit(&Weights::new(&conclusion)).await?;
+    let folder = window_folder(&settings.output, conclusion.terms.seed_block);
+    write_entry_pages(&conclusion, &context, &folder).await?;
     let summary = publish(&settings, &conclusion, (watch, &timings), database)?;
     if conclusion.champion.is_none() {
         return Err(nobody_admitted(&summary));
@@ -90,7 +93,7 @@ pub(crate) fn publish(
     (watch, timings): (Stopwatch, &Timings),
     database: PathBuf,
 ) -> Result<Summary, Problem> {
-    let files = Files::of_window(&settings.output, conclusion.terms.seed_block, database);
+    let files = Files::of_window(settings, conclusion.terms.seed_block, database);
     let names: Vec<String> = settings.environments.iter().map(|choice| choice.name.clone()).collect();
     let summary = Summary::new(conclusion, &names, files, Timing::new(watch.elapsed(), timings));
     write(&summary.files.report, &crate::report::page(conclusion, &summary))?;
@@ -232,12 +235,13 @@ fn cannot_write(path: &Path, cause: &std::io::Error) -> Problem {
 
 impl Files {
     /// The files of a window with this seed block.
-    fn of_window(output: &Path, seed_block: u64, database: PathBuf) -> Self {
-        let folder = window_folder(output, seed_block);
+    fn of_window(settings: &Settings, seed_block: u64, database: PathBuf) -> Self {
+        let folder = window_folder(&settings.output, seed_block);
         Self {
             weights: folder.join("weights.json"),
             evidence: folder.join(EVIDENCE),
             report: folder.join("report.html"),
+            entries: (settings.report_rollouts > 0).then(|| entry_pages::folder(&folder)),
             database,
         }
     }

@@ -42,6 +42,9 @@ mod chain;
 pub mod evidence;
 mod replay;
 mod report;
+mod transcript;
+
+mod entry_pages;
 
 #[cfg(feature = "chain")]
 mod service;

@@ -22,6 +22,8 @@ pub(crate) enum Format {
     Text,
     /// For programs: one JSON document on standard output.
     Json,
+    /// For programs that read lines: JSON without line breaks, each thing on a line.
+    Jsonl,
 }
 
 /// Prints a command's data and its messages.
@@ -51,12 +53,18 @@ impl Printer {
         value: &T,
         text: impl FnOnce(&T) -> String,
     ) -> Result<(), Problem> {
+        let unexpected = |error: serde_json::Error| Problem::from_error(ExitStatus::Unexpected, &error);
         let rendered = match self.format {
             Format::Text => printable(&text(value)),
-            Format::Json => serde_json::to_string_pretty(value)
-                .map_err(|error| Problem::from_error(ExitStatus::Unexpected, &error))?,
+            Format::Json => serde_json::to_string_pretty(value).map_err(unexpected)?,
+            Format::Jsonl => serde_json::to_string(value).map_err(unexpected)?,
         };
         outcome(writeln!(out, "{}", rendered.trim_end()).and_then(|()| out.flush()))
+    }
+
+    /// The form the user asked for.
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     /// Prints a file of our own making, such as a manual page, as it is and whatever the format.
@@ -77,7 +85,7 @@ impl Printer {
     /// is there: they read one JSON document however the command ends.
     pub(crate) fn problem(&self, problem: &Problem) {
         self.say(&problem.to_string());
-        if self.format == Format::Json && !PRINTED.load(Ordering::Relaxed) {
+        if self.format != Format::Text && !PRINTED.load(Ordering::Relaxed) {
             // The exit code says it too, where standard output is closed.
             drop(self.write(&mut std::io::stdout().lock(), &problem.document(), |_| String::new()));
         }
@@ -130,6 +138,7 @@ mod tests {
     fn data_is_text_or_json_and_ends_with_one_line_break() {
         assert_eq!(printed(Format::Text), "2 numbers\n");
         assert_eq!(printed(Format::Json), "[\n  1,\n  2\n]\n");
+        assert_eq!(printed(Format::Jsonl), "[1,2]\n");
     }
 
     #[test]

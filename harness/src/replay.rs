@@ -14,13 +14,13 @@ use models::responder::Responder;
 use models::source::ModelSource;
 use sandboxes::Sandbox;
 
-use recorded_model::{RecordedModel, TextSide};
+use recorded_model::RecordedModel;
 
 use crate::events::{Event, Reporter};
 use crate::evidence::{EvidenceError, Log, RolloutBody};
-use crate::loader::{Arrival, LoaderError, ModelLoader, files_of};
+use crate::loader::{Arrival, LoaderError, ModelLoader, TextSide, files_of};
 use crate::record::{AdmissionOutcome, CardTerms};
-use crate::rollout::{RolloutError, TaskRules, open_environment};
+use crate::rollout::{OtherEnvironment, RolloutError, TaskRules, open_recorded};
 use crate::settings::Settings;
 use crate::units::Unit;
 use crate::window::{WindowError, other_than_crowned, screen_recorded};
@@ -298,22 +298,9 @@ impl Replay<'_> {
     async fn environments(&self, recorded: &[EnvironmentId]) -> Result<Vec<Arc<dyn Environment>>, ReplayError> {
         let mut environments = Vec::with_capacity(recorded.len());
         for id in recorded {
-            let mut found = Vec::new();
-            if id.file.is_none() {
-                found.push(open_environment(&id.name, id.tier, self.sandbox).await?);
-            } else {
-                for choice in self.settings.environments.iter().filter(|choice| choice.name.ends_with(".py")) {
-                    // A file that cannot be opened is not the environment of the log.
-                    found.extend(open_environment(&choice.name, choice.tier, self.sandbox).await.ok());
-                }
-            }
-            let here: Vec<String> = found.iter().map(|environment| environment.id().to_string()).collect();
-            let same = found.into_iter().find(|environment| environment.id() == id);
-            let another = || ReplayError::Another {
-                recorded: format!("{id}{}", id.file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default()),
-                here: if here.is_empty() { "none of that name".to_owned() } else { here.join(", ") },
-            };
-            environments.push(same.ok_or_else(another)?);
+            let opened = open_recorded(id, &self.settings.environments, self.sandbox).await?;
+            environments
+                .push(opened.map_err(|OtherEnvironment { recorded, here }| ReplayError::Another { recorded, here })?);
         }
         Ok(environments)
     }

@@ -6,6 +6,8 @@ use std::fmt;
 const SHOWN: usize = 200;
 /// Most characters of a sentence that may hold several such texts beside our own words.
 const LONGEST_SENTENCE: usize = 600;
+/// Most characters of a passage that are shown from its beginning, and from its end.
+const LONGEST_PASSAGE: (usize, usize) = (4_000, 4_000);
 
 /// Text out of a file, hub, chain or server, made safe to show: whatever a terminal or a browser acts on, such as control
 /// characters, line breaks, escape sequences and marks of the writing direction, is escaped, and the text is cut.
@@ -40,6 +42,20 @@ impl UntrustedText {
     /// A whole sentence that may hold texts of strangers: its first 600 characters, without quotes.
     pub fn sentence(text: &str) -> Self {
         Self(cut(text, LONGEST_SENTENCE))
+    }
+
+    /// A text of several lines, such as a prompt or a reply: its line breaks and tabs stay. Of a long one the first and the last
+    /// 4000 characters are shown, since an answer stands at the end.
+    pub fn passage(text: &str) -> Self {
+        let (first, last) = LONGEST_PASSAGE;
+        let count = text.chars().count();
+        if count <= first + last {
+            return Self(lines(text));
+        }
+        let place = |characters: usize| text.char_indices().nth(characters).map_or(text.len(), |(place, _)| place);
+        let (head, tail) = (&text[..place(first)], &text[place(count - last)..]);
+        let left_out = count - first - last;
+        Self(format!("{}\n[… {left_out} characters …]\n{}", lines(head), lines(tail)))
     }
 
     /// The text as it is shown.
@@ -107,6 +123,18 @@ fn cut(text: &str, most: usize) -> String {
     shown
 }
 
+/// A text, escaped but for its line breaks and tabs.
+fn lines(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            _ => escape(character, &mut shown),
+        }
+    }
+    shown
+}
+
 /// Appends a character, or its escape as Rust writes it where it cannot be printed: control and format characters, line and
 /// paragraph separators, unassigned code points, and marks that combine with the character before them.
 fn escape(character: char, into: &mut String) {
@@ -164,6 +192,16 @@ mod tests {
         ] {
             assert_eq!(printable(output), shown);
         }
+    }
+
+    #[test]
+    fn a_passage_keeps_its_lines_its_beginning_and_its_end() {
+        let passage = |text: &str| UntrustedText::passage(text).to_string();
+        assert_eq!(passage("one\n\ttwo\r\u{1b}[2J\u{202e}"), "one\n\ttwo\\r\\u{1b}[2J\\u{202e}");
+        assert_eq!(passage(&"é".repeat(8_000)), "é".repeat(8_000));
+        let cut = passage(&format!("{}{}Answer: 42", "a".repeat(9_000), "é".repeat(7)));
+        assert!(cut.starts_with("aaa") && cut.ends_with("éAnswer: 42"), "{cut}");
+        assert!(cut.contains("\n[… 1017 characters …]\n"), "{cut}");
     }
 
     #[test]

@@ -70,6 +70,7 @@ fn help_says_what_every_command_is_for_and_takes() {
         "store",
         "init",
         "settings",
+        "show",
         "cache",
         "completions",
         "man",

@@ -3,6 +3,7 @@
 
 mod answer;
 mod fences;
+mod place;
 mod program;
 mod thought;
 

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     agree, audit, cache, completions, consensus, decide, demo, env, eval, init, lab, plan, sandbox, score, screen,
-    settings, store, validate, version,
+    settings, show, store, validate, version,
 };
 #[cfg(feature = "chain")]
 use super::{chain, commit, ctl, doctor, pull, rank, signer, weights};
@@ -43,6 +43,8 @@ enum Command {
     Store(store::Arguments),
     /// Scores a model, alone or against another, before a submission is paid for.
     Eval(eval::Arguments),
+    /// Shows prompts, replies, what was looked for and found, and verdicts.
+    Show(show::Arguments),
     /// Scores given token ids under a model.
     Score(score::Arguments),
     /// Tells how a model relates to an earlier one: a copy, a derivative, or neither.
@@ -140,6 +142,7 @@ impl Command {
             Self::Ctl(arguments) => ctl::run(arguments, printer),
             Self::Store(arguments) => store::run(arguments, printer),
             Self::Eval(arguments) => eval::run(arguments, printer),
+            Self::Show(arguments) => show::run(arguments, printer),
             Self::Score(arguments) => score::run(arguments, printer),
             Self::Screen(arguments) => screen::run(arguments, printer),
             Self::Audit(arguments) => audit::run(arguments, printer),

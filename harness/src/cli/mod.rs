@@ -19,6 +19,7 @@ mod sandbox;
 mod score;
 mod screen;
 mod settings;
+mod show;
 mod store;
 mod validate;
 mod version;

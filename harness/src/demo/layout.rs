@@ -128,7 +128,7 @@ pub(crate) enum DemoError {
 /// # Errors
 /// If a model cannot be fetched or the disk has no room.
 pub(crate) fn lay_out(cache: &Path, reporter: &dyn Reporter) -> Result<PathBuf, DemoError> {
-    let hub = cache.join(LAYOUT);
+    let hub = hub_folder(cache);
     let registry = hub.join("registry.json");
     if registry.is_file() {
         return Ok(hub);
@@ -148,6 +148,11 @@ pub(crate) fn lay_out(cache: &Path, reporter: &dyn Reporter) -> Result<PathBuf, 
     write_whole(&registry, self::registry().as_bytes())
         .map_err(|source| DemoError::File { path: registry.clone(), source })?;
     Ok(hub)
+}
+
+/// The folder of the demonstration's hub below a cache.
+pub(crate) fn hub_folder(cache: &Path) -> PathBuf {
+    cache.join(LAYOUT)
 }
 
 /// The text of the demonstration's registry file.

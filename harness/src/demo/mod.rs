@@ -3,6 +3,6 @@
 mod layout;
 mod preset;
 
-pub(crate) use layout::{DemoError, LAYOUT, LAYOUTS, lay_out, registry};
+pub(crate) use layout::{DemoError, LAYOUT, LAYOUTS, hub_folder, lay_out, registry};
 
 pub(crate) use preset::settings;

@@ -12,6 +12,7 @@ mod hash_chain;
 mod key;
 mod log;
 mod prints;
+mod stated;
 mod unchecked;
 
 pub(crate) use agreement::{Agreement, AgreementError, Revealed, agree};
@@ -19,5 +20,6 @@ pub(crate) use audit::{Audited, EvidenceError, Log, audit};
 pub(crate) use body::{ReplyBody, RolloutBody, records};
 pub use hash_chain::{HashChain, Record};
 pub use key::{KeyError, ValidatorKey};
+pub(crate) use stated::{Stated, stated};
 pub use unchecked::unchecked_fields;
 pub(crate) use unchecked::{Checks, unchecked};

@@ -32,7 +32,11 @@ async fn a_job_that_cannot_begin_says_by_its_exit_code_what_is_in_the_way() {
 
 #[test]
 fn weights_and_the_other_results_lie_in_the_windows_folder() {
-    let files = Files::of_window(Path::new("out"), 1_000, PathBuf::from("out/dethrone.sqlite"));
+    let files = Files::of_window(
+        &Settings { output: PathBuf::from("out"), ..Settings::default() },
+        1_000,
+        PathBuf::from("out/dethrone.sqlite"),
+    );
     assert_eq!(files.weights, WeightsFile::new(PathBuf::from("out")).path(1_000));
     for path in [&files.weights, &files.evidence, &files.report] {
         assert_eq!(path.parent(), Some(Path::new("out/window-1000")));

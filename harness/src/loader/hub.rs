@@ -1,6 +1,6 @@
 //! Sources of models' files: a folder, or the Hugging Face hub.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use models::admission::Limits;
 use models::hub::{ENDPOINT, Hub as ModelHub, HubError, HubSettings, HuggingFaceSettings, Progress};
@@ -41,6 +41,16 @@ impl Hub {
             retries: Retries::default(),
         };
         ModelHub::new(settings, connection).map(Self)
+    }
+
+    /// The folder with the files of a model once they were fetched; none where a server runs it.
+    pub(super) fn folder_of(&self, source: &ModelSource) -> Option<PathBuf> {
+        match source {
+            ModelSource::Folder(path) => Some(path.clone()),
+            ModelSource::Gguf(path) => Some(path.parent().unwrap_or(Path::new("")).to_owned()),
+            ModelSource::Hub(reference) => Some(self.0.files(reference)),
+            ModelSource::Server(_) => None,
+        }
     }
 
     /// The files of a model.

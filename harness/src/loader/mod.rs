@@ -4,6 +4,8 @@ mod error;
 mod hub;
 mod model_loader;
 mod responder;
+mod text_side;
 
 pub(crate) use error::LoaderError;
 pub(crate) use model_loader::{Arrival, ModelLoader, files_of};
+pub(crate) use text_side::TextSide;

@@ -250,6 +250,16 @@ impl ModelLoader {
         Ok(opened.clone())
     }
 
+    /// The folder with the files of a model once they were fetched; none where a server runs it.
+    pub(super) fn folder_of(&self, source: &ModelSource) -> Option<PathBuf> {
+        if self.server_of(source).is_some() { None } else { self.hub.folder_of(source) }
+    }
+
+    /// Limits of admission.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The server that runs a model in place of this machine, if one does.
     pub(crate) fn server_of<'a>(&'a self, source: &'a ModelSource) -> Option<&'a RemoteRef> {
         match source {

@@ -13,6 +13,7 @@ mod standing;
 mod tally;
 mod terms;
 mod timings;
+mod transcript;
 
 pub(crate) use admission::{Admission, AdmissionOutcome, FileRecord, UnknownOutcome};
 pub(crate) use conclusion::{Conclusion, DuelRecord, EntryConclusion, FindingRecord, HeatRecord, PrintRecord};
@@ -26,3 +27,4 @@ pub(crate) use tally::ReplyTally;
 pub(crate) use terms::DecidingSettings;
 pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, EntryTerms, WindowTerms};
 pub(crate) use timings::Timings;
+pub(crate) use transcript::{FoundText, MessageText, Transcript};

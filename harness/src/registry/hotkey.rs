@@ -27,6 +27,18 @@ impl Hotkey {
         account[0] == PREFIX && digest[..2] == *checksum
     }
 
+    /// The address with its middle left out; a name as it is.
+    pub(crate) fn shortened(&self) -> String {
+        match self.0.chars().count() {
+            0..=LONGEST_NAME => self.0.clone(),
+            count => {
+                let first: String = self.0.chars().take(6).collect();
+                let last: String = self.0.chars().skip(count - 4).collect();
+                format!("{first}…{last}")
+            }
+        }
+    }
+
     /// True for a name of a registry for trials: at most 32 letters, digits, dots, dashes and underscores.
     fn is_name(&self) -> bool {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');

@@ -3,37 +3,23 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use models::admission::Admitted;
-use models::engine::{Detokenizer, Finish};
+use models::engine::Finish;
 use models::responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder, Work};
-use models::text::{Message, Prompter};
+use models::text::Message;
 
 use crate::evidence::{ReplyBody, RolloutBody};
+use crate::loader::TextSide;
 use crate::record::Fault;
 
-/// The text side of a model: its tokenizer, template and stop tokens.
-pub(super) struct TextSide {
-    prompter: Prompter,
-    stop_tokens: Vec<u32>,
-}
-
 impl TextSide {
-    pub(super) fn of(admitted: &Admitted) -> Self {
-        Self { prompter: admitted.prompter.clone(), stop_tokens: admitted.stop_tokens.clone() }
-    }
-
     /// The reply of these tokens; none where no generation gives them.
     fn reply(&self, tokens: &[u32], most: usize) -> Option<Reply> {
         let (last, before) = tokens.split_last()?;
         if tokens.len() > most || before.iter().any(|token| self.stop_tokens.contains(token)) {
             return None;
         }
-        let (text, finish) = match self.stop_tokens.contains(last) {
-            true => (before, Finish::StopToken),
-            false => (tokens, Finish::Length),
-        };
-        let text = self.prompter.tokenizer.as_ref().map(|tokenizer| Detokenizer::decode(tokenizer, text));
-        Some(reply(text.unwrap_or_default(), Some(tokens.to_vec()), finish))
+        let finish = if self.stop_tokens.contains(last) { Finish::StopToken } else { Finish::Length };
+        Some(reply(self.text(tokens).unwrap_or_default(), Some(tokens.to_vec()), finish))
     }
 }
 

@@ -6,6 +6,7 @@
 mod numbers;
 pub(crate) mod pages;
 mod reasons;
+mod replies;
 mod summary;
 pub(crate) mod svg;
 pub(crate) mod tables;
@@ -13,5 +14,6 @@ mod window;
 
 pub(crate) use numbers::{percent, percent_exact, percent_trimmed};
 pub(crate) use reasons::reason_lines;
+pub(crate) use replies::{RepliesPage, replies_page, transcript_text};
 pub(crate) use summary::{Files, Summary, Timing};
 pub(crate) use window::{doubt, page, table};

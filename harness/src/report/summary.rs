@@ -91,6 +91,8 @@ pub(crate) struct Files {
     pub evidence: PathBuf,
     /// The page.
     pub report: PathBuf,
+    /// The folder with a page for each entry; none where the settings want none.
+    pub entries: Option<PathBuf>,
     /// The database.
     pub database: PathBuf,
 }

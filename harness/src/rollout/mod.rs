@@ -6,7 +6,7 @@ mod executor;
 mod local;
 mod rules;
 
-pub(crate) use environment::{open_environment, open_environments};
+pub(crate) use environment::{OtherEnvironment, open_environment, open_environments, open_recorded};
 pub(crate) use executor::{Executor, ExecutorError};
 pub(crate) use local::LocalExecutor;
 pub(crate) use rules::{RolloutError, TaskRules};

@@ -18,6 +18,7 @@ use super::validator::Validator;
 use crate::agreed::AgreedRecord;
 use crate::chain::{Chain, Subnet, Weights, WeightsFile};
 use crate::clock::Stopwatch;
+use crate::entry_pages::write_entry_pages;
 use crate::evidence::audit;
 use crate::exit_status::ExitStatus;
 use crate::files::window_folder;
@@ -114,6 +115,11 @@ async fn play<C: Connect>(validator: &Validator<C>, seed_block: u64) -> Result<(
     );
     validator.state().timeline.end(seed_block, WindowState::Decided(Arc::new(decision)));
     validator.changed();
+    // Nothing rests on them: the decision is in force already.
+    let folder = window_folder(&settings.output, seed_block);
+    if let Err(problem) = Box::pin(write_entry_pages(&conclusion, &context, &folder)).await {
+        tracing::warn!(window = seed_block, error = problem.summary, "cannot write the pages of replies");
+    }
     Ok(())
 }
 

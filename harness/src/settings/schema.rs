@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     /// The file of the reign record that the window begins from, where validators have agreed on one. Otherwise the
     /// validator goes on from its own last window, unless the registry names another champion.
     pub record: Option<PathBuf>,
+    /// Rollouts of each entry that its page beside the report shows as text, from the first task on; 0 writes no pages.
+    pub report_rollouts: usize,
     /// The hub that models come from.
     pub hub: HubSettings,
     /// The environments whose tasks every model answers, in this order: tables, or short forms such as `"sat"` and `"sat:2"`.
@@ -64,6 +66,7 @@ impl Default for Settings {
             output: PathBuf::from("dethrone-output"),
             key: None,
             record: None,
+            report_rollouts: 60,
             hub: HubSettings::default(),
             environments: ["sat", "abduction", "deduction"]
                 .map(|name| EnvironmentChoice { name: name.to_owned(), tier: 0 })

@@ -7,7 +7,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::error::{StoreError, StoreErrorKind, kind_of_io};
-use super::upkeep::before_migration;
+use super::upkeep::{before_migration, newest, schema};
 use crate::files::Lock;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
@@ -41,6 +41,26 @@ impl Store {
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true);
         Self::connect(path, options, Some(lock)).await
+    }
+
+    /// Opens the database at `path` for reading, also while another process works on it.
+    ///
+    /// # Errors
+    /// If it is not there, is not a database, or its schema is of another version.
+    pub(crate) async fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let failed = |kind, cause: String| StoreError { path: path.to_owned(), action: "read", kind, cause };
+        if !path.is_file() {
+            return Err(failed(StoreErrorKind::Other, "there is none".to_owned()));
+        }
+        let (found, newest) = (schema(path).await?, newest());
+        if found != newest {
+            let kind = if found > newest { StoreErrorKind::Newer } else { StoreErrorKind::Older };
+            return Err(failed(kind, format!("its schema has version {found}, and this program reads {newest}")));
+        }
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
+        let pool = pool.map_err(|error| StoreError::of(path, "read", error))?;
+        Ok(Self { pool, path: path.to_owned(), rollouts_read: AtomicU64::new(0), _lock: None })
     }
 
     /// Opens an empty database in memory, which vanishes with it.

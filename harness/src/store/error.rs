@@ -32,6 +32,8 @@ pub(crate) enum StoreErrorKind {
     ReadOnly,
     /// It was written by a newer version of this program.
     Newer,
+    /// It was written by an earlier version of this program.
+    Older,
     /// It is not a database, or a row does not hold what was once written.
     Damaged,
     /// Anything else.
@@ -67,6 +69,7 @@ impl StoreError {
                 "make the file and its folder writable for this user, or choose another output folder"
             }
             StoreErrorKind::Newer => "use the version of dethrone that wrote it, or another output folder",
+            StoreErrorKind::Older => "the next `dethrone validate` brings it up to date",
             StoreErrorKind::Damaged => "restore the file from a copy, or choose another output folder",
             StoreErrorKind::Other => "check the path and the disk",
         }

@@ -1,6 +1,7 @@
 //! The `runs` table: a window over a registry under deciding settings.
 
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::{Store, StoreError};
 use crate::clock;
@@ -40,6 +41,39 @@ impl Store {
         Ok((RunId(inserted.last_insert_rowid()), false))
     }
 
+    /// The latest run of a window, or of all; none where there is none.
+    ///
+    /// # Errors
+    /// If the database cannot be read or the row is damaged.
+    pub(crate) async fn latest_run(&self, seed_block: Option<u64>) -> Result<Option<(RunId, WindowTerms)>, StoreError> {
+        let latest = "SELECT id, opened FROM runs WHERE seed_block = coalesce(?, seed_block) ORDER BY id DESC LIMIT 1";
+        let row = sqlx::query(latest)
+            .bind(seed_block.map(u64::cast_signed))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(self.failed("read"))?;
+        row.map(|row| self.run(&row)).transpose()
+    }
+
+    /// Seed blocks of the windows that have runs, in order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub(crate) async fn windows_with_runs(&self) -> Result<Vec<u64>, StoreError> {
+        let blocks: Vec<i64> = sqlx::query_scalar("SELECT DISTINCT seed_block FROM runs ORDER BY seed_block")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.failed("read"))?;
+        Ok(blocks.into_iter().map(i64::cast_unsigned).collect())
+    }
+
+    fn run(&self, row: &SqliteRow) -> Result<(RunId, WindowTerms), StoreError> {
+        let failed = self.failed("read");
+        let opened: String = row.try_get("opened").map_err(&failed)?;
+        let terms = serde_json::from_str(&opened).map_err(self.damaged("read a run's terms from"))?;
+        Ok((RunId(row.try_get("id").map_err(&failed)?), terms))
+    }
+
     /// The subnet's runs that have begun a bout and were never finished, whose seed block lies after that of its latest
     /// finished run and before this one, in order. A run of another version's terms is none of them.
     ///
@@ -63,11 +97,6 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(&failed)?;
-        let run = |row: &sqlx::sqlite::SqliteRow| {
-            let opened: String = row.try_get("opened").map_err(&failed)?;
-            let terms = serde_json::from_str(&opened).map_err(self.damaged("read a run's terms from"))?;
-            Ok((RunId(row.try_get("id").map_err(&failed)?), terms))
-        };
-        rows.iter().map(run).collect()
+        rows.iter().map(|row| self.run(row)).collect()
     }
 }

@@ -119,6 +119,15 @@ async fn copy(connection: &mut SqliteConnection, path: &Path, to: &Path) -> Resu
     Ok(())
 }
 
+/// Version of the schema of the database at `path`; 0 of one without.
+pub(super) async fn schema(path: &Path) -> Result<i64, StoreError> {
+    let failed = |error| StoreError::of(path, "read", error);
+    let mut connection = reading(path, "read").await?;
+    let found = version(&mut connection).await.map_err(failed)?.unwrap_or(0);
+    connection.close().await.map_err(failed)?;
+    Ok(found)
+}
+
 async fn reading(path: &Path, action: &'static str) -> Result<SqliteConnection, StoreError> {
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
     options.connect().await.map_err(|error| StoreError::of(path, action, error))
@@ -135,7 +144,8 @@ async fn version(connection: &mut SqliteConnection) -> Result<Option<i64>, sqlx:
     sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(connection).await
 }
 
-fn newest() -> i64 {
+/// Version of the schema that this program knows.
+pub(super) fn newest() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 

@@ -1,5 +1,7 @@
 //! A hub of either kind.
 
+use std::path::PathBuf;
+
 use super::{FolderHub, HubError, HubKind, HubSettings, HuggingFaceHub, HuggingFaceSettings};
 use crate::model_ref::ModelRef;
 use crate::snapshot::Snapshot;
@@ -38,6 +40,14 @@ impl Hub {
                 Err(HubError::Setup { endpoint: "the hub".to_owned(), reason })
             }
             (HubKind::HuggingFace, _) => HuggingFaceHub::new(connection).map(Self::HuggingFace),
+        }
+    }
+
+    /// The folder in which the files of a model lie once they were fetched.
+    pub fn files(&self, model: &ModelRef) -> PathBuf {
+        match self {
+            Self::HuggingFace(hub) => hub.files(model),
+            Self::Folder(hub) => hub.files(model),
         }
     }
 

@@ -100,6 +100,11 @@ impl HuggingFaceHub {
         Ok(Self { settings, information, requests })
     }
 
+    /// The folder of a model's verified files; empty, or not there, before they were fetched.
+    pub(super) fn files(&self, model: &ModelRef) -> PathBuf {
+        Layout::new(&self.settings.root, model).files()
+    }
+
     /// Fetches the files of a model. Files on disk are verified again, only missing ones are downloaded.
     ///
     /// # Errors

@@ -183,6 +183,7 @@ fn shown(conclusion: &Conclusion) -> (String, Summary) {
         weights: file("weights.json"),
         evidence: file("evidence.jsonl"),
         report: file("report.html"),
+        entries: Some(file("entries")),
         database: PathBuf::from("out put/dethrone.sqlite"),
     };
     let seconds = Duration::from_secs;
@@ -427,6 +428,18 @@ fn a_champion_that_others_wait_for_is_said_to_have_them_behind_it() {
     conclusion.entries[3].finding = None;
     let text = read(&shown(&conclusion).0);
     assert!(text.contains("those who come after it wait for the next window."), "{}", words(&text));
+}
+
+#[test]
+fn entries_that_have_answered_are_linked_to_their_replies() {
+    let conclusion = window(Better::Somewhere);
+    let (linked, mut summary) = shown(&conclusion);
+    for (place, concluded) in conclusion.entries.iter().enumerate() {
+        let link = format!("href=\"entries/{place}.html\"");
+        assert_eq!(read(&linked).contains(&link), !concluded.rollouts.is_empty(), "{place}");
+    }
+    summary.files.entries = None;
+    assert!(!page(&conclusion, &summary).contains("href=\"entries"));
 }
 
 #[test]

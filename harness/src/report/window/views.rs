@@ -62,6 +62,8 @@ struct EntryView {
     /// The number of its duel.
     duel: Option<usize>,
     noted: bool,
+    /// Address of the page with its replies.
+    replies: Option<String>,
 }
 
 /// An entry's scores in one environment.
@@ -273,6 +275,8 @@ fn entries(conclusion: &Conclusion, summary: &Summary) -> Vec<EntryView> {
         weight: percent_trimmed(entry.weight),
         duel: conclusion.duel_of(place).map(|duel| duel.duel + 1),
         noted: !conclusion.entries[place].plays() || entry.standing == Standing::Waiting,
+        replies: (summary.files.entries.is_some() && !conclusion.entries[place].rollouts.is_empty())
+            .then(|| format!("entries/{place}.html")),
     };
     summary.entries.iter().enumerate().map(view).collect()
 }

@@ -42,6 +42,7 @@ fn evaluation(predicted: Prediction, tasks: usize, difference: Option<f64>) -> E
             weights: "out/weights.json".into(),
             evidence: "out/evidence.jsonl".into(),
             report: "out/report.html".into(),
+            entries: None,
             database: "out/eval.sqlite".into(),
         },
     }
