@@ -83,7 +83,15 @@ pub(crate) fn remove_unfinished(folder: &Path) -> io::Result<()> {
 /// An advisory lock on a file, released when dropped; the system releases it however the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A process that another thread starts at this moment holds the same open file until it has begun its program, and
+        // closing ours would leave it locked for so long. Where this fails, closing it releases the lock all the same.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -94,7 +102,7 @@ impl Lock {
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Self>> {
         let file = Self::open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -107,7 +115,7 @@ impl Lock {
     pub(crate) fn wait(path: &Path) -> io::Result<Self> {
         let file = Self::open(path)?;
         file.lock()?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     fn open(path: &Path) -> io::Result<File> {
@@ -127,6 +135,18 @@ mod tests {
             fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn a_lock_that_is_dropped_is_free_though_a_process_just_begun_holds_its_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("database.lock");
+        let lock = Lock::try_take(&path).unwrap().unwrap();
+        assert!(Lock::try_take(&path).unwrap().is_none());
+        let inherited = lock.file.try_clone().unwrap();
+        drop(lock);
+        assert!(Lock::try_take(&path).unwrap().is_some());
+        drop(inherited);
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(crate) struct Finished {
 /// Decides a window and writes its results into the output folder.
 ///
 /// # Errors
-/// If a part of this machine, the hub or the registry failed, or no model was admitted. What was finished is stored.
+/// If a part of this machine, the hub or the registry failed. What was finished is stored.
 pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>) -> Result<Finished, Problem> {
     let Job { settings, unchallenged, database, watch } = job;
     let registry = ports.registry.read().await?;
@@ -77,10 +77,17 @@ pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>)
     let folder = window_folder(&settings.output, conclusion.terms.seed_block);
     write_entry_pages(&conclusion, &context, &folder).await?;
     let summary = publish(&settings, &conclusion, (watch, &timings), database)?;
-    if conclusion.champion.is_none() {
-        return Err(nobody_admitted(&summary));
-    }
     Ok(Finished { conclusion, summary })
+}
+
+impl Finished {
+    /// The job, if a model was admitted.
+    ///
+    /// # Errors
+    /// If none was, with the reason of each entry.
+    pub(crate) fn decided(self) -> Result<Self, Problem> {
+        if self.conclusion.champion.is_some() { Ok(self) } else { Err(nobody_admitted(&self.summary)) }
+    }
 }
 
 /// Writes a window's page; its summary.

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use environments::EnvironmentError;
 use models::source::ModelSourceError;
 
 use crate::exit_status::ExitStatus;
@@ -96,6 +97,18 @@ impl From<SettingsError> for Problem {
 
 /// The way out where a setting is wrong.
 pub(crate) const MEND_SETTINGS: &str = "mend the settings; `--show-settings` prints each with its source";
+
+/// The problem of an environment that cannot be opened.
+impl From<EnvironmentError> for Problem {
+    fn from(error: EnvironmentError) -> Self {
+        let hint = match error {
+            EnvironmentError::File { .. } => "mend the file; `dethrone env new` writes one to begin from",
+            EnvironmentError::Unknown { .. } | EnvironmentError::Tier { .. } => "`dethrone env list` shows all of them",
+            _ => MEND_SETTINGS,
+        };
+        Self::from_error(ExitStatus::Usage, &error).hint(hint)
+    }
+}
 
 /// The way out where a model could not be fetched.
 pub(crate) const CHECK_SOURCE: &str =

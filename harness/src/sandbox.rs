@@ -37,8 +37,11 @@ pub(crate) fn open_sandbox(settings: &Settings, reporter: &dyn Reporter) -> Resu
 
 /// The problem of a guest that cannot be fetched or built.
 fn guest_problem(error: &BuildError) -> Problem {
-    Problem::from_error(ExitStatus::Assets, error)
-        .hint("Python 3 with pip has to be on the PATH; the cache folder may be deleted and is made again")
+    let hint = match error {
+        BuildError::File { .. } => "the cache folder has to be writable and have room; `DETHRONE_CACHE` names another",
+        _ => "Python 3 with pip has to be on the PATH; the cache folder may be deleted and is made again",
+    };
+    Problem::from_error(ExitStatus::Assets, error).hint(hint)
 }
 
 /// The problem of a sandbox that cannot be set up or does not run.

@@ -91,8 +91,10 @@ pub enum Refusal {
     },
     /// Something is larger than the validator allows.
     #[error(
-        "{} has {bytes} bytes and at most {limit} are allowed: publish a smaller model or a smaller encoding",
-        UntrustedText::words(what)
+        "{} has {bytes} bytes ({:.1} GiB) and at most {limit} are allowed (`admission` in the settings): publish a smaller model \
+         or a smaller encoding",
+        UntrustedText::words(what),
+        *bytes as f64 / f64::from(1 << 30)
     )]
     TooLarge {
         /// The thing measured, a file name or "the model".

@@ -10,7 +10,7 @@ use super::runtime::block_on;
 use crate::evidence::{Audited, Checks, EvidenceError, Log, audit, unchecked};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
-use crate::problem::{MEND_SETTINGS, Problem};
+use crate::problem::Problem;
 use crate::replay::{Replay, ReplayError, Replayed};
 use crate::reporter::for_this_terminal;
 use crate::sandbox::{cache_folder, open_sandbox};
@@ -78,7 +78,7 @@ fn replay(arguments: &Arguments, log: &Log) -> Result<Replayed, Problem> {
     let replay = Replay { settings: &settings, cache: &cache, sandbox: &sandbox, runtime: &runtime, reporter };
     block_on(async {
         replay.run(log, arguments.replay).await.map_err(|error| match error {
-            ReplayError::Environment(error) => Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS),
+            ReplayError::Environment(error) => error.into(),
             ReplayError::Loader(error) => error.into(),
             ReplayError::Window(error) => error.into(),
             ReplayError::Changed { .. } => Problem::from_error(ExitStatus::Source, &error)
@@ -100,6 +100,9 @@ pub(super) fn evidence_problem(error: &EvidenceError) -> Problem {
         EvidenceError::Version { .. } => (ExitStatus::Source, "audit it with the release of dethrone that wrote it"),
         EvidenceError::Unreadable(_) => (ExitStatus::Source, "check the file and its permissions"),
         EvidenceError::Undecidable(_) => (ExitStatus::EvidenceBroken, "do not rely on this file"),
+        EvidenceError::Malformed { line: 1, .. } => {
+            (ExitStatus::EvidenceBroken, "this is no evidence; a window's is the file evidence.jsonl in its folder")
+        }
         _ => (ExitStatus::EvidenceBroken, "do not rely on this file; ask its validator for the original"),
     };
     Problem::from_error(status, error).hint(hint)

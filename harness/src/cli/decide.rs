@@ -216,8 +216,10 @@ fn default_not_worse_tolerance() -> f64 {
 /// Reads a JSON file of this layout.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Problem> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Problem::new(ExitStatus::Source, format!("cannot read {shown}: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Problem::new(ExitStatus::Source, format!("cannot read {shown}: {error}"))
+            .hint("name a JSON file; `tests/fixtures/vectors` holds one of each layout")
+    })?;
     // Editors on some systems write a byte order mark before the text.
     serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         Problem::new(ExitStatus::Usage, format!("{shown} is not laid out as this command expects: {error}"))

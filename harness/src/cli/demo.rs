@@ -41,7 +41,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let chain = WeightsFile::new(settings.output.clone());
     let database = settings.output.join("dethrone.sqlite");
     let ports = Ports { registry: &registry, chain: &chain, reporter };
-    let finished = block_on(job::run(Job { settings, unchallenged: Unchallenged::Rests, database, watch }, ports))?;
+    let job = Job { settings, unchallenged: Unchallenged::Rests, database, watch };
+    let finished = block_on(job::run(job, ports))?.decided()?;
     printer.data(&finished.summary, table)
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::runtime::block_on;
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
-use crate::problem::{MEND_SETTINGS, Problem};
+use crate::problem::Problem;
 use crate::reporter::for_this_terminal;
 use crate::rollout::open_environment;
 use crate::sandbox::open_sandbox;
@@ -117,9 +117,8 @@ fn run_list(printer: &Printer) -> Result<(), Problem> {
 fn run_show(arguments: &Show, printer: &Printer) -> Result<(), Problem> {
     let shown = block_on(async {
         let (sandbox, _) = open_sandbox(&Settings::default(), &*for_this_terminal())?;
-        let environment = open_environment(&arguments.environment, arguments.tier, &sandbox)
-            .await
-            .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
+        let environment =
+            open_environment(&arguments.environment, arguments.tier, &sandbox).await.map_err(Problem::from)?;
         shown_task(&*environment, Seed(arguments.seed)).await.map_err(|error| {
             Problem::from_error(ExitStatus::CheckFailed, &error)
                 .hint("`dethrone env check` says more about its generator")
@@ -146,9 +145,8 @@ async fn shown_task(environment: &dyn Environment, seed: Seed) -> Result<ShownTa
 fn run_check(arguments: &Check, printer: &Printer) -> Result<(), Problem> {
     let report = block_on(async {
         let (sandbox, _) = open_sandbox(&Settings::default(), &*for_this_terminal())?;
-        let environment = open_environment(&arguments.environment, arguments.tier, &sandbox)
-            .await
-            .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
+        let environment =
+            open_environment(&arguments.environment, arguments.tier, &sandbox).await.map_err(Problem::from)?;
         check(&*environment, &CheckSettings::default()).await.map_err(|error| {
             Problem::from_error(ExitStatus::CheckFailed, &error).hint("mend the environment and check it again")
         })

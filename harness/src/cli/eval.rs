@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 
 use models::hub::HubKind;
@@ -43,7 +44,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "LIST")]
     env: Option<String>,
     /// Tasks to answer in each environment; fewer when the duel settles earlier.
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     tasks: usize,
     /// Models that had their bout in the champion's reign before: the more, the more a model must show.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -70,6 +71,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         Some(model) => Some(model.parse()?),
         None => None,
     };
+    // Of several models none is played while another one's path is misspelt.
+    models.iter().chain(&against).try_for_each(is_there)?;
     let mut evaluations = Vec::new();
     let mut unscored = None;
     for model in &models {
@@ -129,6 +132,17 @@ fn evaluate(
     Ok((evaluation, conclusion.nothing_scored()))
 }
 
+/// Refuses the path of a file or folder that is not there.
+fn is_there(model: &ModelSource) -> Result<(), Problem> {
+    match model {
+        ModelSource::Folder(path) | ModelSource::Gguf(path) if !path.exists() => {
+            Err(Problem::new(ExitStatus::Source, format!("there is no model at {}", path.display()))
+                .hint("check the path; a model is a folder with config.json and safetensors, or a .gguf file"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Folder of an evaluation: one for each model, opponent and seed, so that none takes another's place.
 fn folder(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> String {
     let name = |model: &ModelSource| {
@@ -173,8 +187,8 @@ pub(super) fn measure(model: &str, config: Option<&Path>, tasks: usize) -> Resul
     let chain = WeightsFile::new(settings.output.clone());
     let database = settings.output.join("eval.sqlite");
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
-    let Finished { conclusion, summary } =
-        block_on(job::run(Job { settings, unchallenged: Unchallenged::Answers, database, watch }, ports))?;
+    let job = Job { settings, unchallenged: Unchallenged::Answers, database, watch };
+    let Finished { conclusion, summary } = block_on(job::run(job, ports))?.decided()?;
     // A task that cannot be made takes no time, and a speed of none is no hours.
     if let Some(reason) = conclusion.nothing_scored() {
         return Err(Problem::nothing_scored(&reason));

@@ -69,7 +69,8 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let chain = WeightsFile::new(settings.output.clone());
     let database = settings.output.join("dethrone.sqlite");
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
-    let finished = block_on(job::run(Job { settings, unchallenged: Unchallenged::Rests, database, watch }, ports))?;
+    let job = Job { settings, unchallenged: Unchallenged::Rests, database, watch };
+    let finished = block_on(job::run(job, ports))?.decided()?;
     printer.data(&finished.summary, table)?;
     finished.conclusion.nothing_scored().map_or(Ok(()), |reason| Err(Problem::nothing_scored(&reason)))
 }

@@ -9,7 +9,7 @@ use pareto::weights::{WeightError, WeightSettings};
 use super::chain::ChainSettings;
 use super::deciding::{Deciding, SamplingSettings};
 use super::error::SettingsError;
-use super::schema::Settings;
+use super::schema::{EnvironmentChoice, Settings};
 use super::service::ServiceSettings;
 
 /// A round's units are listed before they are made.
@@ -26,12 +26,25 @@ const MOST_REFERENCES: usize = 1_000;
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     let Settings { environments, deciding, engine, remote, hub, chain, service, .. } = settings;
     require(!environments.is_empty(), "environments", "empty", "a list of at least one environment")?;
+    check_environments(environments)?;
     deciding.check()?;
     check_engine(engine, deciding.sampling.context)?;
     check_remote(remote)?;
     check_hub(hub)?;
     check_chain(chain)?;
     check_service(service)
+}
+
+/// Refuses an environment that is named twice: its tasks would count twice.
+fn check_environments(environments: &[EnvironmentChoice]) -> Result<(), SettingsError> {
+    let named = |choice: &EnvironmentChoice| format!("{} at tier {} more than once", choice.name, choice.tier);
+    let twice = environments.iter().enumerate().find(|(place, choice)| environments[..*place].contains(choice));
+    require(
+        twice.is_none(),
+        "environments",
+        twice.map(|(_, choice)| named(choice)).unwrap_or_default(),
+        "a list of different ones",
+    )
 }
 
 impl Deciding {

@@ -194,6 +194,8 @@ fn explain(error: &figment::Error) -> String {
                 suggestion(found, expected.iter().copied())
             )
         }
+        // The file is not TOML at all.
+        kind if key.is_empty() => format!("the settings{origin}: {kind}"),
         kind => format!("setting `{key}`{origin}: {kind}"),
     }
 }

@@ -8,9 +8,8 @@ use models::decoder::Arithmetic;
 use models::fingerprint::SketchKey;
 
 use crate::events::Reporter;
-use crate::exit_status::ExitStatus;
 use crate::loader::ModelLoader;
-use crate::problem::{MEND_SETTINGS, Problem};
+use crate::problem::Problem;
 use crate::record::CardTerms;
 use crate::rollout::open_environments;
 use crate::sandbox::{cache_folder, open_sandbox};
@@ -43,9 +42,7 @@ impl WindowContext {
         reporter: Arc<dyn Reporter>,
     ) -> Result<Self, Problem> {
         let (sandbox, runtime) = open_sandbox(settings, &*reporter)?;
-        let environments = open_environments(&settings.environments, &sandbox)
-            .await
-            .map_err(|error| Problem::from_error(ExitStatus::Usage, &error).hint(MEND_SETTINGS))?;
+        let environments = open_environments(&settings.environments, &sandbox).await.map_err(Problem::from)?;
         let settings = in_one_arithmetic(settings);
         let loader = ModelLoader::new(&settings, &cache_folder()?, Arc::clone(&reporter))?.with_sketches(sketches);
         let card = loader.card()?;

@@ -66,7 +66,10 @@ pub enum RemoteErrorKind {
         said: String,
     },
     /// The connection failed or broke off.
-    #[error("cannot be reached, or broke off: {}", UntrustedText::sentence(reason))]
+    #[error(
+        "cannot be reached, or broke off: {} (does it run, and is its address right?)",
+        UntrustedText::sentence(reason)
+    )]
     Connection {
         /// The innermost cause.
         reason: String,
