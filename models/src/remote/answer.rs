@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Interface;
-use super::lenient_json;
+use super::{lenient_json, stream};
 use crate::{
     engine::Finish,
     responder::{Reply, Work},
@@ -35,20 +35,32 @@ const FAILURES: [&str; 4] = ["error", "abort", "aborted", "cancelled"];
 /// # Errors
 /// The defect of a body that is neither a reply nor an error.
 pub(super) fn parse(interface: Interface, bytes: &[u8]) -> Result<Answer, String> {
-    let body = lenient_json::parse(bytes)?;
+    let body = match stream::whole(bytes) {
+        Some(body) => body?,
+        None => lenient_json::parse(bytes)?,
+    };
+    // Some gateways put the one answer or error into a list.
+    let body = body.as_array().and_then(|list| list.first()).unwrap_or(&body);
     let fields = body.as_object().ok_or("it is no JSON object")?;
     let choices = fields.get("choices").filter(|choices| !choices.is_null());
-    if let (None, Some(error)) = (choices, fields.get("error").filter(|error| !error.is_null())) {
-        return Ok(failed(error, &body));
+    if choices.is_none_or(is_empty)
+        && let Some(error) = error_of(fields)
+    {
+        return Ok(failed(error, body));
     }
-    let choices = choices.ok_or("it holds no `choices`")?;
+    let Some(choices) = choices else {
+        return match message_of(body) {
+            Some(_) => Ok(failed(body, body)),
+            None => Err("it holds no `choices`".to_owned()),
+        };
+    };
     let Some(choice) = choices.as_array().and_then(|choices| choices.first()).and_then(Value::as_object) else {
         return Ok(Answer::Unusable("it holds no choice".to_owned()));
     };
     let reason = finish_reason(choice);
-    if let Some(reason) = reason.filter(|reason| FAILURES.contains(reason)) {
-        return Ok(match choice.get("error").filter(|error| !error.is_null()) {
-            Some(error) => failed(error, &body),
+    if let Some(reason) = reason.filter(|reason| is_one_of(reason, &FAILURES)) {
+        return Ok(match error_of(choice) {
+            Some(error) => failed(error, body),
             None => Answer::Failed { code: None, said: format!("its finish_reason is {reason:?}") },
         });
     }
@@ -66,14 +78,36 @@ pub(super) fn parse(interface: Interface, bytes: &[u8]) -> Result<Answer, String
         Ok(text) => text,
         Err(defect) => return Ok(Answer::Unusable(defect)),
     };
-    let finish = if reason.is_some_and(|reason| LIMITS.contains(&reason)) { Finish::Length } else { Finish::StopToken };
+    let is_cut = reason.is_some_and(|reason| is_one_of(reason, &LIMITS));
+    let finish = if is_cut { Finish::Length } else { Finish::StopToken };
     let logprobs = choice.get("logprobs").and_then(|logprobs| logprobs_of(logprobs, interface)).unwrap_or_default();
-    let counted = fields.get("usage").and_then(|usage| usage.get("prompt_tokens")).and_then(Value::as_u64);
-    let prompt_tokens = counted.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+    let prompt_tokens = fields.get("usage").and_then(|usage| count(usage.get("prompt_tokens")?)).unwrap_or(0);
     Ok(Answer::Reply(Reply { text, prompt_tokens, tokens: None, logprobs, finish, work: Work::default() }))
 }
 
-/// The reason in lower case letters as servers write it: a text, or an object with a type.
+fn is_empty(choices: &Value) -> bool {
+    choices.as_array().is_some_and(Vec::is_empty)
+}
+
+fn error_of(fields: &Map<String, Value>) -> Option<&Value> {
+    fields.get("error").filter(|error| !error.is_null())
+}
+
+fn is_one_of(reason: &str, reasons: &[&str]) -> bool {
+    reasons.iter().any(|one| one.eq_ignore_ascii_case(reason))
+}
+
+/// A count as a whole number, one with a point, or a text.
+fn count(value: &Value) -> Option<usize> {
+    let whole = |number: f64| (number >= 0.0 && number.fract() == 0.0 && number < 1e15).then_some(number as usize);
+    match value {
+        Value::Number(number) => number.as_f64().and_then(whole),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// The reason of the ending: a text, or an object with a type.
 fn finish_reason(choice: &Map<String, Value>) -> Option<&str> {
     let reason = choice.get("finish_reason")?;
     reason.as_str().or_else(|| reason.get("type")?.as_str())
@@ -121,7 +155,7 @@ fn number(value: &Value) -> Option<u16> {
 }
 
 /// Parts of what servers say of a prompt that is longer than the context, in lower case.
-const TOO_LONG: [&str; 27] = [
+const TOO_LONG: [&str; 47] = [
     // OpenAI and what copies it, vLLM, SGLang, DeepSeek, Mistral, Fireworks
     "context_length_exceeded",
     "string_above_max_length",
@@ -130,32 +164,53 @@ const TOO_LONG: [&str; 27] = [
     "maximum prompt length",
     "exceeds the context window",
     "exceed the context window",
+    "exceed context window",
+    "exceeds context window",
+    "context window exceeds",
+    "exceed context limit",
     "exceed the configured limit",
     "max_tokens must be at least 1, got -",
     "max_completion_tokens must be at least 1, got -",
     // SGLang
     "longer than the model's context",
-    // llama.cpp
+    "exceeds the maximum allowed length",
+    // llama.cpp, llama-cpp-python
     "exceed_context_size",
     "available context size",
     "input is too large to process",
+    "prompt exceeds n_ctx",
     // Ollama
     "exceeds the context length",
     "exceeds maximum context",
     // TGI
     "`inputs` tokens + `max_new_tokens` must be",
     "`inputs` must have less than",
+    // TensorRT-LLM, LMDeploy, TabbyAPI, MLC
+    "exceeds maximum input length",
+    "should not exceed max_num_tokens",
+    "exceeds session_len",
+    "exceeds the session_len",
+    "greater than max_seq_len",
+    "larger than the model input length",
     // LM Studio
     "when context the overflows",
     "when the context overflows",
     "greater than the context length",
     "reached context length",
-    // Anthropic, Bedrock, Groq, Gemini, MLC
+    "cannot truncate prompt with n_keep",
+    // Anthropic, Bedrock, Groq, Gemini, GitHub, DashScope, Moonshot, Zhipu, Cohere
     "prompt is too long",
     "input is too long",
     "reduce the length of",
+    "reduce your message size",
     "exceeds the maximum number of tokens",
-    "larger than the model input length",
+    "prompt token count of",
+    "request body too large",
+    "range of input length should be",
+    "exceeded model token limit",
+    "prompt exceeds max length",
+    "too many tokens: ",
+    "exceed max message tokens",
 ];
 
 /// True if an error's body says that the prompt is longer than the context.

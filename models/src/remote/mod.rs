@@ -9,6 +9,7 @@ mod lenient_json;
 mod model;
 mod pace;
 mod reference;
+mod stream;
 
 pub use error::{RemoteError, RemoteErrorKind};
 pub use model::{Interface, RemoteModel, RemoteSettings, ServedModel};

@@ -22,14 +22,22 @@ fn chat(content: &str, reason: &str, logprobs: &str) -> String {
 
 #[test]
 fn every_ending_but_a_limit_or_a_failure_is_an_end() {
-    for reason in ["stop", "eos", "eos_token", "stop_sequence", "end_turn", "content_filter", "tool_calls", "STOP", ""]
+    for reason in
+        ["stop", "eos", "eos_token", "stop_sequence", "end_turn", "content_filter", "tool_calls", "STOP", "EOS", ""]
     {
         check(Interface::Chat, &chat("\"a\"", &format!("\"{reason}\""), "null"), "a", &[], Finish::StopToken);
     }
     for reason in ["null", "7", "{}", r#"{"type":"stop","matched":2}"#] {
         check(Interface::Chat, &chat("\"a\"", reason, "null"), "a", &[], Finish::StopToken);
     }
-    for reason in [r#""length""#, r#""max_tokens""#, r#""model_length""#, r#"{"type":"length","length":9}"#] {
+    for reason in [
+        r#""length""#,
+        r#""LENGTH""#,
+        r#""MAX_TOKENS""#,
+        r#""max_tokens""#,
+        r#""model_length""#,
+        r#"{"type":"length","length":9}"#,
+    ] {
         check(Interface::Chat, &chat("\"a\"", reason, "null"), "a", &[], Finish::Length);
     }
     check(Interface::Chat, r#"{"choices":[{"message":{"content":"a"}}]}"#, "a", &[], Finish::StopToken);
@@ -62,6 +70,17 @@ fn content_is_a_text_or_parts_and_null_means_absent() {
 }
 
 #[test]
+fn a_stream_that_nobody_asked_for_is_read() {
+    let part = |content: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":{content}}}}}]}}\n\n");
+    let last = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n";
+    let stream = format!("{}{}{last}", part("\"a\""), part("\"b\""));
+    check(Interface::Chat, &stream, "ab", &[], Finish::Length);
+    let text =
+        "data: {\"choices\":[{\"text\":\"a\",\"finish_reason\":\"stop\",\"logprobs\":{\"token_logprobs\":[-1]}}]}\n\n";
+    check(Interface::Completions, text, "a", &[-1.0], Finish::StopToken);
+}
+
+#[test]
 fn log_probabilities_are_whole_or_left_out() {
     for (logprobs, expected) in [
         (r#"{"content":[{"token":"a","logprob":-0.5,"top_logprobs":[]}]}"#, &[-0.5][..]),
@@ -85,6 +104,9 @@ fn log_probabilities_are_whole_or_left_out() {
 fn tokens_of_the_prompt_are_counted_where_the_server_does() {
     for (usage, expected) in [
         (r#"{"prompt_tokens":12}"#, 12),
+        (r#"{"prompt_tokens":12.0}"#, 12),
+        (r#"{"prompt_tokens":"12"}"#, 12),
+        (r#"{"prompt_tokens":1.5}"#, 0),
         (r#"{"prompt_tokens":null}"#, 0),
         (r#"{"prompt_tokens":-1}"#, 0),
         (r#"{"total_tokens":9}"#, 0),
@@ -102,6 +124,12 @@ fn an_error_with_status_200_is_an_error() {
         (r#"{"error":{"message":"Upstream is overloaded","code":502}}"#, Some(502), "Upstream is overloaded"),
         (r#"{"error":{"message":"x","code":"429"},"choices":null}"#, Some(429), "x"),
         (r#"{"error":"no such model"}"#, None, "no such model"),
+        (r#"{"choices":[],"error":{"message":"gone","code":503}}"#, Some(503), "gone"),
+        (r#"[{"error":{"message":"gone","code":503}}]"#, Some(503), "gone"),
+        (r#"{"object":"error","message":"no such model","code":404}"#, Some(404), "no such model"),
+        (r#"{"detail":"no such model"}"#, None, "no such model"),
+        (r#"{"choices":[{"finish_reason":"ERROR","error":{"code":503,"message":"gone"}}]}"#, Some(503), "gone"),
+        ("data: {\"error\":{\"message\":\"gone\",\"code\":503}}\n\n", Some(503), "gone"),
         (r#"{"choices":[{"finish_reason":"error","error":{"code":503,"message":"gone"}}]}"#, Some(503), "gone"),
         (r#"{"choices":[{"message":{"content":""},"finish_reason":"abort"}]}"#, None, "its finish_reason is \"abort\""),
         (
@@ -127,7 +155,14 @@ fn a_choice_that_is_no_reply_is_unusable_and_other_bodies_are_defects() {
         let found = parse(Interface::Chat, json.as_bytes());
         assert!(matches!(&found, Ok(Answer::Unusable(defect)) if defect.contains(part)), "{json}: {found:?}");
     }
-    for (json, part) in [("<html>", "expected value"), ("", "EOF"), ("[]", "no JSON object"), ("{}", "no `choices`")] {
+    let bodies = [
+        ("<html>", "expected value"),
+        ("", "EOF"),
+        ("[]", "no JSON object"),
+        ("{}", "no `choices`"),
+        ("data: [DONE]", "no data"),
+    ];
+    for (json, part) in bodies {
         let found = parse(Interface::Chat, json.as_bytes());
         assert!(found.as_ref().is_err_and(|defect| defect.contains(part)), "{json}: {found:?}");
     }
@@ -172,6 +207,17 @@ fn the_common_servers_words_for_a_prompt_that_is_too_long_are_known() {
         "Input is too long for requested model.",
         "The input token count (2000000) exceeds the maximum number of tokens allowed (1048576).",
         "max_tokens must be at least 1, got -808.",
+        "Requested tokens (9000) exceed context window of 8192",
+        "Input length (9000 tokens) exceeds the maximum allowed length (8186 tokens). Use a shorter input or enable --allow-auto-truncate.",
+        "Prompt length (9000) exceeds maximum input length (8192).",
+        "Context length 9000 is greater than max_seq_len 8192",
+        "cannot truncate prompt with n_keep (9000) >= n_ctx (8192)",
+        "input length and `max_tokens` exceed context limit: 190000 + 21000 > 200000",
+        "Range of input length should be [1, 30720]",
+        "Invalid request: Your request exceeded model token limit: 8192",
+        "Prompt exceeds max length",
+        "prompt token count of 128001 exceeds the limit of 128000",
+        "Request too large for model `m`, please reduce your message size and try again.",
     ] {
         assert!(is_too_long(said), "{said}");
     }

@@ -175,8 +175,9 @@ impl ChatTemplate {
     /// Compiles the template with its measures and runs it.
     fn text(&self, context: Value) -> Result<Rendered, Error> {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
-        let source = dialect::translated(&self.source);
-        tokens::check(&source, syntax.clone()).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))?;
+        let refused = |reason: String| Error::new(ErrorKind::InvalidOperation, reason);
+        let source = dialect::translated(&self.source).map_err(refused)?;
+        tokens::check(&source, syntax.clone()).map_err(refused)?;
         let mut code = CodeGenerator::new(NAME, &source);
         code.compile_stmt(&measure::measured(&parse(&source, NAME, syntax)?));
         let (instructions, blocks) = code.finish();

@@ -8,7 +8,10 @@ const RAW: [&str; 2] = ["raw", "endraw"];
 const MARKS: [(&str, &str); 2] = [("generation", "with"), ("endgeneration", "endwith")];
 
 /// The template in this dialect.
-pub(super) fn translated(source: &str) -> String {
+///
+/// # Errors
+/// If an escape in a text is one that Python refuses, or a character by its name.
+pub(super) fn translated(source: &str) -> Result<String, String> {
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(source.len());
     let mut rest = source.as_str();
@@ -23,12 +26,12 @@ pub(super) fn translated(source: &str) -> String {
             out.push_str(&behind[..length]);
             rest = &behind[length..];
         } else {
-            translate_tag(tag, &mut out);
+            translate_tag(tag, &mut out)?;
             rest = behind;
         }
     }
     out.push_str(rest);
-    out
+    Ok(out)
 }
 
 /// Byte at which the next tag or comment begins.
@@ -93,14 +96,14 @@ fn end_of_raw(text: &str) -> usize {
     text.len()
 }
 
-fn translate_tag(tag: &str, out: &mut String) {
+fn translate_tag(tag: &str, out: &mut String) -> Result<(), String> {
     if let Some((mark, block)) = MARKS.iter().find(|(mark, _)| words(tag) == *mark) {
         out.push_str(&tag.replacen(mark, block, 1));
-        return;
+        return Ok(());
     }
     if tag.starts_with("{#") {
         out.push_str(tag);
-        return;
+        return Ok(());
     }
     let mut rest = tag;
     while let Some(at) = rest.find(['"', '\'']) {
@@ -109,7 +112,7 @@ fn translate_tag(tag: &str, out: &mut String) {
         out.push_str(before);
         if literal.contains('\\') && literal.len() > 1 && literal.ends_with(&literal[..1]) {
             out.push('"');
-            for character in unescaped(&literal[1..literal.len() - 1]).chars() {
+            for character in unescaped(&literal[1..literal.len() - 1])?.chars() {
                 if matches!(character, '"' | '\\') {
                     out.push('\\');
                 }
@@ -122,10 +125,11 @@ fn translate_tag(tag: &str, out: &mut String) {
         rest = behind;
     }
     out.push_str(rest);
+    Ok(())
 }
 
 /// A literal's text by the rules of Python: escapes that it does not know stay as they are.
-fn unescaped(literal: &str) -> String {
+fn unescaped(literal: &str) -> Result<String, String> {
     let mut text = Utf16Text::default();
     let mut rest = literal;
     while let Some(at) = rest.find('\\') {
@@ -136,17 +140,21 @@ fn unescaped(literal: &str) -> String {
             Escape::Nothing => {}
             Escape::Character(code) => text.push_code(code),
             Escape::Unknown => text.push_str(&escape[..length]),
+            Escape::Refused(why) => {
+                return Err(format!("the escape {:?} {why}", escape.chars().take(8).collect::<String>()));
+            }
         }
         rest = &escape[length..];
     }
     text.push_str(rest);
-    text.finish()
+    Ok(text.finish())
 }
 
 enum Escape {
     Nothing,
     Character(u32),
     Unknown,
+    Refused(&'static str),
 }
 
 /// The meaning of the escape that a text begins with, and its bytes.
@@ -155,7 +163,7 @@ fn escape_value(text: &str) -> (Escape, usize) {
     let simple = |code: char| (Escape::Character(code.into()), 2);
     let hexadecimal = |digits: usize| {
         let code = text.get(2..2 + digits).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        code.map_or((Escape::Unknown, 2), |code| (Escape::Character(code), 2 + digits))
+        code.map_or((Escape::Refused("is cut short"), 2), |code| (Escape::Character(code), 2 + digits))
     };
     match kind {
         '\n' => (Escape::Nothing, 2),
@@ -170,6 +178,7 @@ fn escape_value(text: &str) -> (Escape, usize) {
         'x' => hexadecimal(2),
         'u' => hexadecimal(4),
         'U' => hexadecimal(8),
+        'N' => (Escape::Refused("names its character: write it by its number"), 2),
         '0'..='7' => {
             let digits = text[1..].bytes().take(3).take_while(|digit| (b'0'..=b'7').contains(digit)).count();
             let code = u32::from_str_radix(&text[1..=digits], 8).unwrap_or(0);
@@ -225,7 +234,7 @@ mod tests {
 
     #[track_caller]
     fn check(source: &str, expected: &str) {
-        assert_eq!(translated(source), expected, "{source}");
+        assert_eq!(translated(source).as_deref(), Ok(expected), "{source}");
     }
 
     #[test]
@@ -264,7 +273,15 @@ mod tests {
         check(r"{{ '\q\d \é' }}", r#"{{ "\\q\\d \\é" }}"#);
         check("{{ 'a\\\nb\\v' }}", "{{ \"ab\u{b}\" }}");
         check(r"{{ '\ud800x\udc00' }}", "{{ \"\u{fffd}x\u{fffd}\" }}");
-        check(r"{{ '\x4' ~ '\u12' ~ '\777' }}", "{{ \"\\\\x4\" ~ \"\\\\u12\" ~ \"\u{1ff}\" }}");
+        check(r"{{ '\777' }}", "{{ \"\u{1ff}\" }}");
+        for (source, part) in [
+            (r"{{ '\x4' }}", "cut short"),
+            (r"{{ '\u12g4' }}", "cut short"),
+            (r"{{ '\U0001F60' }}", "cut short"),
+            (r"{{ 'a\N{BULLET}' }}", "names its character"),
+        ] {
+            assert!(translated(source).is_err_and(|reason| reason.contains(part)), "{source}");
+        }
         // Outside of texts nothing is an escape.
         for same in [r"\n {{ a }} '\n'", r"{# '\n' #}", r"{% raw %}{{ '\n' }}{% endraw %}", "{{ 'a' }}", "{{ \"'\" }}"]
         {

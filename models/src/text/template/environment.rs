@@ -8,10 +8,10 @@ use std::sync::{
 
 use minijinja::{
     Environment, Error, ErrorKind, State, Value,
-    value::{Kwargs, Rest, ValueKind},
+    value::{Kwargs, Rest, ValueKind, ValueOrKwargs},
 };
 
-use super::{filters, json_style::JsonStyle, measure, numbers, python_text, strftime::strftime};
+use super::{filters, format, json_style::JsonStyle, measure, python_text, repr, strftime::strftime};
 use crate::untrusted::UntrustedText;
 
 /// One instruction costs one, and so do 64 bytes that are built: at most 64 MiB in all.
@@ -24,8 +24,6 @@ pub(super) const LONGEST_TEXT: usize = 4 << 20;
 const RECURSION: usize = 100;
 /// Longest indent and separator of JSON in bytes.
 const WIDEST_INDENT: usize = 16;
-/// Largest number in a text's format.
-const WIDEST: usize = 1_000;
 
 /// Jinja environment as Hugging Face sets it up, without everything that reads from outside; what a template has consumed
 /// of its fuel is in `fuel` once it has come to its end.
@@ -42,15 +40,13 @@ pub(super) fn environment(fuel: &Arc<AtomicU64>) -> Environment<'static> {
     });
     environment.add_filter("tojson", to_json);
     filters::add(&mut environment);
-    environment.set_formatter(numbers::write);
-    environment.add_filter("string", |state: &State<'_, '_>, value: &Value| {
-        match numbers::python_text(state, value)? {
-            Some(text) => Ok(Value::from(text)),
-            None => minijinja::filters::string(state, value),
-        }
+    environment.set_formatter(repr::write);
+    environment.add_filter("string", |state: &State<'_, '_>, value: &Value| match repr::python_text(state, value)? {
+        Some(text) => Ok(Value::from(text)),
+        None => minijinja::filters::string(state, value),
     });
     environment.add_function(measure::TEXT, |state: &State<'_, '_>, value: &Value| {
-        Ok::<_, Error>(numbers::python_text(state, value)?.map_or_else(|| value.clone(), Value::from))
+        Ok::<_, Error>(repr::python_text(state, value)?.map_or_else(|| value.clone(), Value::from))
     });
     // Python counts texts and mappings among sequences, and nothing among what can be iterated.
     environment.add_test("sequence", |value: &Value| {
@@ -61,7 +57,12 @@ pub(super) fn environment(fuel: &Arc<AtomicU64>) -> Environment<'static> {
     // They write values with an indent for each level, which no measure bounds, and are for people who write templates.
     environment.remove_filter("pprint");
     // The library's builds its result before fuel is charged for it.
-    environment.add_filter("format", percent_format);
+    environment.add_filter("format", |state: &State<'_, '_>, text: &str, values: Rest<ValueOrKwargs>| {
+        format::percent_filter(state, text, &values.into_values(), LONGEST_TEXT)
+    });
+    environment.add_function(measure::PERCENT, |state: &State<'_, '_>, text: &str, right: &Value| {
+        format::percent(state, text, right, LONGEST_TEXT)
+    });
     environment.remove_global("debug");
     environment.add_filter("trim", |state: &State<'_, '_>, text: Cow<'_, str>, characters: Option<&str>| {
         python_text::stripped(state, &text, "strip", characters).map(str::to_owned)
@@ -89,49 +90,17 @@ fn locked(sizes: &Mutex<measure::Sizes>) -> MutexGuard<'_, measure::Sizes> {
 
 /// The methods that Python's texts, lists and dictionaries have.
 fn method(state: &mut State<'_, '_>, value: &Value, name: &str, arguments: &[Value]) -> Result<Value, Error> {
-    if name == "format"
-        && let Some(format) = value.as_str()
-    {
-        bounded_format(format, arguments)?;
+    match (name, value.as_str(), arguments) {
+        ("format", Some(text), _) => return format::braces(state, text, arguments, LONGEST_TEXT).map(Value::from),
+        ("format_map", Some(text), [map]) => {
+            return format::braces_of_map(state, text, map, LONGEST_TEXT).map(Value::from);
+        }
+        _ => {}
     }
     match python_text::method(state, value, name, arguments)? {
         Some(made) => Ok(made),
         None => minijinja_contrib::pycompat::unknown_method_callback(state, value, name, arguments),
     }
-}
-
-/// Bounds a format before fuel is charged for it: each of its places may take the longest argument, or be filled up to the
-/// widest width.
-fn bounded_format(format: &str, arguments: &[Value]) -> Result<(), Error> {
-    let refused = |what: &'static str| Err(Error::new(ErrorKind::InvalidOperation, what));
-    let sizes = format.split(|c: char| !c.is_ascii_digit());
-    if sizes.filter(|digits| !digits.is_empty()).any(|digits| !digits.parse::<usize>().is_ok_and(|size| size <= WIDEST))
-    {
-        return refused("format: a width or precision of more than 1000");
-    }
-    let mut longest = 0;
-    let mut look = |argument: &Value| {
-        longest = longest.max(match (argument.as_str(), argument.kind()) {
-            (Some(text), _) => text.len(),
-            (None, ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Undefined) => 400,
-            _ => return refused("format: only texts and numbers are supported"),
-        });
-        Ok(())
-    };
-    for argument in arguments {
-        match Kwargs::try_from(argument.clone()) {
-            Ok(named) if argument.is_kwargs() => {
-                for name in named.args() {
-                    look(named.peek::<&Value>(name)?)?;
-                }
-            }
-            _ => look(argument)?,
-        }
-    }
-    if format.len() + format.matches('{').count() * (longest + WIDEST) > LONGEST_TEXT {
-        return refused("format: what it would make is too long");
-    }
-    Ok(())
 }
 
 /// JSON as Python writes it, without the escapes that HTML would need.
@@ -166,9 +135,4 @@ fn to_json(state: &State<'_, '_>, value: &Value, arguments: Kwargs) -> Result<St
         style.write(value, LONGEST_TEXT).map_err(|error| invalid("cannot be written as JSON").with_source(error))?;
     state.consume_fuel((json.len() / JSON_BYTES) as u64)?;
     Ok(json)
-}
-
-/// A text with the arguments in the places of its `%` codes.
-fn percent_format(state: &State<'_, '_>, format: &str, arguments: Rest<Value>) -> Result<String, Error> {
-    python_text::percent(state, format, &arguments, LONGEST_TEXT)
 }

@@ -8,7 +8,7 @@ use serde_json::{
     ser::{CharEscape, Formatter, Serializer},
 };
 
-use super::numbers::python_float;
+use super::repr::python_float;
 
 /// Arguments of `json.dumps`.
 #[derive(Clone, Debug, Default)]

@@ -13,15 +13,15 @@ use minijinja::{
         Span,
         ast::{
             AutoEscape, BinOp, BinOpKind, Block, Call, CallArg, CallBlock, CallType, Compare, CompareOp, Const, Do,
-            EmitExpr, EmitRaw, Expr, Extends, Filter, FilterBlock, ForLoop, FromImport, GetAttr, GetItem, IfCond,
-            IfExpr, Import, Include, List, Macro, Map, Set, SetBlock, Slice, Spanned, Stmt, Template, Test, Tuple,
-            UnaryOp, UnaryOpKind, Var, WithBlock,
+            EmitExpr, EmitRaw, Expr, Extends, Filter, ForLoop, FromImport, GetAttr, GetItem, IfCond, IfExpr, Import,
+            Include, List, Macro, Map, Set, SetBlock, Slice, Spanned, Stmt, Template, Test, Tuple, UnaryOp,
+            UnaryOpKind, Var, WithBlock,
         },
     },
     value::{Tuple as TupleValue, ValueKind},
 };
 
-use super::python_text;
+use super::{python_text, signatures};
 
 /// Most bytes of a value if it were written, roughly: as many as of a whole conversation.
 const LARGEST: usize = 4 << 20;
@@ -37,6 +37,10 @@ pub(super) const SPENT: &str = "(spent)";
 pub(super) const WHOLE: &str = "(whole)";
 /// The name of the function that gives the operands of `~` the text that they have in Python.
 pub(super) const TEXT: &str = "(text)";
+/// The name of the function that fills the `%` codes of a text.
+pub(super) const PERCENT: &str = "(percent)";
+/// The name of a filter block's text.
+const BLOCK: &str = "(block)";
 
 /// Filters that give a number, a text or a part of what they get.
 const SMALL_FILTERS: [&str; 30] = [
@@ -173,20 +177,29 @@ pub(super) fn measured<'a>(statement: &Stmt<'a>) -> Stmt<'a> {
             Stmt::IfCond(respan(node, IfCond { expr, true_body, false_body }))
         }
         Stmt::WithBlock(node) => {
-            let assignments = node.assignments.iter().map(|(to, from)| (plain(to), expression(from))).collect();
-            Stmt::WithBlock(respan(node, WithBlock { assignments, body: body(&node.body) }))
+            Stmt::WithBlock(respan(node, WithBlock { assignments: assignments(node), body: body(&node.body) }))
         }
         Stmt::Set(node) => Stmt::Set(respan(node, Set { target: plain(&node.target), expr: expression(&node.expr) })),
         Stmt::SetBlock(node) => {
-            let (target, filter) = (plain(&node.target), node.filter.as_ref().map(block_filter));
-            Stmt::SetBlock(respan(node, SetBlock { target, filter, body: body(&node.body) }))
+            let captured = SetBlock { target: plain(&node.target), filter: None, body: body(&node.body) };
+            let captured = Stmt::SetBlock(respan(node, captured));
+            match &node.filter {
+                None => captured,
+                Some(filter) => {
+                    let set = Set { target: plain(&node.target), expr: filtered(filter, plain(&node.target)) };
+                    sequence(vec![captured, Stmt::Set(respan(node, set))], node.span())
+                }
+            }
         }
         Stmt::AutoEscape(node) => {
             Stmt::AutoEscape(respan(node, AutoEscape { enabled: expression(&node.enabled), body: body(&node.body) }))
         }
         Stmt::FilterBlock(node) => {
-            let (filter, filter_span) = (block_filter(&node.filter), node.filter_span);
-            Stmt::FilterBlock(respan(node, FilterBlock { filter, filter_span, body: body(&node.body) }))
+            let block = || Expr::Var(Spanned::new(Var { id: BLOCK }, node.span()));
+            let captured = SetBlock { target: block(), filter: None, body: body(&node.body) };
+            let emitted = EmitExpr { expr: filtered(&node.filter, block()) };
+            let body = vec![Stmt::SetBlock(respan(node, captured)), Stmt::EmitExpr(respan(node, emitted))];
+            Stmt::WithBlock(respan(node, WithBlock { assignments: Vec::new(), body }))
         }
         Stmt::Block(node) => {
             Stmt::Block(respan(node, Block { name: node.name, required: node.required, body: body(&node.body) }))
@@ -245,9 +258,22 @@ fn make_macro<'a>(node: &Macro<'a>) -> Macro<'a> {
     Macro {
         name: node.name,
         args: node.args.iter().map(plain).collect(),
-        defaults: node.defaults.iter().map(expression).collect(),
-        body: body(&node.body),
+        defaults: Vec::new(),
+        body: defaults(node).chain(body(&node.body)).collect(),
     }
+}
+
+/// Defaults of a macro's parameters, the first ones first: each may look at the parameters before it.
+fn defaults<'a>(node: &Macro<'a>) -> impl Iterator<Item = Stmt<'a>> {
+    let with_default = node.args[node.args.len().saturating_sub(node.defaults.len())..].iter();
+    with_default.zip(&node.defaults).map(|(parameter, default)| {
+        let span = default.span();
+        let set = Set { target: plain(parameter), expr: expression(default) };
+        let test = Test { name: "undefined", expr: rebuilt(parameter), args: Vec::new() };
+        let true_body = vec![Stmt::Set(Spanned::new(set, span))];
+        let expr = Expr::Test(Spanned::new(test, span));
+        Stmt::IfCond(Spanned::new(IfCond { expr, true_body, false_body: Vec::new() }, span))
+    })
 }
 
 fn under<'a>(name: &'static str, expr: Expr<'a>, span: Span) -> Expr<'a> {
@@ -255,16 +281,41 @@ fn under<'a>(name: &'static str, expr: Expr<'a>, span: Span) -> Expr<'a> {
     Expr::Call(Spanned::new(Call { expr: function, args: vec![CallArg::Pos(expr)] }, span))
 }
 
-/// The filter of a block. What it makes is written before it is measured, so that only those without arguments, which
-/// make a text of about the same size, are let through; the others get a name that no filter has.
-fn block_filter<'a>(expr: &Expr<'a>) -> Expr<'a> {
+/// A chain of filters over a block's text: as an expression, which is measured. A block's own filter would not be.
+fn filtered<'a>(expr: &Expr<'a>, text: Expr<'a>) -> Expr<'a> {
     match expr {
-        Expr::Filter(node) if !node.args.is_empty() || !SMALL_FILTERS.contains(&node.name) => {
-            let (expr, name) = (node.expr.as_ref().map(rebuilt), "a filter block's filter with arguments");
-            Expr::Filter(respan(node, Filter { name, expr, args: Vec::new() }))
+        Expr::Filter(node) => {
+            let input = match &node.expr {
+                Some(inner) => filtered(inner, text),
+                None => text,
+            };
+            let looks = if COMPARING.contains(&node.name) { WHOLE } else { LOOKED_AT };
+            let applied = filter(node, Some(under(looks, input, node.span())));
+            if SMALL_FILTERS.contains(&node.name) { applied } else { under(MADE, applied, node.span()) }
         }
-        small => rebuilt(small),
+        other => rebuilt(other),
     }
+}
+
+fn filter<'a>(node: &Spanned<Filter<'a>>, expr: Option<Expr<'a>>) -> Expr<'a> {
+    let args = signatures::arranged(node.name, arguments(&node.args, true));
+    Expr::Filter(respan(node, Filter { name: node.name, expr, args }))
+}
+
+/// Statements in the place of one, in the scope that they stand in.
+fn sequence<'a>(statements: Vec<Stmt<'a>>, span: Span) -> Stmt<'a> {
+    let expr = Expr::Const(Spanned::new(Const { value: Value::from(true) }, span));
+    Stmt::IfCond(Spanned::new(IfCond { expr, true_body: statements, false_body: Vec::new() }, span))
+}
+
+/// The assignments of a `with`, of which none sees another: several are one of a list to a list.
+fn assignments<'a>(node: &Spanned<WithBlock<'a>>) -> Vec<(Expr<'a>, Expr<'a>)> {
+    let assigned = node.assignments.iter().map(|(to, from)| (plain(to), expression(from)));
+    if node.assignments.len() < 2 {
+        return assigned.collect();
+    }
+    let (to, from): (Vec<_>, Vec<_>) = assigned.unzip();
+    vec![(Expr::List(respan(node, List { items: to })), Expr::List(respan(node, List { items: from })))]
 }
 
 /// Target of an assignment: it creates no value, and neither do the targets inside it.
@@ -302,6 +353,11 @@ fn expression<'a>(expr: &Expr<'a>) -> Expr<'a> {
 
 fn is_literal(expr: &Expr<'_>) -> bool {
     matches!(expr, Expr::Const(_))
+}
+
+/// True for what is a text whatever the values are.
+fn is_made_text(expr: &Expr<'_>) -> bool {
+    is_text(expr) || matches!(expr, Expr::BinOp(node) if matches!(node.op, BinOpKind::Concat))
 }
 
 fn is_text(expr: &Expr<'_>) -> bool {
@@ -357,6 +413,11 @@ fn rebuilt<'a>(expr: &Expr<'a>) -> Expr<'a> {
             let op = if negative { UnaryOpKind::Neg } else { UnaryOpKind::Not };
             Expr::UnaryOp(respan(node, UnaryOp { op, expr: expression(&node.expr) }))
         }
+        Expr::BinOp(node) if matches!(node.op, BinOpKind::Rem) && is_made_text(&node.left) => {
+            let function = Expr::Var(Spanned::new(Var { id: PERCENT }, node.span()));
+            let args = vec![CallArg::Pos(expression(&node.left)), CallArg::Pos(expression(&node.right))];
+            Expr::Call(respan(node, Call { expr: function, args }))
+        }
         Expr::BinOp(node) => Expr::BinOp(respan(node, operation(node))),
         Expr::Compare(node) => {
             let ops = node.ops.iter().map(|op| CompareOp { op: op.op, expr: whole(&op.expr, None) }).collect();
@@ -369,8 +430,7 @@ fn rebuilt<'a>(expr: &Expr<'a>) -> Expr<'a> {
         Expr::Filter(node) => {
             let compares = COMPARING.contains(&node.name);
             let input = |expr: &Expr<'a>| if compares { whole(expr, None) } else { looked_at(expr) };
-            let (expr, args) = (node.expr.as_ref().map(input), arguments(&node.args, true));
-            Expr::Filter(respan(node, Filter { name: node.name, expr, args }))
+            filter(node, node.expr.as_ref().map(input))
         }
         Expr::Test(node) => {
             let compares = !node.args.is_empty();
@@ -408,9 +468,8 @@ fn operation<'a>(node: &BinOp<'a>) -> BinOp<'a> {
 
 /// An operand of `~`; what is a text already is left alone.
 fn operand<'a>(expr: &Expr<'a>) -> Expr<'a> {
-    let text = is_text(expr) || matches!(expr, Expr::BinOp(node) if matches!(node.op, BinOpKind::Concat));
     let built = expression(expr);
-    if text { built } else { under(TEXT, built, expr.span()) }
+    if is_made_text(expr) { built } else { under(TEXT, built, expr.span()) }
 }
 
 fn term<'a>(expr: &Expr<'a>) -> Expr<'a> {
@@ -451,80 +510,4 @@ fn arguments<'a>(args: &[CallArg<'a>], compared: bool) -> Vec<CallArg<'a>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use minijinja::Environment;
-
-    use super::*;
-
-    /// The size of a value within a limit, and how many values were looked at.
-    fn size(sizes: &mut Sizes, value: &Value, limit: usize) -> (Option<usize>, usize) {
-        let mut looks = 0;
-        (sizes.size(value, limit, Kept::Yes, &mut looks), looks)
-    }
-
-    fn list(items: Vec<Value>) -> Value {
-        Value::from_object(items)
-    }
-
-    #[test]
-    fn a_value_counts_its_text_and_all_of_its_parts() {
-        let mut sizes = Sizes::default();
-        let text = Value::from("four");
-        assert_eq!(size(&mut sizes, &text, LARGEST), (Some(VALUE + 4), 1));
-        assert_eq!(size(&mut sizes, &Value::from(7), LARGEST), (Some(VALUE), 1));
-        let three = list(vec![text.clone(), text.clone(), Value::from(true)]);
-        assert_eq!(size(&mut sizes, &three, LARGEST), (Some(4 * VALUE + 8), 4));
-        let map = minijinja::context! { key => text };
-        assert_eq!(size(&mut sizes, &map, LARGEST).0, Some(3 * VALUE + 3 + 4));
-        assert_eq!(size(&mut sizes, &three, 4 * VALUE + 7).0, None, "one byte too few");
-    }
-
-    #[test]
-    fn shared_lists_are_measured_once_and_count_every_time() {
-        let mut sizes = Sizes::default();
-        let mut nested = list(vec![Value::from("x")]);
-        let mut expected = 2 * VALUE + 1;
-        for level in 0..14 {
-            nested = list(vec![nested.clone(), nested.clone()]);
-            expected = VALUE + 2 * expected;
-            let (found, looks) = size(&mut sizes, &nested, usize::MAX);
-            assert_eq!(found, Some(expected), "level {level}");
-            assert!(looks <= 5, "{looks} values looked at for level {level}");
-        }
-    }
-
-    #[test]
-    fn measured_templates_say_what_they_said() {
-        let environment = {
-            let mut environment = Environment::new();
-            for name in [MADE, WHOLE, LOOKED_AT, TEXT] {
-                environment.add_function(name, |value: &Value| value.clone());
-            }
-            environment.add_function(SPENT, || "");
-            environment
-        };
-        for source in [
-            "{{ [1, x][0] + 2 }}{% for a in [x, (x, 1)] if a %}{{ loop.index ~ a }}{% else %}none{% endfor %}",
-            "{% set a, b = [x, {'k': [x]}] %}{{ b.k[0] is eq a }}{{ a in [a] and not b == 1 }}{{ -a if a else b }}",
-            "{% macro m(p, q=[x]) %}{{ p }}{{ q }}{% endmacro %}{{ m(1) }}{% with z = [x] %}{{ z[-1:] }}{% endwith %}",
-            "{% filter upper %}a{{ x }}{% endfilter %}{% set t %}b{% endset %}{{ t | replace('b', 'c') | trim }}",
-            "{% if x > 2 %}big{% elif [x] | length == 1 %}one{% endif %}{{ [3, x, 2] | sort | join('-') }}",
-        ] {
-            let syntax = minijinja::syntax::SyntaxConfig::default();
-            let parsed = minijinja::machinery::parse(source, "t", syntax).unwrap();
-            let said = |statement: &Stmt<'_>| {
-                let mut code = minijinja::machinery::CodeGenerator::new("t", source);
-                code.compile_stmt(statement);
-                let (instructions, blocks) = code.finish();
-                let mut text = String::new();
-                let mut output = minijinja::machinery::make_string_output(&mut text);
-                let context = minijinja::context! { x => 1 };
-                let escape = minijinja::AutoEscape::None;
-                minijinja::machinery::eval(&environment, &instructions, context, &blocks, &mut output, escape).unwrap();
-                drop(output);
-                text
-            };
-            assert_eq!(said(&measured(&parsed)), said(&parsed), "{source}");
-        }
-    }
-}
+mod tests;

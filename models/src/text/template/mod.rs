@@ -6,12 +6,14 @@ mod dialect;
 mod environment;
 mod faith;
 mod filters;
+mod format;
 mod json_style;
 mod measure;
-mod numbers;
 mod python_text;
 #[cfg(test)]
 mod reference;
+mod repr;
+mod signatures;
 mod strftime;
 #[cfg(test)]
 mod tests;

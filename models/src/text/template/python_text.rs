@@ -7,12 +7,12 @@ use minijinja::{
     value::{Kwargs, Tuple, ValueKind, from_args},
 };
 
+use super::repr;
+
 /// Bytes looked at or made for one unit of fuel.
 const BYTES: usize = 64;
 /// Largest width that a text is filled up to.
 const WIDEST: usize = 1_000;
-/// Most decimals of a number.
-const DECIMALS: usize = 30;
 
 /// Fuel of looking at a text from its beginning to its end.
 pub(super) fn price(text: &str) -> u64 {
@@ -68,6 +68,26 @@ fn text_method(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value
         "strip" | "lstrip" | "rstrip" => {
             let (characters,): (Option<&str>,) = from_args(arguments)?;
             Value::from(stripped(state, text, name, characters)?)
+        }
+        "startswith" | "endswith" => {
+            let (wanted, start, end): (&Value, Option<i64>, Option<i64>) = from_args(arguments)?;
+            Value::from(has_end(text, name == "startswith", wanted, start, end)?)
+        }
+        "count" => {
+            let (wanted, start, end): (&str, Option<i64>, Option<i64>) = from_args(arguments)?;
+            let part = part(text, start, end).map(|(_, part)| part);
+            Value::from(part.map_or(0, |part| match wanted {
+                "" => part.chars().count() + 1,
+                wanted => part.matches(wanted).count(),
+            }))
+        }
+        "title" => {
+            none()?;
+            Value::from(title(text))
+        }
+        "isprintable" => {
+            none()?;
+            Value::from(text.chars().all(repr::is_printable))
         }
         "find" | "rfind" | "index" | "rindex" => {
             let (wanted, start, end): (&str, Option<i64>, Option<i64>) = from_args(arguments)?;
@@ -260,8 +280,42 @@ fn lines(state: &State<'_, '_>, text: &str, keep: bool) -> Result<Value, Error> 
     Ok(Value::from(lines))
 }
 
+/// A text whose words begin with a capital; a word ends where a letter does not follow.
+fn title(text: &str) -> String {
+    let mut inside = false;
+    let mut made = String::with_capacity(text.len());
+    for character in text.chars() {
+        match inside {
+            true => made.extend(character.to_lowercase()),
+            false => made.extend(character.to_uppercase()),
+        }
+        inside = character.is_uppercase() || character.is_lowercase();
+    }
+    made
+}
+
+/// True if a part of the text begins or ends with a text, or with one of a tuple's.
+fn has_end(text: &str, is_start: bool, wanted: &Value, start: Option<i64>, end: Option<i64>) -> Result<bool, Error> {
+    let Some((_, part)) = part(text, start, end) else { return Ok(false) };
+    let fits = |wanted: &str| if is_start { part.starts_with(wanted) } else { part.ends_with(wanted) };
+    if let Some(wanted) = wanted.as_str() {
+        return Ok(fits(wanted));
+    }
+    let Some(tuple) = wanted.downcast_object_ref::<Tuple>() else {
+        return Err(invalid("startswith and endswith: neither a text nor a tuple of texts"));
+    };
+    Ok(tuple.iter().any(|wanted| wanted.as_str().is_some_and(fits)))
+}
+
 /// Index of the first or last occurrence, in characters, within bounds that may count from the end.
 fn position(text: &str, wanted: &str, start: Option<i64>, end: Option<i64>, last: bool) -> Option<usize> {
+    let (start, part) = part(text, start, end)?;
+    let found = if last { part.rfind(wanted) } else { part.find(wanted) }?;
+    Some(start + part[..found].chars().count())
+}
+
+/// The part of a text within bounds in characters that may count from the end, and where it begins; `None` where they cross.
+fn part(text: &str, start: Option<i64>, end: Option<i64>) -> Option<(usize, &str)> {
     let count = text.chars().count();
     let bound = |bound: i64| {
         let from_end = usize::try_from(bound.unsigned_abs()).unwrap_or(usize::MAX);
@@ -272,9 +326,7 @@ fn position(text: &str, wanted: &str, start: Option<i64>, end: Option<i64>, last
         return None;
     }
     let byte = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte);
-    let part = &text[byte(start)..byte(end)];
-    let found = if last { part.rfind(wanted) } else { part.find(wanted) }?;
-    Some(start + part[..found].chars().count())
+    Some((start, &text[byte(start)..byte(end)]))
 }
 
 fn filled(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value]) -> Result<Value, Error> {
@@ -306,82 +358,4 @@ fn filled(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value]) ->
         "zfill" if text.starts_with(['+', '-']) => format!("{}{}{}", &text[..1], some(missing), &text[1..]),
         _ => format!("{}{text}", some(missing)),
     }))
-}
-
-/// The filter `format`: a text with the arguments in the places of its `%` codes.
-///
-/// # Errors
-/// If a code is not known, an argument is missing, or the result would be longer than `limit` bytes.
-pub(super) fn percent(state: &State<'_, '_>, format: &str, arguments: &[Value], limit: usize) -> Result<String, Error> {
-    let mut arguments = arguments.iter();
-    let mut text = String::new();
-    let mut rest = format;
-    while let Some(at) = rest.find('%') {
-        text.push_str(&rest[..at]);
-        let code = &rest[at + 1..];
-        let end =
-            code.find(|c: char| c.is_ascii_alphabetic() || c == '%').ok_or_else(|| invalid("format: an open code"))?;
-        let (flags, letter) = (&code[..end], &code[end..=end]);
-        if letter == "%" {
-            text.push('%');
-        } else {
-            let argument = arguments.next().ok_or_else(|| invalid("format: more codes than arguments"))?;
-            let written = one_percent(flags, letter, argument)?;
-            state.consume_fuel((written.len() / BYTES) as u64)?;
-            text.push_str(&written);
-        }
-        if text.len() > limit {
-            return Err(invalid("format: what it would make is too long"));
-        }
-        rest = &code[end + 1..];
-    }
-    text.push_str(rest);
-    if arguments.next().is_some() {
-        return Err(invalid("format: more arguments than codes"));
-    }
-    Ok(text)
-}
-
-fn one_percent(flags: &str, letter: &str, argument: &Value) -> Result<String, Error> {
-    let signs = flags.len() - flags.trim_start_matches(['-', '0', '+', ' ']).len();
-    let (signs, size) = flags.split_at(signs);
-    let (width, decimals) = size.split_once('.').map_or((size, None), |(width, decimals)| (width, Some(decimals)));
-    let number = |text: &str| {
-        if text.is_empty() { Ok(0) } else { text.parse::<usize>().map_err(|_| invalid("format: no size")) }
-    };
-    let (width, decimals) = (number(width)?, decimals.map(number).transpose()?);
-    if width > WIDEST || decimals.is_some_and(|decimals| decimals > DECIMALS) {
-        return Err(invalid(format!("format: a width of more than {WIDEST}, or more than {DECIMALS} decimals")));
-    }
-    let plain = matches!(
-        argument.kind(),
-        ValueKind::String | ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Undefined
-    );
-    if !plain {
-        return Err(invalid("format: only texts and numbers are supported"));
-    }
-    let float = || f64::try_from(argument.clone());
-    let whole = || i64::try_from(argument.clone()).or_else(|_| float().map(|number| number.trunc() as i64));
-    let text = match letter {
-        "s" => argument.to_string(),
-        "d" | "i" | "u" => whole()?.to_string(),
-        "x" => format!("{:x}", whole()?),
-        "X" => format!("{:X}", whole()?),
-        "o" => format!("{:o}", whole()?),
-        "f" | "F" => format!("{:.*}", decimals.unwrap_or(6), float()?),
-        other => return Err(invalid(format!("format: %{other} is not known"))),
-    };
-    let text = match (letter, decimals) {
-        ("s", Some(most)) => text.chars().take(most).collect(),
-        _ => text,
-    };
-    let text = if signs.contains('+') && letter != "s" && !text.starts_with('-') { format!("+{text}") } else { text };
-    let missing = width.saturating_sub(text.chars().count());
-    let some = |fill: char| std::iter::repeat_n(fill, missing).collect::<String>();
-    Ok(match (signs.contains('-'), signs.contains('0') && letter != "s") {
-        (true, _) => format!("{text}{}", some(' ')),
-        (false, true) if text.starts_with(['-', '+']) => format!("{}{}{}", &text[..1], some('0'), &text[1..]),
-        (false, true) => format!("{}{text}", some('0')),
-        (false, false) => format!("{}{text}", some(' ')),
-    })
 }

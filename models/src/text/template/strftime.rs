@@ -90,6 +90,7 @@ fn field(letter: char) -> Option<Field> {
         'P' => text("am"),
         'r' => text("12:00:00 AM"),
         'R' => text("00:00"),
+        's' => number(1_721_952_000, 1),
         't' => text("\t"),
         'T' | 'X' => text("00:00:00"),
         'u' | 'w' => number(5, 1),
@@ -121,6 +122,7 @@ mod tests {
             ("%_m|%-H|%_H|%05d|%^a|%^B", " 7|0| 0|00026|FRI|JULY"),
             ("%h%n%t%%%k%l", "Jul\n\t% 012"),
             ("100%", "100%"),
+            ("%s", "1721952000"),
             ("", ""),
         ] {
             assert_eq!(strftime(format).as_deref(), Ok(expected), "{format}");

@@ -149,7 +149,7 @@ fn what_is_written_is_bounded() {
     check(&format!("{deep}{{{{ ns.k | tojson(indent=16) }}}}"), Err("JSON"));
     check(&format!("{deep}{{{{ ns.k | pprint }}}}"), Err("pprint"));
     check("{{ debug() }}", Err("debug"));
-    check("{{ '{:>1000000000}'.format('x') }}", Err("a width or precision"));
+    check("{{ '{:>1000000000}'.format('x') }}", Err("a width of more than"));
     check("{{ '%1000000000s' | format('x') }}", Err("a width of more than"));
     check("{{ ('%s' * 200000) | format('x') }}", Err("more codes than arguments"));
     check("{{ 'x'.rjust(1000000000) }}", Err("a width of more than"));
@@ -158,8 +158,11 @@ fn what_is_written_is_bounded() {
     check("{{ '{}'.format([1]) }}", Err("only texts and numbers"));
     check("{{ '{a}'.format(a='x') }}", Ok("x"));
     check("{{ '{a}'.format(a=[1]) }}", Err("only texts and numbers"));
-    check("{% filter batch(1000000, 'x' * 2000000) %}y{% endfilter %}", Err("filter"));
-    check("{% set t | batch(1000000, 'x' * 2000000) %}y{% endset %}{{ t }}", Err("filter"));
+    check("{% filter batch(1000000, 'x' * 2000000) %}y{% endfilter %}", Err("more than 4194304 bytes"));
+    check("{% set t | batch(1000000, 'x' * 2000000) %}y{% endset %}{{ t }}", Err("more than 4194304 bytes"));
+    check("{{ '%1000000000s' % 'x' }}", Err("a width of more than"));
+    check("{{ ('%s' ~ '%s' * 200000) % 'x' }}", Err("more codes than arguments"));
+    check("{{ '{:>{}}'.format('x', 1000000000) }}", Err("a width of more than"));
     check("{{ 'x' | center(1000000000) }}", Err("center"));
     check("{{ ('x' * 1000000).replace('x', 'x' * 1000000) }}", Err("fuel"));
     check("{{ ('x' * 1000000) | replace('x', 'x' * 1000000) }}", Err("fuel"));
