@@ -111,7 +111,7 @@ fn evaluate(
     // One opponent, on the tasks asked for: nothing to drop anybody for, and no window before or after.
     let deciding =
         Deciding { duel: budgeted(settings, arguments.tasks), heat: HeatSettings::none(), ..settings.deciding.clone() };
-    let output = settings.output.join(folder(model, against, arguments.seed));
+    let output = settings.output.join(folder(settings, model, against, arguments.seed));
     let settings = Settings { deciding, output, ..settings.clone() };
     let registry = registry(model, against, (arguments.seed, arguments.tested));
     let chain = WeightsFile::new(settings.output.clone());
@@ -143,20 +143,41 @@ fn is_there(model: &ModelSource) -> Result<(), Problem> {
     }
 }
 
-/// Folder of an evaluation: one for each model, opponent and seed, so that none takes another's place.
-fn folder(model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> String {
+/// Folder of an evaluation: one for each model, opponent and seed, so that none takes another's place. Files on this machine
+/// that have changed are another model, and so is one that other limits admit.
+fn folder(settings: &Settings, model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> String {
+    let limits = serde_json::to_string(&settings.deciding.admission).expect("settings are plain data");
     let name = |model: &ModelSource| {
         let reference = model.to_string();
-        let reference = reference.trim_end_matches('/');
-        let (path, commit) = reference.rsplit_once('@').unwrap_or((reference, ""));
-        let last = path.rsplit('/').next().unwrap_or(path);
+        let (path, _) = reference.rsplit_once('@').unwrap_or((&reference, ""));
+        let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path);
         let plain = |letter: char| if letter.is_ascii_alphanumeric() || ".-_".contains(letter) { letter } else { '-' };
         let short: String = last.chars().take(40).map(plain).collect();
-        let digest = blake3::hash(format!("{path}@{commit}").as_bytes()).to_hex();
-        format!("{short}-{}", &digest[..6])
+        let mut digest = blake3::Hasher::new();
+        for part in [reference.clone(), limits.clone()].into_iter().chain(file_states(model)) {
+            digest.update(part.as_bytes()).update(&[0]);
+        }
+        format!("{short}-{}", &digest.finalize().to_hex()[..6])
     };
     let against = against.map_or_else(String::new, |against| format!("-against-{}", name(against)));
     format!("{}{against}-seed{seed}", name(model))
+}
+
+/// Names, sizes and times of a model's files on this machine; none where it has none here.
+fn file_states(model: &ModelSource) -> Vec<String> {
+    let state = |path: &Path| {
+        let metadata = path.metadata().ok()?;
+        Some(format!("{} {} {:?}", path.display(), metadata.len(), metadata.modified().ok()))
+    };
+    let mut states: Vec<String> = match model {
+        ModelSource::Gguf(path) => state(path).into_iter().collect(),
+        ModelSource::Folder(path) => {
+            path.read_dir().into_iter().flatten().flatten().filter_map(|entry| state(&entry.path())).collect()
+        }
+        ModelSource::Hub(_) | ModelSource::Server(_) => Vec::new(),
+    };
+    states.sort();
+    states
 }
 
 /// Speed at which this machine answers and judges a model's tasks, engine and sandbox together.
@@ -240,3 +261,6 @@ fn registry(model: &ModelSource, against: Option<&ModelSource>, (seed, tested): 
         entries,
     }
 }
+
+#[cfg(test)]
+mod tests;
