@@ -67,7 +67,10 @@ pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>)
     let Job { settings, unchallenged, database, watch } = job;
     let registry = ports.registry.read().await?;
     let store = Store::open(&database).await?;
-    let key = validator_key(&settings)?;
+    let (key, is_new) = validator_key(&settings)?;
+    if is_new && store.latest_decided(registry.netuid).await?.is_some() {
+        ports.reporter.report(Event::Warned { sentence: another_key(&key) });
+    }
     let given = given_record(&settings, &registry)?;
     let context = WindowContext::open(&settings, key.sketches(), ports.reporter).await?;
     let window = WindowJob { settings: &settings, key: &key, context: &context, store: &store, unchallenged };
@@ -123,8 +126,17 @@ fn clear(folder: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The validator's key: the file of the settings, else one in the output folder.
-pub(crate) fn validator_key(settings: &Settings) -> Result<ValidatorKey, Problem> {
+/// The warning that a key was made although windows have been signed.
+pub(crate) fn another_key(key: &ValidatorKey) -> String {
+    format!(
+        "the validator's key was not there, though windows have been decided: from now on {} signs, which nobody knows to be \
+         this validator; put the old file back, or publish the new key",
+        key.public()
+    )
+}
+
+/// The validator's key: the file of the settings, else one in the output folder; true if it was made.
+pub(crate) fn validator_key(settings: &Settings) -> Result<(ValidatorKey, bool), Problem> {
     let path = settings.key.clone().unwrap_or_else(|| settings.output.join("validator.key"));
     ValidatorKey::read_or_make(&path).map_err(|error| {
         Problem::from_error(ExitStatus::Store, &error)

@@ -170,7 +170,7 @@ pub fn bodies(evidence: &str) -> Vec<String> {
 
 /// An evidence log with other bodies, linked and signed with the validator's own key: what a validator that lies writes.
 pub fn signed_again(evidence: &str, key: &Path, change: impl Fn(&str, &str) -> String) -> String {
-    let key = ValidatorKey::read_or_make(key).expect("the key is there");
+    let (key, _) = ValidatorKey::read_or_make(key).expect("the key is there");
     let mut chain = HashChain::default();
     let again = |line: &str| {
         let record: Record = serde_json::from_str(line).expect("a line of evidence is a record");

@@ -68,7 +68,7 @@ impl MutableLog {
             let record: Record = serde_json::from_str(line).expect("a line of evidence is a record");
             (record.kind, Node::parse(record.body.get()))
         };
-        let key = ValidatorKey::read_or_make(key).expect("the key is there");
+        let (key, _) = ValidatorKey::read_or_make(key).expect("the key is there");
         Self { records: evidence.lines().map(record).collect(), key }
     }
 

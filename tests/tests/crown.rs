@@ -282,3 +282,36 @@ fn validators_that_agree_begin_the_next_window_from_one_record() {
     let of_record = |text: &String| serde_json::from_str::<Value>(text).unwrap()["record"].clone();
     assert_eq!(of_record(&logs[0]), of_record(&logs[1]));
 }
+
+#[test]
+fn a_window_that_replaces_another_or_comes_too_late_or_has_another_signer_says_so() {
+    let windows = Windows::new(PROGRAM);
+    let (alice, bob) = (windows.model("alice", "llama", 0.0), windows.model("bob", "qwen2", 0.0));
+    let entries = [("alice", alice.as_str(), 10), ("bob", bob.as_str(), 20)];
+    let check = |output: &Output, warning: Option<&str>| {
+        succeeds(output);
+        for part in ["was decided before, with another registry", "older window", "the validator's key was not there"] {
+            assert_eq!(said(output).contains(part), warning == Some(part), "{part}: {}", said(output));
+        }
+    };
+    check(&windows.decide(2000, &entries, json!({})), None);
+    check(&windows.decide(2000, &entries, json!({})), None);
+    check(&windows.decide(2000, &entries[..1], json!({})), Some("was decided before, with another registry"));
+    check(&windows.decide(1500, &entries, json!({})), Some("older window"));
+    fs::remove_file(windows.path("output/validator.key")).unwrap();
+    check(&windows.decide(2500, &entries, json!({})), Some("the validator's key was not there"));
+
+    let audit = |block: u64, more: &[&str]| {
+        windows.command(&["audit", windows.log(block).to_str().unwrap()]).args(more).output().unwrap()
+    };
+    let signer = |block: u64| {
+        let audited: Value = serde_json::from_slice(&audit(block, &["--format", "json"]).stdout).unwrap();
+        audited[0]["validator"].as_str().unwrap().to_owned()
+    };
+    let [old, new] = [2000, 2500].map(signer);
+    assert_ne!(old, new);
+    succeeds(&audit(2500, &["--signer", &new]));
+    let other = audit(2500, &["--signer", &old]);
+    assert_eq!(other.status.code(), Some(9), "{}", said(&other));
+    assert!(said(&other).contains(&format!("signed by {new} and not by {old}")), "{}", said(&other));
+}

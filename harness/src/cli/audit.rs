@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// Judge all replies again and admit refused models again, from the models' files; `--replay` does so, too.
     #[arg(long)]
     judge: bool,
+    /// The public key, in hexadecimal digits, that must have signed it: the one that its validator has published.
+    #[arg(long, value_name = "KEY")]
+    signer: Option<String>,
     /// The settings file (TOML) that says, for `--judge` and `--replay`, where the hub is and how large the engine may be.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -46,6 +49,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
                 .hint("`dethrone validate` and `dethrone demo` print where they wrote it")
         })?;
         let (mut one, log) = audit_file(file)?;
+        check_signer(&one.validator, arguments.signer.as_deref())?;
         if let Some(before) = &before {
             log.follows(before).map_err(|error| evidence_problem(&error))?;
             one.follows = true;
@@ -62,6 +66,18 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         before = Some(log);
     }
     printer.data(&audited, |audited| audited.iter().map(text).collect::<Vec<_>>().join("\n"))
+}
+
+/// Refuses evidence that another key has signed than the one asked for.
+fn check_signer(found: &str, asked: Option<&str>) -> Result<(), Problem> {
+    match asked.map(|key| key.trim_start_matches("0x").to_lowercase()) {
+        Some(key) if key != found => {
+            let what = format!("the evidence holds together, but it is signed by {found} and not by {key}");
+            Err(Problem::new(ExitStatus::EvidenceBroken, what)
+                .hint("whoever has another key can sign any evidence: ask the validator which key is its own"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Audits a log that is open.

@@ -34,23 +34,23 @@ pub enum KeyError {
 }
 
 impl ValidatorKey {
-    /// The key in this file; a new one, readable only by this user, if the file does not exist.
+    /// The key in this file; a new one, readable only by this user, if the file does not exist, and then true.
     ///
     /// # Errors
     /// If the file cannot be read or made, or is not a key.
-    pub fn read_or_make(path: &Path) -> Result<Self, KeyError> {
+    pub fn read_or_make(path: &Path) -> Result<(Self, bool), KeyError> {
         let trouble = |cause| KeyError::File { path: path.to_owned(), cause };
         match std::fs::read_to_string(path) {
             Ok(text) => {
                 let secret: Option<[u8; 32]> = hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
                 let secret = secret.ok_or_else(|| KeyError::Malformed { path: path.to_owned() })?;
-                Ok(Self(SigningKey::from_bytes(&secret)))
+                Ok((Self(SigningKey::from_bytes(&secret)), false))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut secret = [0_u8; 32];
                 getrandom::fill(&mut secret).map_err(KeyError::Entropy)?;
                 write_secret(path, hex::encode(secret).as_bytes()).map_err(trouble)?;
-                Ok(Self(SigningKey::from_bytes(&secret)))
+                Ok((Self(SigningKey::from_bytes(&secret)), true))
             }
             Err(error) => Err(trouble(error)),
         }
@@ -86,8 +86,9 @@ mod tests {
     fn a_key_is_made_once_and_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/validator.key");
-        let made = ValidatorKey::read_or_make(&path).unwrap();
-        let read = ValidatorKey::read_or_make(&path).unwrap();
+        let (made, is_new) = ValidatorKey::read_or_make(&path).unwrap();
+        let (read, is_new_again) = ValidatorKey::read_or_make(&path).unwrap();
+        assert!(is_new && !is_new_again);
         assert_eq!(made.public(), read.public());
     }
 
@@ -95,7 +96,7 @@ mod tests {
     fn a_key_never_shows_its_secret() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("validator.key");
-        let key = ValidatorKey::read_or_make(&path).unwrap();
+        let (key, _) = ValidatorKey::read_or_make(&path).unwrap();
         let secret = std::fs::read_to_string(&path).unwrap();
         assert!(!format!("{key:?}").contains(&secret));
     }

@@ -18,7 +18,7 @@ use crate::chain::WeightRow;
 use crate::clock::Stopwatch;
 use crate::events::Reporter;
 use crate::evidence::ValidatorKey;
-use crate::job::validator_key;
+use crate::job::{another_key, validator_key};
 use crate::problem::Problem;
 use crate::registry::{BlockRef, Hotkey, SubnetParameters};
 use crate::settings::{Settings, SettingsError};
@@ -119,7 +119,10 @@ impl<C: Connect> Validator<C> {
     pub(crate) async fn open(parts: Parts<C>) -> Result<Self, Problem> {
         let Parts { identity, settings, read_settings, link, database, reporter } = parts;
         let store = Store::open(&database).await?;
-        let key = validator_key(&settings)?;
+        let (key, is_new) = validator_key(&settings)?;
+        if is_new && store.latest_decided(identity.netuid).await?.is_some() {
+            tracing::warn!("{}", another_key(&key));
+        }
         let length = WindowLength::new(settings.service.window_blocks).expect("the settings were checked");
         let (windows, weights) = restored(&store, identity.netuid).await?;
         let metrics = Arc::new(Metrics::default());

@@ -61,9 +61,35 @@ pub(crate) async fn open<'a>(
     let mut terms = WindowTerms::new(&registry, (record, previous), settings, environments, runtime);
     terms.settings.card = card;
     let (run, resumed) = store.open_run(&terms).await?;
+    warn_of_order(&terms, run, store, reporter).await?;
     reporter.report(Event::Opened { entries: registry.entries.len(), resumed });
     let (entries, unchallenged) = (registry.entries, Unchallenged::Rests);
     Ok(OpenWindow { terms, entries, store, run, reporter, unchallenged })
+}
+
+/// Warns of a window that was decided under other terms already, and of one that is older than another that was decided.
+async fn warn_of_order(
+    terms: &WindowTerms,
+    run: RunId,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<(), WindowError> {
+    let WindowTerms { netuid, seed_block, .. } = terms;
+    if store.was_decided_otherwise(run).await? {
+        let sentence = format!(
+            "window {seed_block} was decided before, with another registry, record or settings: its files are replaced, and the \
+             database keeps both"
+        );
+        reporter.report(Event::Warned { sentence });
+    }
+    if let Some(later) = store.latest_decided(*netuid).await?.filter(|later| later > seed_block) {
+        let sentence = format!(
+            "window {later} was decided before this older window {seed_block}, which begins from the record before it and \
+             changes nothing after it"
+        );
+        reporter.report(Event::Warned { sentence });
+    }
+    Ok(())
 }
 
 /// Opens a run again that came to no end.
