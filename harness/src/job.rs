@@ -1,11 +1,12 @@
 //! The job of `validate`, `eval` and `demo`: a window from settings and registry to its results.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::agreed::AgreedRecord;
 use crate::chain::{Chain, ChainError, Weights};
 use crate::clock::Stopwatch;
+use crate::database_location::DatabaseLocation;
 use crate::entry_pages::{self, write_entry_pages};
 use crate::events::{Event, Reporter};
 use crate::evidence::{HashChain, ValidatorKey, records};
@@ -34,8 +35,8 @@ pub(crate) struct Job {
     pub(crate) settings: Settings,
     /// Part of an entry that nobody challenges.
     pub(crate) unchallenged: Unchallenged,
-    /// The database, which is created if it does not exist.
-    pub(crate) database: PathBuf,
+    /// The database; a file is created if it does not exist.
+    pub(crate) database: DatabaseLocation,
     /// Runs since the command began.
     pub(crate) watch: Stopwatch,
 }
@@ -101,7 +102,7 @@ pub(crate) fn publish(
     settings: &Settings,
     conclusion: &Conclusion,
     (watch, timings): (Stopwatch, &Timings),
-    database: PathBuf,
+    database: DatabaseLocation,
 ) -> Result<Summary, Problem> {
     let files = Files::of_window(settings, conclusion.terms.seed_block, database);
     let names: Vec<String> = settings.environments.iter().map(|choice| choice.name.clone()).collect();
@@ -254,7 +255,7 @@ fn cannot_write(path: &Path, cause: &std::io::Error) -> Problem {
 
 impl Files {
     /// The files of a window with this seed block.
-    fn of_window(settings: &Settings, seed_block: u64, database: PathBuf) -> Self {
+    fn of_window(settings: &Settings, seed_block: u64, database: DatabaseLocation) -> Self {
         let folder = window_folder(&settings.output, seed_block);
         Self {
             weights: folder.join("weights.json"),

@@ -51,6 +51,7 @@ mod service;
 
 pub mod assets;
 mod clock;
+mod database_location;
 mod demo;
 mod files;
 

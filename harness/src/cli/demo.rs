@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         .and_then(|sources| sources.settings())?;
     let registry = RegistryFile::new(settings.registry.clone());
     let chain = WeightsFile::new(settings.output.clone());
-    let database = settings.output.join("dethrone.sqlite");
+    let database = settings.database();
     let ports = Ports { registry: &registry, chain: &chain, reporter };
     let job = Job { settings, unchallenged: Unchallenged::Rests, database, watch };
     let finished = block_on(job::run(job, ports))?.decided()?;

@@ -18,6 +18,7 @@ use crate::problem::Problem;
 use crate::registry::{Hotkey, Neuron, SubnetSnapshot};
 use crate::report::tables::Table;
 use crate::settings::{Settings, Variables};
+use crate::store::check;
 
 /// Seconds that a head's time and this machine's may differ.
 const CLOCK_SKEW: u64 = 60;
@@ -95,9 +96,10 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     block_on(async {
         checks.extend(of_chain(&settings, hotkey.as_ref()).await);
         checks.push(of_hub(&settings).await);
+        checks.extend(of_machine(&settings));
+        checks.push(database(&settings).await);
         Ok(())
     })?;
-    checks.extend(of_machine(&settings));
     printer.data(&checks, |checks| text(checks))?;
     let bad = checks.iter().filter(|check| check.status == Status::Bad).count();
     if bad == 0 {
@@ -298,13 +300,25 @@ fn of_machine(settings: &Settings) -> Vec<Check> {
     let is_there = Accelerator::is_present();
     let card = if is_there { "found" } else { "none: models run on the processor" };
     let card_status = if is_there { Status::Good } else { Status::Warning };
-    let database = settings.output.join("dethrone.sqlite");
-    let writable = !std::fs::metadata(folder).is_ok_and(|it| it.permissions().readonly());
-    vec![
-        disk,
-        Check::new("graphics card", card_status, card, "large models need one: install NVIDIA's driver"),
-        Check::holds("database", writable, database.display().to_string(), "make the output folder writable"),
-    ]
+    vec![disk, Check::new("graphics card", card_status, card, "large models need one: install NVIDIA's driver")]
+}
+
+/// The check of the database: a folder for a file, an answer of a server.
+async fn database(settings: &Settings) -> Check {
+    let location = settings.database();
+    if let Some(path) = location.file() {
+        let folder = existing(path.parent().unwrap_or(path));
+        let writable = !std::fs::metadata(folder).is_ok_and(|it| it.permissions().readonly());
+        return Check::holds("database", writable, location.to_string(), "make its folder writable");
+    }
+    match check(&location).await {
+        Ok(checked) if checked.faults.is_empty() => Check::holds("database", true, location.to_string(), ""),
+        Ok(checked) => Check::holds("database", false, checked.faults.join("; "), "restore it from a copy"),
+        Err(error) => {
+            let fix = "see that its server runs and lets this user in; the setting `database` names it";
+            Check::holds("database", false, error.to_string(), fix)
+        }
+    }
 }
 
 /// The nearest folder above a path that is there.

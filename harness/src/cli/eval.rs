@@ -13,6 +13,7 @@ use pareto::{DuelSettings, HeatSettings};
 use super::runtime::block_on;
 use crate::chain::WeightsFile;
 use crate::clock::{self, Stopwatch};
+use crate::database_location::DatabaseLocation;
 use crate::exit_status::ExitStatus;
 use crate::job::{self, Finished, Job, Ports};
 use crate::printer::Printer;
@@ -115,7 +116,7 @@ fn evaluate(
     let settings = Settings { deciding, output, ..settings.clone() };
     let registry = registry(model, against, (arguments.seed, arguments.tested));
     let chain = WeightsFile::new(settings.output.clone());
-    let database = settings.output.join("eval.sqlite");
+    let database = DatabaseLocation::File(settings.output.join("eval.sqlite"));
     let duel_settings = settings.deciding.duel.clone();
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
     let Finished { conclusion, summary } =
@@ -206,7 +207,7 @@ pub(super) fn measure(model: &str, config: Option<&Path>, tasks: usize) -> Resul
     // Tasks of the moment: none of them is in the database already, and whatever is in the summary was made now.
     let registry = registry(&model, None, (clock::unix_seconds().unsigned_abs(), 0));
     let chain = WeightsFile::new(settings.output.clone());
-    let database = settings.output.join("eval.sqlite");
+    let database = DatabaseLocation::File(settings.output.join("eval.sqlite"));
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
     let job = Job { settings, unchallenged: Unchallenged::Answers, database, watch };
     let Finished { conclusion, summary } = block_on(job::run(job, ports))?.decided()?;

@@ -10,6 +10,7 @@ use models::untrusted::UntrustedText;
 
 use super::audit::evidence_problem;
 use super::runtime::block_on;
+use crate::database_location::DatabaseLocation;
 use crate::demo::hub_folder;
 use crate::evidence::stated;
 use crate::exit_status::ExitStatus;
@@ -45,9 +46,10 @@ pub(super) struct Arguments {
     /// Write a page for each entry into this folder in place of printing.
     #[arg(long, value_name = "FOLDER")]
     html: Option<PathBuf>,
-    /// The database; that of the settings' output folder or of an evaluation there, whichever was written last, unless given.
+    /// The database, a file or the URL of a Postgres database; that of the settings' output folder or of an evaluation there,
+    /// whichever was written last, unless given.
     #[arg(long, value_name = "FILE", conflicts_with = "evidence")]
-    database: Option<PathBuf>,
+    database: Option<DatabaseLocation>,
     /// Show the rollouts of an evidence file in place of a database's.
     #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
@@ -127,20 +129,20 @@ async fn source(arguments: &Arguments, settings: &Settings) -> Result<RolloutSou
                 .hint("a window is the number of its seed block, or `last`")
         })?),
     };
-    let databases = match &arguments.database {
-        Some(path) => vec![path.clone()],
-        None => latest_first(&settings.output),
+    let databases: Vec<DatabaseLocation> = match arguments.database.as_ref().or(settings.database.as_ref()) {
+        Some(location) => vec![location.clone()],
+        None => latest_first(&settings.output).into_iter().map(DatabaseLocation::File).collect(),
     };
     let mut known = Vec::new();
-    for path in &databases {
-        let store = Store::open_to_read(path).await?;
+    for location in &databases {
+        let store = Store::open_to_read(location).await?;
         known.extend(store.windows_with_runs().await?.into_iter().map(|window| window.to_string()));
         if let Some(source) = RolloutSource::of_store(store, window).await? {
             return Ok(source);
         }
     }
     let wanted = window.map_or_else(|| "no window".to_owned(), |window| format!("no window {window}"));
-    let place = databases.first().map_or(settings.output.display(), |path| path.display());
+    let place = databases.first().map_or_else(|| settings.output.display().to_string(), DatabaseLocation::to_string);
     let hint = match known.is_empty() {
         true => {
             "`--config` or `--database` says where the rollouts are; `validate`, `eval` and `demo` make some".to_owned()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::runtime::block_on;
+use crate::database_location::DatabaseLocation;
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
@@ -21,20 +22,20 @@ pub(super) struct Arguments {
 enum Wish {
     /// Checks a database, also while a validator works on it.
     Check {
-        /// The database.
-        database: PathBuf,
+        /// The database: the path of a SQLite file, or the URL of a Postgres database.
+        database: DatabaseLocation,
     },
-    /// Copies a database into a new file, also while a validator works on it.
+    /// Copies a database file into a new one, also while a validator works on it; a server has tools of its own.
     Backup {
         /// The database.
-        database: PathBuf,
+        database: DatabaseLocation,
         /// The copy, which must not exist.
         copy: PathBuf,
     },
     /// Removes the rollouts of old windows, whose evidence stays; no validator may work on the database.
     Prune {
-        /// The database.
-        database: PathBuf,
+        /// The database: the path of a SQLite file, or the URL of a Postgres database.
+        database: DatabaseLocation,
         /// The subnet.
         #[arg(long, value_name = "NETUID")]
         netuid: u16,
@@ -53,14 +54,14 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
             if checked.faults.is_empty() {
                 return Ok(());
             }
-            let problem = Problem::new(ExitStatus::Store, format!("{} is not sound", database.display()));
+            let problem = Problem::new(ExitStatus::Store, format!("{database} is not sound"));
             Err(Problem { causes: checked.faults, ..problem }
                 .hint("restore it from a copy: `dethrone store backup` makes them"))
         }
         Wish::Backup { database, copy } => {
             block_on(async { Ok(backup(database, copy).await?) })?;
             let done = serde_json::json!({ "copy": copy });
-            printer.data(&done, |_| format!("{} is a copy of {}", copy.display(), database.display()))
+            printer.data(&done, |_| format!("{} is a copy of {database}", copy.display()))
         }
         Wish::Prune { database, netuid, keep } => {
             let pruned = block_on(async {

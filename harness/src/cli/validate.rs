@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     }
     let registry = RegistryFile::new(settings.registry.clone());
     let chain = WeightsFile::new(settings.output.clone());
-    let database = settings.output.join("dethrone.sqlite");
+    let database = settings.database();
     let ports = Ports { registry: &registry, chain: &chain, reporter: for_this_terminal() };
     let job = Job { settings, unchallenged: Unchallenged::Rests, database, watch };
     let finished = block_on(job::run(job, ports))?.decided()?;
@@ -103,7 +103,7 @@ fn follow_chain(arguments: &Arguments, settings: Settings) -> Result<(), Problem
             identity,
             read_settings: Arc::new(read_settings),
             link,
-            database: settings.output.join("dethrone.sqlite"),
+            database: settings.database(),
             reporter: for_this_terminal(),
             settings,
         };

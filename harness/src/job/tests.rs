@@ -6,7 +6,7 @@ use crate::registry::RegistryFile;
 use crate::window::fixtures::{Recorder, registry};
 
 async fn status(settings: Settings, registry: &impl Registry) -> ExitStatus {
-    let database = settings.output.join("dethrone.sqlite");
+    let database = settings.database();
     let chain = WeightsFile::new(settings.output.clone());
     let ports = Ports { registry, chain: &chain, reporter: Arc::new(Recorder::default()) };
     run(Job { settings, unchallenged: Unchallenged::Rests, database, watch: Stopwatch::start() }, ports)
@@ -32,12 +32,9 @@ async fn a_job_that_cannot_begin_says_by_its_exit_code_what_is_in_the_way() {
 
 #[test]
 fn weights_and_the_other_results_lie_in_the_windows_folder() {
-    let files = Files::of_window(
-        &Settings { output: PathBuf::from("out"), ..Settings::default() },
-        1_000,
-        PathBuf::from("out/dethrone.sqlite"),
-    );
-    assert_eq!(files.weights, WeightsFile::new(PathBuf::from("out")).path(1_000));
+    let settings = Settings { output: "out".into(), ..Settings::default() };
+    let files = Files::of_window(&settings, 1_000, settings.database());
+    assert_eq!(files.weights, WeightsFile::new("out".into()).path(1_000));
     for path in [&files.weights, &files.evidence, &files.report] {
         assert_eq!(path.parent(), Some(Path::new("out/window-1000")));
     }

@@ -29,6 +29,14 @@ pub(crate) struct Rollout {
     pub seconds: f64,
 }
 
+impl Rollout {
+    /// True of the same rollout, whoever made it: equal but for the attempts and the time that it took.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let of_other = Self { attempts: other.attempts, seconds: other.seconds, ..self.clone() };
+        of_other == *other && self.score.to_bits() == other.score.to_bits()
+    }
+}
+
 /// One reply: its token ids are the record and its text is derived; where a server sends no ids, its text is the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reply {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::database_location::DatabaseLocation;
 use crate::record::{Conclusion, EntryConclusion, ReasonCount, Standing, Timings};
 use crate::registry::{Hotkey, Uid};
 use crate::report::percent_trimmed;
@@ -94,7 +95,7 @@ pub(crate) struct Files {
     /// The folder with a page for each entry; none where the settings want none.
     pub entries: Option<PathBuf>,
     /// The database.
-    pub database: PathBuf,
+    pub database: DatabaseLocation,
 }
 
 /// Time of a command by use, in seconds.

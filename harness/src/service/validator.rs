@@ -1,7 +1,6 @@
 //! Validator: what the tasks of a service share, and the steps by which it begins and ends.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::weight_log::WeightLog;
 use super::window_length::WindowLength;
 use crate::chain::WeightRow;
 use crate::clock::Stopwatch;
+use crate::database_location::DatabaseLocation;
 use crate::events::Reporter;
 use crate::evidence::ValidatorKey;
 use crate::job::{another_key, validator_key};
@@ -52,8 +52,8 @@ pub(crate) struct Parts<C: Connect> {
     pub(crate) read_settings: ReadSettings,
     /// The link to the chain.
     pub(crate) link: Link<C>,
-    /// The database, which is created if it does not exist.
-    pub(crate) database: PathBuf,
+    /// The database; a file is created if it does not exist.
+    pub(crate) database: DatabaseLocation,
     /// The reporter of progress.
     pub(crate) reporter: Arc<dyn Reporter>,
 }
@@ -68,7 +68,7 @@ pub(crate) struct Validator<C: Connect> {
     pub(super) metrics: Arc<Metrics>,
     pub(super) reporter: Arc<dyn Reporter>,
     pub(super) read_settings: ReadSettings,
-    pub(super) database: PathBuf,
+    pub(super) database: DatabaseLocation,
     /// The latest finalized block.
     pub(super) head: watch::Sender<Option<BlockRef>>,
     /// Counts changes of windows, pauses and drains.

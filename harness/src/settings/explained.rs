@@ -92,7 +92,7 @@ fn schema_of(setting: &ExplainedSetting) -> Value {
         "integer" => Some("integer"),
         "number" => Some("number"),
         "true or false" => Some("boolean"),
-        "path" | "text" | "model reference" => Some("string"),
+        "path" | "path or URL" | "text" | "model reference" => Some("string"),
         // A list of environments may be names alone; a choice has its words in the description.
         _ => None,
     };

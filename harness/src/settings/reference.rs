@@ -245,6 +245,7 @@ impl Reference {
             ("u8" | "u16" | "u32" | "u64" | "usize", _) => ("integer".to_owned(), String::new()),
             ("f32" | "f64", _) => ("number".to_owned(), String::new()),
             ("PathBuf", _) => ("path".to_owned(), String::new()),
+            ("DatabaseLocation", _) => ("path or URL".to_owned(), String::new()),
             ("String", _) => ("text".to_owned(), String::new()),
             ("ModelRef", _) => ("model reference".to_owned(), String::new()),
             _ => {

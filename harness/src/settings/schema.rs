@@ -12,6 +12,7 @@ use super::chain::ChainSettings;
 use super::deciding::Deciding;
 use super::environments::environments;
 use super::service::ServiceSettings;
+use crate::database_location::DatabaseLocation;
 
 /// The settings of a run. [`super::Sources`] refuses keys that are not here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub(crate) struct Settings {
     pub registry: PathBuf,
     /// The folder for the database, the evidence, the weights and the report.
     pub output: PathBuf,
+    /// The database: the path of a SQLite file, or the URL of a Postgres database (`postgres://user@host/name`, its password in
+    /// the variable `PGPASSWORD` or in `~/.pgpass`). The file `dethrone.sqlite` in the output folder unless given.
+    pub database: Option<DatabaseLocation>,
     /// The file with the validator's ed25519 secret key (32 bytes as hex); made on first use when it does not exist.
     /// Inside the output folder unless given.
     pub key: Option<PathBuf>,
@@ -59,11 +63,19 @@ pub(crate) struct EnvironmentChoice {
     pub tier: u8,
 }
 
+impl Settings {
+    /// The database.
+    pub(crate) fn database(&self) -> DatabaseLocation {
+        self.database.clone().unwrap_or_else(|| self.output.join("dethrone.sqlite").into())
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             registry: PathBuf::from("registry.json"),
             output: PathBuf::from("dethrone-output"),
+            database: None,
             key: None,
             record: None,
             report_rollouts: 60,

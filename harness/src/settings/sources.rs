@@ -13,6 +13,7 @@ use super::error::SettingsError;
 use super::ranges::check;
 use super::schema::Settings;
 use super::suggestion::nearest;
+use crate::database_location::DatabaseLocation;
 
 /// Variables with the prefix of settings that are none.
 const NOT_SETTINGS: [&str; 1] = ["cache"];
@@ -70,6 +71,9 @@ impl Sources {
         self.anchor("output", &mut settings.output);
         if let Some(folder) = settings.hub.folder.as_mut() {
             self.anchor("hub.folder", folder);
+        }
+        if let Some(database) = settings.database.as_mut().and_then(DatabaseLocation::file_mut) {
+            self.anchor("database", database);
         }
         if let Some(key) = settings.key.as_mut() {
             self.anchor("key", key);

@@ -1,5 +1,6 @@
 //! The `bouts` table: a row before the first rollout of each bout.
 
+use super::statement::Statement;
 use super::{RunId, Store, StoreError};
 
 /// A bout that has begun.
@@ -19,14 +20,10 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub(crate) async fn begin_bout(&self, run: RunId, bout: &BegunBout) -> Result<(), StoreError> {
-        sqlx::query("INSERT OR IGNORE INTO bouts (run_id, number, champion, snapshot) VALUES (?, ?, ?, ?)")
-            .bind(run.0)
-            .bind(bout.number.cast_signed())
-            .bind(&bout.champion)
-            .bind(&bout.snapshot)
-            .execute(&self.pool)
-            .await
-            .map_err(self.failed("write to"))?;
+        let insert = "INSERT INTO bouts (run_id, number, champion, snapshot) VALUES ($1, $2, $3, $4) \
+                      ON CONFLICT DO NOTHING";
+        let row = Statement::new(insert).with(run.0).with(bout.number).with(&bout.champion).with(&bout.snapshot);
+        self.execute("write to", row).await?;
         Ok(())
     }
 
@@ -35,11 +32,11 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub(crate) async fn bouts_begun(&self, run: RunId) -> Result<usize, StoreError> {
-        let begun: i64 = sqlx::query_scalar("SELECT count(*) FROM bouts WHERE run_id = ?")
-            .bind(run.0)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(self.failed("read"))?;
-        Ok(usize::try_from(begun).unwrap_or(usize::MAX))
+        let count = Statement::new("SELECT count(*) AS begun FROM bouts WHERE run_id = $1").with(run.0);
+        let begun: Option<usize> = match self.row("read", count).await? {
+            Some(row) => usize::try_from(self.integer::<i64>(&row, "begun")?).ok(),
+            None => Some(0),
+        };
+        Ok(begun.unwrap_or(usize::MAX))
     }
 }

@@ -1,66 +1,91 @@
-//! The database file: opened by one process at a time, with its schema up to date.
+//! The database: a SQLite file or a Postgres database, worked on by one validator at a time, with its schema up to date.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AnyConnection, AnyPool, Connection};
 
-use super::error::{StoreError, StoreErrorKind, kind_of_io};
+use super::connection::{Access, options, options_to_read, prepared, wait_for_lock};
+use super::error::{StoreError, StoreErrorKind, is_lost, kind_of_io};
+use super::statement::{Answer, Statement};
 use super::upkeep::{before_migration, newest, schema};
+use crate::database_location::DatabaseLocation;
 use crate::files::Lock;
 
+/// Migrations of SQLite.
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+/// Migrations of Postgres: each brings its schema to where the one of the same number brings that of SQLite.
+pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// Time that a statement may take on a server before its connection is given up.
+const STATEMENT: Duration = Duration::from_secs(120);
+
+/// Time for which a server that is lost is waited for, beside the attempts to reach it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// First and longest pause between two attempts.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// The database, held by this process alone.
 #[derive(Debug)]
 pub(crate) struct Store {
-    pub(super) pool: SqlitePool,
-    path: PathBuf,
+    pub(super) pool: AnyPool,
+    pub(super) location: DatabaseLocation,
     /// Rows of rollouts that were read, whole or as scores.
     pub(super) rollouts_read: AtomicU64,
-    /// None of a database in memory, which no other process can reach.
+    /// None of a database in memory, which no other process can reach, and of a server, which knows who holds it.
     _lock: Option<Lock>,
 }
 
 impl Store {
-    /// Opens the database at `path`, creating it if it does not exist, and brings its schema up to date; a copy
-    /// of one of an earlier version is kept beside it.
+    /// Opens the database at this location, creating its file if it does not exist, and brings its schema up to date; a copy
+    /// of a file of an earlier version is kept beside it.
     ///
     /// # Errors
-    /// If another process holds it, it cannot be written, is not a database, or comes from a newer version.
-    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = lock(path)?;
-        if let Some(copy) = before_migration(path).await? {
-            tracing::warn!(copy = %copy.display(), "the database is of an earlier version: a copy of it is kept");
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .foreign_keys(true);
-        Self::connect(path, options, Some(lock)).await
+    /// If another process holds it, it cannot be reached or written, is not a database, or comes from a newer version.
+    pub(crate) async fn open(location: impl Into<DatabaseLocation>) -> Result<Self, StoreError> {
+        let location = location.into();
+        let lock = match &location {
+            DatabaseLocation::File(path) => {
+                let lock = lock(path)?;
+                if let Some(copy) = before_migration(path).await? {
+                    let copy = copy.display();
+                    tracing::warn!(%copy, "the database is of an earlier version: a copy of it is kept");
+                }
+                Some(lock)
+            }
+            DatabaseLocation::Postgres(_) => {
+                wait_for_lock(&location).await?;
+                None
+            }
+        };
+        let options = options(&location)?;
+        Self::connect(location, options, lock).await
     }
 
-    /// Opens the database at `path` for reading, also while another process works on it.
+    /// Opens the database at this location for reading, also while another process works on it.
     ///
     /// # Errors
     /// If it is not there, is not a database, or its schema is of another version.
-    pub(crate) async fn open_to_read(path: &Path) -> Result<Self, StoreError> {
-        let failed = |kind, cause: String| StoreError { path: path.to_owned(), action: "read", kind, cause };
-        if !path.is_file() {
+    pub(crate) async fn open_to_read(location: impl Into<DatabaseLocation>) -> Result<Self, StoreError> {
+        let location = location.into();
+        let failed = |kind, cause: String| StoreError { location: location.clone(), action: "read", kind, cause };
+        if location.file().is_some_and(|path| !path.is_file()) {
             return Err(failed(StoreErrorKind::Other, "there is none".to_owned()));
         }
-        let (found, newest) = (schema(path).await?, newest());
+        let (found, newest) = (schema(&location).await?, newest(&location));
         if found != newest {
             let kind = if found > newest { StoreErrorKind::Newer } else { StoreErrorKind::Older };
             return Err(failed(kind, format!("its schema has version {found}, and this program reads {newest}")));
         }
-        let options = SqliteConnectOptions::new().filename(path).read_only(true);
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
-        let pool = pool.map_err(|error| StoreError::of(path, "read", error))?;
-        Ok(Self { pool, path: path.to_owned(), rollouts_read: AtomicU64::new(0), _lock: None })
+        let pool = AnyPoolOptions::new().max_connections(4);
+        let pool = pool.connect_with(options_to_read(&location)?).await;
+        let pool = pool.map_err(|error| StoreError::of(&location, "read", error))?;
+        Ok(Self { pool, location, rollouts_read: AtomicU64::new(0), _lock: None })
     }
 
     /// Opens an empty database in memory, which vanishes with it.
@@ -68,22 +93,29 @@ impl Store {
     /// # Errors
     /// If there is no memory for it.
     pub(crate) async fn in_memory() -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
-        Self::connect(Path::new(":memory:"), options, None).await
+        let location = DatabaseLocation::File(":memory:".into());
+        let options = "sqlite::memory:".parse().map_err(|error| StoreError::of(&location, "open", error))?;
+        Self::connect(location, options, None).await
     }
 
-    async fn connect(path: &Path, options: SqliteConnectOptions, lock: Option<Lock>) -> Result<Self, StoreError> {
-        let store_error = |error| StoreError::of(path, "open", error);
-        // A database in memory lives as long as its one connection.
-        let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let pool = pool.connect_with(options).await.map_err(store_error)?;
-        MIGRATIONS.run(&pool).await.map_err(|error| StoreError::of_migration(path, error))?;
-        Ok(Self { pool, path: path.to_owned(), rollouts_read: AtomicU64::new(0), _lock: lock })
+    async fn connect(
+        location: DatabaseLocation,
+        options: AnyConnectOptions,
+        lock: Option<Lock>,
+    ) -> Result<Self, StoreError> {
+        let access = Access::of(&location);
+        // A database in memory lives as long as its one connection, and a server's lock belongs to one.
+        let pool = AnyPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = pool.after_connect(move |connection, _| Box::pin(prepared(connection, access)));
+        let pool = pool.connect_with(options).await.map_err(|error| StoreError::of(&location, "open", error))?;
+        let migrated = migrations(&location).run(&pool).await;
+        migrated.map_err(|error| StoreError::of_migration(&location, error))?;
+        Ok(Self { pool, location, rollouts_read: AtomicU64::new(0), _lock: lock })
     }
 
     /// Closes the database, folding its write-ahead log into the file.
     pub(crate) async fn close(self) {
-        tracing::debug!(database = %self.path.display(), rows = self.rollouts_read(), "rollouts read");
+        tracing::debug!(database = %self.location, rows = self.rollouts_read(), "rollouts read");
         self.pool.close().await;
     }
 
@@ -92,25 +124,98 @@ impl Store {
         self.rollouts_read.load(Ordering::Relaxed)
     }
 
-    pub(super) fn failed(&self, action: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
-        move |error| StoreError::of(&self.path, action, error)
+    /// Executes a statement; the number of rows that it changed. It may be executed again where a connection is lost before
+    /// the server's answer, so that a second time must change nothing.
+    pub(super) async fn execute(&self, action: &'static str, statement: Statement) -> Result<u64, StoreError> {
+        let answers = self.answers(action, &[statement]).await?;
+        Ok(answers.iter().map(|answer| answer.changed).sum())
     }
 
-    pub(super) fn damaged<E: std::error::Error>(&self, what: &'static str) -> impl Fn(E) -> StoreError + '_ {
-        move |error| StoreError {
-            path: self.path.clone(),
-            action: what,
-            kind: StoreErrorKind::Damaged,
-            cause: error.to_string(),
+    /// Executes a statement; its rows.
+    pub(super) async fn rows(&self, action: &'static str, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
+        let answers = self.answers(action, &[statement]).await?;
+        Ok(answers.into_iter().flat_map(|answer| answer.rows).collect())
+    }
+
+    /// Executes a statement; its first row.
+    pub(super) async fn row(&self, action: &'static str, statement: Statement) -> Result<Option<AnyRow>, StoreError> {
+        Ok(self.rows(action, statement).await?.into_iter().next())
+    }
+
+    /// Executes statements, more than one of them in a transaction, trying for a while to reach a server that is lost.
+    pub(super) async fn answers(
+        &self,
+        action: &'static str,
+        statements: &[Statement],
+    ) -> Result<Vec<Answer>, StoreError> {
+        let (mut pause, longest) = PAUSES;
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.attempt(statements).await {
+                Err(error) if self.location.file().is_none() && is_lost(&error) && waited < PATIENCE => {
+                    tracing::warn!(database = %self.location, %error, "the database server is lost: trying again");
+                    tokio::time::sleep(pause).await;
+                    waited += pause;
+                    pause = longest.min(pause * 2);
+                }
+                answers => return answers.map_err(self.failed(action)),
+            }
         }
     }
+
+    async fn attempt(&self, statements: &[Statement]) -> Result<Vec<Answer>, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        if self.location.file().is_some() {
+            return executed(statements, &mut connection).await;
+        }
+        // A server that went away without a word would keep the connection, and with it the pool, for hours.
+        let limited = tokio::time::timeout(STATEMENT, executed(statements, &mut connection)).await;
+        let answers = limited.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())));
+        if answers.as_ref().is_err_and(is_lost) {
+            drop(connection.detach());
+        }
+        answers
+    }
+
+    pub(super) fn failed(&self, action: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
+        move |error| StoreError::of(&self.location, action, error)
+    }
+
+    pub(super) fn damaged<E: std::error::Error>(&self, action: &'static str) -> impl Fn(E) -> StoreError + '_ {
+        move |error| self.error(action, StoreErrorKind::Damaged, error.to_string())
+    }
+
+    pub(super) fn error(&self, action: &'static str, kind: StoreErrorKind, cause: String) -> StoreError {
+        StoreError { location: self.location.clone(), action, kind, cause }
+    }
+}
+
+/// The migrations of a location's kind of database.
+pub(super) fn migrations(location: &DatabaseLocation) -> &'static Migrator {
+    match location {
+        DatabaseLocation::File(_) => &MIGRATIONS,
+        DatabaseLocation::Postgres(_) => &POSTGRES_MIGRATIONS,
+    }
+}
+
+async fn executed(statements: &[Statement], connection: &mut AnyConnection) -> Result<Vec<Answer>, sqlx::Error> {
+    if let [statement] = statements {
+        return Ok(vec![statement.execute(connection).await?]);
+    }
+    let mut transaction = connection.begin().await?;
+    let mut answers = Vec::with_capacity(statements.len());
+    for statement in statements {
+        answers.push(statement.execute(&mut transaction).await?);
+    }
+    transaction.commit().await?;
+    Ok(answers)
 }
 
 /// Locks the database at `path` against other processes, by a file beside it.
 fn lock(path: &Path) -> Result<Lock, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let failed = |kind, cause: String| StoreError { path: path.to_owned(), action: "lock", kind, cause };
+    let failed = |kind, cause: String| StoreError { location: path.into(), action: "lock", kind, cause };
     Lock::try_take(Path::new(&name))
         .map_err(|error| failed(kind_of_io(&error), error.to_string()))?
         .ok_or_else(|| failed(StoreErrorKind::Busy, "another process works on it".to_owned()))

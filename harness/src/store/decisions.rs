@@ -1,8 +1,8 @@
 //! The tables `decisions` and `weight_events`: verified decisions, and what became of their rows on the chain.
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
 
+use super::statement::Statement;
 use super::{Store, StoreError};
 use crate::chain::{RevealTarget, WeightRow, Weights};
 use crate::clock;
@@ -77,18 +77,16 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub(crate) async fn add_decision(&self, decision: &VerifiedDecision) -> Result<(), StoreError> {
-        let insert = "INSERT OR IGNORE INTO decisions (netuid, seed_block, log, champion, weights, decided_at) \
-                      VALUES (?, ?, ?, ?, ?, ?)";
-        sqlx::query(insert)
-            .bind(i64::from(decision.weights.netuid))
-            .bind(decision.weights.seed_block.cast_signed())
-            .bind(&decision.log)
-            .bind(decision.champion.as_ref().map_or("", |champion| &champion.0))
-            .bind(serde_json::to_string(&decision.weights).expect("weights are plain data"))
-            .bind(clock::unix_seconds())
-            .execute(&self.pool)
-            .await
-            .map_err(self.failed("write to"))?;
+        let insert = "INSERT INTO decisions (netuid, seed_block, log, champion, weights, decided_at) \
+                      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+        let insert = Statement::new(insert)
+            .with(decision.weights.netuid)
+            .with(decision.weights.seed_block)
+            .with(&decision.log)
+            .with(decision.champion.as_ref().map_or("", |champion| &champion.0))
+            .with(serde_json::to_string(&decision.weights).expect("weights are plain data"))
+            .with(clock::unix_seconds());
+        self.execute("write to", insert).await?;
         Ok(())
     }
 
@@ -97,22 +95,17 @@ impl Store {
     /// # Errors
     /// If the database cannot be read or a row is damaged.
     pub(crate) async fn decisions(&self, netuid: u16) -> Result<Vec<VerifiedDecision>, StoreError> {
-        let failed = self.failed("read");
-        let rows = sqlx::query("SELECT log, champion, weights FROM decisions WHERE netuid = ? ORDER BY seed_block")
-            .bind(i64::from(netuid))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(&failed)?;
-        let decision = |row: &sqlx::sqlite::SqliteRow| {
-            let text = |column| row.try_get::<String, _>(column).map_err(&failed);
-            let weights = serde_json::from_str(&text("weights")?).map_err(self.damaged("read a decision in"))?;
-            let champion = Some(Hotkey(text("champion")?)).filter(|champion| !champion.0.is_empty());
-            Ok(VerifiedDecision { log: text("log")?, champion, weights })
+        let select = "SELECT log, champion, weights FROM decisions WHERE netuid = $1 ORDER BY seed_block";
+        let rows = self.rows("read", Statement::new(select).with(netuid)).await?;
+        let decision = |row| {
+            let weights = self.json(row, "weights", "read a decision in")?;
+            let champion = Some(Hotkey(self.text(row, "champion")?)).filter(|champion| !champion.0.is_empty());
+            Ok(VerifiedDecision { log: self.text(row, "log")?, champion, weights })
         };
         rows.iter().map(decision).collect()
     }
 
-    /// Records what became of a decision's row.
+    /// Records what became of a decision's row; what is recorded already is not recorded again.
     ///
     /// # Errors
     /// If the database cannot be written.
@@ -122,14 +115,16 @@ impl Store {
         seed_block: u64,
         event: &WeightEvent,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO weight_events (netuid, seed_block, body, seen_at) VALUES (?, ?, ?, ?)")
-            .bind(i64::from(netuid))
-            .bind(seed_block.cast_signed())
-            .bind(serde_json::to_string(event).expect("an event is plain data"))
-            .bind(clock::unix_seconds())
-            .execute(&self.pool)
-            .await
-            .map_err(self.failed("write to"))?;
+        // Every event names its block, so that the same one is never seen twice.
+        let insert = "INSERT INTO weight_events (netuid, seed_block, body, seen_at) SELECT $1, $2, $3, $4 \
+                      WHERE NOT EXISTS (SELECT 1 FROM weight_events \
+                                        WHERE netuid = $1 AND seed_block = $2 AND body = $3)";
+        let insert = Statement::new(insert)
+            .with(netuid)
+            .with(seed_block)
+            .with(serde_json::to_string(event).expect("an event is plain data"))
+            .with(clock::unix_seconds());
+        self.execute("write to", insert).await?;
         Ok(())
     }
 
@@ -138,19 +133,9 @@ impl Store {
     /// # Errors
     /// If the database cannot be read or a row is damaged.
     pub(crate) async fn weight_events(&self, netuid: u16, most: u32) -> Result<Vec<(u64, WeightEvent)>, StoreError> {
-        let failed = self.failed("read");
-        let rows = sqlx::query("SELECT seed_block, body FROM weight_events WHERE netuid = ? ORDER BY id DESC LIMIT ?")
-            .bind(i64::from(netuid))
-            .bind(most)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(&failed)?;
-        let event = |row: &sqlx::sqlite::SqliteRow| {
-            let seed_block: i64 = row.try_get("seed_block").map_err(&failed)?;
-            let body: String = row.try_get("body").map_err(&failed)?;
-            let event = serde_json::from_str(&body).map_err(self.damaged("read an event in"))?;
-            Ok((seed_block.cast_unsigned(), event))
-        };
+        let select = "SELECT seed_block, body FROM weight_events WHERE netuid = $1 ORDER BY id DESC LIMIT $2";
+        let rows = self.rows("read", Statement::new(select).with(netuid).with(most)).await?;
+        let event = |row| Ok((self.bits(row, "seed_block")?, self.json(row, "body", "read an event in")?));
         rows.iter().rev().map(event).collect()
     }
 }

@@ -1,18 +1,18 @@
 //! Errors of the database.
 
-use std::path::{Path, PathBuf};
-
 use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgDatabaseError;
 
+use crate::database_location::DatabaseLocation;
 use crate::exit_status::ExitStatus;
 use crate::problem::Problem;
 
 /// The database could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} the database {}: {cause}", path.display())]
+#[error("cannot {action} the database {location}: {cause}")]
 pub(crate) struct StoreError {
-    /// The database file.
-    pub path: PathBuf,
+    /// The database.
+    pub location: DatabaseLocation,
     /// The attempted action, as a verb.
     pub action: &'static str,
     /// The kind.
@@ -36,16 +36,20 @@ pub(crate) enum StoreErrorKind {
     Older,
     /// It is not a database, or a row does not hold what was once written.
     Damaged,
+    /// Its server does not answer, or refuses this user.
+    Unreachable,
+    /// The server's own tools do this.
+    ServerTools,
     /// Anything else.
     Other,
 }
 
 impl StoreError {
-    pub(super) fn of(path: &Path, action: &'static str, error: sqlx::Error) -> Self {
-        Self { path: path.to_owned(), action, kind: kind_of(&error), cause: text_of(&error) }
+    pub(super) fn of(location: &DatabaseLocation, action: &'static str, error: sqlx::Error) -> Self {
+        Self { location: location.clone(), action, kind: kind_of(&error), cause: text_of(&error) }
     }
 
-    pub(super) fn of_migration(path: &Path, error: MigrateError) -> Self {
+    pub(super) fn of_migration(location: &DatabaseLocation, error: MigrateError) -> Self {
         let (kind, cause) = match &error {
             MigrateError::VersionMissing(version) => {
                 (StoreErrorKind::Newer, format!("it holds migration {version}, which this program does not know"))
@@ -56,22 +60,32 @@ impl StoreError {
             MigrateError::Execute(cause) => (kind_of(cause), text_of(cause)),
             other => (StoreErrorKind::Other, other.to_string()),
         };
-        Self { path: path.to_owned(), action: "prepare", kind, cause }
+        Self { location: location.clone(), action: "prepare", kind, cause }
     }
 
     fn hint(&self) -> &'static str {
+        let is_file = self.location.file().is_some();
         match self.kind {
-            StoreErrorKind::Busy => "wait for the other process, or give this one another output folder",
+            StoreErrorKind::Busy if is_file => "wait for the other process, or give this one another output folder",
+            StoreErrorKind::Busy => "wait for the other process, or give this one another database",
             StoreErrorKind::Full => {
                 "make room (or raise the limit) and run the same command again: what was stored is kept"
             }
-            StoreErrorKind::ReadOnly => {
+            StoreErrorKind::ReadOnly if is_file => {
                 "make the file and its folder writable for this user, or choose another output folder"
             }
-            StoreErrorKind::Newer => "use the version of dethrone that wrote it, or another output folder",
+            StoreErrorKind::ReadOnly => "let this user create and write tables, or name another database",
+            StoreErrorKind::Newer if is_file => "use the version of dethrone that wrote it, or another output folder",
+            StoreErrorKind::Newer => "use the version of dethrone that wrote it, or another database",
             StoreErrorKind::Older => "the next `dethrone validate` brings it up to date",
-            StoreErrorKind::Damaged => "restore the file from a copy, or choose another output folder",
-            StoreErrorKind::Other => "check the path and the disk",
+            StoreErrorKind::Damaged if is_file => "restore the file from a copy, or choose another output folder",
+            StoreErrorKind::Damaged => "restore the database from a copy, or name another one",
+            StoreErrorKind::Unreachable => {
+                "see that the server runs and lets this user in, then run the same command again: what was stored is kept"
+            }
+            StoreErrorKind::ServerTools => "use the server's own tools, such as `pg_dump`",
+            StoreErrorKind::Other if is_file => "check the path and the disk",
+            StoreErrorKind::Other => "check the server and its log",
         }
     }
 }
@@ -92,13 +106,38 @@ pub(super) fn kind_of_io(error: &std::io::Error) -> StoreErrorKind {
     }
 }
 
+/// True of an error of the way to a server, or of a server that ends, begins or gives way: the statement may be tried again.
+pub(super) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(database) => database.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| {
+            // Failed connections, a server that shuts down or starts, transactions that stood in each other's way.
+            let (class, code) = (error.code().get(..2), error.code());
+            class == Some("08") || matches!(code, "57P01" | "57P02" | "57P03" | "53300" | "40001" | "40P01")
+        }),
+        _ => false,
+    }
+}
+
 fn kind_of(error: &sqlx::Error) -> StoreErrorKind {
     match error {
-        sqlx::Error::Database(database) => {
-            let code = database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or(0);
-            kind_of_code(code)
-        }
+        _ if is_lost(error) => StoreErrorKind::Unreachable,
+        sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
+            Some(error) => kind_of_state(error.code()),
+            None => kind_of_code(database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or(0)),
+        },
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreErrorKind::Damaged,
+        _ => StoreErrorKind::Other,
+    }
+}
+
+/// Conditions of Postgres, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn kind_of_state(code: &str) -> StoreErrorKind {
+    match (code.get(..2).unwrap_or_default(), code) {
+        ("53", _) | (_, "54000") => StoreErrorKind::Full,
+        (_, "25006" | "42501") => StoreErrorKind::ReadOnly,
+        ("28" | "3D", _) => StoreErrorKind::Unreachable,
+        ("XX", _) => StoreErrorKind::Damaged,
         _ => StoreErrorKind::Other,
     }
 }

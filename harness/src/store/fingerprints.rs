@@ -1,9 +1,8 @@
 //! The `fingerprints` table: fingerprints by the files they were taken of, shared by all runs.
 
-use models::fingerprint::{Fingerprint, VERSION};
-use sqlx::Row;
-
+use super::statement::Statement;
 use super::{Store, StoreError};
+use models::fingerprint::{Fingerprint, VERSION};
 
 impl Store {
     /// The fingerprint of this name that was taken earlier of the snapshot with this digest.
@@ -11,17 +10,9 @@ impl Store {
     /// # Errors
     /// If the database cannot be read or the row is damaged.
     pub(crate) async fn fingerprint(&self, snapshot: &str, name: &str) -> Result<Option<Fingerprint>, StoreError> {
-        let failed = self.failed("read");
-        let row = sqlx::query("SELECT body FROM fingerprints WHERE snapshot = ?")
-            .bind(key(snapshot, name))
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(&failed)?;
-        row.map(|row| {
-            let body: String = row.try_get("body").map_err(&failed)?;
-            serde_json::from_str(&body).map_err(self.damaged("read a fingerprint from"))
-        })
-        .transpose()
+        let select = Statement::new("SELECT body FROM fingerprints WHERE snapshot = $1").with(key(snapshot, name));
+        let row = self.row("read", select).await?;
+        row.map(|row| self.json(&row, "body", "read a fingerprint from")).transpose()
     }
 
     /// Records a snapshot's fingerprint; the first one of a snapshot stays.
@@ -33,12 +24,10 @@ impl Store {
         (snapshot, name): (&str, &str),
         fingerprint: &Fingerprint,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT OR IGNORE INTO fingerprints (snapshot, body) VALUES (?, ?)")
-            .bind(key(snapshot, name))
-            .bind(serde_json::to_string(fingerprint).expect("a fingerprint is plain data"))
-            .execute(&self.pool)
-            .await
-            .map_err(self.failed("write to"))?;
+        let insert = Statement::new("INSERT INTO fingerprints (snapshot, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .with(key(snapshot, name))
+            .with(serde_json::to_string(fingerprint).expect("a fingerprint is plain data"));
+        self.execute("write to", insert).await?;
         Ok(())
     }
 }

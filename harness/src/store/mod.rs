@@ -1,7 +1,9 @@
-//! Everything a run learns, in one SQLite file: rows are inserted once and never changed.
+//! Everything a run learns, in a SQLite file or a Postgres database: rows are inserted once and never changed.
 
+mod connection;
 mod database;
 mod error;
+mod statement;
 
 mod admissions;
 mod bouts;
@@ -24,5 +26,7 @@ pub(crate) use runs::RunId;
 pub(crate) use upkeep::{Checked, Pruned, backup, check};
 pub(crate) use windows::{CapturedWindow, SkippedWindow};
 
+#[cfg(test)]
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! The `outcomes` table: how a run ended.
 
 use serde::Deserialize;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
+use super::statement::Statement;
 use super::{RunId, Store, StoreError};
 use crate::clock;
 use crate::record::{CrownedModel, ReignRecord};
@@ -38,47 +38,35 @@ impl Store {
     /// # Errors
     /// If the database cannot be read or the row is damaged.
     pub(crate) async fn outcome_before(&self, netuid: u16, seed_block: u64) -> Result<Option<Outcome>, StoreError> {
-        let row = sqlx::query(
-            "SELECT champion, former, tested, record, log, opened FROM outcomes JOIN runs ON runs.id = outcomes.run_id \
-             WHERE netuid = ? AND seed_block < ? ORDER BY seed_block DESC, runs.id DESC LIMIT 1",
-        )
-        .bind(i64::from(netuid))
-        .bind(seed_block.cast_signed())
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(self.failed("read"))?;
+        let select = "SELECT champion, former, tested, record, log, opened FROM outcomes \
+                      JOIN runs ON runs.id = outcomes.run_id WHERE netuid = $1 AND seed_block < $2 \
+                      ORDER BY seed_block DESC, runs.id DESC LIMIT 1";
+        let row = self.row("read", Statement::new(select).with(netuid).with(seed_block)).await?;
         row.map(|row| self.outcome(&row)).transpose()
     }
 
-    fn outcome(&self, row: &SqliteRow) -> Result<Outcome, StoreError> {
-        let failed = self.failed("read");
-        let record: Option<String> = row.try_get("record").map_err(&failed)?;
-        let log = row.try_get("log").map_err(&failed)?;
-        let record = match record {
+    fn outcome(&self, row: &AnyRow) -> Result<Outcome, StoreError> {
+        let record = match self.optional_text(row, "record")? {
             Some(record) => serde_json::from_str(&record).map_err(self.damaged("read an outcome in"))?,
             None => self.record_of_before(row)?,
         };
-        Ok(Outcome { record, log })
+        Ok(Outcome { record, log: self.optional_text(row, "log")? })
     }
 
     /// The record of a row of before: the miners that it names, with the models that they had entered in the run.
-    fn record_of_before(&self, row: &SqliteRow) -> Result<ReignRecord, StoreError> {
-        let failed = self.failed("read");
-        let text = |column| row.try_get::<String, _>(column).map_err(&failed);
-        let former: Vec<Hotkey> = serde_json::from_str(&text("former")?).map_err(self.damaged("read an outcome in"))?;
-        let OpenedEntries { entries } =
-            serde_json::from_str(&text("opened")?).map_err(self.damaged("read an outcome in"))?;
+    fn record_of_before(&self, row: &AnyRow) -> Result<ReignRecord, StoreError> {
+        let former: Vec<Hotkey> = self.json(row, "former", "read an outcome in")?;
+        let OpenedEntries { entries } = self.json(row, "opened", "read an outcome in")?;
         let crowned = |hotkey: &Hotkey| {
             let entry = entries.iter().find(|entry| entry.hotkey == *hotkey)?;
             let OpenedEntry { hotkey, model, committed, position } = entry;
             let (hotkey, model) = (hotkey.clone(), model.clone());
             Some(CrownedModel { hotkey, model, snapshot: None, committed: *committed, position: *position })
         };
-        let tested: i64 = row.try_get("tested").map_err(&failed)?;
         Ok(ReignRecord {
-            champion: crowned(&Hotkey(text("champion")?)),
+            champion: crowned(&Hotkey(self.text(row, "champion")?)),
             former: former.iter().filter_map(crowned).collect(),
-            bouts: tested.cast_unsigned(),
+            bouts: self.bits(row, "tested")?,
             ..ReignRecord::default()
         })
     }
@@ -114,18 +102,16 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub(crate) async fn finish_run(&self, run: RunId, champion: &Hotkey, outcome: &Outcome) -> Result<(), StoreError> {
-        let insert = "INSERT OR IGNORE INTO outcomes (run_id, champion, tested, record, log, finished_at) \
-                      VALUES (?, ?, ?, ?, ?, ?)";
-        sqlx::query(insert)
-            .bind(run.0)
-            .bind(&champion.0)
-            .bind(outcome.record.bouts.cast_signed())
-            .bind(serde_json::to_string(&outcome.record).expect("a record is plain data"))
-            .bind(&outcome.log)
-            .bind(clock::unix_seconds())
-            .execute(&self.pool)
-            .await
-            .map_err(self.failed("write to"))?;
+        let insert = "INSERT INTO outcomes (run_id, champion, tested, record, log, finished_at) \
+                      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+        let insert = Statement::new(insert)
+            .with(run.0)
+            .with(&champion.0)
+            .with(outcome.record.bouts)
+            .with(serde_json::to_string(&outcome.record).expect("a record is plain data"))
+            .with(outcome.log.as_deref())
+            .with(clock::unix_seconds());
+        self.execute("write to", insert).await?;
         Ok(())
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
+use super::error::StoreErrorKind;
+use super::statement::Statement;
 use super::{RunId, Store, StoreError};
 use crate::record::{Fault, Rollout, UnitScore, counted_score};
 
@@ -15,34 +16,50 @@ macro_rules! columns {
     };
 }
 
-const INSERT: &str =
-    concat!("INSERT INTO rollouts (run_id, ", columns!(), ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+const INSERT: &str = concat!(
+    "INSERT INTO rollouts (run_id, ",
+    columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING"
+);
 const SELECT: &str =
-    concat!("SELECT ", columns!(), " FROM rollouts WHERE run_id = ? AND entry = ? ORDER BY task, environment");
+    concat!("SELECT ", columns!(), " FROM rollouts WHERE run_id = $1 AND entry = $2 ORDER BY task, environment");
+const SELECT_ONE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM rollouts WHERE run_id = $1 AND entry = $2 AND environment = $3 AND task = $4"
+);
 
 impl Store {
-    /// Stores a finished rollout.
+    /// Stores a finished rollout; one that is there already, the same but for the time it took, stays.
     ///
     /// # Errors
-    /// If the database cannot be written, or the rollout is already there: nothing is counted twice.
+    /// If the database cannot be written, or holds another rollout of this unit: nothing is counted twice.
     pub(crate) async fn add_rollout(&self, run: RunId, rollout: &Rollout) -> Result<(), StoreError> {
-        sqlx::query(INSERT)
-            .bind(run.0)
-            .bind(rollout.entry as i64)
-            .bind(rollout.environment as i64)
-            .bind(i64::from(rollout.task))
-            .bind(rollout.seed.cast_signed())
-            .bind(serde_json::to_string(&rollout.replies).expect("replies are plain data"))
-            .bind(rollout.score)
-            .bind(&rollout.reason)
-            .bind(rollout.fault.map(Fault::word))
-            .bind(i64::from(rollout.attempts))
-            .bind(rollout.seconds)
-            .bind(rollout.reproducible)
-            .execute(&self.pool)
-            .await
-            .map_err(self.failed("write a rollout to"))?;
-        Ok(())
+        let insert = Statement::new(INSERT)
+            .with(run.0)
+            .with(rollout.entry)
+            .with(rollout.environment)
+            .with(rollout.task)
+            .with(rollout.seed)
+            .with(serde_json::to_string(&rollout.replies).expect("replies are plain data"))
+            .with(rollout.score)
+            .with(&rollout.reason)
+            .with(rollout.fault.map(Fault::word))
+            .with(rollout.attempts)
+            .with(rollout.seconds)
+            .with(rollout.reproducible);
+        if self.execute("write a rollout to", insert).await? > 0 {
+            return Ok(());
+        }
+        let stored =
+            Statement::new(SELECT_ONE).with(run.0).with(rollout.entry).with(rollout.environment).with(rollout.task);
+        let stored = self.row("read", stored).await?.map(|row| self.rollout(&row)).transpose()?;
+        if stored.is_some_and(|stored| stored.agrees_with(rollout)) {
+            return Ok(());
+        }
+        let Rollout { entry, environment, task, .. } = rollout;
+        let cause = format!("it holds another rollout of entry {entry} on task {task} in environment {environment}");
+        Err(self.error("write a rollout to", StoreErrorKind::Other, cause))
     }
 
     /// An entry's finished rollouts, by task, then environment.
@@ -50,12 +67,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be read or a row is damaged.
     pub(crate) async fn rollouts(&self, run: RunId, entry: usize) -> Result<Vec<Rollout>, StoreError> {
-        let rows = sqlx::query(SELECT)
-            .bind(run.0)
-            .bind(entry as i64)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.failed("read"))?;
+        let rows = self.rows("read", Statement::new(SELECT).with(run.0).with(entry)).await?;
         self.rollouts_read.fetch_add(rows.len() as u64, Ordering::Relaxed);
         rows.iter().map(|row| self.rollout(row)).collect()
     }
@@ -65,46 +77,38 @@ impl Store {
     /// # Errors
     /// If the database cannot be read or a row is damaged.
     pub(crate) async fn scores(&self, run: RunId) -> Result<Vec<(usize, UnitScore)>, StoreError> {
-        let rows = sqlx::query("SELECT entry, environment, task, score, fault FROM rollouts WHERE run_id = ?")
-            .bind(run.0)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.failed("read"))?;
+        let select = "SELECT entry, environment, task, score, fault FROM rollouts WHERE run_id = $1";
+        let rows = self.rows("read", Statement::new(select).with(run.0)).await?;
         self.rollouts_read.fetch_add(rows.len() as u64, Ordering::Relaxed);
         rows.iter().map(|row| self.score(row)).collect()
     }
 
-    fn rollout(&self, row: &SqliteRow) -> Result<Rollout, StoreError> {
-        let failed = self.failed("read");
+    fn rollout(&self, row: &AnyRow) -> Result<Rollout, StoreError> {
         let (entry, UnitScore { environment, task, .. }) = self.score(row)?;
-        let seed: i64 = row.try_get("seed").map_err(&failed)?;
-        let replies: String = row.try_get("replies").map_err(&failed)?;
         Ok(Rollout {
             entry,
             environment,
             task,
-            seed: seed.cast_unsigned(),
-            replies: serde_json::from_str(&replies).map_err(self.damaged("read a rollout from"))?,
-            score: row.try_get("score").map_err(&failed)?,
-            reason: row.try_get("reason").map_err(&failed)?,
+            seed: self.bits(row, "seed")?,
+            replies: self.json(row, "replies", "read a rollout from")?,
+            score: self.real(row, "score")?,
+            reason: self.text(row, "reason")?,
             fault: self.fault(row)?,
-            reproducible: row.try_get("reproducible").map_err(&failed)?,
-            attempts: row.try_get("attempts").map_err(&failed)?,
-            seconds: row.try_get("seconds").map_err(&failed)?,
+            reproducible: self.integer::<i64>(row, "reproducible")? != 0,
+            attempts: self.integer(row, "attempts")?,
+            seconds: self.real(row, "seconds")?,
         })
     }
 
-    fn score(&self, row: &SqliteRow) -> Result<(usize, UnitScore), StoreError> {
-        let failed = self.failed("read");
-        let (entry, environment): (u32, u32) =
-            (row.try_get("entry").map_err(&failed)?, row.try_get("environment").map_err(&failed)?);
-        let task = row.try_get("task").map_err(&failed)?;
-        let score = counted_score(row.try_get("score").map_err(&failed)?, self.fault(row)?);
-        Ok((entry as usize, UnitScore { environment: environment as usize, task, score }))
+    fn score(&self, row: &AnyRow) -> Result<(usize, UnitScore), StoreError> {
+        let (entry, environment) = (self.integer::<u32>(row, "entry")?, self.integer::<u32>(row, "environment")?);
+        let score = counted_score(self.real(row, "score")?, self.fault(row)?);
+        let unit = UnitScore { environment: environment as usize, task: self.integer(row, "task")?, score };
+        Ok((entry as usize, unit))
     }
 
-    fn fault(&self, row: &SqliteRow) -> Result<Option<Fault>, StoreError> {
-        let word: Option<String> = row.try_get("fault").map_err(self.failed("read"))?;
+    fn fault(&self, row: &AnyRow) -> Result<Option<Fault>, StoreError> {
+        let word = self.optional_text(row, "fault")?;
         word.map(|word| Fault::from_word(&word).map_err(self.damaged("read a rollout from"))).transpose()
     }
 }

@@ -1,8 +1,9 @@
 //! The `runs` table: a window over a registry under deciding settings.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
+use super::error::StoreErrorKind;
+use super::statement::Statement;
 use super::{Store, StoreError};
 use crate::clock;
 use crate::record::WindowTerms;
@@ -11,34 +12,33 @@ use crate::record::WindowTerms;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RunId(pub(super) i64);
 
+const LATEST_OF_WINDOW: &str = "SELECT id, opened FROM runs WHERE seed_block = $1 ORDER BY id DESC LIMIT 1";
+
 impl Store {
     /// The run with these terms, created if it does not exist; true if it existed.
     ///
     /// # Errors
     /// If the database cannot be read or written.
     pub(crate) async fn open_run(&self, terms: &WindowTerms) -> Result<(RunId, bool), StoreError> {
-        let failed = self.failed("open a run in");
         let identity = terms.identity();
-        let found = sqlx::query("SELECT id FROM runs WHERE identity = ?")
-            .bind(&identity)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(&failed)?;
-        if let Some(row) = found {
-            return Ok((RunId(row.try_get("id").map_err(&failed)?), true));
+        let found = || Statement::new("SELECT id FROM runs WHERE identity = $1").with(&identity);
+        if let Some(row) = self.row("open a run in", found()).await? {
+            return Ok((RunId(self.integer(&row, "id")?), true));
         }
-        let inserted =
-            sqlx::query("INSERT INTO runs (identity, netuid, seed_block, opened, created_at) VALUES (?, ?, ?, ?, ?)")
-                .bind(&identity)
-                .bind(i64::from(terms.netuid))
-                .bind(terms.seed_block.cast_signed())
-                // Read back where a later window closes one that came to no end.
-                .bind(terms.to_json())
-                .bind(clock::unix_seconds())
-                .execute(&self.pool)
-                .await
-                .map_err(&failed)?;
-        Ok((RunId(inserted.last_insert_rowid()), false))
+        let insert = "INSERT INTO runs (identity, netuid, seed_block, opened, created_at) VALUES ($1, $2, $3, $4, $5) \
+                      ON CONFLICT DO NOTHING";
+        let insert = Statement::new(insert)
+            .with(&identity)
+            .with(terms.netuid)
+            .with(terms.seed_block)
+            // Read back where a later window closes one that came to no end.
+            .with(terms.to_json())
+            .with(clock::unix_seconds());
+        self.execute("open a run in", insert).await?;
+        match self.row("open a run in", found()).await? {
+            Some(row) => Ok((RunId(self.integer(&row, "id")?), false)),
+            None => Err(self.error("open a run in", StoreErrorKind::Damaged, "a new row is not there".to_owned())),
+        }
     }
 
     /// The latest run of a window, or of all; none where there is none.
@@ -46,13 +46,11 @@ impl Store {
     /// # Errors
     /// If the database cannot be read or the row is damaged.
     pub(crate) async fn latest_run(&self, seed_block: Option<u64>) -> Result<Option<(RunId, WindowTerms)>, StoreError> {
-        let latest = "SELECT id, opened FROM runs WHERE seed_block = coalesce(?, seed_block) ORDER BY id DESC LIMIT 1";
-        let row = sqlx::query(latest)
-            .bind(seed_block.map(u64::cast_signed))
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(self.failed("read"))?;
-        row.map(|row| self.run(&row)).transpose()
+        let latest = match seed_block {
+            Some(block) => Statement::new(LATEST_OF_WINDOW).with(block),
+            None => Statement::new("SELECT id, opened FROM runs ORDER BY id DESC LIMIT 1"),
+        };
+        self.row("read", latest).await?.map(|row| self.run(&row)).transpose()
     }
 
     /// Seed blocks of the windows that have runs, in order.
@@ -60,18 +58,12 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub(crate) async fn windows_with_runs(&self) -> Result<Vec<u64>, StoreError> {
-        let blocks: Vec<i64> = sqlx::query_scalar("SELECT DISTINCT seed_block FROM runs ORDER BY seed_block")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.failed("read"))?;
-        Ok(blocks.into_iter().map(i64::cast_unsigned).collect())
+        let select = Statement::new("SELECT DISTINCT seed_block FROM runs ORDER BY seed_block");
+        self.rows("read", select).await?.iter().map(|row| self.bits(row, "seed_block")).collect()
     }
 
-    fn run(&self, row: &SqliteRow) -> Result<(RunId, WindowTerms), StoreError> {
-        let failed = self.failed("read");
-        let opened: String = row.try_get("opened").map_err(&failed)?;
-        let terms = serde_json::from_str(&opened).map_err(self.damaged("read a run's terms from"))?;
-        Ok((RunId(row.try_get("id").map_err(&failed)?), terms))
+    fn run(&self, row: &AnyRow) -> Result<(RunId, WindowTerms), StoreError> {
+        Ok((RunId(self.integer(row, "id")?), self.json(row, "opened", "read a run's terms from")?))
     }
 
     /// The subnet's runs that have begun a bout and were never finished, whose seed block lies after that of its latest
@@ -84,19 +76,12 @@ impl Store {
         netuid: u16,
         seed_block: u64,
     ) -> Result<Vec<(RunId, WindowTerms)>, StoreError> {
-        let failed = self.failed("read");
-        let rows = sqlx::query(
-            "SELECT id, opened FROM runs WHERE netuid = ?1 AND seed_block < ?2 \
+        let select = "SELECT id, opened FROM runs WHERE netuid = $1 AND seed_block < $2 \
              AND id IN (SELECT run_id FROM bouts) AND id NOT IN (SELECT run_id FROM outcomes) \
              AND seed_block > (SELECT coalesce(max(seed_block), -1) FROM runs JOIN outcomes ON runs.id = outcomes.run_id \
-                               WHERE netuid = ?1 AND seed_block < ?2) \
-             ORDER BY seed_block, id",
-        )
-        .bind(i64::from(netuid))
-        .bind(seed_block.cast_signed())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(&failed)?;
+                               WHERE netuid = $1 AND seed_block < $2) \
+             ORDER BY seed_block, id";
+        let rows = self.rows("read", Statement::new(select).with(netuid).with(seed_block)).await?;
         rows.iter().map(|row| self.run(row)).collect()
     }
 }

@@ -1,10 +1,12 @@
 //! The `sightings` table: the first commitment of every model that was admitted, kept for good.
 
-use sqlx::Row;
-
+use super::statement::Statement;
 use super::{RunId, Store, StoreError};
 use crate::record::Sighting;
 use crate::registry::Hotkey;
+
+const INSERT: &str = "INSERT INTO sightings (run_id, snapshot, committed, position, hotkey, origin) \
+                      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
 
 impl Store {
     /// The models that the subnet's windows with an earlier seed block have seen, finished or not.
@@ -12,27 +14,19 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub(crate) async fn sightings_before(&self, netuid: u16, seed_block: u64) -> Result<Vec<Sighting>, StoreError> {
-        let failed = self.failed("read");
-        let rows = sqlx::query(
-            "SELECT snapshot, committed, position, hotkey, origin FROM sightings JOIN runs ON runs.id = sightings.run_id \
-             WHERE netuid = ? AND seed_block < ?",
-        )
-        .bind(i64::from(netuid))
-        .bind(seed_block.cast_signed())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(&failed)?;
-        let sighting = |row: &sqlx::sqlite::SqliteRow| {
-            let committed: i64 = row.try_get("committed")?;
+        let select = "SELECT snapshot, committed, position, hotkey, origin FROM sightings \
+                      JOIN runs ON runs.id = sightings.run_id WHERE netuid = $1 AND seed_block < $2";
+        let rows = self.rows("read", Statement::new(select).with(netuid).with(seed_block)).await?;
+        let sighting = |row| {
             Ok(Sighting {
-                snapshot: row.try_get("snapshot")?,
-                committed: committed.cast_unsigned(),
-                position: row.try_get("position")?,
-                hotkey: Hotkey(row.try_get("hotkey")?),
-                origin: Hotkey(row.try_get("origin")?),
+                snapshot: self.text(row, "snapshot")?,
+                committed: self.bits(row, "committed")?,
+                position: self.integer(row, "position")?,
+                hotkey: Hotkey(self.text(row, "hotkey")?),
+                origin: Hotkey(self.text(row, "origin")?),
             })
         };
-        rows.iter().map(sighting).collect::<Result<_, sqlx::Error>>().map_err(failed)
+        rows.iter().map(sighting).collect()
     }
 
     /// Records the models that a run has seen; those that it has recorded already stay.
@@ -40,15 +34,16 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub(crate) async fn add_sightings(&self, run: RunId, sightings: &[Sighting]) -> Result<(), StoreError> {
-        let failed = self.failed("write to");
-        let insert = "INSERT OR IGNORE INTO sightings (run_id, snapshot, committed, position, hotkey, origin) \
-                      VALUES (?, ?, ?, ?, ?, ?)";
-        let mut transaction = self.pool.begin().await.map_err(&failed)?;
-        for Sighting { snapshot, committed, position, hotkey, origin } in sightings {
-            let row = sqlx::query(insert).bind(run.0).bind(snapshot).bind(committed.cast_signed());
-            let row = row.bind(i64::from(*position)).bind(&hotkey.0).bind(&origin.0);
-            row.execute(&mut *transaction).await.map_err(&failed)?;
-        }
-        transaction.commit().await.map_err(failed)
+        let insert = |Sighting { snapshot, committed, position, hotkey, origin }: &Sighting| {
+            Statement::new(INSERT)
+                .with(run.0)
+                .with(snapshot)
+                .with(*committed)
+                .with(*position)
+                .with(&hotkey.0)
+                .with(&origin.0)
+        };
+        self.answers("write to", &sightings.iter().map(insert).collect::<Vec<_>>()).await?;
+        Ok(())
     }
 }

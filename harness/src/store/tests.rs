@@ -1,5 +1,6 @@
 //! The database: what is written is read back, and what this program never writes is an error.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use environments::EnvironmentId;
@@ -7,9 +8,12 @@ use models::fingerprint::Fingerprint;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use super::database::MIGRATIONS;
+use super::database::{MIGRATIONS, POSTGRES_MIGRATIONS};
 use super::error::StoreErrorKind;
+use super::fixtures::{TestDatabase, on_every_database};
+use super::statement::Statement;
 use super::*;
+use crate::database_location::DatabaseLocation;
 use crate::record::{
     Admission, AdmissionOutcome, CrownedModel, Fault, FileRecord, ReignRecord, Reply, Rollout, Sighting, UnitScore,
     WindowTerms,
@@ -74,10 +78,8 @@ fn rollout(entry: usize, environment: usize, task: u32) -> Rollout {
     }
 }
 
-#[tokio::test]
-async fn rollouts_are_read_back_to_the_last_bit_in_task_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn rollouts_are_read_back_to_the_last_bit_in_task_order(database: &TestDatabase) {
+    let store = database.open().await;
     let id = run(&store).await;
     let served = Reply {
         text: Some("words".into()),
@@ -101,10 +103,8 @@ async fn rollouts_are_read_back_to_the_last_bit_in_task_order() {
     assert_eq!(store.rollouts_read(), 4);
 }
 
-#[tokio::test]
-async fn scores_leave_out_what_the_environment_failed_to_make() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn scores_leave_out_what_the_environment_failed_to_make(database: &TestDatabase) {
+    let store = database.open().await;
     let id = run(&store).await;
     store.add_rollout(id, &rollout(3, 1, 7)).await.unwrap();
     let failed = Rollout { fault: Some(Fault::Environment), score: 0.0, ..rollout(4, 0, 2) };
@@ -118,12 +118,13 @@ async fn scores_leave_out_what_the_environment_failed_to_make() {
     assert_eq!(scores, expected);
 }
 
-#[tokio::test]
-async fn nothing_is_counted_twice_and_runs_do_not_mix() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn nothing_is_counted_twice_and_runs_do_not_mix(database: &TestDatabase) {
+    let store = database.open().await;
     let id = run(&store).await;
     store.add_rollout(id, &rollout(0, 0, 0)).await.unwrap();
+    // The same one took another time, where the answer to the first time was lost.
+    let same = Rollout { attempts: 9, seconds: 7.0, ..rollout(0, 0, 0) };
+    store.add_rollout(id, &same).await.unwrap();
     let again = Rollout { score: 1.0, ..rollout(0, 0, 0) };
     assert!(store.add_rollout(id, &again).await.is_err());
     let (other, existed) = store.open_run(&terms(1, 10)).await.unwrap();
@@ -132,22 +133,18 @@ async fn nothing_is_counted_twice_and_runs_do_not_mix() {
     assert_eq!(store.rollouts(id, 0).await.unwrap(), [rollout(0, 0, 0)]);
 }
 
-#[tokio::test]
-async fn a_run_is_found_again_by_its_terms_after_the_database_was_closed() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn a_run_is_found_again_by_its_terms_after_the_database_was_closed(database: &TestDatabase) {
+    let store = database.open().await;
     let (id, existed) = store.open_run(&terms(1, 9)).await.unwrap();
     assert!(!existed);
     store.close().await;
-    let store = open(folder.path()).await;
+    let store = database.open().await;
     assert_eq!(store.open_run(&terms(1, 9)).await.unwrap(), (id, true));
     assert!(!store.open_run(&terms(2, 9)).await.unwrap().1);
 }
 
-#[tokio::test]
-async fn admissions_are_read_back_and_are_written_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn admissions_are_read_back_and_are_written_once(database: &TestDatabase) {
+    let store = database.open().await;
     let id = run(&store).await;
     let files = vec![FileRecord { name: "config.json".into(), size: 3, sha256: "ab".repeat(32) }];
     let admissions = [
@@ -156,8 +153,11 @@ async fn admissions_are_read_back_and_are_written_once() {
         Admission { outcome: AdmissionOutcome::Late, files: Vec::new() },
     ];
     for (entry, admission) in admissions.iter().enumerate() {
+        // Stored again where the answer to the first time was lost.
         store.add_admission(id, entry, admission).await.unwrap();
-        assert!(store.add_admission(id, entry, admission).await.is_err());
+        store.add_admission(id, entry, admission).await.unwrap();
+        let another = Admission { outcome: AdmissionOutcome::Reserve, files: Vec::new() };
+        assert!(store.add_admission(id, entry, &another).await.is_err());
     }
     let read: Vec<Admission> = store.admissions(id).await.unwrap().into_values().collect();
     assert_eq!(read, admissions);
@@ -193,10 +193,8 @@ async fn rows_that_this_program_never_writes_are_errors_and_not_guesses() {
     }
 }
 
-#[tokio::test]
-async fn fingerprints_belong_to_files_and_the_first_one_stays() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn fingerprints_belong_to_files_and_the_first_one_stays(database: &TestDatabase) {
+    let store = database.open().await;
     let print = |byte| Fingerprint { files: [byte; 32], key: "key".to_owned(), tensors: Vec::new(), outputs: None };
     assert_eq!(store.fingerprint("snapshot", "key").await.unwrap(), None);
     store.add_fingerprint(("snapshot", "key"), &print(1)).await.unwrap();
@@ -209,10 +207,8 @@ async fn fingerprints_belong_to_files_and_the_first_one_stays() {
     assert_eq!(store.fingerprint("snapshot", "key").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn the_outcome_before_is_that_of_the_latest_earlier_window_of_the_subnet() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn the_outcome_before_is_that_of_the_latest_earlier_window_of_the_subnet(database: &TestDatabase) {
+    let store = database.open().await;
     let outcome = |name: &str, bouts| {
         let crowned = |name: &str| CrownedModel {
             hotkey: Hotkey(name.to_owned()),
@@ -241,16 +237,29 @@ async fn the_outcome_before_is_that_of_the_latest_earlier_window_of_the_subnet()
     assert_eq!(before(3, 1_000).await, None);
 }
 
-#[tokio::test]
-async fn a_second_process_is_told_that_the_database_is_busy() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("deep/dethrone.sqlite");
-    let held = Store::open(&path).await.unwrap();
-    let error = Store::open(&path).await.unwrap_err();
+async fn a_second_validator_is_told_that_the_database_is_busy(database: &TestDatabase) {
+    let held = database.open().await;
+    let error = Store::open(&database.location).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Busy);
     assert!(error.to_string().contains("another process"), "{error}");
     held.close().await;
-    Store::open(&path).await.unwrap();
+    database.open().await;
+}
+
+#[tokio::test]
+async fn the_folders_of_a_file_are_made_and_its_name_may_hold_anything_but_what_no_text_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["deep/er/dethrone.sqlite", "a b?mode=ro#%41&c.sqlite", "\u{fc}/../:memory:"] {
+        let path = folder.path().join(name);
+        let store = Store::open(&path).await.unwrap();
+        let (id, _) = store.open_run(&terms(1, 9)).await.unwrap();
+        store.close().await;
+        assert!(path.is_file(), "{name}");
+        assert_eq!(Store::open(&path).await.unwrap().open_run(&terms(1, 9)).await.unwrap(), (id, true), "{name}");
+    }
+    use std::os::unix::ffi::OsStrExt;
+    let path = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    assert!(Store::open(&path).await.unwrap_err().to_string().contains("not Unicode"));
 }
 
 #[tokio::test]
@@ -287,10 +296,8 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date_and_keeps_its_rows
     assert_eq!((record.former.len(), record.bouts, log), (0, 3, None));
 }
 
-#[tokio::test]
-async fn what_was_seen_stays_seen_and_counts_from_the_next_window_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn what_was_seen_stays_seen_and_counts_from_the_next_window_on(database: &TestDatabase) {
+    let store = database.open().await;
     let sighting = |snapshot: &str, committed| Sighting {
         snapshot: snapshot.to_owned(),
         committed,
@@ -308,10 +315,8 @@ async fn what_was_seen_stays_seen_and_counts_from_the_next_window_on() {
     assert_eq!(store.sightings_before(1, 11).await.unwrap(), [sighting("a", 5), sighting("b", u64::MAX)]);
 }
 
-#[tokio::test]
-async fn a_run_that_has_begun_a_bout_and_has_no_outcome_is_unfinished() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn a_run_that_has_begun_a_bout_and_has_no_outcome_is_unfinished(database: &TestDatabase) {
+    let store = database.open().await;
     let bout = |number| BegunBout { number, champion: "c".to_owned(), snapshot: "s".to_owned() };
     let mut runs = Vec::new();
     for (netuid, seed_block) in [(1, 10), (1, 20), (1, 30), (1, 40), (2, 30)] {
@@ -334,10 +339,8 @@ async fn a_run_that_has_begun_a_bout_and_has_no_outcome_is_unfinished() {
     assert_eq!((store.bouts_begun(runs[2]).await.unwrap(), store.bouts_begun(runs[3]).await.unwrap()), (1, 0));
 }
 
-#[tokio::test]
-async fn every_outcome_of_an_admission_is_stored_and_read_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn every_outcome_of_an_admission_is_stored_and_read_back(database: &TestDatabase) {
+    let store = database.open().await;
     let (run, _) = store.open_run(&terms(1, 10)).await.unwrap();
     use AdmissionOutcome::{Admitted, Late, Refused, Reserve};
     let all = [Admitted, Refused("no".to_owned()), Late, Reserve];
@@ -347,3 +350,47 @@ async fn every_outcome_of_an_admission_is_stored_and_read_back() {
     }
     assert!(store.admissions(run).await.unwrap().into_values().eq(all));
 }
+
+async fn both_kinds_of_database_have_the_same_columns(database: &TestDatabase) {
+    let (ours, theirs) = (database.open().await, Store::in_memory().await.unwrap());
+    assert_eq!(columns(&ours).await, columns(&theirs).await);
+    let numbers = |migrations: &Migrator| migrations.iter().map(|migration| migration.version).max();
+    assert_eq!(numbers(&MIGRATIONS), numbers(&POSTGRES_MIGRATIONS), "a migration has a number in both folders");
+}
+
+/// Table, name and need of every column.
+async fn columns(store: &Store) -> BTreeSet<(String, String, bool)> {
+    let select = match store.location {
+        DatabaseLocation::File(_) => {
+            "SELECT tables.name AS place, columns.name AS name, \"notnull\" + pk AS needed FROM sqlite_master AS tables \
+             JOIN pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'"
+        }
+        DatabaseLocation::Postgres(_) => {
+            "SELECT table_name::text AS place, column_name::text AS name, \
+             CASE is_nullable WHEN 'YES' THEN 0::bigint ELSE 1::bigint END AS needed \
+             FROM information_schema.columns WHERE table_schema = current_schema()"
+        }
+    };
+    let rows = store.rows("read", Statement::new(select)).await.unwrap();
+    let column = |row| {
+        let needed = store.integer::<i64>(row, "needed").unwrap() > 0;
+        (store.text(row, "place").unwrap(), store.text(row, "name").unwrap(), needed)
+    };
+    let ours = |(place, _, _): &(String, _, _)| !place.starts_with("_sqlx") && !place.starts_with("sqlite_");
+    rows.iter().map(column).filter(ours).collect()
+}
+
+on_every_database!(
+    rollouts_are_read_back_to_the_last_bit_in_task_order,
+    scores_leave_out_what_the_environment_failed_to_make,
+    nothing_is_counted_twice_and_runs_do_not_mix,
+    a_run_is_found_again_by_its_terms_after_the_database_was_closed,
+    admissions_are_read_back_and_are_written_once,
+    fingerprints_belong_to_files_and_the_first_one_stays,
+    the_outcome_before_is_that_of_the_latest_earlier_window_of_the_subnet,
+    what_was_seen_stays_seen_and_counts_from_the_next_window_on,
+    a_run_that_has_begun_a_bout_and_has_no_outcome_is_unfinished,
+    every_outcome_of_an_admission_is_stored_and_read_back,
+    a_second_validator_is_told_that_the_database_is_busy,
+    both_kinds_of_database_have_the_same_columns,
+);

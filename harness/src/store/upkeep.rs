@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{AnyConnection, ConnectOptions, Connection};
 
 use super::Store;
-use super::database::MIGRATIONS;
+use super::connection::{options, options_to_read};
+use super::database::migrations;
 use super::error::{StoreError, StoreErrorKind};
+use super::statement::Statement;
+use crate::database_location::DatabaseLocation;
 
 /// Contents of a database, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,73 +41,94 @@ macro_rules! counts {
 const COUNTS: [(&str, &str); 7] =
     counts!("runs", "admissions", "rollouts", "outcomes", "sightings", "windows", "decisions");
 
-/// Checks a database, also while another process works on it: pages, references between rows, and the schema's version.
+/// Checks a database, also while another process works on it: pages, references between rows, and the schema's version. A
+/// server checks its own pages and refuses rows without what they refer to.
 ///
 /// # Errors
 /// If it cannot be read at all.
-pub(crate) async fn check(path: &Path) -> Result<Checked, StoreError> {
-    let mut connection = reading(path, "check").await?;
-    let failed = |error| StoreError::of(path, "check", error);
-    let mut faults: Vec<String> =
-        sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut connection).await.map_err(failed)?;
-    faults.retain(|line| line != "ok");
-    let orphans: i64 = sqlx::query_scalar("SELECT count(*) FROM pragma_foreign_key_check")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(failed)?;
-    if orphans > 0 {
-        faults.push(format!("{orphans} rows refer to rows that are not there"));
-    }
-    let schema = version(&mut connection).await.map_err(failed)?.unwrap_or(0);
-    let newest = newest();
+pub(crate) async fn check(location: &DatabaseLocation) -> Result<Checked, StoreError> {
+    let failed = |error| StoreError::of(location, "check", error);
+    let mut faults = match location {
+        DatabaseLocation::File(path) => {
+            let mut connection = reading(path).await.map_err(failed)?;
+            let faults = file_faults(&mut connection).await.map_err(failed)?;
+            connection.close().await.map_err(failed)?;
+            faults
+        }
+        DatabaseLocation::Postgres(_) => Vec::new(),
+    };
+    let mut connection = options_to_read(location)?.connect().await.map_err(failed)?;
+    let schema = version(location, &mut connection).await.map_err(failed)?.unwrap_or(0);
+    let newest = newest(location);
     if schema > newest {
         faults.push(format!("its schema has version {schema}, and this program knows {newest}"));
     }
     let mut rows = Vec::new();
     if schema >= newest {
         for (table, count) in COUNTS {
-            rows.push((table, sqlx::query_scalar(count).fetch_one(&mut connection).await.map_err(failed)?));
+            let count = sqlx::query_scalar::<_, i64>(count).fetch_one(&mut connection).await.map_err(failed)?;
+            rows.push((table, count));
         }
     }
     connection.close().await.map_err(failed)?;
     Ok(Checked { schema, rows, faults })
 }
 
-/// Copies a database into a new file as it stands, also while another process works on it.
-///
-/// # Errors
-/// If the file exists, the database cannot be read, or the disk has no room.
-pub(crate) async fn backup(path: &Path, to: &Path) -> Result<(), StoreError> {
-    let mut connection = reading(path, "back up").await?;
-    copy(&mut connection, path, to).await?;
-    connection.close().await.map_err(|error| StoreError::of(path, "back up", error))
+/// Faults in the pages of a file, and rows that refer to none.
+async fn file_faults(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
+    let mut faults: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut *connection).await?;
+    faults.retain(|line| line != "ok");
+    let orphans: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pragma_foreign_key_check").fetch_one(connection).await?;
+    if orphans > 0 {
+        faults.push(format!("{orphans} rows refer to rows that are not there"));
+    }
+    Ok(faults)
 }
 
-/// Copies a database of an earlier version before its schema is brought up to date; the file of the copy, if one was made.
+/// Copies a database file into a new one as it stands, also while another process works on it.
+///
+/// # Errors
+/// If the file exists, the database cannot be read, is a server's, or the disk has no room.
+pub(crate) async fn backup(location: &DatabaseLocation, to: &Path) -> Result<(), StoreError> {
+    let Some(path) = location.file() else {
+        let cause = "it is on a server".to_owned();
+        let (location, kind) = (location.clone(), StoreErrorKind::ServerTools);
+        return Err(StoreError { location, action: "back up", kind, cause });
+    };
+    let failed = |error| StoreError::of(location, "back up", error);
+    let mut connection = reading(path).await.map_err(failed)?;
+    copy(&mut connection, path, to).await?;
+    connection.close().await.map_err(failed)
+}
+
+/// Copies a database file of an earlier version before its schema is brought up to date; the file of the copy, if one was made.
 pub(super) async fn before_migration(path: &Path) -> Result<Option<PathBuf>, StoreError> {
     if !path.exists() {
         return Ok(None);
     }
-    let failed = |error| StoreError::of(path, "back up", error);
-    let options = SqliteConnectOptions::new().filename(path);
-    let mut connection = options.connect().await.map_err(|error| StoreError::of(path, "open", error))?;
-    let found = version(&mut connection).await.map_err(|error| StoreError::of(path, "open", error))?;
-    let mut copied = None;
-    if let Some(found) = found.filter(|found| *found < newest()) {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".version-{found}"));
-        let to = PathBuf::from(name);
-        if !to.exists() {
-            copy(&mut connection, path, &to).await?;
-        }
-        copied = Some(to);
+    let location = DatabaseLocation::from(path);
+    let failed = |action| {
+        let location = &location;
+        move |error| StoreError::of(location, action, error)
+    };
+    let mut connection = options(&location)?.connect().await.map_err(failed("open"))?;
+    let found = version(&location, &mut connection).await.map_err(failed("open"))?;
+    connection.close().await.map_err(failed("open"))?;
+    let Some(found) = found.filter(|found| *found < newest(&location)) else { return Ok(None) };
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".version-{found}"));
+    let to = PathBuf::from(name);
+    if !to.exists() {
+        let mut connection = reading(path).await.map_err(failed("back up"))?;
+        copy(&mut connection, path, &to).await?;
+        connection.close().await.map_err(failed("back up"))?;
     }
-    connection.close().await.map_err(failed)?;
-    Ok(copied)
+    Ok(Some(to))
 }
 
 async fn copy(connection: &mut SqliteConnection, path: &Path, to: &Path) -> Result<(), StoreError> {
-    let failed = |kind, cause: String| StoreError { path: path.to_owned(), action: "back up", kind, cause };
+    let failed = |kind, cause: String| StoreError { location: path.into(), action: "back up", kind, cause };
     if to.exists() {
         return Err(failed(StoreErrorKind::Other, format!("{} exists already", to.display())));
     }
@@ -115,38 +139,41 @@ async fn copy(connection: &mut SqliteConnection, path: &Path, to: &Path) -> Resu
         .bind(name)
         .execute(connection)
         .await
-        .map_err(|error| StoreError::of(path, "back up", error))?;
+        .map_err(|error| StoreError::of(&path.into(), "back up", error))?;
     Ok(())
 }
 
-/// Version of the schema of the database at `path`; 0 of one without.
-pub(super) async fn schema(path: &Path) -> Result<i64, StoreError> {
-    let failed = |error| StoreError::of(path, "read", error);
-    let mut connection = reading(path, "read").await?;
-    let found = version(&mut connection).await.map_err(failed)?.unwrap_or(0);
+/// Version of a database's schema; 0 of one without.
+pub(super) async fn schema(location: &DatabaseLocation) -> Result<i64, StoreError> {
+    let failed = |error| StoreError::of(location, "read", error);
+    let mut connection = options_to_read(location)?.connect().await.map_err(failed)?;
+    let found = version(location, &mut connection).await.map_err(failed)?.unwrap_or(0);
     connection.close().await.map_err(failed)?;
     Ok(found)
 }
 
-async fn reading(path: &Path, action: &'static str) -> Result<SqliteConnection, StoreError> {
-    let options = SqliteConnectOptions::new().filename(path).read_only(true);
-    options.connect().await.map_err(|error| StoreError::of(path, action, error))
+async fn reading(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    SqliteConnectOptions::new().filename(path).read_only(true).connect().await
 }
 
 /// The version of a database's schema; none of a new one.
-async fn version(connection: &mut SqliteConnection) -> Result<Option<i64>, sqlx::Error> {
-    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
-        .fetch_one(&mut *connection)
-        .await?;
-    if known == 0 {
+async fn version(location: &DatabaseLocation, connection: &mut AnyConnection) -> Result<Option<i64>, sqlx::Error> {
+    let known = match location {
+        DatabaseLocation::File(_) => "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+        DatabaseLocation::Postgres(_) => {
+            "SELECT count(*) FROM information_schema.tables \
+             WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'"
+        }
+    };
+    if sqlx::query_scalar::<_, i64>(known).fetch_one(&mut *connection).await? == 0 {
         return Ok(None);
     }
     sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(connection).await
 }
 
 /// Version of the schema that this program knows.
-pub(super) fn newest() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+pub(super) fn newest(location: &DatabaseLocation) -> i64 {
+    migrations(location).iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 impl Store {
@@ -156,41 +183,27 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub(crate) async fn prune(&self, netuid: u16, keep: u32) -> Result<Pruned, StoreError> {
-        let failed = self.failed("prune");
-        let oldest: Option<i64> = sqlx::query_scalar(
-            "SELECT min(seed_block) FROM (SELECT DISTINCT seed_block FROM runs JOIN outcomes ON runs.id = outcomes.run_id \
-             WHERE netuid = ? ORDER BY seed_block DESC LIMIT ?)",
-        )
-        .bind(i64::from(netuid))
-        .bind(keep.max(1))
-        .fetch_one(&self.pool)
-        .await
-        .map_err(&failed)?;
-        let Some(oldest) = oldest else { return Ok(Pruned { rollouts: 0, windows: 0 }) };
-        let mut transaction = self.pool.begin().await.map_err(&failed)?;
-        let rollouts = sqlx::query(
-            "DELETE FROM rollouts WHERE run_id IN (SELECT id FROM runs WHERE netuid = ? AND seed_block < ?)",
-        )
-        .bind(i64::from(netuid))
-        .bind(oldest)
-        .execute(&mut *transaction)
-        .await
-        .map_err(&failed)?;
-        let windows = sqlx::query(
-            "DELETE FROM windows WHERE netuid = ?1 AND seed_block < ?2 \
-             AND (seed_block IN (SELECT seed_block FROM decisions WHERE netuid = ?1) \
-                  OR seed_block IN (SELECT seed_block FROM skipped_windows WHERE netuid = ?1))",
-        )
-        .bind(i64::from(netuid))
-        .bind(oldest)
-        .execute(&mut *transaction)
-        .await
-        .map_err(&failed)?;
-        transaction.commit().await.map_err(&failed)?;
-        sqlx::query("VACUUM").execute(&self.pool).await.map_err(&failed)?;
-        Ok(Pruned { rollouts: rollouts.rows_affected(), windows: windows.rows_affected() })
+        let oldest = "SELECT seed_block FROM runs JOIN outcomes ON runs.id = outcomes.run_id WHERE netuid = $1 \
+                      GROUP BY seed_block ORDER BY seed_block DESC LIMIT $2";
+        let kept = self.rows("prune", Statement::new(oldest).with(netuid).with(keep.max(1))).await?;
+        let Some(oldest) = kept.last() else { return Ok(Pruned { rollouts: 0, windows: 0 }) };
+        let oldest = self.bits(oldest, "seed_block")?;
+        let delete = |sql| Statement::new(sql).with(netuid).with(oldest);
+        let answers = self.answers("prune", &[delete(PRUNE_ROLLOUTS), delete(PRUNE_WINDOWS)]).await?;
+        let [rollouts, windows] = [0, 1].map(|place: usize| answers.get(place).map_or(0, |answer| answer.changed));
+        // A server does this by itself.
+        if self.location.file().is_some() {
+            self.execute("prune", Statement::new("VACUUM")).await?;
+        }
+        Ok(Pruned { rollouts, windows })
     }
 }
+
+const PRUNE_ROLLOUTS: &str =
+    "DELETE FROM rollouts WHERE run_id IN (SELECT id FROM runs WHERE netuid = $1 AND seed_block < $2)";
+const PRUNE_WINDOWS: &str = "DELETE FROM windows WHERE netuid = $1 AND seed_block < $2 \
+                             AND (seed_block IN (SELECT seed_block FROM decisions WHERE netuid = $1) \
+                                  OR seed_block IN (SELECT seed_block FROM skipped_windows WHERE netuid = $1))";
 
 #[cfg(test)]
 mod tests;

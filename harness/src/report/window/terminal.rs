@@ -33,14 +33,10 @@ pub(crate) fn table(summary: &Summary) -> String {
         text.push('\n');
     }
     let files = &summary.files;
-    for (what, path) in [
-        ("weights", &files.weights),
-        ("evidence", &files.evidence),
-        ("report", &files.report),
-        ("database", &files.database),
-    ] {
+    for (what, path) in [("weights", &files.weights), ("evidence", &files.evidence), ("report", &files.report)] {
         text.push_str(&format!("\n{what:9} {}", path.display()));
     }
+    text.push_str(&format!("\n{:9} {}", "database", files.database));
     let timing = &summary.timing;
     text.push_str(&format!(
         "\n\n{:.1} s in all: {:.1} s in the models' forward passes, {:.1} s in everything else ({:.1}%):\n\

@@ -184,7 +184,7 @@ fn shown(conclusion: &Conclusion) -> (String, Summary) {
         evidence: file("evidence.jsonl"),
         report: file("report.html"),
         entries: Some(file("entries")),
-        database: PathBuf::from("out put/dethrone.sqlite"),
+        database: PathBuf::from("out put/dethrone.sqlite").into(),
     };
     let seconds = Duration::from_secs;
     let timings = Timings { checking: seconds(4), loading: seconds(3), forward: seconds(90) };

@@ -366,7 +366,7 @@ fn check(conclusion: &Conclusion, summary: &Summary) -> Check {
             ("evidence", shown(&files.evidence)),
             ("weights", shown(&files.weights)),
             ("this page", shown(&files.report)),
-            ("database", shown(&files.database)),
+            ("database", files.database.to_string()),
         ],
         seed_hash: terms.seed_hash.clone(),
         environments: terms

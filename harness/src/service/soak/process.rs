@@ -122,7 +122,7 @@ pub(super) fn validate(folder: &Path, validator: usize) {
         identity: Identity { netuid: 1, hotkey, version_key: 0 },
         read_settings: Arc::new(move |_: &[String]| Ok(unchanged.clone())),
         link: Link::new(Nodes { world, validator }, endpoints, Duration::from_millis(200)),
-        database: settings.output.join("dethrone.sqlite"),
+        database: settings.database(),
         settings,
         reporter: Arc::new(Silent),
     };

@@ -6,13 +6,10 @@ use crate::registry::{
     BlockRef, DrandPulse, EpochState, Hash32, Ledger, RecordedSnapshot, RegistryState, SubnetParameters, SubnetSnapshot,
 };
 use crate::settings::Settings;
+use crate::store::fixtures::{TestDatabase, on_every_database};
 use crate::store::{CapturedWindow, Requeued, SkippedWindow};
 use crate::units::Unit;
 use crate::window::fixtures::{registry, rollout};
-
-async fn open(folder: &tempfile::TempDir) -> Store {
-    Store::open(&folder.path().join("dethrone.sqlite")).await.unwrap()
-}
 
 fn captured(number: u64) -> CapturedWindow {
     let snapshot = SubnetSnapshot {
@@ -57,10 +54,8 @@ fn decision(seed_block: u64, hotkey: &str) -> VerifiedDecision {
     VerifiedDecision { log: format!("log {seed_block}"), champion, weights }
 }
 
-#[tokio::test]
-async fn the_first_record_of_a_window_stays_and_its_ledger_is_that_of_the_next() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder).await;
+async fn the_first_record_of_a_window_stays_and_its_ledger_is_that_of_the_next(database: &TestDatabase) {
+    let store = database.open().await;
     for window in [captured(20), captured(10)] {
         store.add_window(1, &window).await.unwrap();
     }
@@ -76,10 +71,8 @@ async fn the_first_record_of_a_window_stays_and_its_ledger_is_that_of_the_next()
     assert_eq!(store.ledger_before(1, u64::MAX >> 1).await.unwrap(), captured(20).ledger);
 }
 
-#[tokio::test]
-async fn the_first_reason_and_the_first_decision_of_a_window_stay() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder).await;
+async fn the_first_reason_and_the_first_decision_of_a_window_stay(database: &TestDatabase) {
+    let store = database.open().await;
     let skipped = |seed_block, reason: &str| SkippedWindow { seed_block, reason: reason.to_owned() };
     for window in [skipped(20, "late"), skipped(10, "nobody"), skipped(10, "somebody")] {
         store.skip_window(1, &window).await.unwrap();
@@ -95,10 +88,8 @@ async fn the_first_reason_and_the_first_decision_of_a_window_stay() {
     assert_eq!(store.decisions(1).await.unwrap().last(), Some(&vacant));
 }
 
-#[tokio::test]
-async fn events_of_weights_come_back_in_order_the_latest_of_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder).await;
+async fn events_of_weights_come_back_in_order_the_latest_of_them(database: &TestDatabase) {
+    let store = database.open().await;
     let row = WeightRow { netuid: 1, mechanism: 0, version_key: 7, pairs: vec![(Uid(3), 65_535)] };
     let reveal = Some(RevealTarget { round: 9, block: 90 });
     let events = [
@@ -111,6 +102,7 @@ async fn events_of_weights_come_back_in_order_the_latest_of_them() {
     assert_eq!(events.each_ref().map(WeightEvent::word), ["refused", "submitted", "revealed", "applied", "differs"]);
     for event in &events {
         store.add_weight_event(1, 40, event).await.unwrap();
+        store.add_weight_event(1, 40, event).await.unwrap();
     }
     let all = events.map(|event| (40, event)).to_vec();
     assert_eq!(store.weight_events(1, 9).await.unwrap(), all);
@@ -118,10 +110,8 @@ async fn events_of_weights_come_back_in_order_the_latest_of_them() {
     assert_eq!(store.weight_events(2, 9).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_refused_entry_is_admitted_again_until_its_window_has_rollouts() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder).await;
+async fn a_refused_entry_is_admitted_again_until_its_window_has_rollouts(database: &TestDatabase) {
+    let store = database.open().await;
     let hotkey = |place: usize| Hotkey(format!("5Hot{place}"));
     let requeue = async |place| store.requeue(1, 100, &hotkey(place)).await.unwrap();
     assert_eq!(requeue(0).await, Requeued::NotRefused, "there is no such window");
@@ -137,9 +127,15 @@ async fn a_refused_entry_is_admitted_again_until_its_window_has_rollouts() {
         [Requeued::NotRefused, Requeued::Done, Requeued::NotRefused]
     );
     assert_eq!(store.admissions(run).await.unwrap().into_keys().collect::<Vec<_>>(), [0]);
-    let kept: String =
-        sqlx::query_scalar("SELECT reason FROM requeued_admissions").fetch_one(&store.pool).await.unwrap();
-    assert_eq!(kept, "it is not there");
+    let kept = store.row("read", Statement::new("SELECT reason FROM requeued_admissions")).await.unwrap().unwrap();
+    assert_eq!(store.text(&kept, "reason").unwrap(), "it is not there");
     store.add_rollout(run, &rollout(0, Unit { task: 0, environment: 0 }, 0.0)).await.unwrap();
     assert_eq!(requeue(1).await, Requeued::Playing);
 }
+
+on_every_database!(
+    the_first_record_of_a_window_stays_and_its_ledger_is_that_of_the_next,
+    the_first_reason_and_the_first_decision_of_a_window_stay,
+    events_of_weights_come_back_in_order_the_latest_of_them,
+    a_refused_entry_is_admitted_again_until_its_window_has_rollouts,
+);

@@ -43,7 +43,7 @@ fn evaluation(predicted: Prediction, tasks: usize, difference: Option<f64>) -> E
             evidence: "out/evidence.jsonl".into(),
             report: "out/report.html".into(),
             entries: None,
-            database: "out/eval.sqlite".into(),
+            database: std::path::Path::new("out/eval.sqlite").into(),
         },
     }
 }
