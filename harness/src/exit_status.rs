@@ -34,6 +34,8 @@ pub enum ExitStatus {
     Chain = 12,
     /// The chain does not hold the weights that were decided: refused, failed, dropped, or replaced.
     NotApplied = 13,
+    /// Two validators' evidence differs, or another validator's decision is not ours; the message names the first difference.
+    Different = 14,
 }
 
 impl ExitStatus {
@@ -58,6 +60,6 @@ mod tests {
         assert_eq!(ExitCode::from(ExitStatus::Success), ExitCode::SUCCESS);
         assert_eq!(ExitCode::from(ExitStatus::Unexpected), ExitCode::FAILURE);
         // The code that a panic of Rust's ends with must not mean anything else.
-        assert!(ExitStatus::NotApplied.code() < 101);
+        assert!(ExitStatus::Different.code() < 101);
     }
 }

@@ -71,6 +71,7 @@ fn help_says_what_every_command_is_for_and_takes() {
         "init",
         "settings",
         "show",
+        "compare",
         "cache",
         "completions",
         "man",

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    agree, audit, cache, completions, consensus, decide, demo, env, eval, init, lab, plan, sandbox, score, screen,
-    settings, show, store, validate, version,
+    agree, audit, cache, compare, completions, consensus, decide, demo, env, eval, init, lab, plan, sandbox, score,
+    screen, settings, show, store, validate, version,
 };
 #[cfg(feature = "chain")]
 use super::{chain, commit, ctl, doctor, pull, rank, signer, weights};
@@ -51,6 +51,8 @@ enum Command {
     Screen(screen::Arguments),
     /// Checks an evidence file and decides everything in it again.
     Audit(audit::Arguments),
+    /// Compares two validators' evidence of a window and names the first difference.
+    Compare(compare::Arguments),
     /// Decides a window once for several validators, on the stake-weighted median of their logs' scores.
     Agree(agree::Arguments),
     /// Checks environments, and starts new ones.
@@ -146,6 +148,7 @@ impl Command {
             Self::Score(arguments) => score::run(arguments, printer),
             Self::Screen(arguments) => screen::run(arguments, printer),
             Self::Audit(arguments) => audit::run(arguments, printer),
+            Self::Compare(arguments) => compare::run(arguments, printer),
             Self::Agree(arguments) => agree::run(arguments, printer),
             Self::Env(arguments) => env::run(arguments, printer),
             Self::Sandbox(arguments) => sandbox::run(arguments, printer),

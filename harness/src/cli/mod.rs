@@ -5,6 +5,7 @@ mod command_line;
 mod agree;
 mod audit;
 mod cache;
+mod compare;
 mod completions;
 mod consensus;
 mod decide;

@@ -29,9 +29,6 @@ use crate::transcript::{Kinds, RolloutSource, Selection, Transcriber};
 /// Rollouts that are printed as text unless `--limit` says otherwise.
 const SHOWN: usize = 20;
 
-/// Databases below an output folder: that of `validate` and `demo`, and that of `eval`.
-const DATABASES: [&str; 2] = ["dethrone.sqlite", "eval/eval.sqlite"];
-
 /// Arguments of `dethrone show`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -173,8 +170,11 @@ fn latest_first(output: &Path) -> Vec<PathBuf> {
         let time = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
         time(path).max(time(Path::new(&beside)))
     };
-    let mut found: Vec<PathBuf> =
-        DATABASES.iter().map(|name| output.join(name)).filter(|path| path.is_file()).collect();
+    // That of `validate` and `demo`, and one of each evaluation.
+    let evaluations = std::fs::read_dir(output.join("eval")).into_iter().flatten().flatten();
+    let evaluations = evaluations.map(|folder| folder.path().join("eval.sqlite"));
+    let all = std::iter::once(output.join("dethrone.sqlite")).chain(evaluations);
+    let mut found: Vec<PathBuf> = all.filter(|path| path.is_file()).collect();
     found.sort_by_key(|path| std::cmp::Reverse(written(path)));
     found
 }

@@ -1,7 +1,7 @@
 //! Reading a log: its hash chain, its signatures, and the facts that it states.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 
 use ed25519_dalek::VerifyingKey;
 use models::untrusted::UntrustedText;
@@ -62,29 +62,58 @@ struct FindingBody {
     finding: FindingRecord,
 }
 
+/// Longest line that is read: a record holds the terms of hundreds of entries, or one rollout.
+const LONGEST_LINE: u64 = 256 << 20;
+
+/// Reads the records of a log one by one, each checked against the hash chain and the signature of the validator that the first
+/// one names; what was read is not kept.
+pub(super) struct LogReader<R> {
+    log: R,
+    line: u64,
+    chain: HashChain,
+    signer: Option<VerifyingKey>,
+}
+
+impl<R: BufRead> LogReader<R> {
+    pub(super) fn new(log: R) -> Self {
+        Self { log, line: 0, chain: HashChain::default(), signer: None }
+    }
+
+    /// The next record; none at the end.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not a record of this version, or does not follow from the one before.
+    pub(super) fn next(&mut self) -> Result<Option<Record>, EvidenceError> {
+        let mut line = String::new();
+        let count = (&mut self.log).take(LONGEST_LINE).read_line(&mut line).map_err(EvidenceError::Unreadable)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        let text = line.strip_suffix('\n').unwrap_or(&line);
+        let record: Record = serde_json::from_str(text).map_err(|error| malformed(self.line, &error))?;
+        let signer = match &self.signer {
+            Some(signer) => *signer,
+            None => *self.signer.insert(first_signer(&record)?),
+        };
+        self.chain.follow(&record, &signer).map_err(|cause| EvidenceError::Broken { index: record.index, cause })?;
+        if serde_json::to_string(&record).ok().as_deref() != Some(text) {
+            return Err(EvidenceError::Broken { index: record.index, cause: ChainError::Form });
+        }
+        Ok(Some(record))
+    }
+}
+
 /// Reads a whole log.
 ///
 /// # Errors
 /// If it cannot be read, is of another version, its chain does not hold, or it is not that of a whole window.
 pub(super) fn read(log: impl BufRead) -> Result<Facts, EvidenceError> {
     let mut read = Read::default();
-    let mut chain = HashChain::default();
-    let mut validator = None;
-    let (mut count, mut hash) = (0, String::new());
-    for line in log.lines() {
-        let line = line.map_err(EvidenceError::Unreadable)?;
-        count += 1;
-        let malformed = |error| malformed(count, &error);
-        let record: Record = serde_json::from_str(&line).map_err(malformed)?;
-        let signer = match &validator {
-            Some(signer) => *signer,
-            None => *validator.insert(first_signer(&record)?),
-        };
-        chain.follow(&record, &signer).map_err(|cause| EvidenceError::Broken { index: record.index, cause })?;
-        if serde_json::to_string(&record).ok().as_ref() != Some(&line) {
-            return Err(EvidenceError::Broken { index: record.index, cause: ChainError::Form });
-        }
-        read.take(&record).map_err(malformed)?;
+    let mut log = LogReader::new(log);
+    let mut hash = String::new();
+    while let Some(record) = log.next()? {
+        read.take(&record).map_err(|error| malformed(log.line, &error))?;
         hash = record.hash;
         read.records.push((record.kind, record.body));
     }

@@ -7,6 +7,7 @@
 mod agreement;
 mod audit;
 mod body;
+mod compare;
 mod findings;
 mod hash_chain;
 mod key;
@@ -18,6 +19,7 @@ mod unchecked;
 pub(crate) use agreement::{Agreement, AgreementError, Revealed, agree};
 pub(crate) use audit::{Audited, EvidenceError, Log, audit};
 pub(crate) use body::{ReplyBody, RolloutBody, records};
+pub(crate) use compare::{Compared, Difference, compare};
 pub use hash_chain::{HashChain, Record};
 pub use key::{KeyError, ValidatorKey};
 pub(crate) use stated::{Stated, stated};
