@@ -98,7 +98,7 @@ impl<'a> Transcriber<'a> {
         transcript
     }
 
-    /// What a rollout's record says by itself.
+    /// The record of a rollout, without texts.
     fn without_text(&self, rollout: &Rollout) -> Transcript {
         let Rollout { entry, environment, task, seed, score, fault, reproducible, attempts, .. } = *rollout;
         let terms = &self.terms.entries[entry];
