@@ -18,7 +18,7 @@ impl Written {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         std::fs::write(&path, format!("{validator:02x}").repeat(32)).unwrap();
-        let key = ValidatorKey::read_or_make(&path).unwrap();
+        let (key, _) = ValidatorKey::read_or_make(&path).unwrap();
         let environments = vec![EnvironmentId::built_in("sat", "1.0.0", 0)];
         let terms = WindowTerms::new(&registry(2), Default::default(), &settings(8, 4), environments, String::new());
         let mut terms = serde_json::to_value(&terms).unwrap();
