@@ -25,7 +25,11 @@ mod seeds;
 mod units;
 
 mod board;
+mod budget;
+
 mod cache;
+mod scope;
+mod subprocess;
 
 mod loader;
 mod rollout;

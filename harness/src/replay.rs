@@ -9,7 +9,6 @@ use models::admission::Admitted;
 use models::engine::EngineSettings;
 use models::error::LoadError;
 use models::fingerprint::{SketchKey, fingerprint};
-use models::local::LocalModel;
 use models::responder::Responder;
 use models::source::ModelSource;
 use sandboxes::Sandbox;
@@ -18,10 +17,11 @@ use recorded_model::RecordedModel;
 
 use crate::events::{Event, Reporter};
 use crate::evidence::{EvidenceError, Log, RolloutBody};
-use crate::loader::{Arrival, LoaderError, ModelLoader, TextSide, files_of};
+use crate::loader::{LoaderError, ModelLoader, TextSide, files_of};
 use crate::record::{AdmissionOutcome, CardTerms};
 use crate::rollout::{OtherEnvironment, RolloutError, TaskRules, open_recorded};
 use crate::settings::Settings;
+use crate::subprocess::ModelProcess;
 use crate::units::Unit;
 use crate::window::{WindowError, other_than_crowned, screen_recorded};
 
@@ -126,7 +126,11 @@ impl Replay<'_> {
             seed: log.seed()?,
             sampling: terms.settings.deciding.sampling.clone(),
         };
-        let chosen = sample(log.rollouts.iter().filter(|rollout| rollout.reproducible).collect(), count, draw()?);
+        let chosen = sample(
+            log.rollouts.iter().filter(|rollout| rollout.reproducible && !rollout.is_unpaid()).collect(),
+            count,
+            draw()?,
+        );
         // The limits of what may be fetched and loaded are the auditor's own, not those of the log.
         let loader = self.loader(log)?;
         if count > 0 {
@@ -140,7 +144,7 @@ impl Replay<'_> {
                     false => replayed.refusals_of_the_hub += 1,
                 }
             }
-            if log.admissions.get(entry).is_some_and(|known| known.outcome == AdmissionOutcome::Admitted) {
+            if log.admissions.get(entry).is_some_and(|known| known.outcome.is_admitted()) {
                 self.admitted(&loader, log, entry).await?;
             }
             let own: Vec<&RolloutBody> = log.rollouts.iter().filter(|rollout| rollout.entry == entry).collect();
@@ -149,7 +153,7 @@ impl Replay<'_> {
             }
             let admitted = self.admitted(&loader, log, entry).await?;
             let text = admitted.as_deref().map(TextSide::of);
-            for rollout in own {
+            for rollout in own.into_iter().filter(|rollout| !rollout.is_unpaid()) {
                 match self.judge(&rules, text.as_ref(), rollout).await? {
                     true => replayed.judged += 1,
                     false => replayed.failures += 1,
@@ -157,7 +161,7 @@ impl Replay<'_> {
             }
             let again: Vec<&RolloutBody> = chosen.iter().copied().filter(|rollout| rollout.entry == entry).collect();
             if let (Some(admitted), false) = (admitted, again.is_empty()) {
-                let model = loader.start(&source(log, entry)?, admitted).await?;
+                let model = loader.start(&source(log, entry)?, admitted.snapshot.clone()).await?;
                 self.make(&rules, &model, log, &again).await?;
             }
         }
@@ -194,7 +198,7 @@ impl Replay<'_> {
     async fn make(
         &self,
         rules: &TaskRules,
-        model: &LocalModel,
+        model: &ModelProcess,
         log: &Log,
         rollouts: &[&RolloutBody],
     ) -> Result<(), ReplayError> {
@@ -232,9 +236,9 @@ impl Replay<'_> {
     ) -> Result<bool, ReplayError> {
         let (source, known) = (source(log, entry)?, &log.admissions[entry]);
         let changed = |reason: String| Err(ReplayError::Changed { model: source.to_string(), reason });
-        let (reason, files) = match loader.admit(&source).await? {
-            Arrival::Refused { reason, files } => (Some(reason), files),
-            Arrival::Admitted(admitted) => {
+        let (reason, files) = match loader.admit_here(&source).await? {
+            Err((reason, files)) => (Some(reason), files),
+            Ok(admitted) => {
                 let files = files_of(&admitted.snapshot);
                 (self.refused_later(log, entry, admitted).await?, files)
             }
@@ -289,7 +293,13 @@ impl Replay<'_> {
         if made == *recorded {
             return Ok(());
         }
-        let what = if made.replies == recorded.replies { "the verdict" } else { "what the model replied" };
+        let what = if made.replies != recorded.replies {
+            "what the model replied"
+        } else if made.work != recorded.work {
+            "the work that the model took"
+        } else {
+            "the verdict"
+        };
         let what = format!("{what} in entry {entry}'s task {task} in environment {environment}");
         Err(EvidenceError::Differs { what }.into())
     }
@@ -326,9 +336,9 @@ impl Replay<'_> {
         if matches!(source, ModelSource::Server(_)) || served.iter().any(|served| served.model.to_string() == model) {
             return Ok(None);
         }
-        let admitted = match loader.admit(&source).await? {
-            Arrival::Admitted(admitted) => admitted,
-            Arrival::Refused { reason, .. } => return Err(ReplayError::Changed { model, reason }),
+        let admitted = match loader.admit_here(&source).await? {
+            Ok(admitted) => admitted,
+            Err((reason, _)) => return Err(ReplayError::Changed { model, reason }),
         };
         match log.admissions.get(entry) {
             Some(recorded) if recorded.files == files_of(&admitted.snapshot) => Ok(Some(admitted)),

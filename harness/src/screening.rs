@@ -8,7 +8,7 @@ use models::source::ModelSource;
 use pareto::screens::copy::Screened;
 use pareto::screens::{EntryPrint, Finding, ModelPrint, OutputsPrint, Screens, TensorPrint};
 
-use crate::record::{AdmissionOutcome, FindingRecord, PrintRecord, Sighting};
+use crate::record::{FindingRecord, PrintRecord, Sighting};
 use crate::registry::{Hotkey, Role};
 use crate::settings::ScreenSettings;
 use crate::succession::Field;
@@ -38,7 +38,7 @@ pub(crate) fn compared(field: &Field<'_>) -> Vec<Compared> {
     for (place, (entry, admission)) in field.terms.entries.iter().zip(field.admissions).enumerate() {
         let has_files = !matches!(entry.model.parse(), Ok(ModelSource::Server(_)));
         // Former champions' models are called upon after the screens, which have seen them before.
-        if admission.outcome != AdmissionOutcome::Admitted || !has_files || entry.role == Role::Former {
+        if !admission.outcome.is_admitted() || !has_files || entry.role == Role::Former {
             continue;
         }
         let snapshot = field.snapshot(place);

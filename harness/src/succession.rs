@@ -45,7 +45,7 @@ impl Field<'_> {
 
     /// True if an entry can take part: admitted, and without a finding.
     fn is_fit(&self, entry: usize) -> bool {
-        self.admissions[entry].outcome == AdmissionOutcome::Admitted && !self.findings.contains_key(&entry)
+        self.admissions[entry].outcome.plays(self.findings.contains_key(&entry))
     }
 
     /// True if a crowned model's entry can reign: it can take part with the files that were crowned, and its miner is there.
@@ -56,7 +56,7 @@ impl Field<'_> {
     /// True if an entry was admitted with the files that were crowned.
     fn has_files_of(&self, crowned: &CrownedModel, entry: usize) -> bool {
         let is_same = |snapshot: &String| *snapshot == self.snapshot(entry);
-        self.admissions[entry].outcome == AdmissionOutcome::Admitted && crowned.snapshot.as_ref().is_none_or(is_same)
+        self.admissions[entry].outcome.is_admitted() && crowned.snapshot.as_ref().is_none_or(is_same)
     }
 
     /// The entry that challengers meet, if a model of the record plays: the champion's, else the latest former champion's,
@@ -103,6 +103,12 @@ impl Field<'_> {
             }
         }
         None
+    }
+
+    /// The entries that have left the window.
+    pub(crate) fn left(&self) -> BTreeMap<usize, AdmissionOutcome> {
+        let outcomes = self.admissions.iter().map(|admission| admission.outcome.clone()).enumerate();
+        outcomes.filter(|(_, outcome)| matches!(outcome, AdmissionOutcome::Left(_))).collect()
     }
 
     /// True if the reign of the record goes on: its champion plays.
@@ -279,7 +285,7 @@ impl Field<'_> {
     /// The sighting of an admitted entry that has files.
     fn sighting(&self, entry: usize) -> Option<Sighting> {
         let admission = &self.admissions[entry];
-        if admission.outcome != AdmissionOutcome::Admitted || admission.files.is_empty() {
+        if !admission.outcome.is_admitted() || admission.files.is_empty() {
             return None;
         }
         let terms = &self.terms.entries[entry];

@@ -4,6 +4,7 @@
 
 pub mod chain;
 mod mutation;
+mod web_hub;
 mod windows;
 
 use std::fs;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use mutation::{MutableLog, Mutation, Way};
+pub use web_hub::WebHub;
 pub use windows::{Committed, Windows, reference};
 
 /// A commit hash; folder hubs ask for nothing more.

@@ -146,7 +146,7 @@ fn replies_that_were_thrown_away_and_refusals_that_were_made_up_are_noticed_with
             ("rollout", Some(from), Some(to)) => format!("{}\"replies\":[[2]]{}", &body[..from], &body[to..]),
             _ => body.to_owned(),
         });
-    check(&subnet, &thrown, &[], 0, "were not judged again from their replies");
+    check(&subnet, &thrown, &[], 0, "were not found again from their replies");
     check(&subnet, &thrown, &["--replay", "1000"], 9, "entry");
     let refused = signed_again(&evidence, &key, |kind, body| {
         if kind == "admission" {

@@ -101,6 +101,9 @@ enum Command {
     Man(completions::ManArguments),
     /// Prints the versions of all that results depend on.
     Version,
+    /// Reads one model's files for the program that started this one.
+    #[command(name = crate::subprocess::COMMAND, hide = true)]
+    ModelProcess,
 }
 
 /// Runs the command that this process was started with.
@@ -114,6 +117,9 @@ pub fn run() -> ExitCode {
             return status.into();
         }
     };
+    if matches!(command_line.command, Command::ModelProcess) {
+        return crate::subprocess::serve();
+    }
     let printer = Printer::new(command_line.format);
     match command_line.start(&printer) {
         Ok(()) => ExitStatus::Success.into(),
@@ -176,6 +182,8 @@ impl Command {
             Self::Completions(arguments) => completions::completions(arguments, printer),
             Self::Man(arguments) => completions::man(arguments, printer),
             Self::Version => version::run(printer),
+            // It has nothing to print and was served before.
+            Self::ModelProcess => Ok(()),
         }
     }
 }

@@ -122,6 +122,11 @@ fn evaluate(
     let Finished { conclusion, summary } =
         block_on(job::run(Job { settings, unchallenged: Unchallenged::Answers, database, watch }, ports))?;
     for concluded in &conclusion.entries {
+        if let AdmissionOutcome::Absent(reason) | AdmissionOutcome::Left(reason) = &concluded.admission.outcome {
+            let summary = format!("{} could not be run: {reason}", concluded.entry.model);
+            return Err(Problem::new(ExitStatus::Incomplete, summary)
+                .hint("a validator that meets the same leaves it out of the window; run the same command again"));
+        }
         if let AdmissionOutcome::Refused(reason) = &concluded.admission.outcome {
             let summary = format!("{} is refused: {reason}", concluded.entry.model);
             return Err(Problem::new(ExitStatus::ModelRefused, summary)

@@ -17,6 +17,7 @@ use crate::report::pages::{Figure, FigurePage, save};
 use crate::report::svg::{LineAxes, Series, lines};
 use crate::report::tables::Table;
 use crate::report::{percent, percent_exact};
+use crate::settings::WorkSettings;
 
 /// Arguments of the plan.
 #[derive(Debug, Args)]
@@ -62,8 +63,12 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
 
 fn promise(planned: &Planned) -> String {
     let cost = planned.cost.map_or(String::new(), |cost| format!("{} ", cost.sentence()));
+    let (budget, environments) = (planned.settings.duel.budget as u64, planned.settings.means.len() as u64);
+    let WorkSettings { tokens, .. } = WorkSettings::default();
+    let most = tokens.saturating_mul(budget).saturating_mul(environments);
     format!(
-        "{cost}The chance that any challenger of the reign that is not better ever wins is at most {}; for the \
+        "{cost}An entry may take {tokens} tokens a task on average (`work.tokens`), so that a bout of {budget} tasks in \
+         {environments} environments takes at most {most} of it, whatever it replies. The chance that any challenger of the reign that is not better ever wins is at most {}; for the \
          next challenger alone it is at most {}.",
         share(planned.plan.false_dethrone_bound),
         share(planned.plan.next_challenger_bound)

@@ -48,11 +48,11 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         let entry = champion(&snapshot)?;
         let loader = ModelLoader::new(&settings, &cache_folder()?, for_this_terminal())?;
         match loader.admit(&entry.model).await? {
-            Arrival::Admitted(admitted) => Ok(Pulled {
+            Arrival::Admitted(files) => Ok(Pulled {
                 uid: entry.uid,
                 hotkey: entry.hotkey.0,
                 model: entry.model.to_string(),
-                folder: admitted.snapshot.root.clone(),
+                folder: files.root.clone(),
             }),
             Arrival::Refused { reason, .. } => {
                 let what = format!("{}, which earns most, would not be admitted: {reason}", entry.label());

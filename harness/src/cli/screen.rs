@@ -6,7 +6,6 @@ use pareto::screens::{Finding, RelationKind, Witnesses, relation};
 use serde::Serialize;
 
 use super::runtime::block_on;
-use crate::exit_status::ExitStatus;
 use crate::loader::{Arrival, LoaderError, ModelLoader};
 use crate::printer::Printer;
 use crate::problem::Problem;
@@ -48,14 +47,9 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
             let model = source.to_string();
             match loader.admit(source).await? {
                 Arrival::Refused { reason, .. } => Err(LoaderError::Refused { model, reason }.into()),
-                Arrival::Admitted(admitted) => {
-                    let taken = loader.fingerprint(source, admitted).await.map_err(|error| {
-                        Problem::new(
-                            ExitStatus::ModelRefused,
-                            format!("cannot take the fingerprint of {model}: {error}"),
-                        )
-                        .hint("its files have to be readable")
-                    })?;
+                Arrival::Admitted(snapshot) => {
+                    let taken = loader.fingerprint(source, &snapshot).await?;
+                    let taken = taken.map_err(|reason| LoaderError::Refused { model, reason })?;
                     Ok(model_print(&taken))
                 }
             }

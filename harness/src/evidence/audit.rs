@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
+use models::responder::Work;
 use models::source::ModelSource;
 use models::untrusted::UntrustedText;
 use serde::Serialize;
@@ -14,6 +15,7 @@ use super::hash_chain::ChainError;
 use super::log::{Facts, read};
 use super::prints::check_prints;
 use super::unchecked::Unchecked;
+use crate::budget::{SPENT, WorkBudget};
 use crate::record::{
     Admission, AdmissionOutcome, Conclusion, EVIDENCE_VERSION as VERSION, EntryTerms, FindingRecord, PrintRecord,
     ReignRecord, WindowTerms, first_sightings,
@@ -23,6 +25,7 @@ use crate::rollout::ExecutorError;
 use crate::seeds::WindowSeed;
 use crate::store::BegunBout;
 use crate::succession::{Field, entries_follow};
+use crate::units::Unit;
 use crate::window::{RecordedFacts, Unchallenged, WindowError, decide_recorded};
 
 /// Numbers of what an audit has checked.
@@ -164,6 +167,7 @@ pub(crate) async fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceE
     facts.terms.settings.deciding.check().map_err(|_| EvidenceError::Incomplete("its settings are not usable"))?;
     check_seeds(&facts.terms, &facts.rollouts)?;
     check_origins(&facts.terms, &facts.rollouts)?;
+    check_work(&facts.terms, &facts.rollouts)?;
     let field = Field { terms: &facts.terms, admissions: &facts.admissions, findings: &facts.findings };
     check_field(&field, &facts.prints)?;
     let conclusion = decide_again(&facts).await?;
@@ -287,16 +291,16 @@ fn check_admission(terms: &WindowTerms, entry: &EntryTerms, admission: &Admissio
         AdmissionOutcome::Reserve if files.is_empty() => Ok(()),
         AdmissionOutcome::Late if is_late && files.is_empty() => Ok(()),
         _ if is_late => Err("is not late"),
-        AdmissionOutcome::Admitted if files.is_empty() == is_server => Ok(()),
+        AdmissionOutcome::Admitted | AdmissionOutcome::Left(_) if files.is_empty() == is_server => Ok(()),
         AdmissionOutcome::Refused(_) if !is_server => Ok(()),
+        // A server's model has no files, and others may have had them before they could not be run.
+        AdmissionOutcome::Absent(_) if !is_server || files.is_empty() => Ok(()),
         _ => Err("has these files and this standing"),
     }
 }
 
 fn seed_of(terms: &WindowTerms) -> Result<WindowSeed, EvidenceError> {
-    let hash: Option<[u8; 32]> = hex::decode(&terms.seed_hash).ok().and_then(|bytes| bytes.try_into().ok());
-    let hash = hash.ok_or(EvidenceError::Incomplete("its seed hash is not one"))?;
-    Ok(WindowSeed::new(&hash, terms.seed_block, terms.netuid))
+    terms.seed().ok_or(EvidenceError::Incomplete("its seed hash is not one"))
 }
 
 fn check_seeds(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
@@ -318,11 +322,7 @@ fn check_seeds(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), Evid
 
 /// A rollout can be reproduced if no server ran its model, and only then; where it can, it has token ids.
 fn check_origins(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
-    let served = |entry: usize| {
-        let model = terms.entries.get(entry).map_or("", |entry| entry.model.as_str());
-        matches!(model.parse(), Ok(ModelSource::Server(_)))
-            || terms.settings.served.iter().any(|served| served.model.to_string() == model)
-    };
+    let served = |entry: usize| terms.entries.get(entry).is_some_and(|entry| terms.is_served(&entry.model));
     let text = |reply: &ReplyBody| matches!(reply, ReplyBody::Text(_));
     for rollout in rollouts {
         let texts = rollout.replies.iter().any(text);
@@ -330,6 +330,30 @@ fn check_origins(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), Ev
             let RolloutBody { entry, environment, task, .. } = rollout;
             let whether = if rollout.reproducible { "can" } else { "cannot" };
             let what = format!("that entry {entry}'s task {task} in environment {environment} {whether} be reproduced");
+            return Err(EvidenceError::Differs { what });
+        }
+    }
+    Ok(())
+}
+
+/// A task is left unanswered where the entry's budget of work was spent before it, and only there; no reply has more tokens
+/// than were counted.
+fn check_work(terms: &WindowTerms, rollouts: &[RolloutBody]) -> Result<(), EvidenceError> {
+    let unit = |rollout: &RolloutBody| Unit { task: rollout.task, environment: rollout.environment };
+    let answered = rollouts.iter().filter(|rollout| !rollout.is_unpaid());
+    let works = answered.map(|rollout| (rollout.entry, unit(rollout), rollout.work));
+    let budget = WorkBudget::new(terms.entries.len(), terms.settings.deciding.work.allowed(), works);
+    for rollout in rollouts {
+        let tokens = |reply: &ReplyBody| if let ReplyBody::Tokens(tokens) = reply { tokens.len() as u64 } else { 0 };
+        let said: u64 = rollout.replies.iter().map(tokens).sum();
+        let is_counted =
+            if rollout.reproducible { rollout.work.tokens >= said } else { rollout.work == Work::default() };
+        let is_unpaid = rollout.is_unpaid();
+        let is_empty = rollout.replies.is_empty() && rollout.score == 0.0 && rollout.reason == SPENT;
+        let is_as_it_was = !is_unpaid || is_empty && rollout.work == Work::default();
+        if budget.is_spent(rollout.entry, unit(rollout)) != is_unpaid || !is_as_it_was || !is_counted {
+            let RolloutBody { entry, environment, task, .. } = rollout;
+            let what = format!("the work of entry {entry}'s task {task} in environment {environment}");
             return Err(EvidenceError::Differs { what });
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use models::responder::Work;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{
@@ -58,9 +59,9 @@ pub(crate) struct AdmissionBody {
 #[serde(deny_unknown_fields)]
 struct AdmissionLine {
     entry: usize,
-    /// `admitted`, `refused` or `late`.
+    /// `admitted`, `refused`, `late`, `reserve`, `absent` or `left`.
     standing: String,
-    /// The sentence for its miner, where it was refused.
+    /// The sentence for its miner where it was refused, or the reason why it is absent or has left.
     reason: Option<String>,
     /// The snapshot's files with their digests.
     files: Vec<FileRecord>,
@@ -104,6 +105,8 @@ pub(crate) struct RolloutBody {
     pub reason: String,
     /// Origin of the failure, if the rollout failed.
     pub fault: Option<Fault>,
+    /// The work that the replies took, as counted on this machine: it is the same on every one.
+    pub work: Work,
     /// The model's files reproduce the replies; those of a server rest on its word alone.
     pub reproducible: bool,
 }
@@ -208,8 +211,14 @@ impl RolloutBody {
             score: rollout.score,
             reason: rollout.reason.clone(),
             fault: rollout.fault,
+            work: rollout.work(),
             reproducible: rollout.reproducible,
         }
+    }
+
+    /// True for a task that was not answered, since the entry's budget of work was spent.
+    pub(crate) fn is_unpaid(&self) -> bool {
+        self.fault == Some(Fault::Budget)
     }
 }
 
@@ -217,7 +226,10 @@ impl RolloutBody {
     /// The rollout, as far as the evidence tells of it.
     pub(super) fn to_rollout(&self) -> Rollout {
         let Self { entry, environment, task, seed, score, fault, reproducible, .. } = *self;
-        let replies = self.replies.iter().map(ReplyBody::to_reply).collect();
+        let mut replies: Vec<Reply> = self.replies.iter().map(ReplyBody::to_reply).collect();
+        if let Some(first) = replies.first_mut() {
+            first.work = self.work;
+        }
         let reason = self.reason.clone();
         Rollout {
             entry,
@@ -255,7 +267,7 @@ impl ReplyBody {
             Self::Text(text) => (Some(text.clone()), Vec::new()),
             Self::Tokens(tokens) => (None, tokens.clone()),
         };
-        Reply { prompt_tokens: 0, text, tokens, logprob_bits: Vec::new(), finish: String::new() }
+        Reply { prompt_tokens: 0, text, tokens, logprob_bits: Vec::new(), finish: String::new(), work: Work::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::audit::{Log, audit};
-use crate::record::AdmissionOutcome;
+use crate::record::{Admission, AdmissionOutcome};
 
 /// A part of a log that was taken as it is stated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,8 +75,12 @@ pub(crate) fn unchecked(log: &Log, checks: Checks) -> Vec<Unchecked> {
                 "rollout.score",
                 "rollout.reason",
                 "rollout.fault",
+                "rollout.work",
             ],
-            what: format!("the scores of {} rollouts were not judged again from their replies", log.rollouts.len()),
+            what: format!(
+                "the scores and the work of {} rollouts were not found again from their replies",
+                log.rollouts.len()
+            ),
             shown_by: Some(JUDGE),
         });
         let refused = |outcome: &&AdmissionOutcome| matches!(outcome, AdmissionOutcome::Refused(_));
@@ -110,6 +114,15 @@ fn rest(log: &Log, checks: Checks) -> Vec<Unchecked> {
             fields: &["rollout.replies"],
             what: format!("that the models gave {} of the replies", made - checks.replayed),
             shown_by: Some(REPLAY),
+        });
+    }
+    let absent = |known: &&Admission| matches!(known.outcome, AdmissionOutcome::Absent(_) | AdmissionOutcome::Left(_));
+    let absences = log.admissions.iter().filter(absent).count();
+    if absences > 0 {
+        parts.push(Unchecked {
+            fields: &["admission.standing", "admission.reason"],
+            what: format!("that {absences} entries could not be had or run on the validator's machine"),
+            shown_by: None,
         });
     }
     if by_servers > 0 {

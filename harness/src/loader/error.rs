@@ -6,6 +6,7 @@ use models::hub::HubError;
 use super::responder::ResponderError;
 use crate::exit_status::ExitStatus;
 use crate::problem::{CHECK_SOURCE, MEND_SETTINGS, Problem};
+use crate::scope::Scope;
 
 /// A model cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,44 @@ pub(crate) enum LoaderError {
     },
 }
 
+impl LoaderError {
+    /// Scope of the error.
+    pub(crate) fn scope(&self) -> Scope {
+        match self {
+            Self::HubSetup(_) | Self::Card(_) => Scope::Validator,
+            Self::Fetch { source, .. } => of_hub(source),
+            Self::Refused { .. } => Scope::Entry,
+            Self::Open { source, .. } => source.scope(),
+        }
+    }
+
+    /// True where no answer of the hub came through: nothing tells a hub that cannot be reached from one that breaks off for
+    /// one model, but to ask it for something else.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Fetch { source: HubError::Connection { .. } | HubError::TooSlow { .. }, .. })
+    }
+}
+
+/// Scope of an error of fetching. A hub may answer anything for one repository.
+fn of_hub(error: &HubError) -> Scope {
+    match error {
+        HubError::Write { .. } | HubError::Setup { .. } => Scope::Validator,
+        HubError::Refused(_)
+        | HubError::NotFound { .. }
+        | HubError::Denied { .. }
+        | HubError::OtherCommit { .. }
+        | HubError::RateLimited { .. }
+        | HubError::Status { .. }
+        | HubError::Connection { .. }
+        | HubError::TooSlow { .. }
+        | HubError::Redirects { .. }
+        | HubError::Answer { .. }
+        | HubError::Grew { .. }
+        | HubError::Hash { .. }
+        | HubError::Snapshot(_) => Scope::Entry,
+    }
+}
+
 impl From<LoaderError> for Problem {
     fn from(error: LoaderError) -> Self {
         let status = match &error {
@@ -49,6 +88,7 @@ impl From<LoaderError> for Problem {
             LoaderError::Refused { .. } => ExitStatus::ModelRefused,
             LoaderError::Open { source: ResponderError::Load(LoadError::Refused(_)), .. } => ExitStatus::ModelRefused,
             LoaderError::Open { source: ResponderError::Load(_), .. } => ExitStatus::Source,
+            LoaderError::Open { source: ResponderError::Process(_), .. } => ExitStatus::Incomplete,
             LoaderError::Open { .. } | LoaderError::Card(_) => ExitStatus::Usage,
         };
         let hint = match status {
@@ -57,5 +97,27 @@ impl From<LoaderError> for Problem {
             _ => CHECK_SOURCE,
         };
         Self::from_error(status, &error).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn no_answer_for_one_model_concerns_the_validator() {
+        let fetch = |source| LoaderError::Fetch { model: "o/m".to_owned(), source };
+        for status in (300..600).filter(|status| *status != 404) {
+            assert_eq!(fetch(HubError::Status { what: "o/m".to_owned(), status }).scope(), Scope::Entry, "{status}");
+        }
+        let (what, reason) = ("o/m".to_owned(), "it broke".to_owned());
+        let broken = fetch(HubError::Connection { what: what.clone(), reason: reason.clone() });
+        assert!(broken.scope() == Scope::Entry && broken.is_of_the_connection());
+        let odd = fetch(HubError::Answer { what, reason });
+        assert!(odd.scope() == Scope::Entry && !odd.is_of_the_connection());
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(fetch(HubError::Write { path: "x".into(), source: full }).scope(), Scope::Validator);
     }
 }

@@ -53,6 +53,11 @@ impl Hub {
         }
     }
 
+    /// True if the hub answers at all.
+    pub(super) async fn is_reachable(&self) -> bool {
+        self.0.is_reachable().await
+    }
+
     /// The files of a model.
     ///
     /// # Errors

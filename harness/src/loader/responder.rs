@@ -1,15 +1,13 @@
-//! Responders: a local engine on an admitted model, or the client of a remote server.
+//! Responders: a process with an engine on an admitted model, or the client of a remote server.
 
-use models::admission::Admitted;
-use models::cuda::Accelerator;
-use models::decoder::Arithmetic;
-use models::engine::{Engine, EngineError, EngineSettings};
+use models::engine::EngineError;
 use models::error::{DeviceError, LoadError};
-use models::local::{LoadedModel, LocalModel};
 use models::remote::{RemoteError, RemoteErrorKind, RemoteModel, RemoteRef, RemoteSettings};
 use models::secret::Secret;
 
+use crate::scope::Scope;
 use crate::settings::Variables;
+use crate::subprocess::{ProcessError, StartError};
 
 /// A responder could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +17,10 @@ pub(crate) enum ResponderError {
     Load(#[from] LoadError),
     /// Its engine does not start.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(EngineError),
+    /// The process that runs it, or checks it, gave no result.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     /// The settings ask for a graphics processor that is not there or cannot be used.
     #[error("`engine.mode` is \"cuda\", and {0}")]
     Card(#[from] DeviceError),
@@ -28,21 +29,33 @@ pub(crate) enum ResponderError {
     Remote(#[from] RemoteError),
 }
 
-/// Loads an admitted model and starts an engine on it, with a KV cache for sequences of `context` tokens.
-///
-/// # Errors
-/// If its tensors cannot be read or the engine's settings are not usable.
-pub(super) async fn start_engine(
-    admitted: Box<Admitted>,
-    settings: &EngineSettings,
-    context: usize,
-    accelerator: Option<Accelerator>,
-) -> Result<LocalModel, ResponderError> {
-    let mode = settings.mode;
-    let settings = EngineSettings { context: Some(context), ..settings.clone() };
-    let loading = tokio::task::spawn_blocking(move || load(&admitted, mode, accelerator.as_ref()));
-    let (model, prompter) = loading.await.expect("loading does not panic")?.into_parts();
-    Ok(LocalModel { engine: Engine::start(model, &settings)?, prompter })
+impl ResponderError {
+    /// Scope of the error.
+    pub(super) fn scope(&self) -> Scope {
+        match self {
+            Self::Card(_) | Self::Load(LoadError::Write { .. }) => Scope::Validator,
+            Self::Load(
+                LoadError::Refused(_)
+                | LoadError::Read { .. }
+                | LoadError::Device(_)
+                | LoadError::Machine { .. }
+                | LoadError::UnknownTensor { .. },
+            )
+            | Self::Engine(_) => Scope::Entry,
+            Self::Process(error) => error.scope(),
+            // Nothing was asked of a server yet.
+            Self::Remote(_) => Scope::Validator,
+        }
+    }
+}
+
+impl From<StartError> for ResponderError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Load(error) => Self::Load(error),
+            StartError::Engine(error) => Self::Engine(error),
+        }
+    }
 }
 
 /// Connects to the server that runs a model.
@@ -60,16 +73,4 @@ fn key(reference: &RemoteRef, name: &str) -> Result<Secret, RemoteError> {
         let reason = format!("the variable {name}, which `remote.key_variable` names, is not set");
         RemoteError { server: reference.server(), kind: RemoteErrorKind::Setup { reason } }
     })
-}
-
-/// Loads a model for the card where there is one; in mode `auto` for the CPU where the card cannot hold or run it.
-fn load(admitted: &Admitted, mode: Arithmetic, accelerator: Option<&Accelerator>) -> Result<LoadedModel, LoadError> {
-    let Some(accelerator) = accelerator else { return LoadedModel::load(admitted, mode) };
-    match LoadedModel::load_on(admitted, accelerator) {
-        Err(LoadError::Device(error)) if mode == Arithmetic::Auto => {
-            tracing::warn!("the model runs on the CPU: {error}");
-            LoadedModel::load(admitted, Arithmetic::Exact)
-        }
-        loaded => loaded,
-    }
 }

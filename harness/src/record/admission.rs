@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Outcome of an entry's admission, with the files of its snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Admission {
-    /// Admitted, refused or late.
+    /// Admitted, refused, late or absent.
     pub outcome: AdmissionOutcome,
     /// The snapshot's files; empty where none was read.
     pub files: Vec<FileRecord>,
@@ -36,11 +36,17 @@ pub(crate) struct FileRecord {
     pub sha256: String,
 }
 
-/// Admitted, refused or late.
+/// Admitted, refused, late, or absent for this window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AdmissionOutcome {
     /// The model may be run.
     Admitted,
+    /// The model could not be fetched or checked in any attempt, for a reason that is not its files' own: it takes no part in
+    /// this window.
+    Absent(String),
+    /// The model was admitted, and could not be run to the end in any attempt: what it had answered counts, and it answers
+    /// no more in this window.
+    Left(String),
     /// The model cannot be run; the sentence tells its miner what to change.
     Refused(String),
     /// Committed when the window's seed was already known: the entry takes part in the next window.
@@ -64,16 +70,18 @@ impl AdmissionOutcome {
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
+            Self::Absent(_) => "absent",
+            Self::Left(_) => "left",
             Self::Refused(_) => "refused",
             Self::Late => "late",
             Self::Reserve => "reserve",
         }
     }
 
-    /// The sentence for the miner of a refused model.
+    /// The sentence for the miner of a refused model, or the reason why a model is absent.
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
-            Self::Refused(reason) => Some(reason),
+            Self::Refused(reason) | Self::Absent(reason) | Self::Left(reason) => Some(reason),
             Self::Admitted | Self::Late | Self::Reserve => None,
         }
     }
@@ -81,11 +89,13 @@ impl AdmissionOutcome {
     /// The outcome that was stored as this word and this reason.
     ///
     /// # Errors
-    /// If the word is unknown, a refusal has no reason, or anything else has one.
+    /// If the word is unknown, a refusal or an absence has no reason, or anything else has one.
     pub(crate) fn from_parts(word: &str, reason: Option<String>) -> Result<Self, UnknownOutcome> {
         match (word, reason) {
             ("admitted", None) => Ok(Self::Admitted),
             ("refused", Some(reason)) => Ok(Self::Refused(reason)),
+            ("absent", Some(reason)) => Ok(Self::Absent(reason)),
+            ("left", Some(reason)) => Ok(Self::Left(reason)),
             ("late", None) => Ok(Self::Late),
             ("reserve", None) => Ok(Self::Reserve),
             (_, reason) => Err(UnknownOutcome { word: word.to_owned(), reasoned: reason.is_some() }),
@@ -94,9 +104,14 @@ impl AdmissionOutcome {
 }
 
 impl AdmissionOutcome {
+    /// True if the model was admitted, whether or not it could be run to the end.
+    pub(crate) fn is_admitted(&self) -> bool {
+        matches!(self, Self::Admitted | Self::Left(_))
+    }
+
     /// True if an entry with this outcome takes part in duels: admitted, and without a finding of a screen.
     pub(crate) fn plays(&self, has_finding: bool) -> bool {
-        *self == Self::Admitted && !has_finding
+        self.is_admitted() && !has_finding
     }
 }
 
@@ -139,6 +154,10 @@ mod tests {
         check("refused", Some("too large"), Some(AdmissionOutcome::Refused("too large".to_owned())));
         check("refused", Some(""), Some(AdmissionOutcome::Refused(String::new())));
         check("refused", None, None);
+        check("absent", Some("gone"), Some(AdmissionOutcome::Absent("gone".to_owned())));
+        check("left", Some("killed"), Some(AdmissionOutcome::Left("killed".to_owned())));
+        check("absent", None, None);
+        check("left", None, None);
         check("admitted", Some("after all"), None);
         check("late", Some("by a block"), None);
         for word in ["", "Admitted", "admitted ", "waiting", "copy"] {

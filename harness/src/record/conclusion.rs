@@ -168,9 +168,13 @@ impl Conclusion {
             (AdmissionOutcome::Refused(_), ..) => Standing::Refused,
             (AdmissionOutcome::Late, ..) => Standing::Late,
             (AdmissionOutcome::Reserve, ..) => Standing::Reserve,
-            (AdmissionOutcome::Admitted, Some(record), _) => Standing::Screened(record.finding.word()),
+            (AdmissionOutcome::Absent(_), ..) => Standing::Absent,
+            (AdmissionOutcome::Admitted | AdmissionOutcome::Left(_), Some(record), _) => {
+                Standing::Screened(record.finding.word())
+            }
             _ if self.holder() == Some(entry) => Standing::Champion,
             _ if self.champion == Some(entry) => Standing::Regent,
+            (AdmissionOutcome::Left(_), ..) => Standing::Absent,
             (_, _, Some(duel)) => match duel.decision.verdict {
                 pareto::Verdict::Dethroned => unreachable!("the winner of the last duel is champion"),
                 pareto::Verdict::Defended => Standing::Lost,
@@ -191,6 +195,9 @@ impl Conclusion {
         let concluded = &self.entries[entry];
         if let AdmissionOutcome::Refused(reason) = &concluded.admission.outcome {
             return format!("refused: {reason}");
+        }
+        if let (Standing::Absent, Some(reason)) = (self.standing(entry), concluded.admission.outcome.reason()) {
+            return format!("absent from this window: {reason}");
         }
         if let Some(finding) = &concluded.finding {
             return finding.sentence.clone();

@@ -1,5 +1,6 @@
 //! A finished rollout: one model's conversation on one task, with its verdict.
 
+use models::responder::Work;
 use serde::{Deserialize, Serialize};
 
 /// A finished rollout.
@@ -35,6 +36,11 @@ impl Rollout {
         let of_other = Self { attempts: other.attempts, seconds: other.seconds, ..self.clone() };
         of_other == *other && self.score.to_bits() == other.score.to_bits()
     }
+
+    /// The work that its replies took.
+    pub(crate) fn work(&self) -> Work {
+        self.replies.iter().fold(Work::default(), |sum, reply| sum.plus(reply.work))
+    }
 }
 
 /// One reply: its token ids are the record and its text is derived; where a server sends no ids, its text is the record.
@@ -51,6 +57,9 @@ pub(crate) struct Reply {
     pub logprob_bits: Vec<u32>,
     /// Reason for the end of the reply.
     pub finish: String,
+    /// The work that it took.
+    #[serde(default)]
+    pub work: Work,
 }
 
 /// Origin of a failed rollout. Failures of this machine are retried and never stored.
@@ -64,6 +73,8 @@ pub(crate) enum Fault {
     /// The environment's verifier, which failed on the model's reply: it scores 0, since otherwise a model could remove the
     /// tasks that it would lose.
     Verifier,
+    /// The model's budget of work, which was spent before the task: it was not asked, and scores 0.
+    Budget,
 }
 
 /// A stored word that names no fault.
@@ -78,6 +89,7 @@ impl Fault {
             Self::Model => "model",
             Self::Environment => "environment",
             Self::Verifier => "verifier",
+            Self::Budget => "budget",
         }
     }
 
@@ -87,6 +99,7 @@ impl Fault {
             Self::Model => "the model",
             Self::Environment => "the environment",
             Self::Verifier => "the environment's verifier",
+            Self::Budget => "the model's budget of work",
         }
     }
 
@@ -95,7 +108,7 @@ impl Fault {
     /// # Errors
     /// If no fault has this word.
     pub(crate) fn from_word(word: &str) -> Result<Self, UnknownFault> {
-        [Self::Model, Self::Environment, Self::Verifier]
+        [Self::Model, Self::Environment, Self::Verifier, Self::Budget]
             .into_iter()
             .find(|fault| fault.word() == word)
             .ok_or_else(|| UnknownFault(word.to_owned()))
@@ -113,7 +126,7 @@ mod tests {
 
     #[test]
     fn faults_are_stored_under_the_words_of_the_evidence() {
-        for fault in [Fault::Model, Fault::Environment, Fault::Verifier] {
+        for fault in [Fault::Model, Fault::Environment, Fault::Verifier, Fault::Budget] {
             assert_eq!(Fault::from_word(fault.word()), Ok(fault));
             assert_eq!(serde_json::to_value(fault).unwrap(), fault.word());
         }

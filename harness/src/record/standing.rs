@@ -28,6 +28,8 @@ pub(crate) enum Standing {
     Screened(&'static str),
     /// Not admitted.
     Refused,
+    /// Could not be fetched, checked or run to the end in any attempt.
+    Absent,
     /// Committed after the window's seed was known.
     Late,
     /// Crowned before, and called upon only where the champion does not play.
@@ -50,6 +52,7 @@ impl Standing {
             Self::Waiting => "waiting",
             Self::Screened(word) => word,
             Self::Refused => "refused",
+            Self::Absent => "absent",
             Self::Late => "late",
             Self::Reserve => "reserve",
             Self::Guard => "guard",
@@ -76,13 +79,13 @@ mod tests {
     #[test]
     fn the_word_on_a_screen_is_the_word_in_the_summary() {
         use Standing::{
-            Champion, Deposed, Dropped, Guard, Late, Lost, Refused, Regent, Reserve, Screened, Spent, Undecided,
-            Waiting,
+            Absent, Champion, Deposed, Dropped, Guard, Late, Lost, Refused, Regent, Reserve, Screened, Spent,
+            Undecided, Waiting,
         };
         let screened = Screened("copy");
         for standing in [
-            Champion, Regent, Deposed, Lost, Undecided, Waiting, screened, Refused, Late, Reserve, Dropped, Spent,
-            Guard,
+            Champion, Regent, Deposed, Lost, Undecided, Waiting, screened, Refused, Absent, Late, Reserve, Dropped,
+            Spent, Guard,
         ] {
             assert_eq!(serde_json::to_value(standing).unwrap(), standing.to_string());
         }

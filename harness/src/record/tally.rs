@@ -50,7 +50,7 @@ impl ReplyTally {
             no_answer: count(no_answer),
             other_form: count(other_form),
             cut_off: count(rollout.replies.last().is_some_and(|reply| reply.finish == "length")),
-            failed: count(rollout.fault == Some(Fault::Model)),
+            failed: count(matches!(rollout.fault, Some(Fault::Model | Fault::Budget))),
             broken: count(matches!(rollout.fault, Some(Fault::Environment | Fault::Verifier))),
         }
     }
@@ -114,8 +114,14 @@ mod tests {
     use crate::record::Reply;
 
     fn rollout(reason: &str, finish: &str, fault: Option<Fault>) -> Rollout {
-        let reply =
-            Reply { prompt_tokens: 3, text: None, tokens: vec![1], logprob_bits: vec![0], finish: finish.to_owned() };
+        let reply = Reply {
+            prompt_tokens: 3,
+            text: None,
+            tokens: vec![1],
+            logprob_bits: vec![0],
+            finish: finish.to_owned(),
+            work: Default::default(),
+        };
         Rollout {
             entry: 0,
             environment: 0,

@@ -7,11 +7,12 @@ use environments::EnvironmentId;
 use models::cuda::{Accelerator, CardIdentity};
 use models::decoder::Arithmetic;
 use models::remote::{Interface, ServedModel};
-use models::source::ModelSourceError;
+use models::source::{ModelSource, ModelSourceError};
 use serde::{Deserialize, Serialize};
 
 use super::reign::{CrownedModel, ReignRecord};
 use crate::registry::{Entry, Hotkey, RegistryState, Role, Uid};
+use crate::seeds::WindowSeed;
 use crate::settings::{Deciding, Settings};
 
 /// Version of the evidence's schema; it is part of the terms, so that a window is not resumed under another one.
@@ -174,6 +175,18 @@ impl WindowTerms {
         }
     }
 
+    /// The seed of the window's tasks; none if its hash is not one.
+    pub(crate) fn seed(&self) -> Option<WindowSeed> {
+        let hash: [u8; 32] = hex::decode(&self.seed_hash).ok()?.try_into().ok()?;
+        Some(WindowSeed::new(&hash, self.seed_block, self.netuid))
+    }
+
+    /// True if a server runs the model of this reference.
+    pub(crate) fn is_served(&self, model: &str) -> bool {
+        matches!(model.parse(), Ok(ModelSource::Server(_)))
+            || self.settings.served.iter().any(|served| served.model.to_string() == model)
+    }
+
     /// The place of a crowned model's entry: the miner's own commitment, or the entry that was added for it.
     pub(crate) fn place_of(&self, crowned: &CrownedModel) -> Option<usize> {
         self.entries.iter().position(|entry| crowned.is(&entry.hotkey, &entry.model))
@@ -241,6 +254,7 @@ mod tests {
             ",\"screens\":{\"base\":null",
             ",\"weights\":{",
             ",\"sampling\":{\"context\":16384,\"temperature\":0.0,\"top_k\":null,\"top_p\":null}",
+            ",\"work\":{\"tokens\":8192",
             ",\"admission\":{",
             ",\"mode\":\"exact\"",
             ",\"interface\":\"chat\"",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use models::engine::Finish;
 use models::responder::{BoxFuture, Reply, ReplyError, ReplyRule, Reproducibility, Responder, Work};
-use models::text::Message;
+use models::text::{Message, Prompt};
 
 use crate::evidence::{ReplyBody, RolloutBody};
 use crate::loader::TextSide;
@@ -21,8 +21,19 @@ impl TextSide {
         let finish = if self.stop_tokens.contains(last) { Finish::StopToken } else { Finish::Length };
         Some(reply(self.text(tokens).unwrap_or_default(), Some(tokens.to_vec()), finish))
     }
+
+    /// The recorded reply to a conversation, with the work that it took: the prompt is made again, the tokens are not.
+    fn reply_to(&self, messages: &[Message], rule: ReplyRule, tokens: &[u32]) -> Result<Reply, ReplyError> {
+        let Prompt { tokens: prompt, bytes, fuel } = self.prompter.prompt(messages, rule.sampling.key)?;
+        let reply = self.reply(tokens, rule.max_new_tokens);
+        let reply = reply.ok_or_else(|| ReplyError::Model("its reply is none that a model gives".to_owned()))?;
+        let work =
+            Work { tokens: (prompt.len() + tokens.len()) as u64, bytes: (bytes + reply.text.len()) as u64, fuel };
+        Ok(Reply { work, ..reply })
+    }
 }
 
+/// A reply without work: that of a server is not known.
 fn reply(text: String, tokens: Option<Vec<u32>>, finish: Finish) -> Reply {
     Reply { text, prompt_tokens: 0, tokens, logprobs: Vec::new(), finish, work: Work::default() }
 }
@@ -57,7 +68,7 @@ impl<'a> RecordedModel<'a> {
         let Some(recorded) = self.rollout.replies.get(given.replies) else {
             // A template that fails, fails again.
             if let Some(text) = self.text {
-                text.prompter.render(messages, rule.sampling.key)?;
+                text.prompter.prompt(messages, rule.sampling.key)?;
             }
             given.failed = self.rollout.fault == Some(Fault::Model);
             let reason = if given.failed { self.rollout.reason.clone() } else { "it gave no reply".to_owned() };
@@ -66,9 +77,7 @@ impl<'a> RecordedModel<'a> {
         given.replies += 1;
         match (recorded, self.text) {
             (ReplyBody::Text(text), None) => Ok(reply(text.clone(), None, Finish::StopToken)),
-            (ReplyBody::Tokens(tokens), Some(text)) => text
-                .reply(tokens, rule.max_new_tokens)
-                .ok_or_else(|| ReplyError::Model("its reply is none that a model gives".to_owned())),
+            (ReplyBody::Tokens(tokens), Some(text)) => text.reply_to(messages, rule, tokens),
             _ => Err(ReplyError::Model("its reply is of another kind".to_owned())),
         }
     }

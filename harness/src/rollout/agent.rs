@@ -57,6 +57,7 @@ impl Agent for ModelAgent<'_> {
             tokens: reply.tokens.unwrap_or_default(),
             logprob_bits: reply.logprobs.iter().map(|logprob| logprob.to_bits()).collect(),
             finish: finish.to_owned(),
+            work: reply.work,
         });
         if reply.finish == Finish::NotFinite {
             return Err(ReplyError::Model("its logits are not finite numbers".to_owned()));

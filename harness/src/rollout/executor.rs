@@ -7,6 +7,7 @@ use crate::exit_status::ExitStatus;
 use crate::loader::LoaderError;
 use crate::problem::{CHECK_SOURCE, Problem};
 use crate::record::Rollout;
+use crate::scope::Scope;
 use crate::units::Unit;
 
 /// Makes rollouts of a window's entries.
@@ -52,6 +53,17 @@ pub(crate) enum ExecutorError {
     /// The rollout failed in every attempt.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
+}
+
+impl ExecutorError {
+    /// Scope of the error.
+    pub(crate) fn scope(&self) -> Scope {
+        match self {
+            Self::Model(error) => error.scope(),
+            Self::Changed { .. } | Self::Rollout(_) => Scope::Entry,
+            Self::NotRecorded { .. } => Scope::Validator,
+        }
+    }
 }
 
 impl From<ExecutorError> for Problem {

@@ -1,6 +1,7 @@
 //! Settings that decide a window's result besides the environments, and are therefore part of its terms.
 
 use models::model_ref::ModelRef;
+use models::responder::Work;
 use pareto::screens::copy::CopySettings;
 use pareto::weights::WeightSettings;
 use pareto::{DuelSettings, HeatSettings};
@@ -25,6 +26,8 @@ pub(crate) struct Deciding {
     pub weights: WeightSettings,
     /// Sampling of a model's tokens.
     pub sampling: SamplingSettings,
+    /// Work that an entry's tasks may take on average; one that takes more answers no more in that environment.
+    pub work: WorkSettings,
     /// Limits of admission, checked before a model is loaded.
     pub admission: models::admission::Limits,
 }
@@ -38,6 +41,33 @@ pub(crate) struct ScreenSettings {
     pub base: Option<ModelRef>,
     /// The limits up to which an entry is found to be a copy.
     pub copy: CopySettings,
+}
+
+/// Work that an entry's tasks in an environment may take on average: counted, and the same on every machine. It is looked at
+/// every 64 tasks; an entry that has taken more scores 0 on the tasks that follow, without being asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WorkSettings {
+    /// Tokens of prompts and replies for each task, on average.
+    pub tokens: u64,
+    /// Bytes of prompts' and replies' text for each task, on average.
+    pub bytes: u64,
+    /// Fuel of the chat template for each task, on average: one an instruction, and one for 64 bytes that it looks at.
+    pub fuel: u64,
+}
+
+impl Default for WorkSettings {
+    fn default() -> Self {
+        Self { tokens: 8_192, bytes: 131_072, fuel: 100_000 }
+    }
+}
+
+impl WorkSettings {
+    /// The same as work.
+    pub(crate) fn allowed(&self) -> Work {
+        let Self { tokens, bytes, fuel } = *self;
+        Work { tokens, bytes, fuel }
+    }
 }
 
 /// Sampling of a model's tokens.
@@ -65,6 +95,7 @@ impl Default for Deciding {
             screens: ScreenSettings::default(),
             weights: WeightSettings::default(),
             sampling: SamplingSettings { context: 16_384, temperature: 0.0, top_k: None, top_p: None },
+            work: WorkSettings::default(),
             admission: models::admission::Limits::default(),
         }
     }

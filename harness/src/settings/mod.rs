@@ -13,7 +13,7 @@ mod suggestion;
 mod variables;
 
 pub(crate) use chain::ChainSettings;
-pub(crate) use deciding::{Deciding, SamplingSettings, ScreenSettings};
+pub(crate) use deciding::{Deciding, SamplingSettings, ScreenSettings, WorkSettings};
 pub(crate) use error::SettingsError;
 pub(crate) use explained::{ExplainedSetting, explained, json_schema, toml_of};
 pub(crate) use schema::{EnvironmentChoice, Settings};

@@ -53,13 +53,15 @@ impl Deciding {
     /// # Errors
     /// If a value is outside its range, with its key and the range.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        let Self { round, alpha, sampling, weights, duel, heat, .. } = self;
+        let Self { round, alpha, sampling, weights, duel, heat, work, .. } = self;
         require((1..=MOST_TASKS_A_ROUND).contains(round), "round", round, "between 1 and 1000000")?;
         require(*alpha >= 1e-60 && *alpha <= 0.5, "alpha", alpha, "between 1e-60 and 0.5")?;
         require(duel.budget <= MOST_TASKS, "duel.budget", duel.budget, "at most 1000000000")?;
         require(heat.tasks <= MOST_TASKS, "heat.tasks", heat.tasks, "at most 1000000000")?;
         require(duel.references <= MOST_REFERENCES, "duel.references", duel.references, "at most 1000")?;
         check_sampling(sampling)?;
+        let least = work.tokens.min(work.bytes).min(work.fuel);
+        require(least > 0, "work", least, "at least 1 of each")?;
         check_duel(duel.validate(), "duel")?;
         check_duel(heat.validate(), "heat")?;
         check_weights(weights)

@@ -2,24 +2,26 @@
 
 use std::sync::atomic::Ordering;
 
+use models::responder::Work;
 use sqlx::any::AnyRow;
 
 use super::error::StoreErrorKind;
 use super::statement::Statement;
 use super::{RunId, Store, StoreError};
 use crate::record::{Fault, Rollout, UnitScore, counted_score};
+use crate::units::Unit;
 
 /// Columns of a rollout beside its run, in the order in which they are bound.
 macro_rules! columns {
     () => {
-        "entry, environment, task, seed, replies, score, reason, fault, attempts, seconds, reproducible"
+        "entry, environment, task, seed, replies, score, reason, fault, attempts, seconds, reproducible, work"
     };
 }
 
 const INSERT: &str = concat!(
     "INSERT INTO rollouts (run_id, ",
     columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING"
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING"
 );
 const SELECT: &str =
     concat!("SELECT ", columns!(), " FROM rollouts WHERE run_id = $1 AND entry = $2 ORDER BY task, environment");
@@ -47,7 +49,8 @@ impl Store {
             .with(rollout.fault.map(Fault::word))
             .with(rollout.attempts)
             .with(rollout.seconds)
-            .with(rollout.reproducible);
+            .with(rollout.reproducible)
+            .with(serde_json::to_string(&rollout.work()).expect("work is plain data"));
         if self.execute("write a rollout to", insert).await? > 0 {
             return Ok(());
         }
@@ -81,6 +84,25 @@ impl Store {
         let rows = self.rows("read", Statement::new(select).with(run.0)).await?;
         self.rollouts_read.fetch_add(rows.len() as u64, Ordering::Relaxed);
         rows.iter().map(|row| self.score(row)).collect()
+    }
+
+    /// The work of a run's rollouts that entries have answered: what is left of a budget is counted from it.
+    ///
+    /// # Errors
+    /// If the database cannot be read or a row is damaged.
+    pub(crate) async fn works(&self, run: RunId) -> Result<Vec<(usize, Unit, Work)>, StoreError> {
+        let select = "SELECT entry, environment, task, work FROM rollouts \
+                      WHERE run_id = $1 AND (fault IS NULL OR fault <> $2)";
+        let rows = self.rows("read", Statement::new(select).with(run.0).with(Fault::Budget.word())).await?;
+        let mut works = Vec::with_capacity(rows.len());
+        for row in rows {
+            let environment = self.integer::<u32>(&row, "environment")? as usize;
+            let unit = Unit { environment, task: self.integer(&row, "task")? };
+            let work = self.optional_text(&row, "work")?.as_deref().map(serde_json::from_str).transpose();
+            let work = work.map_err(self.damaged("read a rollout from"))?.unwrap_or_default();
+            works.push((self.integer::<u32>(&row, "entry")? as usize, unit, work));
+        }
+        Ok(works)
     }
 
     fn rollout(&self, row: &AnyRow) -> Result<Rollout, StoreError> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use environments::EnvironmentId;
 use models::fingerprint::Fingerprint;
+use models::responder::Work;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
@@ -62,6 +63,7 @@ fn rollout(entry: usize, environment: usize, task: u32) -> Rollout {
         tokens: vec![1, 2, u32::MAX],
         logprob_bits: vec![(-0.5_f32).to_bits(), 0],
         finish: "stop token".to_owned(),
+        work: Work { tokens: 7, bytes: 9, fuel: 11 },
     };
     Rollout {
         entry,
@@ -76,6 +78,33 @@ fn rollout(entry: usize, environment: usize, task: u32) -> Rollout {
         attempts: 2,
         seconds: 1.25,
     }
+}
+
+async fn an_absence_goes_before_the_admission_and_its_first_reason_stays(database: &TestDatabase) {
+    let store = database.open().await;
+    let id = run(&store).await;
+    let files = vec![FileRecord { name: "m.gguf".to_owned(), size: 1, sha256: "aa".to_owned() }];
+    let admitted = Admission { outcome: AdmissionOutcome::Admitted, files };
+    store.add_admission(id, 0, &admitted).await.unwrap();
+    let left = AdmissionOutcome::Left("killed".to_owned());
+    store.add_absence(id, 0, &left).await.unwrap();
+    store.add_absence(id, 0, &AdmissionOutcome::Left("again".to_owned())).await.unwrap();
+    let absent = AdmissionOutcome::Absent("status 451".to_owned());
+    store.add_absence(id, 3, &absent).await.unwrap();
+    let found = store.admissions(id).await.unwrap();
+    assert_eq!(found.keys().copied().collect::<Vec<_>>(), [0, 3]);
+    assert_eq!(found[&0], Admission { outcome: left, ..admitted });
+    assert_eq!(found[&3], Admission { outcome: absent, files: Vec::new() });
+}
+
+async fn work_is_counted_from_what_was_answered(database: &TestDatabase) {
+    let store = database.open().await;
+    let id = run(&store).await;
+    store.add_rollout(id, &rollout(0, 1, 7)).await.unwrap();
+    let unpaid = Rollout { fault: Some(Fault::Budget), replies: Vec::new(), ..rollout(0, 1, 8) };
+    store.add_rollout(id, &unpaid).await.unwrap();
+    let unit = crate::units::Unit { environment: 1, task: 7 };
+    assert_eq!(store.works(id).await.unwrap(), [(0, unit, Work { tokens: 7, bytes: 9, fuel: 11 })]);
 }
 
 async fn rollouts_are_read_back_to_the_last_bit_in_task_order(database: &TestDatabase) {
@@ -381,6 +410,8 @@ async fn columns(store: &Store) -> BTreeSet<(String, String, bool)> {
 }
 
 on_every_database!(
+    an_absence_goes_before_the_admission_and_its_first_reason_stays,
+    work_is_counted_from_what_was_answered,
     rollouts_are_read_back_to_the_last_bit_in_task_order,
     scores_leave_out_what_the_environment_failed_to_make,
     nothing_is_counted_twice_and_runs_do_not_mix,

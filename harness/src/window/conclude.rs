@@ -14,7 +14,7 @@ pub(super) fn conclude(
     entries: Vec<Entry>,
     (admissions, rollouts): (Vec<Admission>, Vec<Vec<Rollout>>),
     Screening { mut findings, prints }: Screening,
-    Played { heats, duels, held }: Played,
+    Played { heats, duels, held, .. }: Played,
     interrupted: bool,
 ) -> Result<Conclusion, WindowError> {
     let field = Field { terms: &terms, admissions: &admissions, findings: &findings };

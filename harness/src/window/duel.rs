@@ -1,13 +1,17 @@
 //! Heats and bouts: rollouts are made round by round until each is decided.
 
+use std::collections::BTreeMap;
+
 use environments::EnvironmentId;
-use futures::StreamExt;
 use pareto::{Bout, Challenge, Duel, HeatEntry, Names, TaskPlan};
 
+use super::admit::{reason_of, tell_absent};
+use super::answers::{Answered, Answers, Ledger};
 use super::{OpenWindow, Unchallenged, WindowError};
 use crate::board::{BoutEntries, ScoreBoard};
+use crate::budget::WorkBudget;
 use crate::events::Event;
-use crate::record::{DuelRecord, HeatRecord, UnitScore};
+use crate::record::{AdmissionOutcome, DuelRecord, HeatRecord};
 use crate::rollout::Executor;
 use crate::store::BegunBout;
 use crate::succession::{Field, Held, HeldDuel};
@@ -22,6 +26,8 @@ pub(super) struct Played {
     pub(super) duels: Vec<DuelRecord>,
     /// The succession at its end; none if no entry plays.
     pub(super) held: Option<Held>,
+    /// Challengers that could not be run to the end.
+    pub(super) left: BTreeMap<usize, AdmissionOutcome>,
 }
 
 /// Holds the heats in order of commitment, then the bouts until one dethrones the champion. The challengers after it meet the
@@ -31,12 +37,14 @@ pub(super) async fn hold_duels(
     field: &Field<'_>,
     executor: Option<&dyn Executor>,
 ) -> Result<Played, WindowError> {
-    let mut played = Played { heats: Vec::new(), duels: Vec::new(), held: None };
+    let mut played = Played { heats: Vec::new(), duels: Vec::new(), held: None, left: BTreeMap::new() };
     let Some(mut succession) = field.open()? else { return Ok(played) };
     let stored = window.store.scores(window.run).await?;
     let board = ScoreBoard::new(window.entries.len(), stored);
-    let guard = field.guard();
-    let mut play = Play { window, plan: field.plan(), board, executor, guard };
+    let allowed = window.terms.settings.deciding.work.allowed();
+    let budget = WorkBudget::new(window.entries.len(), allowed, window.store.works(window.run).await?);
+    let (guard, left) = (field.guard(), field.left());
+    let mut play = Play { window, plan: field.plan(), ledger: Ledger { board, budget }, executor, guard, left };
     let mut duels = Vec::new();
     while let Some(mut entry) = succession.next_heat() {
         play.heat(&mut entry).await?;
@@ -70,7 +78,7 @@ pub(super) async fn hold_duels(
         let budget = window.terms.settings.deciding.duel.budget;
         let tasks: Vec<u32> = (0..budget).map(|task| number(play.plan.bout(task))).collect();
         let answers = Answers { window, executor, most: number(budget) };
-        answers.complete(&mut play.board, succession.champion(), tasks, &all).await?;
+        answers.of_needed(&mut play.ledger, succession.champion(), tasks, &all).await?;
         answers.finish(succession.champion()).await;
     }
     if let Some(champion) =
@@ -83,6 +91,7 @@ pub(super) async fn hold_duels(
         }
     }
     played.held = Some(Held { succession, duels });
+    played.left = play.left;
     Ok(played)
 }
 
@@ -90,16 +99,42 @@ pub(super) async fn hold_duels(
 struct Play<'a> {
     window: &'a OpenWindow<'a>,
     plan: TaskPlan,
-    board: ScoreBoard,
+    ledger: Ledger,
     executor: Option<&'a dyn Executor>,
     /// The entry that stands guard over the bouts.
     guard: Option<usize>,
+    /// Entries that could not be run to the end, and answer no more.
+    left: BTreeMap<usize, AdmissionOutcome>,
 }
 
 impl Play<'_> {
     fn tell(&self, entry: usize, sentence: &str) {
         let label = self.window.entries[entry].label();
         self.window.reporter.report(Event::Decided { sentence: format!("{label}: {sentence}") });
+    }
+
+    /// A challenger's rollouts of these tasks; false if they are not all there. One that cannot be run answers no more.
+    async fn of_challenger(
+        &mut self,
+        answers: Answers<'_>,
+        challenger: usize,
+        tasks: impl IntoIterator<Item = u32>,
+        environments: &[usize],
+    ) -> Result<bool, WindowError> {
+        if self.left.contains_key(&challenger) {
+            let tasks = unfinished(tasks, environments, |unit| self.ledger.board.has(challenger, unit));
+            return Ok(tasks.is_empty());
+        }
+        match answers.complete(&mut self.ledger, challenger, tasks, environments).await? {
+            Answered::All => Ok(true),
+            Answered::Unfinished => Ok(false),
+            Answered::Failed(error) => {
+                let outcome = AdmissionOutcome::Left(reason_of(&*error));
+                tell_absent(self.window, challenger, &outcome);
+                self.left.insert(challenger, outcome);
+                Ok(false)
+            }
+        }
     }
 
     /// Plays a heat round by round until it has ended.
@@ -114,9 +149,9 @@ impl Play<'_> {
         for tasks_of_round in rounds(tasks, round) {
             let (end, wants) = (tasks_of_round.end, entry.heat.wants());
             let ahead = answered_ahead(end, round).min(tasks);
-            let is_complete = answers.complete(&mut self.board, champion, 0..ahead, &wants).await?
-                & answers.complete(&mut self.board, challenger, tasks_of_round, &wants).await?;
-            self.board.feed_heat(&mut entry.heat, champion, challenger, end as usize)?;
+            let is_complete = answers.of_needed(&mut self.ledger, champion, 0..ahead, &wants).await?
+                & self.of_challenger(answers, challenger, tasks_of_round, &wants).await?;
+            self.ledger.board.feed_heat(&mut entry.heat, champion, challenger, end as usize)?;
             if entry.heat.ended().is_some() || !is_complete {
                 break;
             }
@@ -138,18 +173,18 @@ impl Play<'_> {
             if duel.verdict().is_some() {
                 break;
             }
-            let plan = &self.plan;
+            let plan = self.plan;
             let ahead = answered_ahead(tasks.end, round).min(budget);
-            let with_references = (0..ahead as usize).flat_map(|task| plan.bout(task)..plan.references(task).end);
+            let with_references = (0..ahead as usize).flat_map(move |task| plan.bout(task)..plan.references(task).end);
             let own = |task: u32| number(plan.bout(task as usize));
-            let mut is_complete =
-                answers.complete(&mut self.board, champion, with_references.map(number), &wants).await?;
+            let with_references = with_references.map(number);
+            let mut is_complete = answers.of_needed(&mut self.ledger, champion, with_references, &wants).await?;
             // A challenger that was champion ten reigns ago is its own guard.
             if let Some(guard) = guard.filter(|guard| *guard != challenger) {
-                is_complete &= answers.complete(&mut self.board, guard, (0..ahead).map(own), &wants).await?;
+                is_complete &= answers.of_needed(&mut self.ledger, guard, (0..ahead).map(own), &wants).await?;
             }
-            is_complete &= answers.complete(&mut self.board, challenger, tasks.map(own), &wants).await?;
-            self.board.feed(duel, &self.plan, entries, end)?;
+            is_complete &= self.of_challenger(answers, challenger, tasks.map(own), &wants).await?;
+            self.ledger.board.feed(duel, &self.plan, entries, end)?;
             if duel.verdict().is_some() || !is_complete {
                 break;
             }
@@ -168,50 +203,6 @@ fn answered_ahead(end: u32, round: u32) -> u32 {
 /// A task's number as it is stored.
 fn number(task: usize) -> u32 {
     u32::try_from(task).unwrap_or(u32::MAX)
-}
-
-/// Rollouts that are made as they are needed.
-#[derive(Clone, Copy)]
-struct Answers<'a> {
-    window: &'a OpenWindow<'a>,
-    executor: Option<&'a dyn Executor>,
-    /// The most tasks that an entry answers in each environment.
-    most: u32,
-}
-
-impl Answers<'_> {
-    /// Makes an entry's unfinished rollouts of these tasks, storing each as it ends; false if there are some and no executor.
-    async fn complete(
-        &self,
-        board: &mut ScoreBoard,
-        entry: usize,
-        tasks: impl IntoIterator<Item = u32>,
-        environments: &[usize],
-    ) -> Result<bool, WindowError> {
-        let Self { window, executor, most } = *self;
-        let units = unfinished(tasks, environments, |unit| board.has(entry, unit));
-        let Some(executor) = executor.filter(|_| !units.is_empty()) else { return Ok(units.is_empty()) };
-        let label = window.entries[entry].label();
-        let total = (most as usize * window.terms.environments.len()).max(board.finished(entry) + units.len());
-        window.reporter.report(Event::Playing { entry: label.clone(), done: board.finished(entry), total });
-        let rollouts = units.into_iter().map(|unit| executor.rollout(entry, unit));
-        let mut rollouts = futures::stream::iter(rollouts).buffer_unordered(executor.in_flight());
-        while let Some(rollout) = rollouts.next().await {
-            let rollout = rollout?;
-            window.store.add_rollout(window.run, &rollout).await?;
-            board.add(entry, UnitScore::from(&rollout));
-            window.reporter.report(Event::RolloutEnded { entry: label.clone() });
-        }
-        Ok(true)
-    }
-
-    /// Releases an entry that has answered all it was asked.
-    async fn finish(&self, entry: usize) {
-        if let Some(executor) = self.executor {
-            executor.release(entry).await;
-            self.window.reporter.report(Event::Played { entry: self.window.entries[entry].label() });
-        }
-    }
 }
 
 /// Names of a duel's parties and environments.

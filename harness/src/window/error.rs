@@ -1,14 +1,14 @@
 //! Errors of a window. Everything finished before is stored.
 
-use models::error::LoadError;
 use models::source::ModelSourceError;
 use pareto::DuelError;
 use pareto::weights::WeightError;
 
 use crate::exit_status::ExitStatus;
 use crate::loader::LoaderError;
-use crate::problem::{CHECK_SOURCE, MEND_SETTINGS, Problem};
+use crate::problem::{MEND_SETTINGS, Problem};
 use crate::rollout::ExecutorError;
+use crate::scope::Scope;
 use crate::store::StoreError;
 
 /// A window could not be finished.
@@ -20,14 +20,6 @@ pub(crate) enum WindowError {
     /// A model could not be fetched or checked.
     #[error(transparent)]
     Loader(#[from] LoaderError),
-    /// An admitted model's tensors could not be read.
-    #[error("cannot load {model}")]
-    Fingerprint {
-        /// The model reference.
-        model: String,
-        /// The cause.
-        source: LoadError,
-    },
     /// The model that the settings name as base cannot be compared with.
     #[error("{model}, which `screens.base` names, is refused: {reason}")]
     Base {
@@ -48,6 +40,9 @@ pub(crate) enum WindowError {
     /// An entry of recorded terms names no model.
     #[error(transparent)]
     Model(#[from] ModelSourceError),
+    /// The champion, or the entry that stands guard, could not be run to the end.
+    #[error(transparent)]
+    NeededEntry(Box<NeededEntryLeft>),
     /// The duel's settings are not usable.
     #[error(transparent)]
     Duel(#[from] DuelError),
@@ -56,17 +51,49 @@ pub(crate) enum WindowError {
     Weights(#[from] WeightError),
 }
 
+/// An entry that a window's bouts cannot be held without could not be run to the end in any attempt.
+#[derive(Debug, thiserror::Error)]
+#[error("the champion, or its guard, could not be run to the end")]
+pub(crate) struct NeededEntryLeft {
+    /// Its place.
+    pub(super) entry: usize,
+    /// The last attempt's error.
+    pub(super) source: ExecutorError,
+}
+
+impl WindowError {
+    /// Scope of the error.
+    pub(super) fn scope(&self) -> Scope {
+        match self {
+            Self::Loader(error) => error.scope(),
+            Self::Executor(error) => error.scope(),
+            Self::NeededEntry(_) => Scope::Entry,
+            Self::Store(_)
+            | Self::Base { .. }
+            | Self::NoFingerprint { .. }
+            | Self::Model(_)
+            | Self::Duel(_)
+            | Self::Weights(_) => Scope::Validator,
+        }
+    }
+
+    /// True where no answer of the hub came through.
+    pub(super) fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Loader(error) if error.is_of_the_connection())
+    }
+}
+
 impl From<WindowError> for Problem {
     fn from(error: WindowError) -> Self {
         let (status, hint) = match error {
             WindowError::Store(error) => return error.into(),
             WindowError::Loader(error) => return error.into(),
             WindowError::Executor(error) => return error.into(),
+            WindowError::NeededEntry(left) => return left.source.into(),
             WindowError::Duel(_) | WindowError::Weights(_) | WindowError::Base { .. } => {
                 (ExitStatus::Usage, MEND_SETTINGS)
             }
             WindowError::Model(error) => return error.into(),
-            WindowError::Fingerprint { .. } => (ExitStatus::Source, CHECK_SOURCE),
             WindowError::NoFingerprint { .. } => {
                 (ExitStatus::Store, "restore the database from a copy, or choose another output folder")
             }

@@ -1,7 +1,6 @@
 //! Fingerprints of admitted models, taken once for the same files and kept in the store.
 
-use models::admission::Admitted;
-use models::error::LoadError;
+use models::snapshot::Snapshot;
 use models::source::ModelSource;
 
 use super::WindowError;
@@ -12,25 +11,22 @@ use crate::store::Store;
 /// Takes an admitted model's fingerprint, unless one of the same files is known; a model of which none can be taken is
 /// refused.
 pub(super) async fn take(
-    admitted: Box<Admitted>,
+    snapshot: &Snapshot,
     model: &ModelSource,
-    store: &Store,
     loader: &ModelLoader,
+    store: &Store,
 ) -> Result<Admission, WindowError> {
-    let files = files_of(&admitted.snapshot);
+    let files = files_of(snapshot);
     let admission = Admission { outcome: AdmissionOutcome::Admitted, files };
-    let (snapshot, name) = (admission.snapshot(&model.to_string()), loader.prints());
-    if store.fingerprint(&snapshot, &name).await?.is_some() {
+    let (digest, name) = (admission.snapshot(&model.to_string()), loader.prints());
+    if store.fingerprint(&digest, &name).await?.is_some() {
         return Ok(admission);
     }
-    match loader.fingerprint(model, admitted).await {
+    match loader.fingerprint(model, snapshot).await? {
         Ok(fingerprint) => {
-            store.add_fingerprint((&snapshot, &name), &fingerprint).await?;
+            store.add_fingerprint((&digest, &name), &fingerprint).await?;
             Ok(admission)
         }
-        Err(LoadError::Refused(refusal)) => {
-            Ok(Admission { outcome: AdmissionOutcome::Refused(refusal.to_string()), ..admission })
-        }
-        Err(source) => Err(WindowError::Fingerprint { model: model.to_string(), source }),
+        Err(reason) => Ok(Admission { outcome: AdmissionOutcome::Refused(reason), ..admission }),
     }
 }

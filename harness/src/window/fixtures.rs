@@ -7,11 +7,14 @@ use std::sync::Mutex;
 use environments::EnvironmentId;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use models::hub::HubError;
+use models::responder::Work;
 use pareto::{DuelSettings, HeatSettings};
 
 use super::{Beginning, OpenWindow, open};
 use crate::events::{Event, Reporter};
-use crate::record::{CrownedModel, ReignRecord, Rollout};
+use crate::loader::LoaderError;
+use crate::record::{CrownedModel, ReignRecord, Reply, Rollout};
 use crate::registry::{Entry, Hotkey, RegistryState, Role, Uid};
 use crate::rollout::{Executor, ExecutorError};
 use crate::settings::{Deciding, Settings};
@@ -134,6 +137,7 @@ pub(crate) fn rollout(entry: usize, Unit { task, environment }: Unit, score: f64
 /// An executor whose scores are a function of entry and unit, and which breaks down after so many rollouts.
 pub(crate) struct Scripted<F> {
     score: F,
+    tokens: fn(usize) -> u64,
     in_flight: usize,
     left: Mutex<usize>,
     asked: Mutex<Vec<(usize, Unit)>>,
@@ -142,7 +146,19 @@ pub(crate) struct Scripted<F> {
 
 impl<F: Fn(usize, Unit) -> f64> Scripted<F> {
     pub(crate) fn new(in_flight: usize, lasts: usize, score: F) -> Self {
-        Self { score, in_flight, left: Mutex::new(lasts), asked: Mutex::default(), released: Mutex::default() }
+        Self {
+            score,
+            tokens: |_| 0,
+            in_flight,
+            left: Mutex::new(lasts),
+            asked: Mutex::default(),
+            released: Mutex::default(),
+        }
+    }
+
+    /// The same with replies that take so many tokens of work.
+    pub(crate) fn working(self, tokens: fn(usize) -> u64) -> Self {
+        Self { tokens, ..self }
     }
 
     /// The units that were finished, in the order in which they ended.
@@ -169,13 +185,27 @@ impl<F: Fn(usize, Unit) -> f64 + Send + Sync> Executor for Scripted<F> {
             {
                 let mut left = self.left.lock().unwrap();
                 if *left == 0 {
-                    let (model, reason) = (format!("o/m{entry}"), "the script ends here".to_owned());
-                    return Err(ExecutorError::Changed { model, reason });
+                    // As where the disk is full, which ends the window whatever the entry.
+                    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+                    let source = HubError::Write { path: "disk".into(), source: full };
+                    return Err(LoaderError::Fetch { model: format!("o/m{entry}"), source }.into());
                 }
                 *left -= 1;
             }
             self.asked.lock().unwrap().push((entry, unit));
-            Ok(rollout(entry, unit, (self.score)(entry, unit)))
+            let mut made = rollout(entry, unit, (self.score)(entry, unit));
+            let tokens = (self.tokens)(entry);
+            if tokens > 0 {
+                made.replies.push(Reply {
+                    prompt_tokens: 0,
+                    text: None,
+                    tokens: Vec::new(),
+                    logprob_bits: Vec::new(),
+                    finish: "length".to_owned(),
+                    work: Work { tokens, ..Work::default() },
+                });
+            }
+            Ok(made)
         }
         .boxed()
     }

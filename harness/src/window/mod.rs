@@ -6,6 +6,7 @@
 //! an interrupted window is resumed by running the steps again.
 
 mod admit;
+mod answers;
 mod begin;
 mod conclude;
 mod context;

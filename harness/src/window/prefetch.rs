@@ -11,8 +11,8 @@ use crate::store::Store;
 /// # Errors
 /// If the hub cannot be reached, a file not be read or the database not be written.
 pub(crate) async fn prefetch(model: &ModelSource, loader: &ModelLoader, store: &Store) -> Result<(), WindowError> {
-    if let Arrival::Admitted(admitted) = loader.admit(model).await? {
-        fingerprints::take(admitted, model, store, loader).await?;
+    if let Arrival::Admitted(snapshot) = loader.admit(model).await? {
+        fingerprints::take(&snapshot, model, loader, store).await?;
     }
     Ok(())
 }

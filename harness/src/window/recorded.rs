@@ -55,6 +55,12 @@ pub(crate) async fn decide_recorded(facts: RecordedFacts) -> Result<Conclusion, 
             store.begin_bout(run, bout).await?;
         }
     }
+    // A model that could not be run to the end is not asked again.
+    let has_left =
+        |entry: usize| admissions.get(entry).is_some_and(|known| matches!(known.outcome, AdmissionOutcome::Left(_)));
+    for rollout in rollouts.iter().filter(|rollout| interrupted.is_none() && has_left(rollout.entry)) {
+        store.add_rollout(run, rollout).await?;
+    }
     let mut window = reopen((run, terms), &store, &Silent)?;
     window.unchallenged = unchallenged;
     let executor = Recorded::new(rollouts);
@@ -83,9 +89,11 @@ pub(crate) async fn screen_recorded(
     let (run, _) = store.open_run(&terms).await?;
     let window = reopen((run, terms), &store, &Silent)?;
     for (entry, admission) in window.entries.iter().zip(admissions) {
-        if admission.outcome == AdmissionOutcome::Admitted && !admission.files.is_empty() {
+        if admission.outcome.is_admitted() && !admission.files.is_empty() {
             match loader.admit(&entry.model).await? {
-                Arrival::Admitted(admitted) => drop(fingerprints::take(admitted, &entry.model, &store, loader).await?),
+                Arrival::Admitted(snapshot) => {
+                    drop(fingerprints::take(&snapshot, &entry.model, loader, &store).await?);
+                }
                 Arrival::Refused { reason, .. } => {
                     return Err(LoaderError::Refused { model: entry.model.to_string(), reason }.into());
                 }

@@ -66,7 +66,7 @@ async fn base(window: &OpenWindow<'_>, loader: &ModelLoader) -> Result<Option<(S
     window.reporter.report(Event::Checking { entry: format!("the base ({model})") });
     let refused = |reason| WindowError::Base { model: reference.to_string(), reason };
     let admission = match loader.admit(&model).await? {
-        Arrival::Admitted(admitted) => fingerprints::take(admitted, &model, window.store, loader).await?,
+        Arrival::Admitted(snapshot) => fingerprints::take(&snapshot, &model, loader, window.store).await?,
         Arrival::Refused { reason, .. } => return Err(refused(reason)),
     };
     if let AdmissionOutcome::Refused(reason) = admission.outcome {

@@ -10,7 +10,9 @@
 use std::fmt;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use super::bits;
 use crate::splitmix::splitmix;
 
 /// Sums along one side.
@@ -18,9 +20,9 @@ pub(super) const SIDE: usize = 12;
 /// Values of one piece of work; fixed, because sums depend on their order.
 const PIECE: usize = 1 << 18;
 
-/// Secret of the random signs and of the probe, which cannot be printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SketchKey([u8; 32]);
+/// Secret of the random signs and of the probe, which cannot be printed. It is serialized for a process that takes prints.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SketchKey(#[serde(with = "bits::digest")] [u8; 32]);
 
 impl SketchKey {
     /// The key that belongs to a validator's secret.

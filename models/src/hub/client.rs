@@ -51,6 +51,14 @@ impl Hub {
         }
     }
 
+    /// True if the hub answers at all: a server with any status, a folder by being there.
+    pub async fn is_reachable(&self) -> bool {
+        match self {
+            Self::HuggingFace(hub) => hub.is_reachable().await,
+            Self::Folder(hub) => hub.is_reachable(),
+        }
+    }
+
     /// Fetches the files of a model, each verified.
     ///
     /// # Errors

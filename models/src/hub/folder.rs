@@ -17,6 +17,11 @@ impl FolderHub {
         Self { root: root.into() }
     }
 
+    /// True if the folder is there.
+    pub fn is_reachable(&self) -> bool {
+        self.root.is_dir()
+    }
+
     /// The folder of a model's files.
     pub fn files(&self, model: &ModelRef) -> PathBuf {
         Layout::new(&self.root, model).files()

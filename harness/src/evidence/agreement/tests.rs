@@ -22,6 +22,7 @@ fn revealed(validator: &str, stake: u64, tasks: u32, score: impl Fn(u32) -> f64)
         score,
         reason: String::new(),
         fault: None,
+        work: Default::default(),
         reproducible: true,
     };
     let log = Log {

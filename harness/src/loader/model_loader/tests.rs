@@ -61,12 +61,12 @@ async fn refusal(loader: &ModelLoader, source: &ModelSource) -> (String, usize) 
 async fn an_admitted_model_is_opened_without_a_second_look_at_its_tensors() {
     let shelf = Shelf::new();
     let loader = shelf.loader();
-    let Arrival::Admitted(admitted) = loader.admit(&hub_model(0)).await.unwrap() else { panic!("it is refused") };
-    let names: Vec<String> = files_of(&admitted.snapshot).into_iter().map(|file| file.name).collect();
+    let Arrival::Admitted(snapshot) = loader.admit(&hub_model(0)).await.unwrap() else { panic!("it is refused") };
+    let names: Vec<String> = files_of(&snapshot).into_iter().map(|file| file.name).collect();
     assert_eq!(names, ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
     // Nothing but a second admission would notice this.
     shelf.poison(true);
-    loader.open_for_ids(&hub_model(0)).await.unwrap();
+    loader.open(&hub_model(0)).await.unwrap();
     assert!(matches!(loader.admit(&hub_model(0)).await.unwrap(), Arrival::Admitted(_)));
     // Another process looks for itself.
     let (reason, files) = refusal(&shelf.loader(), &hub_model(0)).await;
@@ -144,8 +144,8 @@ async fn a_key_that_the_settings_name_has_to_be_set() {
 async fn a_model_is_opened_with_the_files_that_were_admitted_and_with_no_others() {
     let shelf = Shelf::new();
     let (loader, source) = (shelf.loader(), hub_model(0));
-    let Arrival::Admitted(admitted) = loader.admit(&source).await.unwrap() else { panic!("it is sound") };
-    let files = files_of(&admitted.snapshot);
+    let Arrival::Admitted(snapshot) = loader.admit(&source).await.unwrap() else { panic!("it is sound") };
+    let files = files_of(&snapshot);
     loader.expect(&source, &files);
     assert!(loader.open(&source).await.is_ok());
     // A process that goes on after another knows the files from the database.

@@ -239,6 +239,16 @@ fn what_strangers_wrote_stays_text() {
 }
 
 #[test]
+fn an_entry_that_is_absent_is_shown_with_its_reason_and_is_not_called_refused() {
+    let mut conclusion = window(Better::Somewhere);
+    conclusion.entries[4].admission.outcome = AdmissionOutcome::Absent("status 451 for <b>it</b>".to_owned());
+    let (page, summary) = shown(&conclusion);
+    assert_eq!(summary.entries[4].standing, Standing::Absent);
+    assert!(page.contains("<h3>Absent</h3>") && page.contains("status 451 for &lt;b&gt;it"), "{page}");
+    assert!(!page.contains("<h3>Refused before loading</h3>"));
+}
+
+#[test]
 fn nothing_is_loaded_and_nothing_can_run() {
     let (page, _) = shown(&window(Better::Somewhere));
     for part in ["http:", "https:", "//", "src=", "@import", "url(", "javascript:"] {

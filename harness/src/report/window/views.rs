@@ -8,7 +8,7 @@ use pareto::{Decision, Verdict, count};
 use serde::Serialize;
 
 use super::duels::{DuelView, Figure, duel_view, means};
-use crate::record::{Conclusion, CrownedModel, EntryConclusion, Fault, Standing};
+use crate::record::{AdmissionOutcome, Conclusion, CrownedModel, EntryConclusion, Fault, Standing};
 use crate::report::percent_trimmed;
 use crate::report::summary::{EntrySummary, EnvironmentSummary, Summary};
 use crate::report::svg::{self, Difference};
@@ -40,6 +40,7 @@ pub(super) struct PageView {
     challenger_mark: Value,
     findings: Vec<Note>,
     refusals: Vec<Note>,
+    absent: Vec<Note>,
     late: Vec<Note>,
     waiting: Vec<Note>,
     rollouts: usize,
@@ -162,7 +163,10 @@ impl PageView {
             champion_mark,
             challenger_mark,
             findings: notes(conclusion, |_, concluded| concluded.finding.as_ref().map(|found| found.sentence.clone())),
-            refusals: notes(conclusion, |_, concluded| concluded.admission.outcome.reason().map(str::to_owned)),
+            refusals: reasons_of(conclusion, |outcome| matches!(outcome, AdmissionOutcome::Refused(_))),
+            absent: reasons_of(conclusion, |outcome| {
+                matches!(outcome, AdmissionOutcome::Absent(_) | AdmissionOutcome::Left(_))
+            }),
             late: notes_on(conclusion, Standing::Late),
             waiting: notes_on(conclusion, Standing::Waiting),
             rollouts: rollouts().count(),
@@ -298,6 +302,14 @@ fn notes_on(conclusion: &Conclusion, standing: Standing) -> Vec<Note> {
     notes(conclusion, |place, concluded| {
         let committed = || format!("committed at block {}", concluded.entry.committed);
         (conclusion.standing(place) == standing).then(committed)
+    })
+}
+
+/// The entries whose admission has such an outcome, with its reason.
+fn reasons_of(conclusion: &Conclusion, has: impl Fn(&AdmissionOutcome) -> bool) -> Vec<Note> {
+    notes(conclusion, |_, concluded| {
+        let outcome = &concluded.admission.outcome;
+        outcome.reason().filter(|_| has(outcome)).map(str::to_owned)
     })
 }
 

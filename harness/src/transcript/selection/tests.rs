@@ -15,6 +15,7 @@ fn terms() -> WindowTerms {
 
 fn rollout(entry: usize, environment: usize, task: u32) -> Rollout {
     let reply = Reply {
+        work: Default::default(),
         prompt_tokens: 1,
         text: None,
         tokens: vec![1],

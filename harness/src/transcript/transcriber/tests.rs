@@ -77,10 +77,10 @@ impl Fixture {
         let environment = TwoTurns(EnvironmentId::built_in("two", "1.0.0", 0));
         let ids = vec![environment.0.clone()];
         let registry = registry(2);
-        let Ok(Arrival::Admitted(admitted)) = loader.admit(&registry.entries[0].model).await else {
+        let Ok(Arrival::Admitted(snapshot)) = loader.admit(&registry.entries[0].model).await else {
             panic!("the model is admitted")
         };
-        let admission = Admission { outcome: AdmissionOutcome::Admitted, files: files_of(&admitted.snapshot) };
+        let admission = Admission { outcome: AdmissionOutcome::Admitted, files: files_of(&snapshot) };
         let terms = WindowTerms::new(&registry, Default::default(), &settings, ids, String::new());
         let admissions = [(0, admission.clone()), (1, admission)].into();
         Self { folder, loader, terms, admissions, environments: vec![Arc::new(environment)] }
@@ -93,7 +93,14 @@ impl Fixture {
 
 fn reply(text: Option<&str>, tokens: &[u32], finish: &str) -> Reply {
     let (text, finish) = (text.map(str::to_owned), finish.to_owned());
-    Reply { prompt_tokens: 1, text, tokens: tokens.to_vec(), logprob_bits: Vec::new(), finish }
+    Reply {
+        prompt_tokens: 1,
+        text,
+        tokens: tokens.to_vec(),
+        logprob_bits: Vec::new(),
+        finish,
+        work: Default::default(),
+    }
 }
 
 fn rollout(entry: usize, replies: Vec<Reply>, score: f64, reason: &str) -> Rollout {
@@ -138,11 +145,8 @@ async fn a_conversation_is_made_again_from_its_seed_and_its_replies() {
 #[tokio::test]
 async fn tokens_become_text_by_the_model_s_own_tokenizer() {
     let fixture = Fixture::new().await;
-    let Ok(Arrival::Admitted(admitted)) =
-        fixture.loader.admit(&"o/m0@0123456789abcdef0123456789abcdef01234567".parse().unwrap()).await
-    else {
-        panic!("the model is admitted")
-    };
+    let model = "o/m0@0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+    let admitted = fixture.loader.admit_here(&model).await.unwrap().unwrap();
     let tokenizer = admitted.prompter.tokenizer.as_ref().unwrap();
     let mut tokens = tokenizer.encode("Answer", models::text::SpecialTokens::Skip).unwrap();
     let cut = fixture.transcript(rollout(0, vec![reply(None, &tokens, "")], 0.0, "wrong")).await;

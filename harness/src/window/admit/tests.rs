@@ -184,3 +184,24 @@ async fn the_champion_of_ten_reigns_ago_is_fetched_though_its_miner_has_left() {
     assert_eq!((conclusion.standing(3), conclusion.duels[0].guard), (Standing::Refused, None));
     assert!(conclusion.verdict_of(3).starts_with("refused: "), "{}", conclusion.verdict_of(3));
 }
+
+/// An entry that cannot be had is absent and the others are decided; where none can be had, nothing is recorded.
+#[tokio::test]
+async fn an_entry_that_cannot_be_had_stops_nobody_else() {
+    let subnet = Subnet::new();
+    let (store, reporter) = (subnet.store().await, Recorder::default());
+    let mut state = registry(3);
+    state.entries[1].model = ModelSource::Folder(subnet.folder.path().join("nowhere"));
+    let window = opened(state, &subnet.settings, 1, &store, &reporter).await;
+    let script = |entry: usize, _| if entry == 2 { 1.0 } else { 0.0 };
+    let executor = Scripted::new(4, usize::MAX, script);
+    let run = window.run;
+    let conclusion = decide(window, &subnet.loader(), Some(&executor)).await.unwrap().conclusion;
+    assert_eq!(conclusion.standing(1), Standing::Absent);
+    let verdict = conclusion.verdict_of(1);
+    assert!(verdict.starts_with("absent from this window: cannot fetch") && verdict.contains("nowhere"), "{verdict}");
+    assert!(conclusion.champion.is_some() && conclusion.duel_of(2).is_some());
+    assert_eq!(store.admissions(run).await.unwrap()[&1].outcome, conclusion.entries[1].admission.outcome);
+    let told = format!("{:?}", reporter.events());
+    assert!(told.contains("absent from this window: cannot fetch"), "{told}");
+}

@@ -6,7 +6,8 @@ use pareto::Verdict;
 use tempfile::TempDir;
 
 use super::*;
-use crate::record::{Admission, AdmissionOutcome, FileRecord, Standing};
+use crate::record::{Admission, FileRecord, Rollout, Standing};
+use crate::rollout::ExecutorError;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::units::Unit;
@@ -381,5 +382,74 @@ async fn a_guarded_bout_that_is_killed_asks_for_what_an_uninterrupted_one_asks_f
             all.dedup();
             assert!(killed.is_err() && resumed.unwrap() == expected && all == made, "after {lasts} of {}", made.len());
         }
+    }
+}
+
+/// An executor that cannot run one entry after so many of its rollouts.
+struct Fragile<F> {
+    inner: Scripted<F>,
+    entry: usize,
+    lasts: usize,
+}
+
+impl<F: Fn(usize, Unit) -> f64 + Send + Sync> Executor for Fragile<F> {
+    fn in_flight(&self) -> usize {
+        1
+    }
+
+    fn rollout(&self, entry: usize, unit: Unit) -> futures::future::BoxFuture<'_, Result<Rollout, ExecutorError>> {
+        let made = self.inner.made().iter().filter(|(made, _)| *made == self.entry).count();
+        if entry == self.entry && made >= self.lasts {
+            let (model, reason) = (format!("o/m{entry}"), "its process was killed".to_owned());
+            return Box::pin(async { Err(ExecutorError::Changed { model, reason }) });
+        }
+        self.inner.rollout(entry, unit)
+    }
+
+    fn release(&self, entry: usize) -> futures::future::BoxFuture<'_, ()> {
+        self.inner.release(entry)
+    }
+}
+
+#[tokio::test]
+async fn a_challenger_that_cannot_be_run_to_the_end_stops_nobody_else() {
+    let settings = settings(200, 16);
+    for lasts in [0, 1, 40] {
+        let executor = Fragile { inner: Scripted::new(1, usize::MAX, second_wins as Script), entry: 1, lasts };
+        let (held, ..) = Disk::new().run(3, &settings, &executor).await;
+        let Played { duels, held, left, .. } = held.unwrap();
+        assert_eq!(left.keys().copied().collect::<Vec<_>>(), [1]);
+        assert!(left[&1].reason().unwrap().contains("its process was killed"), "{left:?}");
+        // Its number is spent, and the next challenger has the next.
+        let seen: Vec<_> = duels.iter().map(|duel| (duel.challenger, duel.number, duel.decision.verdict)).collect();
+        assert_eq!(seen, [(1, 1, Verdict::Undecided), (2, 2, Verdict::Dethroned)], "after {lasts}");
+        assert_eq!(held.unwrap().succession.champion(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_champion_that_cannot_be_run_to_the_end_is_named() {
+    let executor = Fragile { inner: Scripted::new(1, usize::MAX, alike as Script), entry: 0, lasts: 7 };
+    let (held, ..) = Disk::new().run(3, &settings(40, 4), &executor).await;
+    let error = held.err().unwrap();
+    assert!(matches!(&error, WindowError::NeededEntry(left) if left.entry == 0), "{error}");
+}
+
+#[tokio::test]
+async fn an_entry_whose_budget_of_work_is_spent_answers_no_more_and_loses() {
+    let mut settings = settings(200, 16);
+    settings.deciding.work.tokens = 10;
+    // Entry 2 would win everything, and takes more than is allowed.
+    let executor =
+        Scripted::new(4, usize::MAX, second_wins as Script).working(|entry| if entry == 2 { 11 } else { 10 });
+    let disk = Disk::new();
+    let (held, ..) = disk.run(3, &settings, &executor).await;
+    let asked = executor.made().iter().filter(|(entry, _)| *entry == 2).count();
+    let Played { duels, .. } = held.unwrap();
+    let last = duels.iter().find(|duel| duel.challenger == 2).unwrap();
+    // Its first 64 tasks of an environment were answered; a win within them would have been one.
+    match last.decision.verdict {
+        Verdict::Dethroned => assert!(asked <= 64 * ENVIRONMENTS),
+        _ => assert_eq!(asked, 64 * ENVIRONMENTS),
     }
 }
