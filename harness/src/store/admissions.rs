@@ -46,7 +46,7 @@ impl Store {
         let select = "SELECT entry, standing, reason FROM absences WHERE run_id = $1";
         for row in self.rows("read", Statement::new(select).with(run.0)).await? {
             let entry = self.integer::<u32>(&row, "entry")? as usize;
-            let outcome = self.outcome(&row)?;
+            let outcome = self.admission_outcome(&row)?;
             let files = admissions.remove(&entry).map(|admitted| admitted.files).unwrap_or_default();
             admissions.insert(entry, Admission { outcome, files });
         }
@@ -54,10 +54,13 @@ impl Store {
     }
 
     fn admission(&self, row: &AnyRow) -> Result<Admission, StoreError> {
-        Ok(Admission { outcome: self.outcome(row)?, files: self.json(row, "files", "read an admission from")? })
+        Ok(Admission {
+            outcome: self.admission_outcome(row)?,
+            files: self.json(row, "files", "read an admission from")?,
+        })
     }
 
-    fn outcome(&self, row: &AnyRow) -> Result<AdmissionOutcome, StoreError> {
+    fn admission_outcome(&self, row: &AnyRow) -> Result<AdmissionOutcome, StoreError> {
         let (standing, reason) = (self.text(row, "standing")?, self.optional_text(row, "reason")?);
         AdmissionOutcome::from_parts(&standing, reason).map_err(self.damaged("read an admission from"))
     }
@@ -72,7 +75,8 @@ impl Store {
         entry: usize,
         outcome: &AdmissionOutcome,
     ) -> Result<(), StoreError> {
-        let insert = "INSERT INTO absences (run_id, entry, standing, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        let insert =
+            "INSERT INTO absences (run_id, entry, standing, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
         let insert = Statement::new(insert).with(run.0).with(entry).with(outcome.word()).with(outcome.reason());
         self.execute("write to", insert).await?;
         Ok(())
