@@ -46,6 +46,7 @@ mod chain;
 pub mod evidence;
 mod replay;
 mod report;
+mod training;
 mod transcript;
 
 mod entry_pages;

@@ -1,4 +1,5 @@
-//! `dethrone env`: lists environments, shows their tasks, starts a new one, and runs the check that every one has to pass.
+//! `dethrone env`: lists environments, shows and serves their tasks, starts a new one, and runs the check that every one has
+//! to pass.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,12 @@ use crate::problem::Problem;
 use crate::reporter::for_this_terminal;
 use crate::rollout::open_environment;
 use crate::sandbox::open_sandbox;
-use crate::settings::Settings;
+use crate::settings::{EnvironmentChoice, Settings};
+use crate::training::TrainingTasks;
+
+mod export;
+mod play;
+mod serve;
 
 /// Arguments of `dethrone env`.
 #[derive(Debug, Args)]
@@ -30,8 +36,14 @@ enum Command {
     Check(Check),
     /// Lists the built-in environments with their tiers.
     List,
+    /// Writes numbered training tasks as JSON lines.
+    Export(export::Arguments),
     /// Writes an environment to start from.
     New(New),
+    /// Lets a person answer a training task in the terminal.
+    Play(play::Arguments),
+    /// Serves training tasks and verdicts over HTTP.
+    Serve(serve::Arguments),
     /// Shows a task as a model gets it, and a right reply.
     Show(Show),
 }
@@ -86,10 +98,24 @@ struct New {
 pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
     match &arguments.command {
         Command::Check(check) => run_check(check, printer),
+        Command::Export(export) => export::run(export, printer),
+        Command::Play(play) => play::run(play, printer),
+        Command::Serve(serve) => serve::run(serve, printer),
         Command::List => run_list(printer),
         Command::New(new) => run_new(&new.file, printer),
         Command::Show(show) => run_show(show, printer),
     }
+}
+
+/// Training tasks of the environments that these short forms name.
+async fn training_tasks(names: &[String]) -> Result<TrainingTasks, Problem> {
+    let (sandbox, _) = open_sandbox(&Settings::default(), &*for_this_terminal())?;
+    let mut environments = Vec::new();
+    for name in names {
+        let choice = EnvironmentChoice::parse(name).map_err(|error| Problem::new(ExitStatus::Usage, error))?;
+        environments.push((name.clone(), open_environment(&choice.name, choice.tier, &sandbox).await?));
+    }
+    Ok(TrainingTasks::new(environments))
 }
 
 fn run_list(printer: &Printer) -> Result<(), Problem> {
