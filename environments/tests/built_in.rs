@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use environments::{
-    Environment, Seed, catalog,
+    Conversation, Environment, Extraction, Message, Seed, Turn, VerdictReason, catalog,
     check::{CheckSettings, check},
 };
 use sandbox_builder::{cache_folder, ensure_artifact};
@@ -91,4 +91,89 @@ async fn a_version_has_the_tasks_it_had() {
         }
     }
     assert_eq!(found, TASKS);
+}
+
+/// Ways in which models write a right answer down, the place of `{}`, and where it is found.
+const ANSWER_FORMS: [(&str, Extraction); 17] = [
+    ("Answer: {}", Extraction::Label),
+    ("First I look at it.\n\n**Answer:** {}", Extraction::Label),
+    ("**Answer:** **{}**", Extraction::Label),
+    ("**Answer: {}**", Extraction::Label),
+    ("* **Answer:** `{}`", Extraction::Label),
+    ("- Answer: {}\n- That is all.", Extraction::Label),
+    ("1. So it is.\n2. Answer: {}", Extraction::Label),
+    ("> **Final answer:** {}", Extraction::Label),
+    ("### Answer: {}", Extraction::Label),
+    ("### Answer\n\n{}", Extraction::Heading),
+    ("**Final Answer**\n\n**{}**\n\nLet me know!", Extraction::Heading),
+    ("Answer:\n```\n{}\n```", Extraction::Label),
+    ("Answer:\n~~~text\n{}\n~~~", Extraction::Label),
+    ("Answer: nothing, no.\n\nAnswer: {}", Extraction::Label),
+    ("So:\n\n~~~\n{}\n~~~", Extraction::Block),
+    ("<think>\nAnswer: something else\n</think>\n\n{}", Extraction::WholeReply),
+    ("The answer is $\\boxed{\\text{{}}}$.", Extraction::Boxed),
+];
+
+/// Ways in which models write a right program down, the place of `{}`, and where it is found.
+const PROGRAM_FORMS: [(&str, Extraction); 16] = [
+    ("```python\n{}\n```", Extraction::PythonBlock),
+    ("Here it is:\n```Python3\n{}```", Extraction::PythonBlock),
+    ("```python\n{}", Extraction::PythonBlock),
+    ("~~~py\n{}\n~~~", Extraction::PythonBlock),
+    ("````markdown\n```python\n{}\n```\n````", Extraction::PythonBlock),
+    ("~~~\n```python\n{}\n```\n~~~", Extraction::PythonBlock),
+    ("```print(input())``` is too simple.\n\n```python\n{}\n```", Extraction::PythonBlock),
+    ("```python\n{}\n```\nIt prints:\n```\n5 7\n```", Extraction::PythonBlock),
+    ("```python\n{}\n```\nIt prints:\n```text\nabc\n```", Extraction::PythonBlock),
+    ("```python\nprint(input())\n```\nNo, better:\n```python\n{}\n```", Extraction::PythonBlock),
+    ("```python\n{}\n```\nRun it with\n```python\nfor x in\n```", Extraction::PythonBlock),
+    ("```bash\npython main.py\n```\n```\n{}\n```", Extraction::PlainBlock),
+    ("{}", Extraction::WholeReply),
+    ("{}\n```", Extraction::WholeReply),
+    ("<think>\n```python\nprint(1)\n```\n</think>\n```{.python}\r\n{}\n```", Extraction::PythonBlock),
+    ("```javascript\n{}\n```", Extraction::OtherBlock),
+];
+
+/// A list item or a quote around a program, whose lines have its marks before them.
+const MARGINS: [(&str, &str); 4] = [("1. So:\n", "   "), ("- So:\n", "    "), ("", "> "), ("So:\n", "\t")];
+
+async fn read(name: &str, forms: impl Fn(&str) -> Vec<(String, Extraction)>) {
+    let environment = catalog::open(name, None, &SANDBOX.for_another_caller()).expect("the name is known");
+    for seed in [Seed(0), Seed(7)] {
+        let task = environment.task(seed).await.expect("a task");
+        let right = environment.oracle(&task).await.expect("the oracle answers").expect("there is an oracle").remove(0);
+        for (reply, place) in forms(&right) {
+            let mut messages = environment.opening(&task).messages().to_vec();
+            messages.push(Message::assistant(reply.clone()));
+            let turn = environment.turn(&task, &Conversation::new(messages)).await.expect("the sandbox works");
+            let Turn::Done(verdict) = turn else { panic!("{name} asks for more after {reply:?}") };
+            assert_eq!((verdict.reason, verdict.extraction), (VerdictReason::Right, Some(place)), "{name}: {reply:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_right_answer_is_found_in_every_form_and_its_place_is_told() {
+    for name in ["deduction", "abduction", "sat"] {
+        read(name, |right| {
+            let answer = right.rsplit("Answer: ").next().expect("there is a last part");
+            ANSWER_FORMS.iter().map(|(form, place)| (form.replace("{}", answer), *place)).collect()
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_right_program_is_found_in_every_form_and_its_place_is_told() {
+    read("coding", |right| {
+        let program = right.trim_start_matches("```python\n").trim_end_matches("```").trim_end();
+        let forms = PROGRAM_FORMS.iter().map(|(form, place)| (form.replace("{}", program), *place));
+        let margins = MARGINS.iter().map(|(before, margin)| {
+            let block = format!("```python\n{program}\n```");
+            let lines: Vec<String> = block.lines().map(|line| format!("{margin}{line}")).collect();
+            (format!("{before}{}\n", lines.join("\n")), Extraction::PythonBlock)
+        });
+        forms.chain(margins).collect()
+    })
+    .await;
 }

@@ -25,7 +25,17 @@ use crate::{
 /// tokenizer that is built in they are passed over; nothing of a repository is ever run.
 const REMOTE_CODE: [&str; 2] = ["auto_map", "custom_pipelines"];
 /// Files of tokenizers that have no `tokenizer.json` yet.
-const SLOW_TOKENIZERS: [&str; 5] = ["tokenizer.model", "vocab.json", "merges.txt", "spiece.model", "vocab.txt"];
+const SLOW_TOKENIZERS: [&str; 9] = [
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.txt",
+    "tekken.json",
+    "tokenizer.tiktoken",
+    "tiktoken.model",
+];
 
 /// A model that may be loaded: everything small was read, everything large was measured.
 pub struct Admitted {
@@ -161,9 +171,11 @@ fn admit_safetensors(snapshot: &Snapshot, limits: &Limits) -> Result<Admitted, L
     let chat = ChatFiles {
         tokenizer_config,
         special_tokens_map: files::json(snapshot, "special_tokens_map.json")?,
+        added_tokens: files::json(snapshot, "added_tokens.json")?,
         jinja: files::text(snapshot, "chat_template.jinja")?,
         json: files::json(snapshot, "chat_template.json")?,
     };
+    let tokenizer = tokenizer.map(|tokenizer| tokenizer.with_files(&chat)).transpose()?;
     let ends = tokenizer.as_ref().map(|tokenizer| chat.end_tokens(tokenizer)).unwrap_or_default();
     let prompter = Prompter { template: chat.template()?, tokenizer };
     let generation = files::json(snapshot, "generation_config.json")?;

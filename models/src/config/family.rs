@@ -115,11 +115,8 @@ pub(super) fn parse(value: &Value) -> Result<ModelConfig, Refusal> {
         tied_embeddings: tied_embeddings(outer, fields)?,
         logit_softcap: if gemma { fields.positive("final_logit_softcapping")?.map(|cap| cap as f32) } else { None },
         sandwich_norms: gemma,
-        begin_token: fields.tokens("bos_token_id")?.first().copied(),
-        end_tokens: match fields.tokens("eos_token_id")? {
-            ids if ids.is_empty() => outer.tokens("eos_token_id")?,
-            ids => ids,
-        },
+        begin_token: tokens(outer, fields, "bos_token_id")?.first().copied(),
+        end_tokens: tokens(outer, fields, "eos_token_id")?,
         layers: layers(family, class, fields, hidden)?,
         ropes,
     })
@@ -135,6 +132,17 @@ fn long_from(ropes: &[Rope]) -> Result<Option<usize>, Refusal> {
         }
         None => Ok(first),
     }
+}
+
+/// Tokens of a key, in a nested configuration those of both levels.
+fn tokens(outer: Fields<'_>, fields: Fields<'_>, key: &str) -> Result<Vec<u32>, Refusal> {
+    let mut found = fields.tokens(key)?;
+    for id in outer.tokens(key)? {
+        if !found.contains(&id) {
+            found.push(id);
+        }
+    }
+    Ok(found)
 }
 
 /// Of a nested configuration the outer one decides, where it says anything.

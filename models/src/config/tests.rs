@@ -394,6 +394,11 @@ fn ends_of_texts_are_found_in_either_configuration() {
     assert!(nested(json!({})).end_tokens.is_empty());
     // -1 was once written for none.
     assert_eq!(nested(json!({"eos_token_id": [-1, 7, null]})).end_tokens, [7]);
+    let both = with(
+        json!({"model_type": "qwen3_5", "text_config": with(inner.clone(), json!({"eos_token_id": 8}))}),
+        json!({"eos_token_id": [7, 8]}),
+    );
+    assert_eq!(ModelConfig::parse(&both).unwrap().end_tokens, [8, 7], "both levels end a reply");
     assert!(nested(json!({"eos_token_id": -1})).end_tokens.is_empty());
     let flat = ModelConfig::parse(&with(llama(), json!({"eos_token_id": 5}))).unwrap();
     assert_eq!((flat.end_tokens, flat.nested), (vec![5], false));

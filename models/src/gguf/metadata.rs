@@ -13,6 +13,14 @@ const LLAMA3_ROPE: (f64, f64, f64) = (1.0, 4.0, 8192.0);
 /// Layers of Gemma 3 27B, the one whose scores are not scaled by the width of a head.
 const GEMMA_27B_LAYERS: u64 = 62;
 
+/// Metadata of RoPE scaling that is not computed with, and the values at which it changes nothing.
+const UNUSED: [(&str, &[f64]); 4] = [
+    ("rope.scaling.attn_factor", &[1.0]),
+    ("rope.scaling.yarn_attn_factor", &[1.0]),
+    ("rope.scaling.yarn_ext_factor", &[1.0, -1.0]),
+    ("rope.scaling.yarn_log_multiplier", &[0.0]),
+];
+
 /// The configuration in the form that [`ModelConfig::parse`](crate::config::ModelConfig::parse) reads.
 ///
 /// `bytes` is the whole file: RoPE scaling factors are stored as tensors.
@@ -180,14 +188,20 @@ impl Rope<'_> {
                 json!({ "rope_type": "longrope", "short_factor": short, "long_factor": long, "attention_factor": attention }),
             );
         }
-        let factor = metadata.number("rope.scaling.factor").filter(|factor| *factor != 1.0);
+        self.check_unused()?;
+        // Files from before there were other ways to scale say it by another name.
+        let factor = metadata.number("rope.scaling.factor").or_else(|| metadata.number("rope.scale_linear"));
+        let factor = factor.filter(|factor| *factor != 1.0 && *factor != 0.0);
         match (metadata.text("rope.scaling.type"), factor) {
-            (Some("none") | None, None) | (Some("linear" | "yarn" | "longrope"), None) => Ok(Json::Null),
-            (Some("linear"), Some(factor)) => Ok(json!({ "rope_type": "linear", "factor": factor })),
+            (Some("none"), _) | (None, None) | (Some("linear" | "yarn" | "longrope"), None) => Ok(Json::Null),
+            // A factor without a type is linear, as in llama.cpp.
+            (Some("linear") | None, Some(factor)) => Ok(json!({ "rope_type": "linear", "factor": factor })),
             (Some("yarn"), Some(factor)) => Ok(json!({
                 "rope_type": "yarn",
                 "factor": factor,
                 "original_max_position_embeddings": metadata.optional_count("rope.scaling.original_context_length")?,
+                "beta_fast": metadata.number("rope.scaling.yarn_beta_fast"),
+                "beta_slow": metadata.number("rope.scaling.yarn_beta_slow"),
             })),
             (kind, factor) => Err(Refusal::Setting {
                 key: metadata.key("rope.scaling.type"),
@@ -195,6 +209,22 @@ impl Rope<'_> {
                 hint: "only linear, yarn and the factors of Llama 3 and Phi-3 are known".to_owned(),
             }),
         }
+    }
+
+    /// Refuses what llama.cpp would compute with and nothing here does, unless it changes nothing.
+    fn check_unused(&self) -> Result<(), Refusal> {
+        for (key, neutral) in UNUSED {
+            let changes = |value: &f64| !neutral.contains(value);
+            if let Some(value) = self.metadata.number(key).filter(changes) {
+                return Err(Refusal::Setting {
+                    key: self.metadata.key(key),
+                    value: value.to_string(),
+                    hint: "nothing here computes with it; publish the model as safetensors with its rope_scaling"
+                        .to_owned(),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn factors(&self, name: &str) -> Option<Vec<f32>> {

@@ -201,6 +201,14 @@ fn ends_of_turns_are_those_that_the_metadata_names_and_marks() {
     assert_eq!(configured(&described("llama")).unwrap()["eos_token_id"], Json::Null);
 }
 
+/// Keys that change what llama.cpp computes, and a value at which they do not.
+const UNUSED_KEYS: [(&str, f32); 4] = [
+    ("rope.scaling.attn_factor", 1.0),
+    ("rope.scaling.yarn_attn_factor", 1.0),
+    ("rope.scaling.yarn_ext_factor", -1.0),
+    ("rope.scaling.yarn_log_multiplier", 0.0),
+];
+
 #[test]
 fn frequencies_of_longer_texts_are_found_again_or_refused() {
     let parse = |file: &File| configured(file).map(|json| ModelConfig::parse(&json).unwrap().ropes[0].scaling.clone());
@@ -212,15 +220,21 @@ fn frequencies_of_longer_texts_are_found_again_or_refused() {
     let yarn =
         kind("yarn").float("llama.rope.scaling.factor", 2.0).count("llama.rope.scaling.original_context_length", 128);
     assert!(matches!(parse(&yarn), Ok(RopeScaling::Yarn { factor: 2.0, original: 128.0, .. })));
-    for file in [
-        kind("dynamic").float("llama.rope.scaling.factor", 2.0),
-        described("llama").float("llama.rope.scaling.factor", 2.0),
-    ] {
-        assert!(
-            parse(&file).unwrap_err().to_string().contains("only linear, yarn"),
-            "{file:?}",
-            file = file.bytes().len()
-        );
+    let bent =
+        yarn.clone().float("llama.rope.scaling.yarn_beta_fast", 16.0).float("llama.rope.scaling.yarn_beta_slow", 2.0);
+    assert!(matches!(parse(&bent), Ok(RopeScaling::Yarn { fast: 16.0, slow: 2.0, .. })));
+    // Without a type a factor is linear, under its older name as well, and of no type it is none.
+    for key in ["llama.rope.scaling.factor", "llama.rope.scale_linear"] {
+        assert_eq!(parse(&described("llama").float(key, 2.0)), Ok(RopeScaling::Linear { factor: 2.0 }));
+        assert_eq!(parse(&kind("none").float(key, 2.0)), Ok(RopeScaling::None));
+    }
+    let dynamic = kind("dynamic").float("llama.rope.scaling.factor", 2.0);
+    assert!(parse(&dynamic).unwrap_err().to_string().contains("only linear, yarn"));
+    for (key, neutral) in UNUSED_KEYS {
+        let key = format!("llama.{key}");
+        assert_eq!(parse(&yarn.clone().float(&key, neutral)), parse(&yarn));
+        let refused = parse(&yarn.clone().float(&key, 0.5)).unwrap_err().to_string();
+        assert!(refused.contains(&key) && refused.contains("nothing here computes"), "{refused}");
     }
     // Factors of Llama 3.1 for two frequencies: the first is not stretched, the second is.
     let theta: f32 = 5e9;

@@ -10,12 +10,13 @@ use crate::{
 };
 
 /// Small files that are fetched if they exist.
-const SMALL: [&str; 8] = [
+const SMALL: [&str; 9] = [
     "config.json",
     "generation_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "chat_template.jinja",
     "chat_template.json",
     INDEX,

@@ -12,6 +12,8 @@ pub(crate) struct ChatFiles {
     pub(crate) tokenizer_config: Option<Value>,
     /// `special_tokens_map.json`.
     pub(crate) special_tokens_map: Option<Value>,
+    /// `added_tokens.json`.
+    pub(crate) added_tokens: Option<Value>,
     /// `chat_template.jinja`.
     pub(crate) jinja: Option<String>,
     /// `chat_template.json`.
@@ -41,8 +43,21 @@ impl ChatFiles {
         [&self.tokenizer_config, &self.special_tokens_map].into_iter().flatten()
     }
 
+    /// The value of a named token: where `tokenizer_config.json` lists no added tokens, the older `special_tokens_map.json`
+    /// goes before it.
+    pub(super) fn special_token(&self, key: &str) -> Option<&Value> {
+        let of_map = self.older_map().and_then(|map| map.get(key));
+        of_map.or_else(|| self.tokenizer_config.as_ref()?.get(key)).filter(|value| !value.is_null())
+    }
+
+    /// `special_tokens_map.json`, where it counts.
+    pub(super) fn older_map(&self) -> Option<&Value> {
+        let lists = |config: &Value| config.get("added_tokens_decoder").is_some();
+        self.special_tokens_map.as_ref().filter(|_| !self.tokenizer_config.as_ref().is_some_and(lists))
+    }
+
     fn named_tokens(&self) -> NamedTokens {
-        let token = |key: &str| self.files().find_map(|file| written_form(&file[key]));
+        let token = |key: &str| written_form(self.special_token(key)?);
         NamedTokens {
             bos: token("bos_token"),
             eos: token("eos_token"),
@@ -72,7 +87,7 @@ fn default_template(value: &Value) -> Result<Option<String>, Refusal> {
 }
 
 /// A token is written as text or as an object with its content.
-fn written_form(value: &Value) -> Option<String> {
+pub(super) fn written_form(value: &Value) -> Option<String> {
     value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
 }
 
@@ -118,7 +133,14 @@ mod tests {
             json!({ "bos_token": "<s>", "eos_token": { "content": "</s>", "lstrip": false }, "pad_token": null });
         assert_eq!(tokens(config.clone(), None), [some("<s>"), some("</s>"), None, None]);
         let map = json!({ "bos_token": "other", "unk_token": { "content": "<unk>" }, "pad_token": "<pad>" });
-        assert_eq!(tokens(config, Some(map)), [some("<s>"), some("</s>"), some("<unk>"), some("<pad>")]);
+        assert_eq!(tokens(config, Some(map.clone())), [some("other"), some("</s>"), some("<unk>"), some("<pad>")]);
+        // Beside a list of added tokens the older file does not count.
+        let config = json!({ "bos_token": "<s>", "added_tokens_decoder": {} });
+        assert_eq!(tokens(config.clone(), Some(map)), [some("<s>"), None, None, None]);
+        assert_eq!(
+            tokens(json!({ "eos_token": "</s>" }), Some(json!({ "eos_token": null }))),
+            [None, None, None, None]
+        );
         assert_eq!(tokens(json!({ "bos_token": 7, "eos_token": ["x"] }), Some(json!({}))), [None, None, None, None]);
     }
 

@@ -1,5 +1,6 @@
 //! The text side of a model: tokenizer, chat template, and the prompts made with them.
 
+mod added_tokens;
 pub(crate) mod chat_files;
 mod message;
 mod prompter;

@@ -6,15 +6,12 @@ use tokenizers::{AddedToken, models::bpe::Vocab};
 
 use super::{
     parts::{Place, growth_before_cutting, part, special_ids},
-    text::{Model, Written, refuse},
+    text::{Model, Written, check_added, refuse},
 };
 use crate::{python_json, refusal::Refusal, text::Tokenizer};
 
 /// Largest acceptable `tokenizer.json` in bytes; Gemma's has 33 MB.
 pub(crate) const LARGEST_FILE: u64 = 64 << 20;
-/// Most tokens beside the vocabulary, and their bytes altogether.
-const MOST_ADDED: (usize, usize) = (1 << 16, 1 << 20);
-
 /// The other model than BPE, by the name that the file gives it.
 const UNIGRAM: &str = "Unigram";
 /// Longest piece of Unigram in bytes; published ones have a few dozen.
@@ -118,10 +115,7 @@ impl File {
                 return Err(refuse(format!("the affix {affix:?} is not known")));
             }
         }
-        let bytes: usize = self.added_tokens.iter().map(|added| added.token.content.len()).sum();
-        if self.added_tokens.len() > MOST_ADDED.0 || bytes > MOST_ADDED.1 {
-            return Err(refuse(format!("{} added tokens of {bytes} bytes are too many", self.added_tokens.len())));
-        }
+        check_added(self.added_tokens.iter().map(|added| &added.token))?;
         if self.added_tokens.iter().any(|added| added.token.content.is_empty()) {
             return Err(refuse("an added token is empty"));
         }

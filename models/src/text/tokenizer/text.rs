@@ -13,13 +13,15 @@ use tokenizers::{
     },
 };
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, text::chat_files::ChatFiles};
 
 /// Longest single text that is encoded, in bytes.
 const LONGEST_TEXT: usize = 8 << 20;
 /// Longest written form of a token in bytes. The longest of published vocabularies are runs of 128 blanks, whose written form
 /// in byte-level vocabularies has 256 bytes.
 pub(super) const LONGEST_TOKEN: usize = 1024;
+/// Most tokens beside the vocabulary, and their bytes altogether.
+const MOST_ADDED: (usize, usize) = (1 << 16, 1 << 20);
 /// Token ids stay below this, so that nothing is ever sized by an absurd one.
 const LARGEST_ID: u32 = 1 << 22;
 
@@ -55,6 +57,25 @@ pub struct TokenizerError {
 }
 
 impl Tokenizer {
+    /// The same with the tokens that the files beside `tokenizer.json` add.
+    ///
+    /// # Errors
+    /// If they are too many or too long.
+    pub(crate) fn with_files(mut self, files: &ChatFiles) -> Result<Self, Refusal> {
+        let known = self.inner.get_added_tokens_decoder();
+        let tokens = files.added_tokens(|content| known.values().any(|token| token.content == content));
+        check_added(&tokens)?;
+        if let Some(long) = tokens.iter().map(|token| token.content.len()).find(|length| *length > LONGEST_TOKEN) {
+            return Err(refuse(format!("a token has {long} bytes and at most {LONGEST_TOKEN} are allowed")));
+        }
+        if !tokens.is_empty() {
+            guarded(|| self.inner.add_tokens(tokens).map(drop)).map_err(refuse)?;
+            let largest = self.inner.get_added_tokens_decoder().into_keys().max().unwrap_or(0);
+            self.largest = self.largest.max(largest);
+        }
+        Ok(self)
+    }
+
     /// The ids of a text.
     pub fn encode(&self, text: &str, special: SpecialTokens) -> Result<Vec<u32>, TokenizerError> {
         let failed = |reason: String| TokenizerError { what: format!("a text of {} bytes", text.len()), reason };
@@ -228,6 +249,16 @@ impl Written {
         }
         Ok(tokenizer)
     }
+}
+
+/// Checks how many added tokens there are, and their bytes.
+pub(super) fn check_added<'a>(tokens: impl IntoIterator<Item = &'a AddedToken>) -> Result<(), Refusal> {
+    let (count, bytes) =
+        tokens.into_iter().fold((0, 0), |(count, bytes), token| (count + 1, bytes + token.content.len()));
+    if count > MOST_ADDED.0 || bytes > MOST_ADDED.1 {
+        return Err(refuse(format!("{count} added tokens of {bytes} bytes are too many")));
+    }
+    Ok(())
 }
 
 pub(super) fn refuse(reason: impl Into<String>) -> Refusal {
