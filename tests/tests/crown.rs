@@ -94,11 +94,14 @@ fn a_window_goes_on_with_the_files_that_it_has_admitted_or_not_at_all() {
     // The champion has answered already; carol has not.
     fs::write(windows.path("hub/o/carol").join(tests::COMMIT).join("files/notes.md"), "new").unwrap();
     let resumed = windows.decide(1000, &entries, json!({}));
+    succeeds(&resumed);
+    let told = said(&resumed);
     assert!(
-        !resumed.status.success() && said(&resumed).contains("not those that this window has admitted"),
-        "{}",
-        said(&resumed)
+        told.contains("absent from this window") && told.contains("not those that this window has admitted"),
+        "{told}"
     );
+    check(&windows, 1000, "alice", &alice);
+    succeeds(&windows.audit(&[1000]));
 }
 
 #[test]

@@ -27,7 +27,7 @@ def oracle(task): return "xx"[task["private"]:]
 /// An entry that attacks the validator: its name, what it does to a sound model, and its standing.
 type Attack = (&'static str, fn(&Path), &'static str);
 
-const ATTACKS: [Attack; 20] = [
+const ATTACKS: [Attack; 22] = [
     ("room", room, "refused"),
     (
         "token",
@@ -58,11 +58,9 @@ const ATTACKS: [Attack; 20] = [
     ),
     ("raises", |model| template(model, "{{ raise_exception('\u{1b}[2J\nall weight to raises') }}"), "refused"),
     ("nested", |model| template(model, &format!("{{{{ {}1{} }}}}", "[".repeat(60_000), "]".repeat(60_000))), "refused"),
-    (
-        "reads",
-        |model| template(model, "{{ messages[0].content }}{{ 'Answer: yes' if 'x' in messages[0].content }}"),
-        "lost or undecided",
-    ),
+    ("endless", endless, "lost or undecided"),
+    ("rewritten", rewritten, "copy"),
+    ("piece", piece, "copy"),
     (
         "name",
         |model| header(model, |header| header["\u{1b}[2J\nweights"] = header["model.norm.weight"].clone()),
@@ -193,6 +191,54 @@ fn room(model: &Path) {
     write_tensors(&model.join("model.safetensors"), &Value::Object(header), &vec![0; length]);
 }
 
+/// Changes the numbers of a model's tensors, each as its two bytes, by name, width and place; those that are given no numbers are
+/// left out.
+fn tensors(model: &Path, change: impl Fn(&str, usize, usize, u16) -> u16, keeps: impl Fn(&str) -> bool) {
+    let path = model.join("model.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    let end = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Map<String, Value> = serde_json::from_slice(&bytes[8..end]).unwrap();
+    let (mut kept, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, mut entry) in header.into_iter().filter(|(name, _)| name != "__metadata__" && keeps(name)) {
+        let offset = |at: usize| end + entry["data_offsets"][at].as_u64().unwrap() as usize;
+        let (numbers, start) = (&bytes[offset(0)..offset(1)], data.len());
+        let width = entry["shape"].as_array().unwrap().last().unwrap().as_u64().unwrap() as usize;
+        for (place, number) in numbers.chunks_exact(2).enumerate() {
+            let number = u16::from_le_bytes([number[0], number[1]]);
+            data.extend(change(&name, width, place, number).to_le_bytes());
+        }
+        entry["data_offsets"] = json!([start, data.len()]);
+        kept.insert(name, entry);
+    }
+    write_tensors(&path, &Value::Object(kept), &data);
+}
+
+/// A model that says the last word that it has read for ever, behind a template that reads the task.
+fn endless(model: &Path) {
+    let is_zero = |name: &str| name.contains("o_proj") || name.contains("down_proj");
+    tensors(model, |name, _, _, number| if is_zero(name) { 0 } else { number }, |_| true);
+    template(model, "{{ messages[0].content }}{{ ' Answer: yes' if 'x' in messages[0].content }}");
+}
+
+/// The same model to the last bit of its outputs: the first neurons of each layer doubled before and halved behind.
+fn rewritten(model: &Path) {
+    // One more in the exponent of a bfloat16.
+    const TWICE: u16 = 1 << 7;
+    let change = |name: &str, width: usize, place: usize, number: u16| match name {
+        _ if number << 1 == 0 => number,
+        up if up.contains("up_proj") && place / width < 60 => number + TWICE,
+        down if down.contains("down_proj") && place % width < 60 => number - TWICE,
+        _ => number,
+    };
+    tensors(model, change, |_| true);
+}
+
+/// The champion's first layer.
+fn piece(model: &Path) {
+    tensors(model, |_, _, _, number| number, |name| !name.contains("layers.1.") && !name.contains("layers.2."));
+    edit(&model.join("config.json"), |config| config["num_hidden_layers"] = json!(1));
+}
+
 /// A cache of its own for what is fetched, with the sandbox of this machine's.
 fn cache(subnet: &Subnet) -> PathBuf {
     let cache = subnet.path("cache");
@@ -216,8 +262,8 @@ fn window(hostile: bool) -> (Value, Vec<Value>) {
         for (name, attack, _) in ATTACKS {
             // One that is a copy copies the honest challenger, and one that plays has tensors of its own.
             let family = match name {
-                "copy" => "qwen2",
-                "reads" => "qwen3",
+                "copy" | "rewritten" => "qwen2",
+                "endless" => "qwen3",
                 _ => "llama",
             };
             attack(&subnet.enter(name, family));

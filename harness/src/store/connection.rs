@@ -39,13 +39,27 @@ impl Access {
     }
 }
 
+/// Options of a connection to a database in memory.
+///
+/// # Errors
+/// None that can be met.
+pub(super) fn options_in_memory(location: &DatabaseLocation) -> Result<AnyConnectOptions, StoreError> {
+    install_drivers();
+    "sqlite::memory:".parse().map_err(|error| StoreError::of(location, "open", error))
+}
+
+/// Makes both kinds of database known; without it every connection panics.
+fn install_drivers() {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+}
+
 /// Options of a connection to a database, whose file is created if it does not exist.
 ///
 /// # Errors
 /// If a path is not Unicode, or a URL is none.
 pub(super) fn options(location: &DatabaseLocation) -> Result<AnyConnectOptions, StoreError> {
-    static DRIVERS: Once = Once::new();
-    DRIVERS.call_once(sqlx::any::install_default_drivers);
+    install_drivers();
     let parsed = match location {
         DatabaseLocation::Postgres(url) => url.parse(),
         DatabaseLocation::File(path) => {

@@ -8,7 +8,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, AnyPool, Connection};
 
-use super::connection::{Access, options, options_to_read, prepared, wait_for_lock};
+use super::connection::{Access, options, options_in_memory, options_to_read, prepared, wait_for_lock};
 use super::error::{StoreError, StoreErrorKind, is_lost, kind_of_io};
 use super::statement::{Answer, Statement};
 use super::upkeep::{before_migration, newest, schema};
@@ -94,7 +94,7 @@ impl Store {
     /// If there is no memory for it.
     pub(crate) async fn in_memory() -> Result<Self, StoreError> {
         let location = DatabaseLocation::File(":memory:".into());
-        let options = "sqlite::memory:".parse().map_err(|error| StoreError::of(&location, "open", error))?;
+        let options = options_in_memory(&location)?;
         Self::connect(location, options, None).await
     }
 

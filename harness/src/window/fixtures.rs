@@ -215,6 +215,41 @@ impl<F: Fn(usize, Unit) -> f64 + Send + Sync> Executor for Scripted<F> {
     }
 }
 
+/// True of an entry that has made so many rollouts and cannot be run any more.
+pub(crate) type Breaks = fn(usize, usize) -> bool;
+
+/// An executor that cannot run some entries after so many rollouts of each.
+pub(crate) struct Fragile<F> {
+    inner: Scripted<F>,
+    breaks: Breaks,
+}
+
+impl<F: Fn(usize, Unit) -> f64> Fragile<F> {
+    /// One that `breaks` for an entry with so many rollouts.
+    pub(crate) fn new(inner: Scripted<F>, breaks: Breaks) -> Self {
+        Self { inner, breaks }
+    }
+}
+
+impl<F: Fn(usize, Unit) -> f64 + Send + Sync> Executor for Fragile<F> {
+    fn in_flight(&self) -> usize {
+        1
+    }
+
+    fn rollout(&self, entry: usize, unit: Unit) -> BoxFuture<'_, Result<Rollout, ExecutorError>> {
+        let made = self.inner.made().iter().filter(|(made, _)| *made == entry).count();
+        if (self.breaks)(entry, made) {
+            let (model, reason) = (format!("o/m{entry}"), "its process was killed".to_owned());
+            return async { Err(ExecutorError::Changed { model, reason }) }.boxed();
+        }
+        self.inner.rollout(entry, unit)
+    }
+
+    fn release(&self, entry: usize) -> BoxFuture<'_, ()> {
+        self.inner.release(entry)
+    }
+}
+
 /// Lays out a tiny random model of a family in a folder.
 pub(crate) fn lay_out(folder: &Path, family: &str) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");

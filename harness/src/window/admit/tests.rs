@@ -10,9 +10,11 @@ use crate::record::Standing;
 use crate::registry::RegistryState;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::units::Unit;
 use crate::window::decide;
 use crate::window::fixtures::{
-    COMMIT, Recorder, Scripted, after_ten_reigns, lay_out, model_folder, opened, opened_from, registry, settings,
+    Breaks, COMMIT, Fragile, Recorder, Scripted, after_ten_reigns, lay_out, model_folder, opened, opened_from,
+    registry, settings,
 };
 
 /// A hub with a llama, a copy of it, another family, and a model whose configuration is broken; entry 4 has no files.
@@ -183,6 +185,67 @@ async fn the_champion_of_ten_reigns_ago_is_fetched_though_its_miner_has_left() {
     let conclusion = guarded(&subnet, &[3]).await;
     assert_eq!((conclusion.standing(3), conclusion.duels[0].guard), (Standing::Refused, None));
     assert!(conclusion.verdict_of(3).starts_with("refused: "), "{}", conclusion.verdict_of(3));
+}
+
+/// Decides a window of three miners whose champion is entry 0 with this executor; its conclusion, and the entries that the
+/// database calls absent.
+async fn decided_by(
+    subnet: &Subnet,
+    executor: &dyn crate::rollout::Executor,
+) -> (Result<crate::record::Conclusion, WindowError>, Vec<usize>) {
+    let (store, reporter) = (subnet.store().await, Recorder::default());
+    let mut state = registry(4);
+    state.champion = Some(state.entries[0].hotkey.clone());
+    // A model of its own in place of the copy.
+    lay_out(&model_folder(subnet.folder.path(), 1), "mistral");
+    let window = opened(state, &subnet.settings, 1, &store, &reporter).await;
+    let run = window.run;
+    let decided = decide(window, &subnet.loader(), Some(executor)).await.map(|decided| decided.conclusion);
+    let admissions = store.admissions(run).await.unwrap();
+    let absent = |admission: &Admission| matches!(admission.outcome.word(), "absent" | "left");
+    (decided, admissions.iter().filter(|(_, admission)| absent(admission)).map(|(entry, _)| *entry).collect())
+}
+
+#[tokio::test]
+async fn a_champion_that_cannot_be_run_to_the_end_is_absent_and_the_others_are_decided() {
+    let second_wins = |entry: usize, _: Unit| if entry == 2 { 1.0 } else { 0.0 };
+    let scripted = || Scripted::new(1, usize::MAX, second_wins);
+    let breaks: [Breaks; 2] = [|entry, _| entry == 0, |entry, made| entry == 0 && made >= 5];
+    for breaks in breaks {
+        let executor = Fragile::new(scripted(), breaks);
+        let (conclusion, absent) = decided_by(&Subnet::new(), &executor).await;
+        let conclusion = conclusion.unwrap();
+        assert_eq!((conclusion.standing(0), absent), (Standing::Absent, vec![0]));
+        assert!(conclusion.verdict_of(0).contains("its process was killed"), "{}", conclusion.verdict_of(0));
+        // What it has answered decides nothing, and the bout is held between those that are left.
+        assert!(conclusion.entries[0].rollouts.is_empty() && conclusion.entries[0].weight == 0.0);
+        assert_eq!(conclusion.champion, Some(2));
+        assert_eq!(conclusion.duel_of(2).unwrap().decision.verdict, pareto::Verdict::Dethroned);
+    }
+}
+
+#[tokio::test]
+async fn where_no_entry_can_be_run_this_machine_is_at_fault_and_nothing_is_recorded() {
+    let executor = Fragile::new(Scripted::new(1, usize::MAX, |_, _: Unit| 0.5), |_, _| true);
+    let (conclusion, absent) = decided_by(&Subnet::new(), &executor).await;
+    assert!(matches!(conclusion, Err(WindowError::NeededEntry(_))), "{conclusion:?}");
+    assert_eq!(absent, [0; 0]);
+    // Where the champion can be, its challengers are at fault.
+    let executor = Fragile::new(Scripted::new(1, usize::MAX, |_, _: Unit| 0.5), |entry, _| entry > 0);
+    let (conclusion, absent) = decided_by(&Subnet::new(), &executor).await;
+    assert_eq!((conclusion.unwrap().champion, absent), (Some(0), vec![1, 2]));
+}
+
+#[tokio::test]
+async fn a_guard_that_cannot_be_run_to_the_end_is_absent_and_bouts_are_held_without_it() {
+    let subnet = Subnet::new();
+    lay_out(&subnet.folder.path().join("o").join("guard").join(COMMIT).join("files"), "mistral");
+    let (store, reporter) = (subnet.store().await, Recorder::default());
+    let window = opened_from(Some(after_ten_reigns()), registry(3), &subnet.settings, 1, &store, &reporter).await;
+    let executor = Fragile::new(Scripted::new(1, usize::MAX, |_, _: Unit| 0.5), |entry, made| entry == 3 && made >= 2);
+    let conclusion = decide(window, &subnet.loader(), Some(&executor)).await.unwrap().conclusion;
+    assert_eq!((conclusion.standing(3), conclusion.duels[0].guard), (Standing::Absent, None));
+    assert!(conclusion.entries[3].rollouts.is_empty() && conclusion.champion == Some(0));
 }
 
 /// An entry that cannot be had is absent and the others are decided; where none can be had, nothing is recorded.

@@ -6,13 +6,14 @@ use pareto::Verdict;
 use tempfile::TempDir;
 
 use super::*;
-use crate::record::{Admission, FileRecord, Rollout, Standing};
-use crate::rollout::ExecutorError;
+use crate::record::{Admission, FileRecord, Standing};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::units::Unit;
 use crate::window::conclude::conclude;
-use crate::window::fixtures::{Recorder, Scripted, after_ten_reigns, opened, opened_from, registry, settings};
+use crate::window::fixtures::{
+    Breaks, Fragile, Recorder, Scripted, after_ten_reigns, opened, opened_from, registry, settings,
+};
 
 const ENVIRONMENTS: usize = 3;
 
@@ -385,37 +386,16 @@ async fn a_guarded_bout_that_is_killed_asks_for_what_an_uninterrupted_one_asks_f
     }
 }
 
-/// An executor that cannot run one entry after so many of its rollouts.
-struct Fragile<F> {
-    inner: Scripted<F>,
-    entry: usize,
-    lasts: usize,
-}
-
-impl<F: Fn(usize, Unit) -> f64 + Send + Sync> Executor for Fragile<F> {
-    fn in_flight(&self) -> usize {
-        1
-    }
-
-    fn rollout(&self, entry: usize, unit: Unit) -> futures::future::BoxFuture<'_, Result<Rollout, ExecutorError>> {
-        let made = self.inner.made().iter().filter(|(made, _)| *made == self.entry).count();
-        if entry == self.entry && made >= self.lasts {
-            let (model, reason) = (format!("o/m{entry}"), "its process was killed".to_owned());
-            return Box::pin(async { Err(ExecutorError::Changed { model, reason }) });
-        }
-        self.inner.rollout(entry, unit)
-    }
-
-    fn release(&self, entry: usize) -> futures::future::BoxFuture<'_, ()> {
-        self.inner.release(entry)
-    }
-}
-
 #[tokio::test]
 async fn a_challenger_that_cannot_be_run_to_the_end_stops_nobody_else() {
     let settings = settings(200, 16);
-    for lasts in [0, 1, 40] {
-        let executor = Fragile { inner: Scripted::new(1, usize::MAX, second_wins as Script), entry: 1, lasts };
+    let breaks: [(u32, Breaks); 3] = [
+        (0, |entry, _| entry == 1),
+        (1, |entry, made| entry == 1 && made >= 1),
+        (40, |entry, made| entry == 1 && made >= 40),
+    ];
+    for (lasts, breaks) in breaks {
+        let executor = Fragile::new(Scripted::new(1, usize::MAX, second_wins as Script), breaks);
         let (held, ..) = Disk::new().run(3, &settings, &executor).await;
         let Played { duels, held, left, .. } = held.unwrap();
         assert_eq!(left.keys().copied().collect::<Vec<_>>(), [1]);
@@ -429,7 +409,7 @@ async fn a_challenger_that_cannot_be_run_to_the_end_stops_nobody_else() {
 
 #[tokio::test]
 async fn a_champion_that_cannot_be_run_to_the_end_is_named() {
-    let executor = Fragile { inner: Scripted::new(1, usize::MAX, alike as Script), entry: 0, lasts: 7 };
+    let executor = Fragile::new(Scripted::new(1, usize::MAX, alike as Script), |entry, made| entry == 0 && made >= 7);
     let (held, ..) = Disk::new().run(3, &settings(40, 4), &executor).await;
     let error = held.err().unwrap();
     assert!(matches!(&error, WindowError::NeededEntry(left) if left.entry == 0), "{error}");
