@@ -60,7 +60,7 @@ const ATTACKS: [Attack; 22] = [
     ("nested", |model| template(model, &format!("{{{{ {}1{} }}}}", "[".repeat(60_000), "]".repeat(60_000))), "refused"),
     ("endless", endless, "lost or undecided"),
     ("rewritten", rewritten, "copy"),
-    ("piece", piece, "copy"),
+    ("piece", piece, "lost or undecided"),
     (
         "name",
         |model| header(model, |header| header["\u{1b}[2J\nweights"] = header["model.norm.weight"].clone()),

@@ -203,6 +203,10 @@ fn rollouts(one: &RolloutBody, other: &RolloutBody) -> (Part, String, [Value; 2]
         let (place, values) = replies(one.replies.get(same), other.replies.get(same));
         return (Part::Tokens, format!("reply {}{place} of {name}", same + 1), values);
     }
+    if one.work != other.work {
+        let work = |body: &RolloutBody| serde_json::json!(body.work);
+        return (Part::Tokens, format!("the work of {name}"), [work(one), work(other)]);
+    }
     let verdict = |body: &RolloutBody| serde_json::json!({ "score": body.score, "reason": body.reason, "fault": body.fault, "reproducible": body.reproducible });
     (Part::Verdict, format!("the verdict on {name}"), [verdict(one), verdict(other)])
 }

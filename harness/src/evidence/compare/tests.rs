@@ -25,7 +25,8 @@ impl Written {
         terms["previous"] = json!(format!("the log of {validator}"));
         let rollout = |entry: u32, task: u32| {
             json!({ "entry": entry, "environment": 0, "task": task, "seed": 7 + task, "replies": [[1, 2, 3], [4, 5]],
-                    "score": 0.5, "reason": "partly right", "fault": null, "reproducible": true })
+                    "score": 0.5, "reason": "partly right", "fault": null, "reproducible": true,
+                    "work": { "tokens": 9, "bytes": 20, "fuel": 3 } })
         };
         let finding = json!({ "entry": 1, "finding": {
             "finding": { "entry": 1, "kind": "same_files", "of": 0, "measure": 0.1 + f64::from(validator), "threshold": 0.5 },
@@ -109,6 +110,7 @@ fn a_difference_is_named_by_the_part_of_the_window_that_it_is_in() {
     check_value("rollout", "/seed", json!(8), Some((Part::Seed, &format!("the seed of {task}"))));
     check_value("rollout", "/score", json!(1.0), Some((Part::Verdict, &format!("the verdict on {task}"))));
     check_value("rollout", "/fault", json!("model"), Some((Part::Verdict, &format!("the verdict on {task}"))));
+    check_value("rollout", "/work/fuel", json!(4), Some((Part::Tokens, &format!("the work of {task}"))));
     let odds = "the decision on entry 1.decision.odds.1";
     check_value("decision", "/decision/odds/1", json!(9.0), Some((Part::Decision, odds)));
     check_value("weights", "/burned", json!(1.0), Some((Part::Decision, "the weights.burned")));

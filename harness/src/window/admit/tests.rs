@@ -198,7 +198,8 @@ async fn decided_by(
     state.champion = Some(state.entries[0].hotkey.clone());
     // A model of its own in place of the copy.
     lay_out(&model_folder(subnet.folder.path(), 1), "mistral");
-    let window = opened(state, &subnet.settings, 1, &store, &reporter).await;
+    let settings = Settings { deciding: settings(200, 16).deciding, ..subnet.settings.clone() };
+    let window = opened(state, &settings, 1, &store, &reporter).await;
     let run = window.run;
     let decided = decide(window, &subnet.loader(), Some(executor)).await.map(|decided| decided.conclusion);
     let admissions = store.admissions(run).await.unwrap();
