@@ -1,7 +1,9 @@
 //! Events of a run as data; reporters show them.
 
+use crate::record::{Rollout, counted_score};
+
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Event {
     /// A package, a model or the sandbox guest is being fetched or made.
     Asset {
@@ -66,6 +68,10 @@ pub(crate) enum Event {
     RolloutEnded {
         /// The entry.
         entry: String,
+        /// New tokens of its replies.
+        tokens: usize,
+        /// Its score; none if it counts for nobody.
+        score: Option<f64>,
     },
     /// A model has answered all it was asked.
     Played {
@@ -82,6 +88,14 @@ pub(crate) enum Event {
         /// The action and its error.
         what: String,
     },
+}
+
+impl Event {
+    /// The end of a rollout.
+    pub(crate) fn rollout_ended(entry: String, rollout: &Rollout) -> Self {
+        let tokens = rollout.replies.iter().map(|reply| reply.tokens.len()).sum();
+        Self::RolloutEnded { entry, tokens, score: counted_score(rollout.score, rollout.fault) }
+    }
 }
 
 impl From<sandbox_builder::Progress> for Event {

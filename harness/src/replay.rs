@@ -207,8 +207,8 @@ impl Replay<'_> {
         let again = rollouts.iter().map(|recorded| self.compare(rules, model, recorded));
         let mut again = futures::stream::iter(again).buffer_unordered(self.settings.engine.rows);
         while let Some(same) = again.next().await {
-            same?;
-            self.reporter.report(Event::RolloutEnded { entry: label.clone() });
+            let tokens = same?;
+            self.reporter.report(Event::RolloutEnded { entry: label.clone(), tokens, score: None });
         }
         self.reporter.report(Event::Played { entry: label });
         Ok(())
@@ -281,17 +281,19 @@ impl Replay<'_> {
         }
     }
 
+    /// Makes a rollout again and compares it; the number of new tokens.
     async fn compare(
         &self,
         rules: &TaskRules,
         model: &dyn Responder,
         recorded: &RolloutBody,
-    ) -> Result<(), ReplayError> {
+    ) -> Result<usize, ReplayError> {
         let RolloutBody { entry, environment, task, .. } = *recorded;
         let made = rules.rollout(model, entry, Unit { task, environment }, &*self.reporter).await?;
+        let tokens = made.replies.iter().map(|reply| reply.tokens.len()).sum();
         let made = RolloutBody::of(&made);
         if made == *recorded {
-            return Ok(());
+            return Ok(tokens);
         }
         let what = if made.replies != recorded.replies {
             "what the model replied"

@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use pareto::count;
 
+use super::pace::Pace;
 use super::{add_bar, say};
 use crate::events::{Event, Reporter};
 
@@ -14,11 +15,12 @@ use crate::events::{Event, Reporter};
 #[derive(Debug)]
 pub(super) struct Bars {
     bars: Mutex<BTreeMap<String, ProgressBar>>,
+    paces: Mutex<BTreeMap<String, Pace>>,
 }
 
 impl Bars {
     pub(super) fn new() -> Self {
-        Self { bars: Mutex::default() }
+        Self { bars: Mutex::default(), paces: Mutex::default() }
     }
 
     fn with_bar(&self, name: &str, make: impl FnOnce() -> ProgressBar, act: impl FnOnce(&ProgressBar)) {
@@ -67,9 +69,20 @@ impl Reporter for Bars {
                 say(&format!("{entry}: {standing}"));
             }
             Event::Playing { entry, done, total } => {
+                self.paces.lock().expect("no holder panics").insert(entry.clone(), Pace::new(done, total));
                 self.with_bar(&entry, || rollout_bar(total), |bar| bar.set_position(done as u64));
             }
-            Event::RolloutEnded { entry } => self.with_bar(&entry, spinner, |bar| bar.inc(1)),
+            Event::RolloutEnded { entry, tokens, score } => {
+                let mut paces = self.paces.lock().expect("no holder panics");
+                let pace = paces.get_mut(&entry).map(|pace| {
+                    pace.end(tokens, score);
+                    pace.text(pace.elapsed())
+                });
+                self.with_bar(&entry, spinner, |bar| {
+                    bar.set_prefix(pace.unwrap_or_default());
+                    bar.inc(1);
+                });
+            }
             Event::Played { entry } => self.remove(&entry),
             Event::Decided { sentence }
             | Event::Served { sentence }
@@ -81,7 +94,7 @@ impl Reporter for Bars {
 }
 
 fn rollout_bar(total: usize) -> ProgressBar {
-    ProgressBar::new(total as u64).with_style(style("{msg:40} {bar:24} {pos}/{len} rollouts, {per_sec}"))
+    ProgressBar::new(total as u64).with_style(style("{msg:32!} {bar:12} {pos}/{len} {prefix}"))
 }
 
 fn spinner() -> ProgressBar {
@@ -126,7 +139,7 @@ mod tests {
     fn an_entry_has_a_bar_while_it_is_checked_and_while_it_plays() {
         let entry = || "alice".to_owned();
         let playing = Event::Playing { entry: entry(), done: 2, total: 8 };
-        let ended = Event::RolloutEnded { entry: entry() };
+        let ended = Event::RolloutEnded { entry: entry(), tokens: 5, score: None };
         check(&[Event::Checking { entry: entry() }], &[("alice: checking", 0, None)]);
         let standing = Event::Standing { entry: entry(), standing: "admitted".to_owned() };
         check(&[Event::Checking { entry: entry() }, standing], &[]);

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use indicatif::HumanBytes;
 use pareto::count;
 
+use super::pace::Pace;
 use super::say;
 use crate::events::{Event, Reporter};
+
+/// Longest silence of an entry that plays.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Prints events as lines on standard error.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    played: Mutex<BTreeMap<String, (usize, usize)>>,
+    played: Mutex<BTreeMap<String, (Pace, Duration)>>,
     assets: Mutex<BTreeMap<String, (&'static str, u64)>>,
 }
 
@@ -21,12 +26,17 @@ impl Lines {
         Self::default()
     }
 
-    fn count(&self, entry: &str) -> Option<String> {
+    /// A line at every quarter of what is asked for, and after a minute without one.
+    fn count(&self, entry: &str, tokens: usize, score: Option<f64>) -> Option<String> {
         let mut played = self.played.lock().expect("no holder panics");
-        let (done, total) = played.get_mut(entry)?;
-        *done += 1;
-        let step = (*total / 4).max(1);
-        done.is_multiple_of(step).then(|| format!("{entry}: {done} of at most {total} rollouts"))
+        let (pace, told) = played.get_mut(entry)?;
+        pace.end(tokens, score);
+        let (done, total, elapsed) = (pace.done(), pace.total(), pace.elapsed());
+        let step = (total / 4).max(1);
+        (done.is_multiple_of(step) || elapsed - *told >= SILENCE).then(|| {
+            *told = elapsed;
+            format!("{entry}: {done} of at most {total} rollouts, {}", pace.text(elapsed))
+        })
     }
 
     /// A line when something new is done to an asset and at every further quarter of it.
@@ -54,10 +64,11 @@ impl Lines {
             Event::Standing { entry, standing } => Some(format!("{entry}: {standing}")),
             Event::Playing { entry, done, total } => {
                 let line = format!("{entry}: plays, {done} of at most {total} rollouts are there");
-                self.played.lock().expect("no holder panics").insert(entry, (done, total));
+                let pace = (Pace::new(done, total), Duration::ZERO);
+                self.played.lock().expect("no holder panics").insert(entry, pace);
                 Some(line)
             }
-            Event::RolloutEnded { entry } => self.count(&entry),
+            Event::RolloutEnded { entry, tokens, score } => self.count(&entry, tokens, score),
             Event::Decided { sentence }
             | Event::Served { sentence }
             | Event::Overridden { sentence }
@@ -85,13 +96,15 @@ mod tests {
     }
 
     fn ended() -> Event {
-        Event::RolloutEnded { entry: "alice".to_owned() }
+        Event::RolloutEnded { entry: "alice".to_owned(), tokens: 5, score: Some(0.5) }
     }
 
     #[track_caller]
     fn check(events: Vec<Event>, expected: &[&str]) {
         let lines = Lines::new();
-        let said: Vec<String> = events.into_iter().filter_map(|event| lines.line(event)).collect();
+        // Speed and time left are the machine's.
+        let timeless = |line: String| line.split(", score 0.500, ").next().unwrap_or_default().to_owned();
+        let said: Vec<String> = events.into_iter().filter_map(|event| lines.line(event)).map(timeless).collect();
         assert_eq!(said, expected);
     }
 

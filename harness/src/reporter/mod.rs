@@ -4,6 +4,7 @@ mod bars;
 mod choice;
 mod lines;
 mod log;
+mod pace;
 mod screen;
 mod verbosity;
 

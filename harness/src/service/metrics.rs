@@ -185,7 +185,7 @@ mod tests {
         metrics.submitted();
         let shown = Arc::new(Recorder::default());
         let reporter = MeteredReporter::new(Arc::clone(&metrics), Arc::<Recorder>::clone(&shown));
-        reporter.report(Event::RolloutEnded { entry: "alice".to_owned() });
+        reporter.report(Event::RolloutEnded { entry: "alice".to_owned(), tokens: 5, score: Some(1.0) });
         reporter.report(Event::Retrying { what: "the hub".to_owned() });
         reporter.report(Event::Played { entry: "alice".to_owned() });
         let text = metrics.text();

@@ -65,7 +65,7 @@ impl Answers<'_> {
                 let rollout = self.unpaid(entry, unit);
                 window.store.add_rollout(window.run, &rollout).await?;
                 board.add(entry, UnitScore::from(&rollout));
-                window.reporter.report(Event::RolloutEnded { entry: label.clone() });
+                window.reporter.report(Event::rollout_ended(label.clone(), &rollout));
             }
             let rollouts = units.into_iter().map(|unit| executor.rollout(entry, unit));
             let mut rollouts = futures::stream::iter(rollouts).buffer_unordered(executor.in_flight());
@@ -79,7 +79,7 @@ impl Answers<'_> {
                 board.add(entry, UnitScore::from(&rollout));
                 let Rollout { environment, task, .. } = rollout;
                 budget.add(entry, Unit { task, environment }, rollout.work());
-                window.reporter.report(Event::RolloutEnded { entry: label.clone() });
+                window.reporter.report(Event::rollout_ended(label.clone(), &rollout));
             }
         }
         Ok(Answered::All)
