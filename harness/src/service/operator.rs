@@ -68,7 +68,9 @@ impl<C: Connect> Validator<C> {
         let (_playing, ()) = tokio::join!(self.playing.lock(), async { self.make_room() });
         match self.store.requeue(self.identity.netuid, seed_block, entry).await {
             Ok(Requeued::Done) => Answer::done(format!("{entry} is fetched and checked again")),
-            Ok(Requeued::NotRefused) => Answer::refused(format!("{entry} was not refused in window {seed_block}")),
+            Ok(Requeued::NotRefused) => {
+                Answer::refused(format!("{entry} was neither refused in window {seed_block} nor absent from it"))
+            }
             Ok(Requeued::Playing) => Answer::refused(format!(
                 "window {seed_block} has played already, and its field is fixed: {entry} is fetched and checked again in the next one"
             )),

@@ -20,12 +20,19 @@ const KEEP: &str = "INSERT INTO requeued_admissions (run_id, entry, reason, requ
 const SET_ASIDE: &str = "DELETE FROM admissions WHERE run_id = $1 AND entry = $2 AND standing = 'refused' \
                          AND NOT EXISTS (SELECT 1 FROM rollouts WHERE rollouts.run_id = $1)";
 
+/// The same of an absence.
+const KEEP_ABSENCE: &str = "INSERT INTO requeued_admissions (run_id, entry, reason, requeued_at) \
+                            SELECT run_id, entry, reason, $3 FROM absences WHERE run_id = $1 AND entry = $2 \
+                            AND NOT EXISTS (SELECT 1 FROM rollouts WHERE rollouts.run_id = $1)";
+const SET_ABSENCE_ASIDE: &str = "DELETE FROM absences WHERE run_id = $1 AND entry = $2 \
+                                 AND NOT EXISTS (SELECT 1 FROM rollouts WHERE rollouts.run_id = $1)";
+
 /// Outcome of the wish that an entry is admitted again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Requeued {
-    /// Its refusal is set aside.
+    /// Its refusal or absence is set aside.
     Done,
-    /// It was not refused in this window.
+    /// It was neither refused in this window nor absent from it.
     NotRefused,
     /// The window has rollouts already: its field is fixed.
     Playing,
@@ -107,7 +114,7 @@ impl Store {
         Ok(())
     }
 
-    /// Sets the refusal of a miner's entries aside in the latest run of a window, so that they are fetched and checked
+    /// Sets the refusal or absence of a miner's entries aside in the latest run of a window, so that they are fetched and checked
     /// again; not once the window has rollouts, since others have played against a field without them.
     ///
     /// # Errors
@@ -121,7 +128,9 @@ impl Store {
         let mut done = Requeued::NotRefused;
         for (place, _) in entries.iter().enumerate().filter(|(_, entry)| entry.hotkey == *hotkey) {
             let of_entry = |sql| Statement::new(sql).with(id).with(place);
-            let changes = [of_entry(KEEP).with(clock::unix_seconds()), of_entry(SET_ASIDE)];
+            let now = clock::unix_seconds();
+            let refusal = [of_entry(KEEP).with(now), of_entry(SET_ASIDE)];
+            let changes = [&refusal[..], &[of_entry(KEEP_ABSENCE).with(now), of_entry(SET_ABSENCE_ASIDE)]].concat();
             if self.answers("write to", &changes).await?.iter().any(|answer| answer.changed > 0) {
                 done = Requeued::Done;
             }

@@ -22,7 +22,7 @@ pub(super) enum Answered {
     Failed(Box<ExecutorError>),
 }
 
-/// What is known of all rollouts so far.
+/// Scores and work of all rollouts so far.
 pub(super) struct Ledger {
     /// Their scores.
     pub(super) board: ScoreBoard,

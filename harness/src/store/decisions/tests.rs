@@ -110,25 +110,30 @@ async fn events_of_weights_come_back_in_order_the_latest_of_them(database: &Test
     assert_eq!(store.weight_events(2, 9).await.unwrap(), []);
 }
 
-async fn a_refused_entry_is_admitted_again_until_its_window_has_rollouts(database: &TestDatabase) {
+async fn a_refused_or_absent_entry_is_admitted_again_until_its_window_has_rollouts(database: &TestDatabase) {
     let store = database.open().await;
     let hotkey = |place: usize| Hotkey(format!("5Hot{place}"));
     let requeue = async |place| store.requeue(1, 100, &hotkey(place)).await.unwrap();
     assert_eq!(requeue(0).await, Requeued::NotRefused, "there is no such window");
-    let registry: RegistryState = registry(2);
+    let registry: RegistryState = registry(3);
     let terms = WindowTerms::new(&registry, Default::default(), &Settings::default(), Vec::new(), "c0de".to_owned());
     let (run, _) = store.open_run(&terms).await.unwrap();
     let refused = AdmissionOutcome::Refused("it is not there".to_owned());
     for (place, outcome) in [(0, AdmissionOutcome::Admitted), (1, refused)] {
         store.add_admission(run, place, &Admission { outcome, files: Vec::new() }).await.unwrap();
     }
+    store.add_absence(run, 2, &AdmissionOutcome::Absent("it cannot be fetched".to_owned())).await.unwrap();
     assert_eq!(
         [requeue(0).await, requeue(1).await, requeue(1).await],
         [Requeued::NotRefused, Requeued::Done, Requeued::NotRefused]
     );
-    assert_eq!(store.admissions(run).await.unwrap().into_keys().collect::<Vec<_>>(), [0]);
+    assert_eq!(store.admissions(run).await.unwrap().into_keys().collect::<Vec<_>>(), [0, 2]);
     let kept = store.row("read", Statement::new("SELECT reason FROM requeued_admissions")).await.unwrap().unwrap();
     assert_eq!(store.text(&kept, "reason").unwrap(), "it is not there");
+    // So is one that is absent.
+    assert_eq!([requeue(2).await, requeue(2).await], [Requeued::Done, Requeued::NotRefused]);
+    let kept = store.row("read", Statement::new("SELECT reason FROM requeued_admissions WHERE entry = 2")).await;
+    assert_eq!(store.text(&kept.unwrap().unwrap(), "reason").unwrap(), "it cannot be fetched");
     store.add_rollout(run, &rollout(0, Unit { task: 0, environment: 0 }, 0.0)).await.unwrap();
     assert_eq!(requeue(1).await, Requeued::Playing);
 }
@@ -137,5 +142,5 @@ on_every_database!(
     the_first_record_of_a_window_stays_and_its_ledger_is_that_of_the_next,
     the_first_reason_and_the_first_decision_of_a_window_stay,
     events_of_weights_come_back_in_order_the_latest_of_them,
-    a_refused_entry_is_admitted_again_until_its_window_has_rollouts,
+    a_refused_or_absent_entry_is_admitted_again_until_its_window_has_rollouts,
 );
