@@ -297,6 +297,21 @@ fn work(records: &[Value]) -> [u64; 3] {
 }
 
 #[test]
+fn an_entry_that_is_alone_is_absent_where_the_hub_has_answered_for_good() {
+    let mut subnet = Subnet::new(PROGRAM);
+    subnet.settings("environments = [{ name = 'sat' }]");
+    subnet.register("legal", &format!("legal/model@{COMMIT}"));
+    let hub = WebHub::serve(&subnet.path("hub"), &STATUSES);
+    let mut command = subnet.validate(&["--set", "hub.kind=hugging_face"]);
+    command.env("HF_ENDPOINT", hub.address()).env("DETHRONE_CACHE", cache(&subnet));
+    let output = run(command);
+    let told = said(&output);
+    assert!(told.contains("no model was admitted") && told.contains("answered status 451"), "{told}");
+    // The window has come to its end, without a champion.
+    assert!(subnet.result("evidence.jsonl").unwrap().contains("\"absent\""));
+}
+
+#[test]
 fn twenty_hostile_entries_do_not_change_how_an_honest_pair_is_decided() {
     let (honest, alone) = window(false);
     let (summary, among) = window(true);

@@ -54,6 +54,14 @@ impl LoaderError {
         }
     }
 
+    /// True where the hub has answered for one model, and will answer the same again: it works, and this machine reaches it.
+    pub(crate) fn is_an_answer_for_good(&self) -> bool {
+        match self {
+            Self::Fetch { source, .. } => matches!(source, HubError::Status { .. }) && !source.is_transient(),
+            Self::HubSetup(_) | Self::Refused { .. } | Self::Card(_) | Self::Open { .. } => false,
+        }
+    }
+
     /// True where no answer of the hub came through: nothing tells a hub that cannot be reached from one that breaks off for
     /// one model, but to ask it for something else.
     pub(crate) fn is_of_the_connection(&self) -> bool {
@@ -112,6 +120,9 @@ mod tests {
         for status in (300..600).filter(|status| *status != 404) {
             assert_eq!(fetch(HubError::Status { what: "o/m".to_owned(), status }).scope(), Scope::Entry, "{status}");
         }
+        let answer = |status| fetch(HubError::Status { what: "o/m".to_owned(), status });
+        assert!([400, 402, 405, 410, 418, 451].into_iter().all(|status| answer(status).is_an_answer_for_good()));
+        assert!([500, 502, 503, 504].into_iter().all(|status| !answer(status).is_an_answer_for_good()));
         let (what, reason) = ("o/m".to_owned(), "it broke".to_owned());
         let broken = fetch(HubError::Connection { what: what.clone(), reason: reason.clone() });
         assert!(broken.scope() == Scope::Entry && broken.is_of_the_connection());

@@ -42,9 +42,11 @@ pub(super) async fn admit(window: &OpenWindow<'_>, loader: &ModelLoader) -> Resu
         }
     });
     let attempts: Vec<Attempt> = futures::stream::iter(attempts).buffered(CHECKED_AT_ONCE).try_collect().await?;
-    let has_arrived = |attempt: &Attempt| {
-        matches!(attempt, Attempt::Done(Admission { outcome, .. })
-            if outcome.is_admitted() || matches!(outcome, AdmissionOutcome::Refused(_)))
+    let has_arrived = |attempt: &Attempt| match attempt {
+        Attempt::Done(Admission { outcome, .. }) => {
+            outcome.is_admitted() || matches!(outcome, AdmissionOutcome::Refused(_))
+        }
+        Attempt::Failed(error) => error.is_an_answer_for_good(),
     };
     let any_arrived = attempts.iter().any(has_arrived);
     let mut admissions = Vec::with_capacity(attempts.len());

@@ -77,6 +77,11 @@ impl WindowError {
         }
     }
 
+    /// True where the hub has answered for one model, and will answer the same again.
+    pub(super) fn is_an_answer_for_good(&self) -> bool {
+        matches!(self, Self::Loader(error) if error.is_an_answer_for_good())
+    }
+
     /// True where no answer of the hub came through.
     pub(super) fn is_of_the_connection(&self) -> bool {
         matches!(self, Self::Loader(error) if error.is_of_the_connection())
