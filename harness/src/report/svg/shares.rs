@@ -13,6 +13,8 @@ use crate::report::percent;
 const WIDTH: u32 = 720;
 /// Size of the marks of a series.
 const MARK: i32 = 4;
+/// Width of a letter of a label.
+const LETTER: i32 = 6;
 /// About so many marks on a line.
 const MARKS_ON_A_LINE: usize = 12;
 
@@ -36,7 +38,9 @@ pub(crate) struct LineAxes<'a> {
 
 /// Bars lying on their side, a group for each label, one bar a series; values are shares of one.
 pub(crate) fn bars(labels: &[String], series: &[Series<f64>], about: &str) -> Value {
-    let (bar, gap, left, top) = (15, 14, 250, 40);
+    let (bar, gap, top) = (15, 14, 40);
+    let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    let left = 16 + LETTER * longest.min(60) as i32;
     let group = bar * series.len() as i32 + gap;
     let height = (top + group * labels.len() as i32 + 30) as u32;
     let across = WIDTH as i32 - left - 70;
