@@ -85,6 +85,21 @@ async fn check(part: &str, faults: &[Fault], expected: &str) {
 }
 
 #[tokio::test]
+async fn a_hub_is_reachable_whatever_it_answers_and_not_where_nobody_listens() {
+    let (server, root) = (honest(), tempfile::tempdir().unwrap());
+    let reaches = async |endpoint: String| {
+        let settings = HuggingFaceSettings { endpoint, ..settings(&server, root.path()) };
+        HuggingFaceHub::new(settings).unwrap().is_reachable().await
+    };
+    assert!(reaches(server.address.clone()).await);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    assert!(!reaches(format!("http://{nobody}")).await);
+    assert!(FolderHub::new(root.path()).is_reachable() && !FolderHub::new(root.path().join("gone")).is_reachable());
+}
+
+#[tokio::test]
 async fn passing_trouble_is_overcome() {
     for status in [408, 429, 500, 502, 503, 504] {
         for part in ["/revision/", "/tree/", "/resolve/"] {
