@@ -340,17 +340,12 @@ mod tests {
     #[test]
     fn a_mean_leaves_out_what_the_environment_failed_to_make() {
         let rollout = |task, environment, score, fault| Rollout {
-            entry: 0,
-            environment,
             task,
-            seed: 0,
-            replies: Vec::new(),
+            environment,
             score,
-            reason: String::new(),
             fault,
             reproducible: task != 2,
-            attempts: 1,
-            seconds: 0.0,
+            ..Rollout::blank()
         };
         let mut conclusion = window(vec![AdmissionOutcome::Admitted], Some(0), Vec::new());
         conclusion.entries[0].rollouts = vec![

@@ -63,19 +63,7 @@ mod tests {
     use super::*;
 
     fn rollout(task: u32, reason: &str, fault: Option<Fault>) -> Rollout {
-        Rollout {
-            entry: 0,
-            environment: 0,
-            task,
-            seed: u64::from(task) + 70,
-            replies: Vec::new(),
-            score: 0.0,
-            reason: reason.to_owned(),
-            fault,
-            reproducible: true,
-            attempts: 1,
-            seconds: 0.0,
-        }
+        Rollout { task, seed: u64::from(task) + 70, reason: reason.to_owned(), fault, ..Rollout::blank() }
     }
 
     #[test]

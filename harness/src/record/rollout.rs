@@ -43,6 +43,26 @@ impl Rollout {
     }
 }
 
+#[cfg(test)]
+impl Rollout {
+    /// A rollout of entry 0 on task 0 that scored 0, without replies.
+    pub(crate) fn blank() -> Self {
+        Self {
+            entry: 0,
+            environment: 0,
+            task: 0,
+            seed: 0,
+            replies: Vec::new(),
+            score: 0.0,
+            reason: String::new(),
+            fault: None,
+            reproducible: true,
+            attempts: 1,
+            seconds: 0.0,
+        }
+    }
+}
+
 /// One reply: its token ids are the record and its text is derived; where a server sends no ids, its text is the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reply {

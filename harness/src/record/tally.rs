@@ -122,19 +122,7 @@ mod tests {
             finish: finish.to_owned(),
             work: Default::default(),
         };
-        Rollout {
-            entry: 0,
-            environment: 0,
-            task: 0,
-            seed: 0,
-            replies: vec![reply],
-            score: 0.0,
-            reason: reason.to_owned(),
-            fault,
-            reproducible: true,
-            attempts: 1,
-            seconds: 0.0,
-        }
+        Rollout { replies: vec![reply], reason: reason.to_owned(), fault, ..Rollout::blank() }
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn put_together(text: &str) -> Result<Value, String> {
     }
 }
 
-/// What the events of a stream add up to.
+/// Sum of the events of a stream.
 #[derive(Default)]
 struct Parts {
     count: usize,
