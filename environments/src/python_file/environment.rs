@@ -140,6 +140,8 @@ fn value_of(function: &str, outcome: Outcome, source: &str) -> Result<Value, Str
     let how = match (outcome.ending, outcome.value) {
         (Ending::Finished, Some(value)) => return Ok(value),
         (Ending::Finished, None) => "returned nothing",
+        // Every other exception leaves a traceback.
+        (Ending::Raised, _) if outcome.stderr.trim().is_empty() => "ended the program, as sys.exit does",
         (Ending::Raised, _) => "raised",
         (Ending::OutOfFuel, _) => "ran out of fuel",
         (Ending::OutOfMemory, _) => "ran out of memory",

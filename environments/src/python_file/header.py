@@ -23,7 +23,8 @@ def header(source):
         module = ast.parse(source)
     except SyntaxError as error:
         text = (error.text or "").strip()[:80]
-        return {"problem": f"line {error.lineno} is not Python: {error.msg}" + (f": {text}" if text else "")}
+        place = f"line {error.lineno}" if error.lineno else "the file"
+        return {"problem": f"{place} is not Python: {error.msg}" + (f": {text}" if text else "")}
     declared = [
         node.value
         for node in module.body

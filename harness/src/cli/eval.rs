@@ -15,6 +15,7 @@ use crate::chain::WeightsFile;
 use crate::clock::{self, Stopwatch};
 use crate::database_location::DatabaseLocation;
 use crate::exit_status::ExitStatus;
+use crate::files::write_whole;
 use crate::job::{self, Finished, Job, Ports};
 use crate::printer::Printer;
 use crate::problem::Problem;
@@ -31,6 +32,11 @@ use evaluation::Evaluation;
 
 /// The block that stands for "known before any commitment" in a window of one's own.
 const SEED_BLOCK: u64 = 1;
+
+/// The folder of evaluations for which no other is named.
+const SHARED: &str = "dethrone-output/eval";
+/// The file that names the evaluation which lies in a folder of its own.
+const MARK: &str = "evaluation";
 
 /// Arguments of `dethrone eval`.
 #[derive(Debug, Args)]
@@ -112,7 +118,8 @@ fn evaluate(
     // One opponent, on the tasks asked for: nothing to drop anybody for, and no window before or after.
     let deciding =
         Deciding { duel: budgeted(settings, arguments.tasks), heat: HeatSettings::none(), ..settings.deciding.clone() };
-    let output = settings.output.join(folder(settings, model, against, arguments.seed));
+    let is_shared = arguments.config.is_some() || arguments.models.len() > 1 || settings.output == Path::new(SHARED);
+    let output = place(&settings.output, is_shared, folder(settings, model, against, arguments.seed))?;
     let settings = Settings { deciding, output, ..settings.clone() };
     let registry = registry(model, against, (arguments.seed, arguments.tested));
     let chain = WeightsFile::new(settings.output.clone());
@@ -149,7 +156,23 @@ fn is_there(model: &ModelSource) -> Result<(), Problem> {
     }
 }
 
-/// Folder of an evaluation: one for each model, opponent and seed, so that none takes another's place. Files on this machine
+/// Place of an evaluation: the folder that is named for it, if nothing or the same evaluation lies there, and else a folder
+/// in one that evaluations share.
+fn place(output: &Path, is_shared: bool, name: String) -> Result<PathBuf, Problem> {
+    let mark = output.join(MARK);
+    let is_here = std::fs::read_to_string(&mark).is_ok_and(|found| found == name);
+    let is_free = || output.read_dir().map_or(true, |mut entries| entries.next().is_none());
+    if is_shared || !(is_here || is_free()) {
+        return Ok(output.join(name));
+    }
+    std::fs::create_dir_all(output).and_then(|()| write_whole(&mark, name.as_bytes())).map_err(|error| {
+        Problem::new(ExitStatus::Usage, format!("{} cannot be written: {error}", mark.display()))
+            .hint("the setting `output` names the folder")
+    })?;
+    Ok(output.to_owned())
+}
+
+/// Name of an evaluation: one for each model, opponent and seed, so that none takes another's place. Files on this machine
 /// that have changed are another model, and so is one that other limits admit.
 fn folder(settings: &Settings, model: &ModelSource, against: Option<&ModelSource>, seed: u64) -> String {
     let limits = serde_json::to_string(&settings.deciding.admission).expect("settings are plain data");
@@ -226,7 +249,7 @@ pub(super) fn measure(model: &str, config: Option<&Path>, tasks: usize) -> Resul
 }
 
 fn settings(config: Option<&Path>, set: &[String]) -> Result<Settings, Problem> {
-    let base = Settings { output: PathBuf::from("dethrone-output/eval"), ..Settings::default() };
+    let base = Settings { output: PathBuf::from(SHARED), ..Settings::default() };
     let mut settings = Sources::new(&base, config, set).and_then(|sources| sources.settings())?;
     if config.is_some() {
         settings.output.push("eval");

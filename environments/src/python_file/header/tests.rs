@@ -156,6 +156,7 @@ fn a_file_is_parsed_and_never_executed() {
         (format!("ENV = {{1: 2}}{FUNCTIONS}"), Some("unknown field `$dict`")),
         (format!("ENV = None{FUNCTIONS}"), Some("invalid type: null")),
         ("print('hi'\n".to_owned(), Some("line 1 is not Python: '(' was never closed")),
+        ("x = 1\n\0".to_owned(), Some("the file is not Python: source code string cannot contain null bytes")),
         ("x = 1\n  y = 2\n".to_owned(), Some("line 2 is not Python: unexpected indent")),
         ("\0".to_owned(), Some("")),
         (String::new(), Some("ENV is assigned 0 times at the top level, and must be once")),

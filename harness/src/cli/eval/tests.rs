@@ -37,3 +37,21 @@ fn evaluations_of_other_models_files_opponents_seeds_and_limits_are_kept_apart()
     names.dedup();
     assert_eq!(names.len(), count, "{names:?}");
 }
+
+#[test]
+fn a_folder_that_is_named_for_one_evaluation_holds_it_and_no_other() {
+    let root = tempfile::tempdir().unwrap();
+    let named = root.path().join("out");
+    let at = |is_shared: bool, name: &str| place(&named, is_shared, name.to_owned()).unwrap();
+    assert_eq!(at(true, "a-seed0"), named.join("a-seed0"));
+    assert_eq!(at(false, "a-seed0"), named, "nothing lies there");
+    assert_eq!(at(false, "a-seed0"), named, "the same lies there");
+    assert_eq!(at(false, "b-seed0"), named.join("b-seed0"));
+    assert_eq!(at(true, "a-seed0"), named.join("a-seed0"));
+    let other = root.path().join("validated");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("dethrone.sqlite"), "a validator's").unwrap();
+    assert_eq!(place(&other, false, "a-seed0".to_owned()).unwrap(), other.join("a-seed0"));
+    fs::write(root.path().join("file"), "no folder").unwrap();
+    assert!(place(&root.path().join("file"), false, "a".to_owned()).is_err());
+}
