@@ -53,7 +53,7 @@ impl Hub {
         }
     }
 
-    /// True if the hub answers at all.
+    /// True if the hub can be reached.
     pub(super) async fn is_reachable(&self) -> bool {
         self.0.is_reachable().await
     }

@@ -131,7 +131,7 @@ impl ModelLoader {
         }
     }
 
-    /// True if the hub answers at all.
+    /// True if the hub can be reached.
     pub(crate) async fn reaches_hub(&self) -> bool {
         self.hub.is_reachable().await
     }

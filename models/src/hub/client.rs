@@ -51,7 +51,7 @@ impl Hub {
         }
     }
 
-    /// True if the hub answers at all: a server with any status, a folder by being there.
+    /// True if the hub can be reached: a server that takes a request, whatever it answers; a folder that is there.
     pub async fn is_reachable(&self) -> bool {
         match self {
             Self::HuggingFace(hub) => hub.is_reachable().await,

@@ -105,11 +105,11 @@ impl HuggingFaceHub {
         Layout::new(&self.settings.root, model).files()
     }
 
-    /// True if the server answers a request for its first page with any status.
+    /// True if the server takes a request for its first page, whatever it answers, and if it breaks off.
     pub async fn is_reachable(&self) -> bool {
         let asking = self.requests.client.get(&self.settings.endpoint).send();
         let answered = tokio::time::timeout(self.settings.retries.stall_timeout, asking).await;
-        answered.is_ok_and(|answer| answer.is_ok())
+        answered.is_ok_and(|answer| answer.err().is_none_or(|error| !error.is_connect() && !error.is_timeout()))
     }
 
     /// Fetches the files of a model. Files on disk are verified again, only missing ones are downloaded.
