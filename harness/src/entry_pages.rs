@@ -62,5 +62,6 @@ fn page(conclusion: &Conclusion, entry: usize, transcripts: &[Transcript]) -> St
         transcripts,
         left_out: concluded.rollouts.len() - transcripts.len(),
         command: format!("dethrone show {window} --entry {} --limit 0", concluded.entry.hotkey),
+        beside: None,
     })
 }

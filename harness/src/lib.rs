@@ -50,6 +50,7 @@ mod training;
 mod transcript;
 
 mod entry_pages;
+mod site;
 
 #[cfg(feature = "chain")]
 mod service;

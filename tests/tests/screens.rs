@@ -72,6 +72,8 @@ fn help_says_what_every_command_is_for_and_takes() {
         "settings",
         "show",
         "compare",
+        "serve",
+        "view",
         "cache",
         "completions",
         "man",

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     agree, audit, cache, compare, completions, consensus, decide, demo, env, eval, init, lab, plan, sandbox, score,
-    screen, settings, show, store, validate, version,
+    screen, serve, settings, show, store, validate, version,
 };
 #[cfg(feature = "chain")]
 use super::{chain, commit, ctl, doctor, pull, rank, signer, weights};
@@ -39,6 +39,10 @@ enum Command {
     /// Asks a validator that runs on this machine: its status, to pause, to end.
     #[cfg(feature = "chain")]
     Ctl(ctl::Arguments),
+    /// Serves windows, champions, the live duel and every rollout as pages and JSON, for this machine's browsers.
+    Serve(serve::ServeArguments),
+    /// Serves the same from evidence alone.
+    View(serve::ViewArguments),
     /// Checks, copies and prunes a validator's database.
     Store(store::Arguments),
     /// Scores a model, alone or against another, before a submission is paid for.
@@ -148,6 +152,8 @@ impl Command {
             Self::Validate(arguments) => validate::run(arguments, printer),
             #[cfg(feature = "chain")]
             Self::Ctl(arguments) => ctl::run(arguments, printer),
+            Self::Serve(arguments) => serve::serve(arguments, printer),
+            Self::View(arguments) => serve::view(arguments, printer),
             Self::Store(arguments) => store::run(arguments, printer),
             Self::Eval(arguments) => eval::run(arguments, printer),
             Self::Show(arguments) => show::run(arguments, printer),

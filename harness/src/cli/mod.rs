@@ -19,6 +19,7 @@ mod runtime;
 mod sandbox;
 mod score;
 mod screen;
+mod serve;
 mod settings;
 mod show;
 mod store;

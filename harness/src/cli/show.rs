@@ -255,6 +255,7 @@ impl Show<'_> {
                 transcripts: &transcripts,
                 left_out: 0,
                 command: String::new(),
+                beside: None,
             });
             let path = folder.join(format!("{entry}.html"));
             write_whole(&path, page.as_bytes()).map_err(|cause| {

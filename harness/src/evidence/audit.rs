@@ -163,15 +163,7 @@ impl Log {
 /// If it cannot be read, its chain does not hold, a seed does not follow from its terms, or the log that follows from its
 /// admissions, findings and rollouts is another one.
 pub(crate) async fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceError> {
-    let facts = read(log)?;
-    facts.terms.settings.deciding.check().map_err(|_| EvidenceError::Incomplete("its settings are not usable"))?;
-    check_seeds(&facts.terms, &facts.rollouts)?;
-    check_origins(&facts.terms, &facts.rollouts)?;
-    check_work(&facts.terms, &facts.rollouts)?;
-    let field = Field { terms: &facts.terms, admissions: &facts.admissions, findings: &facts.findings };
-    check_field(&field, &facts.prints)?;
-    let conclusion = decide_again(&facts).await?;
-    compare(&facts.records, &records(&conclusion, &facts.validator))?;
+    let (facts, conclusion) = derive(log).await?;
     let champion = conclusion.holder().map(|entry| facts.terms.entries[entry].hotkey.0.clone());
     let audited = Audited {
         records: facts.records.len() as u64,
@@ -191,6 +183,28 @@ pub(crate) async fn audit(log: impl BufRead) -> Result<(Audited, Log), EvidenceE
     let Facts { terms, admissions, findings, rollouts, interrupted, hash, .. } = facts;
     let record = conclusion.record;
     Ok((audited, Log { terms, admissions, findings, rollouts, record, interrupted, hash }))
+}
+
+/// The conclusion of a log's window, after the same checks as an audit's.
+///
+/// # Errors
+/// As [`audit`].
+pub(crate) async fn concluded(log: impl BufRead) -> Result<Conclusion, EvidenceError> {
+    Ok(derive(log).await?.1)
+}
+
+/// Reads a log, checks it, and writes it again from what it states.
+async fn derive(log: impl BufRead) -> Result<(Facts, Conclusion), EvidenceError> {
+    let facts = read(log)?;
+    facts.terms.settings.deciding.check().map_err(|_| EvidenceError::Incomplete("its settings are not usable"))?;
+    check_seeds(&facts.terms, &facts.rollouts)?;
+    check_origins(&facts.terms, &facts.rollouts)?;
+    check_work(&facts.terms, &facts.rollouts)?;
+    let field = Field { terms: &facts.terms, admissions: &facts.admissions, findings: &facts.findings };
+    check_field(&field, &facts.prints)?;
+    let conclusion = decide_again(&facts).await?;
+    compare(&facts.records, &records(&conclusion, &facts.validator))?;
+    Ok((facts, conclusion))
 }
 
 /// Decides the window again on what the log states.

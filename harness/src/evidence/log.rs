@@ -50,9 +50,9 @@ struct Read {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OpenedBody {
-    opened: WindowTerms,
-    validator: String,
+pub(super) struct OpenedBody {
+    pub(super) opened: WindowTerms,
+    pub(super) validator: String,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +77,11 @@ pub(super) struct LogReader<R> {
 impl<R: BufRead> LogReader<R> {
     pub(super) fn new(log: R) -> Self {
         Self { log, line: 0, chain: HashChain::default(), signer: None }
+    }
+
+    /// The error of the record that was read last.
+    pub(super) fn malformed(&self, error: &serde_json::Error) -> EvidenceError {
+        malformed(self.line, error)
     }
 
     /// The next record; none at the end.
@@ -113,7 +118,7 @@ pub(super) fn read(log: impl BufRead) -> Result<Facts, EvidenceError> {
     let mut log = LogReader::new(log);
     let mut hash = String::new();
     while let Some(record) = log.next()? {
-        read.take(&record).map_err(|error| malformed(log.line, &error))?;
+        read.take(&record).map_err(|error| log.malformed(&error))?;
         hash = record.hash;
         read.records.push((record.kind, record.body));
     }

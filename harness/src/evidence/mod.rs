@@ -8,6 +8,7 @@ mod agreement;
 mod audit;
 mod body;
 mod compare;
+mod digest;
 mod findings;
 mod hash_chain;
 mod key;
@@ -17,9 +18,12 @@ mod stated;
 mod unchecked;
 
 pub(crate) use agreement::{Agreement, AgreementError, Revealed, agree};
-pub(crate) use audit::{Audited, EvidenceError, Log, audit};
+pub(crate) use audit::{Audited, EvidenceError, Log, audit, concluded};
 pub(crate) use body::{ReplyBody, RolloutBody, records};
 pub(crate) use compare::{Compared, Difference, compare};
+#[cfg(test)]
+pub(crate) use digest::Dethronement;
+pub(crate) use digest::{LogDigest, digest};
 pub use hash_chain::{HashChain, Record};
 pub use key::{KeyError, ValidatorKey};
 pub(crate) use stated::{Stated, stated};

@@ -16,4 +16,4 @@ pub(crate) use numbers::{percent, percent_exact, percent_trimmed};
 pub(crate) use reasons::reason_lines;
 pub(crate) use replies::{RepliesPage, replies_page, transcript_text};
 pub(crate) use summary::{Files, Summary, Timing};
-pub(crate) use window::{doubt, page, table};
+pub(crate) use window::{LiveDuel, doubt, latest_duel, page, table};

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use futures::FutureExt;
 use tokio::time::{sleep, timeout};
 
 use super::control::ControlSocket;
@@ -17,6 +19,7 @@ use super::supervisor::{Supervisor, stopped};
 use super::validator::{Parts, Validator};
 use crate::problem::Problem;
 use crate::settings::Settings;
+use crate::site::{Archive, Site, StatusOf, router};
 
 /// Time that the tasks have for their end after the signal.
 const LIMIT: Duration = Duration::from_secs(4);
@@ -49,7 +52,7 @@ pub(crate) async fn serve<C: Connect>(parts: Parts<C>, ended: impl Future<Output
     });
     // The settings were checked.
     if let Ok(address) = listen.parse::<SocketAddr>() {
-        run.add("pages", move |validator| http::serve(address, http::router(validator)));
+        run.add("pages", move |validator| http::serve(address, pages(validator)));
     }
     let mut stop = validator.stop.subscribe();
     tokio::select! {
@@ -60,6 +63,20 @@ pub(crate) async fn serve<C: Connect>(parts: Parts<C>, ended: impl Future<Output
     tasks.ended(LIMIT).await;
     close(validator).await;
     Ok(())
+}
+
+/// Metrics, health, and the site of the validator's results.
+fn pages<C: Connect>(validator: Arc<Validator<C>>) -> Router {
+    let settings = validator.state().settings.clone();
+    let (archive, database) = (Archive::of_output(&settings.output), validator.database.clone());
+    // A page that is still being sent keeps no validator from its end.
+    let asked = Arc::downgrade(&validator);
+    let status: StatusOf = Arc::new(move || {
+        let status = asked.upgrade().map(|validator| validator.status());
+        let status = serde_json::to_value(status).expect("a status is plain data");
+        async move { status }.boxed()
+    });
+    http::router(validator).merge(router(Site::new(archive, Some(database), settings, status)))
 }
 
 /// Closes the database when the threads of the last tasks have let go of it.

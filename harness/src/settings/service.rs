@@ -16,7 +16,7 @@ pub(crate) struct ServiceSettings {
     pub submit_seconds: u64,
     /// Blocks between two looks at new commitments, whose models are fetched and checked before their window; 0 for none.
     pub prefetch_blocks: u64,
-    /// The address on which metrics and health are served, as `address:port`; empty for none.
+    /// The address on which the pages, metrics and health are served, as `address:port`; empty for none.
     pub listen: String,
     /// The socket on which `dethrone ctl` asks the validator; `control.sock` in the output folder unless given.
     pub socket: Option<PathBuf>,

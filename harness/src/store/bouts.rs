@@ -27,6 +27,19 @@ impl Store {
         Ok(())
     }
 
+    /// The bouts that a run has begun, in order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub(crate) async fn bouts(&self, run: RunId) -> Result<Vec<BegunBout>, StoreError> {
+        let select = "SELECT number, champion, snapshot FROM bouts WHERE run_id = $1 ORDER BY number";
+        let bout = |row| {
+            let (champion, snapshot) = (self.text(row, "champion")?, self.text(row, "snapshot")?);
+            Ok(BegunBout { number: self.bits(row, "number")?, champion, snapshot })
+        };
+        self.rows("read", Statement::new(select).with(run.0)).await?.iter().map(bout).collect()
+    }
+
     /// Number of the bouts that a run has begun.
     ///
     /// # Errors

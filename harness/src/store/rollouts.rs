@@ -105,6 +105,17 @@ impl Store {
         Ok(works)
     }
 
+    /// The number of rows: it grows with every rollout that ends.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub(crate) async fn rollout_count(&self) -> Result<u64, StoreError> {
+        match self.row("read", Statement::new("SELECT count(*) AS ended FROM rollouts")).await? {
+            Some(row) => self.bits(&row, "ended"),
+            None => Ok(0),
+        }
+    }
+
     fn rollout(&self, row: &AnyRow) -> Result<Rollout, StoreError> {
         let (entry, UnitScore { environment, task, .. }) = self.score(row)?;
         Ok(Rollout {

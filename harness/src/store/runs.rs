@@ -53,6 +53,15 @@ impl Store {
         self.row("read", latest).await?.map(|row| self.run(&row)).transpose()
     }
 
+    /// True if a run has ended.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub(crate) async fn is_finished(&self, run: RunId) -> Result<bool, StoreError> {
+        let select = Statement::new("SELECT run_id FROM outcomes WHERE run_id = $1").with(run.0);
+        Ok(self.row("read", select).await?.is_some())
+    }
+
     /// Seed blocks of the windows that have runs, in order.
     ///
     /// # Errors

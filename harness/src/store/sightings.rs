@@ -1,5 +1,7 @@
 //! The `sightings` table: the first commitment of every model that was admitted, kept for good.
 
+use sqlx::any::AnyRow;
+
 use super::statement::Statement;
 use super::{RunId, Store, StoreError};
 use crate::record::Sighting;
@@ -17,16 +19,27 @@ impl Store {
         let select = "SELECT snapshot, committed, position, hotkey, origin FROM sightings \
                       JOIN runs ON runs.id = sightings.run_id WHERE netuid = $1 AND seed_block < $2";
         let rows = self.rows("read", Statement::new(select).with(netuid).with(seed_block)).await?;
-        let sighting = |row| {
-            Ok(Sighting {
-                snapshot: self.text(row, "snapshot")?,
-                committed: self.bits(row, "committed")?,
-                position: self.integer(row, "position")?,
-                hotkey: Hotkey(self.text(row, "hotkey")?),
-                origin: Hotkey(self.text(row, "origin")?),
-            })
-        };
-        rows.iter().map(sighting).collect()
+        rows.iter().map(|row| self.sighting(row)).collect()
+    }
+
+    /// The models that a run has seen.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub(crate) async fn sightings(&self, run: RunId) -> Result<Vec<Sighting>, StoreError> {
+        let select = "SELECT snapshot, committed, position, hotkey, origin FROM sightings WHERE run_id = $1";
+        let rows = self.rows("read", Statement::new(select).with(run.0)).await?;
+        rows.iter().map(|row| self.sighting(row)).collect()
+    }
+
+    fn sighting(&self, row: &AnyRow) -> Result<Sighting, StoreError> {
+        Ok(Sighting {
+            snapshot: self.text(row, "snapshot")?,
+            committed: self.bits(row, "committed")?,
+            position: self.integer(row, "position")?,
+            hotkey: Hotkey(self.text(row, "hotkey")?),
+            origin: Hotkey(self.text(row, "origin")?),
+        })
     }
 
     /// Records the models that a run has seen; those that it has recorded already stay.

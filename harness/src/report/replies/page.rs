@@ -24,6 +24,8 @@ pub(crate) struct RepliesPage<'a> {
     pub(crate) left_out: usize,
     /// The way to see them.
     pub(crate) command: String,
+    /// Address below which a rollout stands beside its opponent's; none where there is no such page.
+    pub(crate) beside: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,6 +52,8 @@ pub(super) struct RolloutView {
     expected: Option<String>,
     found: Option<PassageView>,
     notes: Vec<String>,
+    /// Address of the page with its opponent's beside it.
+    beside: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,7 +70,7 @@ pub(crate) fn replies_page(page: &RepliesPage<'_>) -> String {
         title: &page.title,
         lead: &page.lead,
         links: &page.links,
-        rollouts: page.transcripts.iter().map(rollout).collect(),
+        rollouts: page.transcripts.iter().map(|transcript| rollout(transcript, page.beside.as_deref())).collect(),
         left_out: page.left_out,
         command: &page.command,
         is_open: page.transcripts.len() <= UNFOLDED,
@@ -74,14 +78,16 @@ pub(crate) fn replies_page(page: &RepliesPage<'_>) -> String {
     render(TEMPLATE, view)
 }
 
-fn rollout(transcript: &Transcript) -> RolloutView {
+fn rollout(transcript: &Transcript, beside: Option<&str>) -> RolloutView {
     let passage = |text: &String| UntrustedText::passage(text).to_string();
     let message = |message: &MessageText| PassageView {
         title: title(message, transcript.limit),
         text: message.text.as_ref().map(passage),
     };
     let found = transcript.found.as_ref();
+    let Transcript { entry, environment_place, task, .. } = transcript;
     RolloutView {
+        beside: beside.map(|root| format!("{root}/{entry}/{environment_place}/{task}.html")),
         anchor: format!("{}-{}-{}", transcript.entry, transcript.environment_place, transcript.task),
         who: transcript.who(),
         environment: transcript.environment.clone(),

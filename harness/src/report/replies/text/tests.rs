@@ -98,6 +98,7 @@ fn a_page_escapes_what_strangers_wrote_and_counts_what_it_leaves_out() {
         transcripts: &transcripts,
         left_out: 7,
         command: "dethrone show 1000".to_owned(),
+        beside: None,
     });
     assert!(!page.contains("<script") && !page.contains('\u{1b}') && !page.contains('\u{202e}'));
     for part in [
