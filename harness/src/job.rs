@@ -21,6 +21,7 @@ use crate::seeds::WindowSeed;
 use crate::settings::Settings;
 use crate::store::{Outcome, Store};
 use crate::window::{Beginning, Decided, OpenWindow, Unchallenged, WindowContext, decide, open, reopen};
+use crate::workers::{Announced, Compatibility, WorkersExecutor};
 
 /// Name of the evidence's file in a window's folder.
 pub(crate) const EVIDENCE: &str = "evidence.jsonl";
@@ -75,7 +76,7 @@ pub(crate) async fn run<R: Registry, C: Chain>(job: Job, ports: Ports<'_, R, C>)
     let given = given_record(&settings, &registry)?;
     let context = WindowContext::open(&settings, key.sketches(), ports.reporter).await?;
     let window = WindowJob { settings: &settings, key: &key, context: &context, store: &store, unchallenged };
-    let (conclusion, timings) = window.run(registry, given).await?;
+    let (conclusion, timings) = Box::pin(window.run(registry, given)).await?;
     store.close().await;
     ports.chain.submit(&Weights::new(&conclusion)).await?;
     let folder = window_folder(&settings.output, conclusion.terms.seed_block);
@@ -187,11 +188,33 @@ impl WindowJob<'_> {
         let sampling = settings.deciding.sampling.clone();
         let rules = TaskRules { environments: environments.clone(), seed, sampling };
         let entries = window.entries.clone();
-        let executor = LocalExecutor::new(loader, rules, &entries, settings.engine.rows, &**reporter);
-        let decided = decide(window, loader, Some(&executor)).await?;
+        let local = LocalExecutor::new(loader, rules, &entries, settings.engine.rows, &**reporter);
+        let decided = match self.workers(&window, &local).await? {
+            Some(workers) => Box::pin(decide(window, loader, Some(&workers))).await?,
+            None => Box::pin(decide(window, loader, Some(&local))).await?,
+        };
         self.finish(&decided).await?;
         let Decided { conclusion, checking, .. } = decided;
-        Ok((conclusion, Timings { checking, ..executor.timings() }))
+        Ok((conclusion, Timings { checking, ..local.timings() }))
+    }
+
+    /// The workers, if the settings let them make the rollouts; `local` settles what they disagree on.
+    async fn workers<'a>(
+        &self,
+        window: &OpenWindow<'_>,
+        local: &'a LocalExecutor<'a>,
+    ) -> Result<Option<WorkersExecutor<'a>>, Problem> {
+        let settings = &self.context.settings;
+        if !settings.workers.enabled {
+            return Ok(None);
+        }
+        let announced = Announced {
+            run: window.run,
+            models: window.terms.entries.iter().map(|entry| entry.model.clone()).collect(),
+            compatibility: Compatibility::of_window(&window.terms.settings, &window.terms.runtime),
+            referee: local,
+        };
+        Ok(Some(WorkersExecutor::open(&settings.database(), &settings.workers, announced).await?))
     }
 
     /// Closes the windows before this one that have begun bouts and came to no end, with the rollouts that are stored: what

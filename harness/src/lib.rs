@@ -41,6 +41,7 @@ mod screening;
 mod succession;
 mod turns;
 mod window;
+mod workers;
 
 mod chain;
 pub mod evidence;

@@ -4,6 +4,7 @@
 
 pub mod chain;
 mod mutation;
+pub mod postgres;
 mod web_hub;
 mod windows;
 

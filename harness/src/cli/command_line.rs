@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     agree, audit, cache, compare, completions, consensus, decide, demo, env, eval, init, lab, plan, sandbox, score,
-    screen, serve, settings, show, store, validate, version,
+    screen, serve, settings, show, store, validate, version, work,
 };
 #[cfg(feature = "chain")]
 use super::{chain, commit, ctl, doctor, pull, rank, signer, weights};
@@ -43,6 +43,8 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Serves the same from evidence alone.
     View(serve::ViewArguments),
+    /// Makes rollouts for a validator, on this or another machine, until it is ended.
+    Work(work::Arguments),
     /// Checks, copies and prunes a validator's database.
     Store(store::Arguments),
     /// Scores a model, alone or against another, before a submission is paid for.
@@ -154,6 +156,7 @@ impl Command {
             Self::Ctl(arguments) => ctl::run(arguments, printer),
             Self::Serve(arguments) => serve::serve(arguments, printer),
             Self::View(arguments) => serve::view(arguments, printer),
+            Self::Work(arguments) => work::run(arguments, printer),
             Self::Store(arguments) => store::run(arguments, printer),
             Self::Eval(arguments) => eval::run(arguments, printer),
             Self::Show(arguments) => show::run(arguments, printer),

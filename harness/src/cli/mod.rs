@@ -25,6 +25,7 @@ mod show;
 mod store;
 mod validate;
 mod version;
+mod work;
 
 #[cfg(feature = "chain")]
 mod chain;

@@ -107,7 +107,7 @@ fn follow_chain(arguments: &Arguments, settings: Settings) -> Result<(), Problem
             reporter: for_this_terminal(),
             settings,
         };
-        serve(parts, asked_to_end()?).await
+        Box::pin(serve(parts, asked_to_end()?)).await
     })
 }
 

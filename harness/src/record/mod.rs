@@ -23,8 +23,6 @@ pub(crate) use rollout::{Fault, Reply, Rollout, counted_score};
 pub(crate) use scores::{UnitScore, paired, unit_scores};
 pub(crate) use standing::Standing;
 pub(crate) use tally::ReplyTally;
-#[cfg(test)]
-pub(crate) use terms::DecidingSettings;
-pub(crate) use terms::{CardTerms, EVIDENCE_VERSION, EntryTerms, WindowTerms};
+pub(crate) use terms::{CardTerms, DecidingSettings, EVIDENCE_VERSION, EntryTerms, WindowTerms};
 pub(crate) use timings::Timings;
 pub(crate) use transcript::{FoundText, MessageText, Transcript};

@@ -4,7 +4,8 @@ use models::responder::Work;
 use serde::{Deserialize, Serialize};
 
 /// A finished rollout.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Rollout {
     /// The entry's place in the registry's order.
     pub entry: usize,

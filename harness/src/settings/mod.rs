@@ -11,6 +11,7 @@ mod service;
 mod sources;
 mod suggestion;
 mod variables;
+mod workers;
 
 pub(crate) use chain::ChainSettings;
 pub(crate) use deciding::{Deciding, SamplingSettings, ScreenSettings, WorkSettings};
@@ -20,6 +21,7 @@ pub(crate) use schema::{EnvironmentChoice, Settings};
 pub(crate) use sources::{ShownSetting, Sources};
 pub(crate) use suggestion::nearest;
 pub(crate) use variables::Variables;
+pub(crate) use workers::WorkerSettings;
 
 #[cfg(test)]
 mod reference;

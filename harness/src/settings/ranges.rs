@@ -11,6 +11,7 @@ use super::deciding::{Deciding, SamplingSettings};
 use super::error::SettingsError;
 use super::schema::{EnvironmentChoice, Settings};
 use super::service::ServiceSettings;
+use super::workers::WorkerSettings;
 
 /// A round's units are listed before they are made.
 const MOST_TASKS_A_ROUND: u32 = 1_000_000;
@@ -24,7 +25,7 @@ const MOST_REFERENCES: usize = 1_000;
 /// # Errors
 /// If a value is outside its range, with its key and the range.
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
-    let Settings { environments, deciding, engine, remote, hub, chain, service, .. } = settings;
+    let Settings { environments, deciding, engine, remote, hub, chain, service, workers, .. } = settings;
     require(!environments.is_empty(), "environments", "empty", "a list of at least one environment")?;
     check_environments(environments)?;
     deciding.check()?;
@@ -32,7 +33,15 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_remote(remote)?;
     check_hub(hub)?;
     check_chain(chain)?;
-    check_service(service)
+    check_service(service)?;
+    check_workers(workers)?;
+    let on_server = settings.database.as_ref().is_some_and(|database| database.file().is_none());
+    require(
+        on_server || !workers.enabled,
+        "workers.enabled",
+        workers.enabled,
+        "false unless `database` is a Postgres database",
+    )
 }
 
 /// Refuses an environment that is named twice: its tasks would count twice.
@@ -126,6 +135,20 @@ fn check_chain(chain: &ChainSettings) -> Result<(), SettingsError> {
     let is_hash = genesis.is_none_or(|digits| digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit()));
     require(is_hash, "chain.genesis", genesis.unwrap_or_default(), "64 hexadecimal digits")?;
     require(chain.timeout_seconds > 0, "chain.timeout_seconds", 0, "at least 1")
+}
+
+fn check_workers(workers: &WorkerSettings) -> Result<(), SettingsError> {
+    let WorkerSettings { block, compared, idle_seconds, job_seconds, heartbeat_seconds, .. } = workers;
+    require((1..=10_000).contains(block), "workers.block", block, "between 1 and 10000")?;
+    require(*compared <= 100, "workers.compared", compared, "at most 100")?;
+    for (name, seconds) in [
+        ("workers.idle_seconds", idle_seconds),
+        ("workers.job_seconds", job_seconds),
+        ("workers.heartbeat_seconds", heartbeat_seconds),
+    ] {
+        require(*seconds > 0, name, seconds, "at least 1")?;
+    }
+    Ok(())
 }
 
 fn check_service(service: &ServiceSettings) -> Result<(), SettingsError> {

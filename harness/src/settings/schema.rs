@@ -12,6 +12,7 @@ use super::chain::ChainSettings;
 use super::deciding::Deciding;
 use super::environments::environments;
 use super::service::ServiceSettings;
+use super::workers::WorkerSettings;
 use crate::database_location::DatabaseLocation;
 
 /// The settings of a run. [`super::Sources`] refuses keys that are not here.
@@ -50,6 +51,8 @@ pub(crate) struct Settings {
     pub chain: ChainSettings,
     /// The validator that runs for weeks.
     pub service: ServiceSettings,
+    /// Processes on this and other machines that make rollouts.
+    pub workers: WorkerSettings,
 }
 
 /// One environment and its difficulty.
@@ -89,6 +92,7 @@ impl Default for Settings {
             sandbox: SandboxSettings::default(),
             chain: ChainSettings::default(),
             service: ServiceSettings::default(),
+            workers: WorkerSettings::default(),
         }
     }
 }

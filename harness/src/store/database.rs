@@ -30,10 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// First and longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// The database, held by this process alone.
+/// Connections of those who read or work beside the validator.
+const BESIDE: u32 = 4;
+
+/// The database, held by this process alone unless it is opened to read or to work beside it.
 #[derive(Debug)]
 pub(crate) struct Store {
-    pub(super) pool: AnyPool,
+    /// Statements go through the methods below, which take none that one of the databases does not know.
+    pool: AnyPool,
     pub(super) location: DatabaseLocation,
     /// Rows of rollouts that were read, whole or as scores.
     pub(super) rollouts_read: AtomicU64,
@@ -73,7 +77,26 @@ impl Store {
     /// If it is not there, is not a database, or its schema is of another version.
     pub(crate) async fn open_to_read(location: impl Into<DatabaseLocation>) -> Result<Self, StoreError> {
         let location = location.into();
-        let failed = |kind, cause: String| StoreError { location: location.clone(), action: "read", kind, cause };
+        let options = options_to_read(&location)?;
+        Self::open_beside(location, options, "read").await
+    }
+
+    /// Opens a server's database as a worker does, which adds rows beside the validator that works on it.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or its schema is of another version.
+    pub(crate) async fn open_to_work(location: impl Into<DatabaseLocation>) -> Result<Self, StoreError> {
+        let location = location.into();
+        let options = options(&location)?;
+        Self::open_beside(location, options, "open").await
+    }
+
+    async fn open_beside(
+        location: DatabaseLocation,
+        options: AnyConnectOptions,
+        action: &'static str,
+    ) -> Result<Self, StoreError> {
+        let failed = |kind, cause: String| StoreError { location: location.clone(), action, kind, cause };
         if location.file().is_some_and(|path| !path.is_file()) {
             return Err(failed(StoreErrorKind::Other, "there is none".to_owned()));
         }
@@ -82,9 +105,8 @@ impl Store {
             let kind = if found > newest { StoreErrorKind::Newer } else { StoreErrorKind::Older };
             return Err(failed(kind, format!("its schema has version {found}, and this program reads {newest}")));
         }
-        let pool = AnyPoolOptions::new().max_connections(4);
-        let pool = pool.connect_with(options_to_read(&location)?).await;
-        let pool = pool.map_err(|error| StoreError::of(&location, "read", error))?;
+        let pool = AnyPoolOptions::new().max_connections(BESIDE).connect_with(options).await;
+        let pool = pool.map_err(|error| StoreError::of(&location, action, error))?;
         Ok(Self { pool, location, rollouts_read: AtomicU64::new(0), _lock: None })
     }
 

@@ -15,6 +15,7 @@ mod runs;
 mod sightings;
 mod upkeep;
 mod windows;
+mod worker_rollouts;
 
 pub(crate) use admissions::Requeued;
 pub(crate) use bouts::BegunBout;
@@ -25,6 +26,7 @@ pub(crate) use outcomes::Outcome;
 pub(crate) use runs::RunId;
 pub(crate) use upkeep::{Checked, Pruned, backup, check};
 pub(crate) use windows::{CapturedWindow, SkippedWindow};
+pub(crate) use worker_rollouts::{Disagreement, WorkerRollout};
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -76,11 +76,9 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub(crate) async fn was_decided_otherwise(&self, run: RunId) -> Result<bool, StoreError> {
-        let others = "SELECT EXISTS (SELECT 1 FROM outcomes JOIN runs ON runs.id = outcomes.run_id JOIN runs AS own ON own.id = ?1 \
-                      WHERE runs.netuid = own.netuid AND runs.seed_block = own.seed_block AND runs.id <> own.id)";
-        let found: i64 =
-            sqlx::query_scalar(others).bind(run.0).fetch_one(&self.pool).await.map_err(self.failed("read"))?;
-        Ok(found != 0)
+        let others = "SELECT runs.id FROM outcomes JOIN runs ON runs.id = outcomes.run_id JOIN runs AS own ON own.id = $1 \
+                      WHERE runs.netuid = own.netuid AND runs.seed_block = own.seed_block AND runs.id <> own.id LIMIT 1";
+        Ok(self.row("read", Statement::new(others).with(run.0)).await?.is_some())
     }
 
     /// Seed block of the subnet's latest window that has ended, if there is one.
@@ -88,13 +86,10 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub(crate) async fn latest_decided(&self, netuid: u16) -> Result<Option<u64>, StoreError> {
-        let latest = "SELECT max(seed_block) FROM runs JOIN outcomes ON runs.id = outcomes.run_id WHERE netuid = ?";
-        let found: Option<i64> = sqlx::query_scalar(latest)
-            .bind(i64::from(netuid))
-            .fetch_one(&self.pool)
-            .await
-            .map_err(self.failed("read"))?;
-        Ok(found.map(i64::cast_unsigned))
+        let latest = "SELECT seed_block FROM runs JOIN outcomes ON runs.id = outcomes.run_id WHERE netuid = $1 \
+                      ORDER BY seed_block DESC LIMIT 1";
+        let latest = self.row("read", Statement::new(latest).with(netuid)).await?;
+        latest.map(|row| self.bits(&row, "seed_block")).transpose()
     }
 
     /// Records the end of a run under a champion; a run that has ended already keeps its first outcome.

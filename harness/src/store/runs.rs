@@ -1,5 +1,8 @@
 //! The `runs` table: a window over a registry under deciding settings.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 
 use super::error::StoreErrorKind;
@@ -9,8 +12,14 @@ use crate::clock;
 use crate::record::WindowTerms;
 
 /// A run's number within this database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct RunId(pub(super) i64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
 
 const LATEST_OF_WINDOW: &str = "SELECT id, opened FROM runs WHERE seed_block = $1 ORDER BY id DESC LIMIT 1";
 

@@ -53,7 +53,7 @@ async fn run(store: &Store) -> RunId {
 
 /// Executes a statement that the program itself would not.
 async fn execute(store: &Store, statement: &'static str) {
-    sqlx::query(statement).execute(&store.pool).await.unwrap();
+    store.execute("write to", Statement::new(statement)).await.unwrap();
 }
 
 fn rollout(entry: usize, environment: usize, task: u32) -> Rollout {
@@ -210,7 +210,7 @@ async fn rows_that_this_program_never_writes_are_errors_and_not_guesses() {
         let admitted = Admission { outcome: AdmissionOutcome::Admitted, files: Vec::new() };
         store.add_admission(id, 0, &admitted).await.unwrap();
         execute(&store, "PRAGMA ignore_check_constraints = ON").await;
-        let written = sqlx::query(damage).execute(&store.pool).await;
+        let written = store.execute("write to", Statement::new(damage)).await;
         if written.is_err() {
             continue; // A strict table does not take it at all.
         }
@@ -409,7 +409,58 @@ async fn columns(store: &Store) -> BTreeSet<(String, String, bool)> {
     rows.iter().map(column).filter(ours).collect()
 }
 
+async fn a_window_that_has_ended_is_known_to_its_other_runs(database: &TestDatabase) {
+    let store = database.open().await;
+    let first = run(&store).await;
+    let (second, _) = store.open_run(&WindowTerms { runtime: "0ther".to_owned(), ..terms(1, 9) }).await.unwrap();
+    assert_eq!(store.latest_decided(1).await.unwrap(), None);
+    let outcome = Outcome { record: ReignRecord::default(), log: None };
+    store.finish_run(first, &Hotkey("ada".to_owned()), &outcome).await.unwrap();
+    assert_eq!((store.latest_decided(1).await.unwrap(), store.latest_decided(2).await.unwrap()), (Some(9), None));
+    let otherwise = [store.was_decided_otherwise(first).await, store.was_decided_otherwise(second).await];
+    assert_eq!(otherwise.map(Result::unwrap), [false, true]);
+}
+
+async fn what_workers_make_is_kept_by_worker_until_one_is_dismissed(database: &TestDatabase) {
+    let store = database.open().await;
+    let id = run(&store).await;
+    let wrong = Rollout { score: 0.0, ..rollout(0, 1, 7) };
+    store.add_worker_rollout(id, "ada", &rollout(0, 1, 7)).await.unwrap();
+    store.add_worker_rollout(id, "bob", &wrong).await.unwrap();
+    store.add_worker_rollout(id, "bob", &rollout(0, 1, 8)).await.unwrap();
+    store.add_worker_rollout(id, "bob", &rollout(0, 1, 7)).await.unwrap();
+    let ids = store.worker_rollout_ids(id, 0).await.unwrap();
+    let (first, last) = (*ids.first().unwrap(), *ids.last().unwrap());
+    let all = store.worker_rollouts(id, (first, last)).await.unwrap();
+    let all: Vec<_> = all.iter().map(|row| (row.worker.as_str(), row.rollout.clone())).collect();
+    assert_eq!(all, [("ada", rollout(0, 1, 7)), ("bob", wrong.clone()), ("bob", rollout(0, 1, 8))]);
+    assert_eq!(store.worker_rollout_ids(id, last).await.unwrap(), BTreeSet::new());
+    assert_eq!(store.makers(id, 0).await.unwrap().len(), 3);
+    // The window had taken one of bob's rollouts and one of ada's.
+    store.add_rollout(id, &rollout(0, 1, 8)).await.unwrap();
+    store.add_rollout(id, &rollout(0, 0, 3)).await.unwrap();
+    let evidence = Disagreement { theirs: wrong, ours: rollout(0, 1, 7) };
+    assert_eq!(store.dismiss_worker(id, "bob", &evidence).await.unwrap(), 1);
+    assert_eq!(store.rollouts(id, 0).await.unwrap(), [rollout(0, 0, 3)]);
+    assert_eq!(store.worker_rollout_ids(id, 0).await.unwrap(), BTreeSet::from([first]));
+    assert_eq!((store.is_dismissed("bob").await.unwrap(), store.is_dismissed("ada").await.unwrap()), (true, false));
+}
+
+async fn an_entry_that_a_worker_could_not_run_is_known_once(database: &TestDatabase) {
+    let store = database.open().await;
+    let id = run(&store).await;
+    assert_eq!(store.worker_failures(id).await.unwrap(), BTreeSet::new());
+    for reason in ["no memory", "no disk"] {
+        store.add_worker_failure((id, 3), "ada", reason).await.unwrap();
+    }
+    assert_eq!(store.worker_failures(id).await.unwrap(), BTreeSet::from([3]));
+    assert_eq!(store.terms(id).await.unwrap(), Some(terms(1, 9)));
+}
+
 on_every_database!(
+    a_window_that_has_ended_is_known_to_its_other_runs,
+    what_workers_make_is_kept_by_worker_until_one_is_dismissed,
+    an_entry_that_a_worker_could_not_run_is_known_once,
     an_absence_goes_before_the_admission_and_its_first_reason_stays,
     work_is_counted_from_what_was_answered,
     rollouts_are_read_back_to_the_last_bit_in_task_order,

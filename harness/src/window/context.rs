@@ -51,7 +51,7 @@ impl WindowContext {
 }
 
 /// The settings with `engine.mode = "auto"` resolved: all models of a window are computed in one arithmetic.
-fn in_one_arithmetic(settings: &Settings) -> Settings {
+pub(crate) fn in_one_arithmetic(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     if settings.engine.mode == Arithmetic::Auto {
         settings.engine.mode = if Accelerator::is_present() { Arithmetic::Bf16 } else { Arithmetic::Exact };

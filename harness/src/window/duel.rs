@@ -15,7 +15,7 @@ use crate::record::{AdmissionOutcome, DuelRecord, HeatRecord};
 use crate::rollout::Executor;
 use crate::store::BegunBout;
 use crate::succession::{Field, Held, HeldDuel};
-use crate::units::{rounds, unfinished};
+use crate::units::{Unit, rounds, unfinished};
 
 /// Records of a window's heats and bouts, and the succession behind them.
 #[derive(Debug)]
@@ -146,6 +146,9 @@ impl Play<'_> {
             return Ok(());
         }
         let round = self.window.terms.settings.deciding.round;
+        let all: Vec<usize> = entry.heat.wants();
+        self.announce(champion, 0..tasks, &all);
+        self.announce(challenger, 0..tasks, &all);
         for tasks_of_round in rounds(tasks, round) {
             let (end, wants) = (tasks_of_round.end, entry.heat.wants());
             let ahead = answered_ahead(end, round).min(tasks);
@@ -160,6 +163,27 @@ impl Play<'_> {
         Ok(())
     }
 
+    /// Tells the executor what a bout may ask for until its budget is spent.
+    fn announce_bout(&self, entries: BoutEntries, budget: u32, wants: &[usize]) {
+        let BoutEntries { champion, challenger, guard } = entries;
+        let plan = &self.plan;
+        let with_references = (0..budget as usize).flat_map(|task| plan.bout(task)..plan.references(task).end);
+        self.announce(champion, with_references.map(number), wants);
+        for entry in guard.into_iter().filter(|guard| *guard != challenger).chain([challenger]) {
+            self.announce(entry, (0..budget).map(|task| number(plan.bout(task as usize))), wants);
+        }
+    }
+
+    fn announce(&self, entry: usize, tasks: impl IntoIterator<Item = u32>, environments: &[usize]) {
+        let units = |task| environments.iter().map(move |&environment| Unit { task, environment });
+        if let Some(executor) = self.executor {
+            executor.announce(
+                entry,
+                &mut tasks.into_iter().flat_map(units).filter(|unit| !self.ledger.board.has(entry, *unit)),
+            );
+        }
+    }
+
     /// Holds a bout round by round until it is decided or has spent the window's budget; environments that have settled get
     /// no further tasks.
     async fn bout(&mut self, duel: &mut Duel, challenge: &Challenge) -> Result<(), WindowError> {
@@ -168,6 +192,7 @@ impl Play<'_> {
         let deciding = &self.window.terms.settings.deciding;
         let (budget, round) = (number(deciding.duel.budget), deciding.round);
         let answers = Answers { window: self.window, executor: self.executor, most: budget };
+        self.announce_bout(entries, budget, &duel.wants());
         for tasks in rounds(budget, round) {
             let (end, wants) = (tasks.end as usize, duel.wants());
             if duel.verdict().is_some() {

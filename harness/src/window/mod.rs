@@ -21,7 +21,7 @@ mod screen;
 
 pub(crate) use admit::other_than_crowned;
 pub(crate) use begin::Beginning;
-pub(crate) use context::WindowContext;
+pub(crate) use context::{WindowContext, in_one_arithmetic};
 pub(crate) use decide::{Decided, decide};
 pub(crate) use error::WindowError;
 pub(crate) use open::{OpenWindow, Unchallenged, open, reopen};

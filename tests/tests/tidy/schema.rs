@@ -13,7 +13,7 @@ fn every_table_and_column_of_the_schema_is_explained() {
         for (number, line) in text.lines().map(str::trim).enumerate() {
             let needs = !line.is_empty()
                 && !line.starts_with("--")
-                && !line.starts_with("PRIMARY KEY")
+                && !["PRIMARY KEY", "UNIQUE"].iter().any(|word| line.starts_with(word))
                 && !line.starts_with(')');
             if needs && !explained {
                 complaints.push(format!("{}:{}: {line}", shown(&path), number + 1));
