@@ -72,6 +72,7 @@ fn help_says_what_every_command_is_for_and_takes() {
         "settings",
         "show",
         "compare",
+        "follow",
         "serve",
         "view",
         "cache",

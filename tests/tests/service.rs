@@ -34,6 +34,11 @@ struct World {
 impl World {
     /// Two miners with models of their own, the earlier of which is to reign; windows of 60 blocks.
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// The same with further settings of the chain.
+    fn with(chain: &str) -> Self {
         let hotkeys: Vec<[u8; 32]> = (0..SEEDS.len()).map(key).collect();
         let mut state = State::new(&golden(), &hotkeys);
         state.block();
@@ -56,7 +61,7 @@ impl World {
              [duel]\nbudget = 12\nminimum_tasks = 4\n\
              [engine]\nrows = 16\npages = 512\nthreads = 1\n\
              [chain]\nnetuid = {NETUID}\nendpoints = ['ws://127.0.0.1:1', '{}']\nwallets = 'wallets'\nwallet = 'vali'\n\
-             hotkey = 'hot'\ntimeout_seconds = 10\n\
+             hotkey = 'hot'\ntimeout_seconds = 10\n{chain}\n\
              [service]\nwindow_blocks = 60\nblock_milliseconds = 120\nprefetch_blocks = 10\nlisten = '127.0.0.1:{}'\n",
             world.double.url(),
             world.port
@@ -256,4 +261,51 @@ fn a_second_validator_on_the_same_folder_is_refused() {
     let second = world.run(&["validate", "--config", "dethrone.toml", "--no-weights"]);
     assert_eq!(second.status.code(), Some(8), "{}", said(&second));
     assert!(Path::new(&world.path("output/control.sock")).exists(), "the first one's socket stays");
+}
+
+#[test]
+fn a_validator_publishes_the_root_of_its_evidence_and_another_one_follows_it() {
+    let world = World::with("publish_roots = true");
+    world.double.run();
+    let validator = world.start(&[]);
+    let status = world.wait_for("a decision", |status| !decided(status).is_empty());
+    let address = AccountId32(key(0)).to_string();
+    let follow =
+        |from: &str| world.run(&["follow", &address, "--from", from, "--config", "dethrone.toml", "--format", "json"]);
+    let mut followed = follow("output");
+    for _ in 0..600 {
+        if followed.status.success() {
+            break;
+        }
+        assert_eq!(followed.status.code(), Some(12), "nothing is published yet: {}", said(&followed));
+        std::thread::sleep(Duration::from_millis(100));
+        followed = follow("output");
+    }
+    let document: Value = serde_json::from_slice(&followed.stdout).unwrap();
+    let champion = AccountId32(key(1)).to_string();
+    assert_eq!((&document["same"], &document["audited"]["champion"]), (&json!(true), &json!(champion)), "{document}");
+    assert!(document["root"]["window"].as_u64() >= decided(&status).last().copied(), "{document}");
+
+    // The same over HTTP, from the validator's own pages.
+    let pages = follow(&format!("http://127.0.0.1:{}", world.port));
+    succeeds(&pages);
+    assert!(String::from_utf8_lossy(&pages.stdout).contains("as this validator does"));
+    validator.end();
+
+    // A log that is not the published one, and a hotkey that has published nothing.
+    let window = document["root"]["window"].to_string();
+    let copy = world.path("copy").join(format!("window-{window}"));
+    fs::create_dir_all(&copy).unwrap();
+    let older = decided(&status).last().copied().unwrap();
+    let log = fs::read_to_string(world.path(&format!("output/window-{older}/evidence.jsonl"))).unwrap();
+    let changed = tests::signed_again(&log, &world.path("output/validator.key"), |_, body| {
+        body.replace("\"bouts\":0", "\"bouts\":1")
+    });
+    fs::write(copy.join("evidence.jsonl"), changed).unwrap();
+    let refused = follow("copy");
+    assert_eq!(refused.status.code(), Some(9), "{}", said(&refused));
+    let stranger = AccountId32(key(2)).to_string();
+    let nothing = world.run(&["follow", &stranger, "--from", "output", "--config", "dethrone.toml"]);
+    assert_eq!(nothing.status.code(), Some(12), "{}", said(&nothing));
+    assert!(said(&nothing).contains("has published no root"), "{}", said(&nothing));
 }

@@ -4,7 +4,7 @@ use subxt::dynamic::Value;
 use subxt::ext::scale_value::Composite;
 
 use super::runtime::{Runtime, numbers};
-use super::{SubnetError, WeightRow};
+use super::{SubnetError, WeightRow, WindowRoot};
 use crate::registry::CommitReveal;
 
 /// The pallet of all weight calls.
@@ -28,6 +28,7 @@ enum Argument {
     Numbers(Vec<u16>),
     Bytes(Vec<u8>),
     Fields(Vec<CommitmentField>),
+    Raw(Vec<u8>),
 }
 
 /// A field of a commitment.
@@ -68,6 +69,12 @@ impl Call {
     pub(crate) fn set_commitment(netuid: u16, encrypted: Vec<u8>, round: u64) -> Self {
         let info = Argument::Fields(vec![CommitmentField { encrypted, round }]);
         let arguments = vec![("netuid", Argument::Number(netuid.into())), ("info", info)];
+        Self { pallet: "Commitments", name: "set_commitment", arguments }
+    }
+
+    /// Publishes a window's root in the open, as the one field of a commitment.
+    pub(crate) fn publish_root(netuid: u16, root: &WindowRoot) -> Self {
+        let arguments = vec![("netuid", Argument::Number(netuid.into())), ("info", Argument::Raw(root.encode()))];
         Self { pallet: "Commitments", name: "set_commitment", arguments }
     }
 
@@ -142,6 +149,11 @@ impl Argument {
                 };
                 Value::named_composite([("fields", Value::unnamed_composite(fields.iter().map(field)))])
             }
+            Self::Raw(bytes) => {
+                // The runtime has a variant for every length.
+                let field = Value::unnamed_variant(format!("Raw{}", bytes.len()), [Value::from_bytes(bytes)]);
+                Value::named_composite([("fields", Value::unnamed_composite([field]))])
+            }
         }
     }
 
@@ -149,7 +161,7 @@ impl Argument {
         match self {
             Self::Number(number) => vec![u128::from(*number)],
             Self::Numbers(numbers) => numbers.iter().copied().map(u128::from).collect(),
-            Self::Bytes(bytes) => bytes.iter().copied().map(u128::from).collect(),
+            Self::Bytes(bytes) | Self::Raw(bytes) => bytes.iter().copied().map(u128::from).collect(),
             Self::Fields(fields) => fields.iter().flat_map(CommitmentField::numbers).collect(),
         }
     }

@@ -5,6 +5,7 @@
 mod file;
 mod submission;
 mod weights;
+mod window_root;
 
 mod row;
 mod subnet;
@@ -36,6 +37,7 @@ pub(crate) use row::{RowState, WeightRow, row_state, weight_row};
 pub(crate) use submission::{Chain, ChainError};
 pub(crate) use subnet::{AppliedRow, RevealTarget, Submission, Subnet, SubnetError};
 pub(crate) use weights::Weights;
+pub(crate) use window_root::WindowRoot;
 
 #[cfg(feature = "chain")]
 pub(crate) use commit_reveal::{SCHEME, encrypt};
@@ -44,7 +46,7 @@ pub(crate) use endpoint::Endpoint;
 #[cfg(feature = "chain")]
 pub(crate) use reading::snapshot;
 #[cfg(feature = "chain")]
-pub(crate) use signer::{Mortality, Order, Signer, SignerReply, SignerRequest, read_line, sign_weight_call};
+pub(crate) use signer::{Mortality, Order, Permits, Signer, SignerReply, SignerRequest, read_line, sign_permitted};
 #[cfg(feature = "chain")]
 pub(crate) use subtensor::Subtensor;
 #[cfg(feature = "chain")]

@@ -6,7 +6,7 @@ use subxt::utils::AccountId32;
 
 use super::endpoint::{Endpoint, Query};
 use super::runtime::{Runtime, bytes_value, field, items, numbers, variant};
-use super::{AppliedRow, SubnetError};
+use super::{AppliedRow, SubnetError, WindowRoot};
 use crate::registry::{
     BlockRef, CommitReveal, Commitment, EpochState, Hash32, Hotkey, Neuron, SubnetParameters, SubnetSnapshot, Uid,
 };
@@ -311,6 +311,24 @@ pub(crate) async fn applied(
     let small = |number: u128| u16::try_from(number).unwrap_or(u16::MAX);
     let row = flat.chunks_exact(2).map(|pair| (Uid(small(pair[0])), small(pair[1]))).collect();
     Ok(AppliedRow { block: at.number, last_update: u64::try_from(last_update).unwrap_or(u64::MAX), row })
+}
+
+/// The root that a hotkey has published last, and the block; none where it has published none, or something else.
+pub(crate) async fn published_root(
+    endpoint: &Endpoint,
+    at: &BlockRef,
+    netuid: u16,
+    hotkey: &Hotkey,
+) -> Result<Option<(WindowRoot, u64)>, SubnetError> {
+    let runtime = endpoint.runtime(at.hash).await?;
+    let keys = vec![Value::u128(netuid.into()), bytes_value(&account(hotkey)?.0)];
+    let values = endpoint.read(&runtime, at.hash, &[Query::new("Commitments", "CommitmentOf", keys)]).await?;
+    let Some(commitment) = &values[0] else { return Ok(None) };
+    let block = field(commitment, "block").map(numbers).unwrap_or_default();
+    let info = field(commitment, "info").map(numbers).unwrap_or_default();
+    let bytes: Vec<u8> = info.into_iter().filter_map(|byte| u8::try_from(byte).ok()).collect();
+    let block = block.first().and_then(|block| u64::try_from(*block).ok()).unwrap_or(0);
+    Ok(WindowRoot::decode(&bytes).map(|root| (root, block)))
 }
 
 fn account_of(value: &Value) -> Option<AccountId32> {

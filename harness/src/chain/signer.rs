@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use subxt::ext::scale_value::Composite;
 use subxt::utils::AccountId32;
 use subxt_signer::sr25519::Keypair;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
-use super::SubnetError;
 use super::calls::WEIGHT_CALLS;
 use super::runtime::{Runtime, numbers};
+use super::{SubnetError, WindowRoot};
 use crate::registry::Hash32;
 
 /// Seconds that a signing process may take.
@@ -137,14 +138,24 @@ pub(crate) fn sign(runtime: &Runtime, key: &Keypair, order: &Order) -> Result<Ve
     runtime.extrinsic(&call, (order.nonce, &order.mortality), &account, |payload| key.sign(payload).into())
 }
 
-/// Checks an order as a signing process does, and signs it: only a weight call of this subnet, on this chain and runtime.
+/// Calls that a signing process signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Permits {
+    /// The subnet: calls for others are refused.
+    pub(crate) netuid: u16,
+    /// Publications of windows' roots are signed, too.
+    pub(crate) roots: bool,
+}
+
+/// Checks an order as a signing process does, and signs it: only a weight call of this subnet, or where it is permitted the
+/// publication of a window's root, on this chain and runtime.
 ///
 /// # Errors
 /// The reason for which it is not signed.
-pub(crate) fn sign_weight_call(
+pub(crate) fn sign_permitted(
     runtime: &Runtime,
     genesis: Hash32,
-    (key, netuid): (&Keypair, u16),
+    (key, permits): (&Keypair, Permits),
     order: &Order,
 ) -> Result<Vec<u8>, String> {
     if order.genesis != genesis {
@@ -160,8 +171,12 @@ pub(crate) fn sign_weight_call(
     let bytes = hex::decode(&order.call).map_err(|error| format!("the call is no bytes: {error}"))?;
     let call = runtime.decode_call(&bytes).map_err(|error| error.to_string())?;
     let label = format!("{}.{}", call.pallet_name(), call.call_name());
-    if call.pallet_name() != "SubtensorModule" || !WEIGHT_CALLS.contains(&call.call_name()) {
-        return Err(format!("{label} is not a weight call"));
+    let Permits { netuid, roots } = permits;
+    let is_weight_call = call.pallet_name() == "SubtensorModule" && WEIGHT_CALLS.contains(&call.call_name());
+    let is_permitted = is_weight_call || (roots && is_root(&label, call.call_data()));
+    if !is_permitted {
+        let permitted = if roots { "a weight call or a window's root" } else { "a weight call" };
+        return Err(format!("{label} is not {permitted}"));
     }
     let found = call.call_data().values().next().map(numbers);
     if found.as_deref() != Some(&[u128::from(netuid)]) {
@@ -171,6 +186,13 @@ pub(crate) fn sign_weight_call(
         return Err(format!("a transaction that lives for {} blocks is not signed", order.mortality.period));
     }
     sign(runtime, key, order).map_err(|error| error.to_string())
+}
+
+/// True for the publication of a window's root and of nothing beside it.
+fn is_root(label: &str, arguments: &Composite<()>) -> bool {
+    let info = arguments.values().nth(1).map(numbers).unwrap_or_default();
+    let bytes: Vec<u8> = info.iter().filter_map(|number| u8::try_from(*number).ok()).collect();
+    label == "Commitments.set_commitment" && bytes.len() == info.len() && WindowRoot::decode(&bytes).is_some()
 }
 
 /// Asks a signing process.

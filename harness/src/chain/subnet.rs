@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::WeightRow;
+use super::{WeightRow, WindowRoot};
 use crate::registry::{BlockRef, DrandPulse, Hotkey, SubnetSnapshot, Uid};
 
 /// A subnet on a chain. Every wait inside has a limit of time.
@@ -43,6 +43,19 @@ pub(crate) trait Subnet: Send + Sync {
     /// # Errors
     /// As [`Subnet::snapshot`].
     fn applied(&self, hotkey: &Hotkey) -> impl Future<Output = Result<AppliedRow, SubnetError>> + Send;
+
+    /// Publishes the root of a window as the hotkey's commitment, in place of the one before, and waits until its fate is known.
+    ///
+    /// # Errors
+    /// As [`Subnet::submit`].
+    fn publish(&self, root: &WindowRoot) -> impl Future<Output = Result<Submission, SubnetError>> + Send;
+
+    /// The root that a hotkey has published last, and the block that holds it; none where its commitment is no root.
+    ///
+    /// # Errors
+    /// As [`Subnet::snapshot`].
+    fn published(&self, hotkey: &Hotkey)
+    -> impl Future<Output = Result<Option<(WindowRoot, u64)>, SubnetError>> + Send;
 }
 
 /// Outcome of a submission.

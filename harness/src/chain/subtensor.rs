@@ -8,12 +8,13 @@ use subxt::dynamic::Value;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
+use super::calls::Call;
 use super::endpoint::{Endpoint, Query};
 use super::epochs::first_round_after;
 use super::runtime::{field, items, numbers};
 use super::signer::Signer;
 use super::transaction::{self, PoolAnswer, Prepared, Seen, Sent};
-use super::{AppliedRow, Submission, Subnet, SubnetError, WeightRow, reading};
+use super::{AppliedRow, Submission, Subnet, SubnetError, WeightRow, WindowRoot, reading};
 use crate::clock::Stopwatch;
 use crate::files::Lock;
 use crate::registry::{BlockRef, DrandPulse, Hash32, Hotkey, SubnetSnapshot};
@@ -248,11 +249,15 @@ impl Subtensor {
     }
 
     /// Publishes bytes under a timelock for this round, and follows the transaction.
-    pub(crate) async fn publish(&self, encrypted: &[u8], round: u64) -> Result<Submission, SubnetError> {
+    pub(crate) async fn publish_sealed(&self, encrypted: &[u8], round: u64) -> Result<Submission, SubnetError> {
+        self.commit(&Call::set_commitment(self.settings.netuid, encrypted.to_vec(), round)).await
+    }
+
+    /// Sends a call of the pallet of commitments, and follows the transaction.
+    async fn commit(&self, call: &Call) -> Result<Submission, SubnetError> {
         let account = self.signer()?.account();
         let _in_flight = self.in_flight.lock().await;
         let _lock = self.lock(&reading::address(&account))?;
-        let call = &super::calls::Call::set_commitment(self.settings.netuid, encrypted.to_vec(), round);
         let prepared = self.ask(|endpoint| async move {
             let head = endpoint.best_head().await?;
             let runtime = endpoint.runtime(head.hash).await?;
@@ -296,6 +301,18 @@ impl Subnet for Subtensor {
             Ok(prepared) => self.send(prepared).await,
             Err(outcome) => Ok(outcome),
         }
+    }
+
+    async fn publish(&self, root: &WindowRoot) -> Result<Submission, SubnetError> {
+        self.commit(&Call::publish_root(self.settings.netuid, root)).await
+    }
+
+    async fn published(&self, hotkey: &Hotkey) -> Result<Option<(WindowRoot, u64)>, SubnetError> {
+        self.ask(|endpoint| async move {
+            let head = endpoint.finalized_head().await?;
+            reading::published_root(&endpoint, &head, self.settings.netuid, hotkey).await
+        })
+        .await
     }
 
     async fn applied(&self, hotkey: &Hotkey) -> Result<AppliedRow, SubnetError> {

@@ -56,7 +56,9 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
         }
         let judged = arguments.judge || arguments.replay > 0;
         if judged {
-            let replayed = replay(arguments, &log)?;
+            let sources = Sources::new(&Settings::default(), arguments.config.as_deref(), &arguments.set);
+            let settings = sources.and_then(|sources| sources.settings())?;
+            let replayed = replay(&settings, arguments.replay, &log)?;
             Replayed { made: one.replayed, judged: one.judged, .. } = replayed;
             Replayed { refusals: one.refusals, findings: one.findings, .. } = replayed;
         }
@@ -85,15 +87,14 @@ pub(super) fn audit_file(file: File) -> Result<(Audited, Log), Problem> {
     block_on(async { audit(BufReader::new(file)).await.map_err(|error| evidence_problem(&error)) })
 }
 
-fn replay(arguments: &Arguments, log: &Log) -> Result<Replayed, Problem> {
-    let sources = Sources::new(&Settings::default(), arguments.config.as_deref(), &arguments.set);
-    let settings = sources.and_then(|sources| sources.settings())?;
+/// Judges a log's replies again and makes `count` of its rollouts again, with these settings' hub and engine.
+pub(super) fn replay(settings: &Settings, count: usize, log: &Log) -> Result<Replayed, Problem> {
     let reporter = for_this_terminal();
     let cache = cache_folder()?;
-    let (sandbox, runtime) = open_sandbox(&settings, &*reporter)?;
-    let replay = Replay { settings: &settings, cache: &cache, sandbox: &sandbox, runtime: &runtime, reporter };
+    let (sandbox, runtime) = open_sandbox(settings, &*reporter)?;
+    let replay = Replay { settings, cache: &cache, sandbox: &sandbox, runtime: &runtime, reporter };
     block_on(async {
-        replay.run(log, arguments.replay).await.map_err(|error| match error {
+        replay.run(log, count).await.map_err(|error| match error {
             ReplayError::Environment(error) => error.into(),
             ReplayError::Loader(error) => error.into(),
             ReplayError::Window(error) => error.into(),

@@ -9,7 +9,7 @@ use super::{
     screen, serve, settings, show, store, validate, version, work,
 };
 #[cfg(feature = "chain")]
-use super::{chain, commit, ctl, doctor, pull, rank, signer, weights};
+use super::{chain, commit, ctl, doctor, follow, pull, rank, signer, weights};
 use crate::exit_status::ExitStatus;
 use crate::printer::{Format, Printer};
 use crate::problem::Problem;
@@ -88,6 +88,9 @@ enum Command {
     /// Checks a model as a validator would, and publishes it on chain under a timelock.
     #[cfg(feature = "chain")]
     Commit(commit::Arguments),
+    /// Holds another validator's published decision against its evidence and against this validator's own.
+    #[cfg(feature = "chain")]
+    Follow(follow::Arguments),
     /// Shows the places of the subnet's models.
     #[cfg(feature = "chain")]
     Rank(rank::Arguments),
@@ -181,6 +184,8 @@ impl Command {
             Self::Signer(arguments) => signer::run(arguments, printer),
             #[cfg(feature = "chain")]
             Self::Commit(arguments) => commit::run(arguments, printer),
+            #[cfg(feature = "chain")]
+            Self::Follow(arguments) => follow::run(arguments, printer),
             #[cfg(feature = "chain")]
             Self::Rank(arguments) => rank::run(arguments, printer),
             #[cfg(feature = "chain")]

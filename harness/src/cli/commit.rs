@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
             let round = first_round_after(head.unix_ms + arguments.reveal_after * BLOCK_SECONDS * 1000);
             // Readers expect the length that SCALE puts before a text.
             let encrypted = encrypt(&with_length(committed.text.as_bytes()), round)?;
-            (committed.round, committed.outcome) = (Some(round), Some(subnet.publish(&encrypted, round).await?));
+            (committed.round, committed.outcome) = (Some(round), Some(subnet.publish_sealed(&encrypted, round).await?));
         }
         Ok(committed)
     })?;

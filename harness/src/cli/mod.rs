@@ -38,6 +38,8 @@ mod ctl;
 #[cfg(feature = "chain")]
 mod doctor;
 #[cfg(feature = "chain")]
+mod follow;
+#[cfg(feature = "chain")]
 mod nodes;
 #[cfg(feature = "chain")]
 mod pull;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::connection::{ChainArguments, hotkey_of, reader};
 use super::runtime::block_on;
-use crate::chain::{SignerReply, SignerRequest, Subtensor, read_line, sign_weight_call};
+use crate::chain::{Permits, SignerReply, SignerRequest, Subtensor, read_line, sign_permitted};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 use crate::problem::Problem;
@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// The socket to be made; the setting `chain.signer` of the validator names it.
     #[arg(long, value_name = "FILE")]
     socket: PathBuf,
+    /// Sign publications of windows' roots (`chain.publish_roots`), too.
+    #[arg(long)]
+    roots: bool,
 }
 
 /// Signs until it is stopped.
@@ -38,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Proble
     let key = hotkey_of(&settings.chain)?;
     block_on(async {
         let listener = listen(&arguments.socket)?;
-        let service = Arc::new(Service { subnet: reader(&settings)?, key, settings });
+        let service = Arc::new(Service { subnet: reader(&settings)?, key, settings, roots: arguments.roots });
         printer.say(&format!(
             "signing weight calls of subnet {} for {} at {}",
             service.settings.chain.netuid,
@@ -80,6 +83,7 @@ struct Service {
     subnet: Subtensor,
     key: Keypair,
     settings: Settings,
+    roots: bool,
 }
 
 impl Service {
@@ -117,6 +121,7 @@ impl Service {
     /// Signs with the runtime that this process's own nodes tell.
     async fn sign(&self, order: &crate::chain::Order) -> Result<Vec<u8>, String> {
         let (runtime, genesis) = self.subnet.runtime_now().await.map_err(|error| error.to_string())?;
-        sign_weight_call(&runtime, genesis, (&self.key, self.settings.chain.netuid), order)
+        let permits = Permits { netuid: self.settings.chain.netuid, roots: self.roots };
+        sign_permitted(&runtime, genesis, (&self.key, permits), order)
     }
 }

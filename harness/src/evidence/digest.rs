@@ -29,6 +29,8 @@ pub(crate) struct LogDigest {
     pub(crate) champion: Option<CrownedModel>,
     /// The duel in which it took the crown, if it did so in this window.
     pub(crate) dethronement: Option<Dethronement>,
+    /// Digest of the rule by which it was decided.
+    pub(crate) rule: String,
     /// The validator's public key.
     pub(crate) validator: String,
     /// Hash of the last record.
@@ -90,6 +92,7 @@ pub(crate) fn digest(log: impl BufRead) -> Result<LogDigest, EvidenceError> {
         rollouts,
         duels,
         champion: record.champion,
+        rule: terms.rule(),
         dethronement,
         validator,
         hash,

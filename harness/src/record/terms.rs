@@ -199,6 +199,13 @@ impl WindowTerms {
         hasher.finalize().to_hex().to_string()
     }
 
+    /// The digest of the rule: BLAKE3 in key derivation mode over the settings, environments and sandbox that decide.
+    pub(crate) fn rule(&self) -> String {
+        let Self { settings, environments, runtime, .. } = self;
+        let rule = serde_json::to_string(&(settings, environments, runtime)).expect("terms are plain data");
+        blake3::Hasher::new_derive_key("dethrone 2026-11 rule").update(rule.as_bytes()).finalize().to_hex().to_string()
+    }
+
     /// The terms as JSON: the bytes of the evidence's first record.
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("terms are plain data")
@@ -291,6 +298,15 @@ mod tests {
             terms.identity()
         };
         assert_eq!(terms().identity(), other(|_| {}));
+        let rule = |change: fn(&mut WindowTerms)| {
+            let mut terms = terms();
+            change(&mut terms);
+            terms.rule()
+        };
+        let same = rule(|terms| (terms.seed_block, terms.record.bouts) = (77, 3));
+        assert_eq!(terms().rule(), same, "windows come and go, and the rule stays");
+        assert_ne!(terms().rule(), rule(|terms| terms.settings.deciding.alpha = 0.02));
+        assert_ne!(terms().rule(), rule(|terms| terms.runtime.push('0')));
         let changed = [
             other(|terms| terms.settings.deciding.alpha = 0.02),
             other(|terms| terms.settings.deciding.duel.budget += 1),

@@ -17,14 +17,20 @@ impl Hotkey {
     ///
     /// Source: <https://docs.substrate.io/reference/address-formats/>
     pub(crate) fn is_address(&self) -> bool {
+        self.account().is_some()
+    }
+
+    /// The account of an address; none of a name.
+    pub(crate) fn account(&self) -> Option<[u8; 32]> {
         let mut bytes = [0; 35];
         // A longer text does not fit.
         if bs58::decode(&self.0).onto(&mut bytes) != Ok(bytes.len()) {
-            return false;
+            return None;
         }
         let (account, checksum) = bytes.split_at(33);
         let digest = Blake2b512::new().chain_update(CONTEXT).chain_update(account).finalize();
-        account[0] == PREFIX && digest[..2] == *checksum
+        let is_sound = account[0] == PREFIX && digest[..2] == *checksum;
+        account[1..].try_into().ok().filter(|_| is_sound)
     }
 
     /// The address with its middle left out; a name as it is.

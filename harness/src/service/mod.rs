@@ -22,6 +22,7 @@ mod validator;
 mod emitter;
 mod observer;
 mod player;
+mod publisher;
 
 mod control;
 mod http;

@@ -15,6 +15,7 @@ use super::http;
 use super::link::Connect;
 use super::observer::{capture_windows, follow_head};
 use super::player::{play_windows, prefetch_models};
+use super::publisher::publish_roots;
 use super::supervisor::{Supervisor, stopped};
 use super::validator::{Parts, Validator};
 use crate::problem::Problem;
@@ -46,6 +47,7 @@ pub(crate) async fn serve<C: Connect>(parts: Parts<C>, ended: impl Future<Output
     run.add("play", play_windows);
     run.add("prefetch", prefetch_models);
     run.add("weights", emit_weights);
+    run.add("roots", publish_roots);
     run.add("control", move |validator| {
         let socket = Arc::clone(&socket);
         async move { socket.serve(validator).await }

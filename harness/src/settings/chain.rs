@@ -32,6 +32,9 @@ pub(crate) struct ChainSettings {
     pub password_variable: String,
     /// The socket of a `dethrone signer`, which holds the hotkey in place of this process.
     pub signer: Option<PathBuf>,
+    /// The validator publishes the hash of each window's evidence, its champion and its rule as its hotkey's commitment, so that
+    /// others can follow it; a `dethrone signer` has to be started with `--roots`.
+    pub publish_roots: bool,
 }
 
 impl Default for ChainSettings {
@@ -51,6 +54,7 @@ impl Default for ChainSettings {
             hotkey: None,
             password_variable: "BT_WALLET_PASSWORD".to_owned(),
             signer: None,
+            publish_roots: false,
         }
     }
 }

@@ -69,6 +69,9 @@ pub(super) struct Block {
     pub(super) spec_version: u32,
 }
 
+/// First bytes of a window's root.
+const MAGIC: [u128; 4] = [b'd' as u128, b't' as u128, b'h' as u128, b'r' as u128];
+
 /// A committed row.
 #[derive(Debug, Clone)]
 struct Commit {
@@ -440,6 +443,9 @@ impl State {
             ("SubtensorModule", "commit_timelocked_weights" | "commit_timelocked_mechanism_weights") => {
                 self.commit_weights(number, &decoded)
             }
+            ("Commitments", "set_commitment") if decoded.numbers("info").starts_with(&MAGIC) => {
+                self.publish(number, &decoded)
+            }
             ("Commitments", "set_commitment") => {
                 let numbers = decoded.numbers("info");
                 let (round, bytes) = numbers.split_last().ok_or("no field")?;
@@ -453,6 +459,18 @@ impl State {
             }
             (pallet, call) => panic!("{pallet}.{call} was submitted"),
         }
+    }
+
+    /// Stores a commitment in the open: one field of raw bytes, in place of the one before.
+    fn publish(&mut self, number: u64, decoded: &Decoded) -> Result<(), String> {
+        check(decoded.number("netuid") == u64::from(NETUID), "SubnetNotExists")?;
+        check(self.uid(&decoded.signer).is_some(), "HotKeyNotRegisteredInSubNet")?;
+        let (_, info) = decoded.arguments.iter().find(|(name, _)| name == "info").ok_or("no field")?;
+        let registration =
+            named(vec![("deposit", Value::u128(0)), ("block", Value::u128(number.into())), ("info", info.clone())]);
+        let keys = vec![netuid(), Value::from_bytes(decoded.signer)];
+        self.set("Commitments", "CommitmentOf", keys, &registration);
+        Ok(())
     }
 
     /// The checks of `set_weights`, in the chain's order.

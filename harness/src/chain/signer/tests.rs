@@ -10,6 +10,8 @@ fn key() -> Keypair {
     Keypair::from_secret_key([0x11; 32]).unwrap()
 }
 
+const ONLY_WEIGHTS: Permits = Permits { netuid: 120, roots: false };
+
 fn order(genesis: Hash32, call: Vec<u8>) -> Order {
     let mortality = Mortality { period: 64, block: 66, hash: Hash32([9; 32]) };
     Order { genesis, spec_version: 461, call: hex::encode(call), nonce: 3, mortality }
@@ -25,7 +27,8 @@ fn weight_calls_of_the_subnet_are_signed_and_nothing_else() {
     let set = Call::set_weights(&row(120), &runtime).encode(&runtime).unwrap();
     let commit = Call::commit_weights(&row(120), &runtime, (sealed, 1000), scheme).encode(&runtime).unwrap();
     for call in [&set, &commit] {
-        let extrinsic = sign_weight_call(&runtime, genesis, (&key(), 120), &order(genesis, call.clone())).unwrap();
+        let extrinsic =
+            sign_permitted(&runtime, genesis, (&key(), ONLY_WEIGHTS), &order(genesis, call.clone())).unwrap();
         assert!(hex::encode(&extrinsic).ends_with(&hex::encode(call)));
         assert!(hex::encode(&extrinsic).contains(&hex::encode(key().public_key().0)));
     }
@@ -40,7 +43,7 @@ fn weight_calls_of_the_subnet_are_signed_and_nothing_else() {
         (longer, "cannot be used"),
         (Vec::new(), "cannot be used"),
     ] {
-        let error = sign_weight_call(&runtime, genesis, (&key(), 120), &order(genesis, call)).unwrap_err();
+        let error = sign_permitted(&runtime, genesis, (&key(), ONLY_WEIGHTS), &order(genesis, call)).unwrap_err();
         assert!(error.contains(part), "{error}");
     }
     let fine = order(genesis, set);
@@ -51,7 +54,33 @@ fn weight_calls_of_the_subnet_are_signed_and_nothing_else() {
         (Order { mortality: long, ..fine.clone() }, "lives for 4096 blocks"),
         (Order { call: "zz".to_owned(), ..fine.clone() }, "the call is no bytes"),
     ] {
-        let error = sign_weight_call(&runtime, genesis, (&key(), 120), &order).unwrap_err();
+        let error = sign_permitted(&runtime, genesis, (&key(), ONLY_WEIGHTS), &order).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn roots_of_the_subnet_are_signed_where_that_is_permitted_and_nothing_else_that_is_published() {
+    let runtime = runtime(&golden(), "v15_hex");
+    let genesis = Hash32([1; 32]);
+    let root = WindowRoot::new(7_200, Hash32([1; 32]), None, Hash32([3; 32]));
+    let call = |netuid| Call::publish_root(netuid, &root).encode(&runtime).unwrap();
+    let sign = |call: Vec<u8>, roots| {
+        sign_permitted(&runtime, genesis, (&key(), Permits { netuid: 120, roots }), &order(genesis, call))
+    };
+    assert!(hex::encode(sign(call(120), true).unwrap()).ends_with(&hex::encode(call(120))));
+    let sealed = Call::set_commitment(120, vec![1], 1000).encode(&runtime).unwrap();
+    // A byte of the magic is another one.
+    let mut odd = call(120);
+    let place = odd.windows(4).position(|bytes| bytes == b"dthr").unwrap();
+    odd[place] = b'D';
+    for (call, roots, part) in [
+        (call(120), false, "Commitments.set_commitment is not a weight call"),
+        (call(7), true, "is for subnet Some([7]) and not for 120"),
+        (sealed, true, "is not a weight call or a window's root"),
+        (odd, true, "is not a weight call or a window's root"),
+    ] {
+        let error = sign(call, roots).unwrap_err();
         assert!(error.contains(part), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! Endpoints that fail, hang and answer.
 
 use super::*;
-use crate::chain::{AppliedRow, Submission, WeightRow};
+use crate::chain::{AppliedRow, Submission, WeightRow, WindowRoot};
 use crate::registry::{BlockRef, DrandPulse, Hash32, Hotkey, SubnetSnapshot};
 
 /// An endpoint by the first letter of its address: it refuses connections, hangs, answers errors, cannot sign, or works.
@@ -54,6 +54,14 @@ impl Subnet for Scripted {
 
     async fn applied(&self, _: &Hotkey) -> Result<AppliedRow, SubnetError> {
         std::future::pending().await
+    }
+
+    async fn publish(&self, _: &WindowRoot) -> Result<Submission, SubnetError> {
+        std::future::pending().await
+    }
+
+    async fn published(&self, _: &Hotkey) -> Result<Option<(WindowRoot, u64)>, SubnetError> {
+        Ok(None)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::chain::{AppliedRow, RevealTarget, Submission, Subnet, SubnetError, WeightRow};
+use crate::chain::{AppliedRow, RevealTarget, Submission, Subnet, SubnetError, WeightRow, WindowRoot};
 use crate::registry::{
     BlockRef, CommitReveal, Commitment, DrandPulse, EpochState, Hash32, Hotkey, Neuron, SubnetParameters,
     SubnetSnapshot, Uid,
@@ -271,6 +271,14 @@ impl Endpoint {
 }
 
 impl Subnet for Endpoint {
+    async fn publish(&self, _: &WindowRoot) -> Result<Submission, SubnetError> {
+        Err(SubnetError::Absent("this chain has no pallet of commitments".to_owned()))
+    }
+
+    async fn published(&self, _: &Hotkey) -> Result<Option<(WindowRoot, u64)>, SubnetError> {
+        Ok(None)
+    }
+
     async fn finalized_head(&self) -> Result<BlockRef, SubnetError> {
         self.fault("head").await?;
         let head = self.world.head();

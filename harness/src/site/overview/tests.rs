@@ -25,6 +25,7 @@ fn digest(window: u64, champion: &str, dethroned: Option<&str>) -> (u64, Result<
         dethronement,
         validator,
         hash,
+        rule: String::new(),
         interrupted: false,
     };
     (window, Ok(digest))
