@@ -7,9 +7,16 @@ use models::remote::Interface;
 
 use super::block::{Block, Compatibility};
 use super::executor::Plan;
+use super::queue::BlockQueue;
 use super::slots::Slots;
+use super::{Announced, WorkersExecutor};
+use crate::record::WindowTerms;
+use crate::rollout::{Executor, ExecutorError};
+use crate::settings::{Settings, WorkerSettings};
 use crate::store::RunId;
+use crate::store::fixtures::TestDatabase;
 use crate::units::Unit;
+use crate::window::fixtures::{Scripted, registry, rollout};
 
 fn units(tasks: std::ops::Range<u32>) -> Vec<Unit> {
     tasks.flat_map(|task| [0, 1].map(|environment| Unit { task, environment })).collect()
@@ -25,15 +32,18 @@ fn the_block_with_the_lowest_task_comes_first() {
     assert_eq!(last.priority(), 0);
 }
 
-#[test]
-fn workers_of_another_kind_look_into_other_queues() {
-    let kind = || Compatibility {
+fn kind() -> Compatibility {
+    Compatibility {
         mode: Arithmetic::Exact,
         card: None,
         runtime: "c0de".to_owned(),
         interface: Interface::default(),
         served: Vec::new(),
-    };
+    }
+}
+
+#[test]
+fn workers_of_another_kind_look_into_other_queues() {
     let queue = kind().queue("model");
     assert!(queue.starts_with(&kind().queues()) && queue.ends_with("/model"), "{queue}");
     for other in
@@ -88,4 +98,48 @@ fn tower_of_pending() -> impl Service<(), Response = (), Error = (), Future: Sen
         }
     }
     Never
+}
+
+#[tokio::test]
+async fn a_worker_that_makes_another_rollout_than_this_machine_is_dismissed_and_its_rollouts_are_removed() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let store = database.open().await;
+    let (settings, unit) = (Settings::default(), |task| Unit { task, environment: 0 });
+    let terms = WindowTerms::new(&registry(2), Default::default(), &settings, Vec::new(), "c0de".to_owned());
+    let (run, _) = store.open_run(&terms).await.unwrap();
+    let referee = Scripted::new(1, 99, |_, _| 1.0);
+    let settings = WorkerSettings { block: 4, ahead: 1, compared: 100, idle_seconds: 60, ..WorkerSettings::default() };
+    let announced = Announced { run, models: Vec::new(), compatibility: kind(), referee: &referee };
+    let executor = WorkersExecutor::open(&database.location, &settings, announced).await.unwrap();
+    executor.announce(1, &mut (0..16).map(unit));
+
+    // The first rollout is believed until there is another one.
+    store.add_worker_rollout(run, "bob", &rollout(1, unit(0), 0.0)).await.unwrap();
+    let first = executor.rollout(1, unit(0)).await.unwrap();
+    assert_eq!(first.score, 0.0);
+    store.add_rollout(run, &first).await.unwrap();
+    store.add_worker_rollout(run, "ada", &rollout(1, unit(0), 1.0)).await.unwrap();
+    let error = executor.rollout(1, unit(1)).await.unwrap_err();
+    assert!(matches!(&error, ExecutorError::Dismissed { worker, removed: 1, .. } if worker == "bob"), "{error}");
+    assert_eq!(referee.made(), [(1, unit(0))]);
+    assert_eq!(store.rollouts(run, 1).await.unwrap(), []);
+    assert!(store.is_dismissed("bob").await.unwrap() && !store.is_dismissed("ada").await.unwrap());
+
+    // The wanted block and the one after it are in the queue, each twice, until the entry is released.
+    let queue = BlockQueue::open(&database.location.to_string()).await.unwrap();
+    let name = kind().queue("");
+    assert_eq!(
+        queue.most_urgent(&kind().queues(), std::time::Duration::from_secs(9)).await.unwrap(),
+        Some(name.clone())
+    );
+    assert_eq!(queue.waiting(&name).await.unwrap(), 4);
+    executor.release(1).await;
+    assert_eq!(queue.waiting(&name).await.unwrap(), 0);
+
+    // What a worker could not run, this machine runs.
+    store.add_worker_failure((run, 0), "ada", "no memory").await.unwrap();
+    assert_eq!(executor.rollout(0, unit(3)).await.unwrap().score, 1.0);
+    assert_eq!(referee.made().last(), Some(&(0, unit(3))));
+    drop(executor);
+    database.remove().await;
 }
