@@ -93,3 +93,6 @@ fn findings(terms: &WindowTerms, admissions: &[Admission], sightings: &[Sighting
     }
     findings
 }
+
+#[cfg(test)]
+mod tests;
