@@ -197,6 +197,19 @@ fn a_validator_decides_windows_of_a_chain_and_sets_its_weights_whatever_happens_
     for line in ["dethrone_healthy 1.0", "dethrone_weights_applied 1.0", "# EOF"] {
         assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
     }
+    let (found, page) = world.page("/");
+    assert!(found.contains("200"), "{found} {page}");
+    for part in [
+        "The weights are set, revealed and applied.",
+        "blocks old, at a tempo of 20 blocks",
+        "<li class=\"now\">applied",
+        &champion,
+    ] {
+        assert!(page.contains(part), "{part:?} is not in {page}");
+    }
+    let (_, data) = world.page("/overview.json");
+    assert!(data.contains("\"state\":\"applied\""), "{data}");
+
     let logs = fs::read_dir(world.path("output/logs")).unwrap().count();
     assert_eq!(logs, 1);
     let database = world.path("output/dethrone.sqlite");
