@@ -205,7 +205,8 @@ impl WindowJob<'_> {
         local: &'a LocalExecutor<'a>,
     ) -> Result<Option<WorkersExecutor<'a>>, Problem> {
         let settings = &self.context.settings;
-        if !settings.workers.enabled {
+        // An evaluation has a database of its own, which no worker reaches.
+        if !settings.workers.enabled || self.store.location().file().is_some() {
             return Ok(None);
         }
         let announced = Announced {
@@ -214,7 +215,7 @@ impl WindowJob<'_> {
             compatibility: Compatibility::of_window(&window.terms.settings, &window.terms.runtime),
             referee: local,
         };
-        Ok(Some(WorkersExecutor::open(&settings.database(), &settings.workers, announced).await?))
+        Ok(Some(WorkersExecutor::open(self.store.location(), &settings.workers, announced).await?))
     }
 
     /// Closes the windows before this one that have begun bouts and came to no end, with the rollouts that are stored: what

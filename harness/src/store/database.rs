@@ -141,6 +141,11 @@ impl Store {
         self.pool.close().await;
     }
 
+    /// The database's location.
+    pub(crate) fn location(&self) -> &DatabaseLocation {
+        &self.location
+    }
+
     /// Rows of rollouts read since the database was opened.
     pub(crate) fn rollouts_read(&self) -> u64 {
         self.rollouts_read.load(Ordering::Relaxed)
