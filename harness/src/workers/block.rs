@@ -30,7 +30,8 @@ impl Block {
     }
 }
 
-/// What decides the bits of a rollout beside the model and the task: workers of which it is equal make equal rollouts.
+/// Kind of a worker: all that decides the bits of a rollout beside the model and the task. Workers of equal kinds make equal
+/// rollouts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Compatibility {
     /// Arithmetic of the linear layers.
