@@ -144,6 +144,10 @@ fn a_validators_results_are_pages_and_json() {
     assert!(site.data("/window/1000/weights.json")["weights"].is_array());
     assert_eq!(site.data("/status.json"), Value::Null, "no validator runs");
 
+    // A database of another release hides nothing that the evidence says.
+    tests::newer(&subnet.path("output/dethrone.sqlite"));
+    check_window(&site);
+
     let mut events = BufReader::new(site.ask("/events")).lines().map(Result::unwrap);
     let event = events.find(|line| line.starts_with("data:"));
     assert_eq!(event.map(|line| line.len()), Some("data: 0123456789abcdef".len()));

@@ -95,10 +95,15 @@ impl Scribes {
     ) -> Result<Option<Shown>, Problem> {
         let conclusion = archive.conclusion(window).await.ok();
         let recorded = match &self.database {
-            Some(database) if is_there(database) => {
-                let store = Store::open_to_read(database).await?;
-                RolloutSource::of_store(store, Some(window)).await?
-            }
+            Some(database) if is_there(database) => match Store::open_to_read(database).await {
+                Ok(store) => RolloutSource::of_store(store, Some(window)).await?,
+                // The evidence says the same but for times and ends of replies.
+                Err(error) if conclusion.is_some() => {
+                    tracing::warn!(%error, "the rollouts are shown from the evidence");
+                    None
+                }
+                Err(error) => return Err(error.into()),
+            },
             _ => None,
         };
         // The database knows seconds and ends of replies; a log is there where the database is not.

@@ -363,7 +363,8 @@ impl IntoResponse for Trouble {
 
 impl std::convert::From<Problem> for Trouble {
     fn from(problem: Problem) -> Self {
-        Self::Failed(problem.to_string())
+        let Problem { summary, causes, hint, .. } = problem;
+        Self::Failed([vec![summary], causes, hint.into_iter().collect()].concat().join("; "))
     }
 }
 
