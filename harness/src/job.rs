@@ -256,7 +256,7 @@ impl WindowJob<'_> {
 }
 
 /// The evidence of a window, one signed record a line, and the hash of its last record.
-fn evidence(conclusion: &Conclusion, key: &ValidatorKey) -> (String, String) {
+pub(crate) fn evidence(conclusion: &Conclusion, key: &ValidatorKey) -> (String, String) {
     let mut chain = HashChain::default();
     let (mut log, mut hash) = (String::new(), String::new());
     for body in records(conclusion, &key.public()) {

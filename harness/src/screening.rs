@@ -8,7 +8,7 @@ use models::source::ModelSource;
 use pareto::screens::copy::Screened;
 use pareto::screens::{EntryPrint, Finding, ModelPrint, OutputsPrint, Screens, TensorPrint};
 
-use crate::record::{FindingRecord, PrintRecord, Sighting};
+use crate::record::{AdmissionOutcome, FindingRecord, PrintRecord, Sighting};
 use crate::registry::{Hotkey, Role};
 use crate::settings::ScreenSettings;
 use crate::succession::Field;
@@ -31,14 +31,16 @@ pub(crate) struct Screening {
     pub(crate) prints: Vec<PrintRecord>,
 }
 
-/// The admitted entries that have files, and the models of earlier windows that are no entry of the same miner now.
+/// The entries that were admitted and have files, and the models of earlier windows that are no entry of the same miner now.
 pub(crate) fn compared(field: &Field<'_>) -> Vec<Compared> {
     let known = &field.terms.record.sightings;
     let mut models: Vec<Compared> = Vec::new();
     for (place, (entry, admission)) in field.terms.entries.iter().zip(field.admissions).enumerate() {
         let has_files = !matches!(entry.model.parse(), Ok(ModelSource::Server(_)));
+        // One that was admitted and could not be run in its place has been screened with the others.
+        let was_admitted = matches!(admission.outcome, AdmissionOutcome::Absent(_)) && !admission.files.is_empty();
         // Former champions' models are called upon after the screens, which have seen them before.
-        if !admission.outcome.is_admitted() || !has_files || entry.role == Role::Former {
+        if !(admission.outcome.is_admitted() || was_admitted) || !has_files || entry.role == Role::Former {
             continue;
         }
         let snapshot = field.snapshot(place);

@@ -23,7 +23,8 @@ pub(crate) use entries::{entries, entries_follow};
 /// tolerance below it.
 const GUARD: usize = 10;
 
-/// Windows after which a regent that nobody has beaten is crowned, though there are challengers that it has not beaten.
+/// Windows for which the crown may be vacant: after them a regent that nobody has beaten is crowned, though there are challengers
+/// that it has not beaten.
 const LONGEST_REGENCY: u32 = 10;
 
 /// A window's entries as admission and screens have left them.
@@ -84,10 +85,16 @@ impl Field<'_> {
     /// Windows of the regency at the end of this one; zero if it leaves a crowned champion: a challenger has won, or the
     /// regent has beaten all, or nobody has beaten it for long.
     pub(crate) fn regency_after(&self, succession: &Succession) -> u32 {
-        if !self.is_vacant() || succession.dethroned().is_some() || succession.unbeaten() == 0 {
+        if !self.is_vacant() || succession.dethroned().is_some() {
             return 0;
         }
-        let windows = if self.reigns_on() { self.terms.record.regency } else { 0 } + 1;
+        // Who could not be fetched or run on this machine has not been beaten.
+        let is_absent = |admission: &Admission| matches!(admission.outcome, AdmissionOutcome::Absent(_));
+        if succession.unbeaten() == 0 && !self.admissions.iter().any(is_absent) {
+            return 0;
+        }
+        // Whoever is regent: the crown has been vacant for so long.
+        let windows = self.terms.record.regency + 1;
         if windows > LONGEST_REGENCY { 0 } else { windows }
     }
 

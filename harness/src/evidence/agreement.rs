@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::audit::Log;
 use crate::agreed::AgreedRecord;
 use crate::board::ScoreBoard;
-use crate::record::{Admission, FindingRecord, ReignRecord, UnitScore, WindowTerms};
+use crate::record::{Admission, AdmissionOutcome, FindingRecord, ReignRecord, UnitScore, WindowTerms};
 use crate::registry::{Hotkey, Uid};
 use crate::succession::{Field, Held, Shares};
 
@@ -164,7 +164,10 @@ fn statements(revealed: &[&Revealed]) -> (Vec<Admission>, BTreeMap<usize, Findin
         for one in revealed {
             // Measures are of each validator's own secret, and differ in their last digits.
             let finding = one.log.findings.get(&entry).map(|found| (found.finding.kind, &found.original));
-            let statement = format!("{:?} {finding:?}", one.log.admissions[entry]);
+            // So are the words in which a machine says why an entry was absent.
+            let Admission { outcome, files } = &one.log.admissions[entry];
+            let reason = outcome.reason().filter(|_| matches!(outcome, AdmissionOutcome::Refused(_)));
+            let statement = format!("{} {reason:?} {files:?} {finding:?}", outcome.word());
             stakes.entry(statement).or_insert((0, one)).0 += u128::from(one.stake);
         }
         let most = stakes.values().map(|(stake, _)| *stake).max();

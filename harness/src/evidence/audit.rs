@@ -143,7 +143,7 @@ impl Log {
             return differs("the seed block");
         }
         let (begun, left) = (&one.record, &before.record);
-        if begun.champion != left.champion || begun.former != left.former {
+        if (&begun.champion, begun.regency, &begun.former) != (&left.champion, left.regency, &left.former) {
             return differs("the champion at the beginning");
         }
         if begun.bouts != left.bouts || begun.models != left.models {

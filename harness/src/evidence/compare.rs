@@ -95,7 +95,9 @@ pub(crate) fn compare(one: impl BufRead, other: impl BufRead) -> Result<Compared
         let here = next(&mut one).map_err(|error| (false, error))?;
         let there = next(&mut other).map_err(|error| (true, error))?;
         if here.is_none() && there.is_none() {
-            return Ok(compared);
+            // Two logs that are cut off agree about nothing.
+            let whole = EvidenceError::Incomplete("its first record");
+            return if compared.window.is_some() { Ok(compared) } else { Err((false, whole)) };
         }
         if let (Some(here), Some(there)) = (&here, &there)
             && here.kind == "opened"

@@ -91,7 +91,7 @@ pub(crate) fn digest(log: impl BufRead) -> Result<LogDigest, EvidenceError> {
         entries: terms.entries.len(),
         rollouts,
         duels,
-        champion: record.champion,
+        champion: record.champion.filter(|_| record.regency == 0),
         rule: terms.rule(),
         dethronement,
         validator,

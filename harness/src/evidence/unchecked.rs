@@ -108,7 +108,8 @@ pub async fn unchecked_fields(log: &str) -> Result<Vec<&'static str>, String> {
 fn rest(log: &Log, checks: Checks) -> Vec<Unchecked> {
     let mut parts = Vec::new();
     let by_servers = log.rollouts.iter().filter(|rollout| !rollout.reproducible).count();
-    let made = log.rollouts.len() - by_servers;
+    let unpaid = log.rollouts.iter().filter(|rollout| rollout.reproducible && rollout.is_unpaid()).count();
+    let made = log.rollouts.len() - by_servers - unpaid;
     if checks.replayed < made {
         parts.push(Unchecked {
             fields: &["rollout.replies"],

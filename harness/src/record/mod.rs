@@ -22,7 +22,7 @@ pub(crate) use reign::{BoutRecord, CrownedModel, ReignRecord, Sighting, first_si
 pub(crate) use rollout::{Fault, Reply, Rollout, counted_score};
 pub(crate) use scores::{UnitScore, paired, unit_scores};
 pub(crate) use standing::Standing;
-pub(crate) use tally::ReplyTally;
+pub(crate) use tally::{ReplyTally, has_no_answer};
 pub(crate) use terms::{CardTerms, DecidingSettings, EVIDENCE_VERSION, EntryTerms, WindowTerms};
 pub(crate) use timings::Timings;
 pub(crate) use transcript::{FoundText, MessageText, Transcript};

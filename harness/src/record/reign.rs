@@ -13,8 +13,8 @@ use crate::registry::Hotkey;
 pub(crate) struct ReignRecord {
     /// The crowned model, or the regent; none before the first window.
     pub champion: Option<CrownedModel>,
-    /// Windows for which the champion is a regent by now: the model that challengers meet while the crown is vacant, which
-    /// earns nothing. Zero where the champion is crowned.
+    /// Windows for which the crown is vacant by now, and the champion a regent: the model that challengers meet, which earns
+    /// nothing. Zero where the champion is crowned.
     #[serde(default)]
     pub regency: u32,
     /// Models that were crowned before, the latest first.

@@ -42,7 +42,7 @@ impl ReplyTally {
             rollout.fault.is_none() && reasons.iter().any(|reason| rollout.reason.starts_with(&reason.to_string()))
         };
         let count = usize::from;
-        let no_answer = is(&[VerdictReason::NoAnswer, VerdictReason::TurnCap]);
+        let no_answer = rollout.fault.is_none() && has_no_answer(&rollout.reason);
         let other_form = is(&[VerdictReason::Malformed, VerdictReason::TooLong]);
         Self {
             rollouts: 1,
@@ -84,6 +84,11 @@ impl ReplyTally {
         let loud = counts.into_iter().filter(|(count, _)| is_loud(count));
         loud.map(|(count, what)| format!("{count} of {} replies {what}", self.rollouts)).collect()
     }
+}
+
+/// True of the reason of a verdict on a conversation in which no answer was found.
+pub(crate) fn has_no_answer(reason: &str) -> bool {
+    [VerdictReason::NoAnswer, VerdictReason::TurnCap].iter().any(|one| reason.starts_with(&one.to_string()))
 }
 
 impl Add for ReplyTally {

@@ -32,6 +32,15 @@ const SELECT_ONE: &str = concat!(
 );
 
 impl Store {
+    /// Removes all rollouts of a run: a champion that they were made against, or a guard, has left the window.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub(crate) async fn forget_rollouts(&self, run: RunId) -> Result<(), StoreError> {
+        self.execute("write to", Statement::new("DELETE FROM rollouts WHERE run_id = $1").with(run.0)).await?;
+        Ok(())
+    }
+
     /// Stores a finished rollout; one that is there already, the same but for the time it took, stays.
     ///
     /// # Errors

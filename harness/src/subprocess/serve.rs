@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use models::admission::{Admitted, Limits, admit, reopen};
 use models::cuda::Accelerator;
@@ -22,6 +23,8 @@ use super::message::{Answer, EngineTask, Outcome, Question, Start, Task, read, w
 use crate::exit_status::ExitStatus;
 use crate::problem::one_line;
 
+/// Time between two looks at the parent.
+const WATCH: Duration = Duration::from_secs(1);
 /// Name of the command that is shown to nobody.
 pub(crate) const COMMAND: &str = "model-process";
 /// Arguments by which the program serves a parent.
@@ -46,11 +49,25 @@ pub(crate) fn serve() -> ExitCode {
     }
 }
 
+/// Ends this process when its parent has ended: work that blocks sees no closed socket, and would go on for hours.
+fn end_with_parent() {
+    let parent = rustix::process::getppid();
+    let watch = move || {
+        while rustix::process::getppid() == parent {
+            std::thread::sleep(WATCH);
+        }
+        std::process::exit(ExitStatus::Unexpected as i32);
+    };
+    // Where no thread can be started, the limits end it.
+    drop(std::thread::Builder::new().name("parent watch".to_owned()).spawn(watch));
+}
+
 async fn answer_parent() -> std::io::Result<()> {
     let socket = std::os::unix::net::UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     socket.set_nonblocking(true)?;
     let mut stream = UnixStream::from_std(socket)?;
     let Some(Start { limits, task }) = read(&mut stream).await? else { return Ok(()) };
+    end_with_parent();
     limits.apply()?;
     // Nothing else is to be done meanwhile, so that work blocks this thread: a pool that gets no thread waits for ever.
     match task {
@@ -96,7 +113,8 @@ async fn fingerprinted(
     if let Some(engine) = engine.filter(|_| admitted.prompter.tokenizer.is_some()) {
         let taken = match start(&admitted, engine) {
             Ok(model) => Outputs::take(&model, key).await.map_err(|error| error.to_string()),
-            Err(Outcome::Refused(reason) | Outcome::Failed(reason)) => Err(reason),
+            Err(Outcome::Refused(reason)) => Err(reason),
+            // A fingerprint is kept: that this machine had no room for the model today must not stay in it.
             Err(other) => return Err(other),
         };
         match taken {

@@ -1,9 +1,9 @@
 //! Selection of rollouts by entry, environment, task and outcome.
 
-use environments::{EnvironmentId, VerdictReason};
+use environments::EnvironmentId;
 use models::untrusted::UntrustedText;
 
-use crate::record::{Rollout, Transcript, WindowTerms};
+use crate::record::{Rollout, Transcript, WindowTerms, has_no_answer};
 
 /// Kinds of outcomes; with several, rollouts of any of them are selected, and with none all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Selection {
 
 impl Kinds {
     fn hold(self, (score, has_failed, reason): (f64, bool, &str), is_cut_off: bool) -> bool {
-        let has_no_answer = !has_failed && reason == VerdictReason::NoAnswer.to_string();
+        let has_no_answer = !has_failed && has_no_answer(reason);
         self == Self::default()
             || (self.wrong && !has_failed && score < 1.0)
             || (self.failed && has_failed)

@@ -89,7 +89,7 @@ pub(super) fn tell_absent(window: &OpenWindow<'_>, place: usize, outcome: &Admis
 }
 
 /// Admits former champions' models, the latest first, until a crowned model plays, then the one that stands guard over the
-/// window's bouts, and records those that were not needed.
+/// window's bouts.
 pub(super) async fn call_reserves(
     window: &OpenWindow<'_>,
     admissions: &mut [Admission],
@@ -114,6 +114,11 @@ pub(super) async fn call_reserves(
             window.reporter.report(Event::Standing { entry: window.entries[place].label(), standing });
         }
     }
+    Ok(())
+}
+
+/// Records the reserves that were not called upon; not before the window is played, since an admission that is recorded stays.
+pub(super) async fn record_reserves(window: &OpenWindow<'_>, admissions: &[Admission]) -> Result<(), WindowError> {
     let recorded = window.store.admissions(window.run).await?;
     for (place, admission) in admissions.iter().enumerate().filter(|(place, _)| !recorded.contains_key(place)) {
         window.store.add_admission(window.run, place, admission).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::admit::{admit, call_reserves, reason_of, tell_absent};
+use super::admit::{admit, call_reserves, reason_of, record_reserves, tell_absent};
 use super::conclude::conclude;
 use super::duel::{Played, hold_duels};
 use super::error::NeededEntryLeft;
@@ -91,11 +91,14 @@ async fn play(
         tell_absent(window, left.entry, &outcome);
         admissions[left.entry].outcome = outcome;
         absent.push(left.entry);
+        // What the others have answered beside it, or against it, no bout of the window asks for any more.
+        window.store.forget_rollouts(window.run).await?;
         if (Field { terms: &window.terms, admissions, findings }).playing().is_empty() {
             // None could be run: this machine is at fault, and nothing of it is recorded.
             return Err(WindowError::NeededEntry(left));
         }
     };
+    record_reserves(window, admissions).await?;
     for (entry, outcome) in &played.left {
         admissions[*entry].outcome = outcome.clone();
     }

@@ -1,7 +1,7 @@
 //! Tokens that the files beside `tokenizer.json` add to it (transformers 5.24, `TokenizersBackend`): those listed with their ids,
 //! and named special ones that it does not know as such.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
@@ -25,11 +25,9 @@ impl ChatFiles {
             Some(listed) => decoder(listed, &named),
             None => self.of_older_file(&named, &is_added),
         };
-        let is_new = |token: &AddedToken, tokens: &[AddedToken]| {
-            !is_added(&token.content) && tokens.iter().all(|other| other.content != token.content)
-        };
+        let mut seen: HashSet<String> = tokens.iter().map(|token| token.content.clone()).collect();
         for token in named.into_iter().chain(self.more()) {
-            if is_new(&token, &tokens) {
+            if !is_added(&token.content) && seen.insert(token.content.clone()) {
                 tokens.push(token);
             }
         }
@@ -61,8 +59,8 @@ impl ChatFiles {
         let by_id: BTreeMap<u64, &String> =
             listed.iter().filter_map(|(token, id)| Some((id.as_u64()?, token))).collect();
         let tokens = by_id.into_values().filter(|token| !is_added(token));
-        let is_special = |token: &str| named.iter().chain(&more).any(|special| special.content == token);
-        tokens.map(|token| AddedToken::from(token.clone(), is_special(token))).collect()
+        let special: HashSet<&str> = named.iter().chain(&more).map(|special| special.content.as_str()).collect();
+        tokens.map(|token| AddedToken::from(token.clone(), special.contains(token.as_str()))).collect()
     }
 }
 
@@ -70,9 +68,10 @@ impl ChatFiles {
 fn decoder(listed: &Map<String, Value>, named: &[AddedToken]) -> Vec<AddedToken> {
     let by_id: BTreeMap<u64, &Value> =
         listed.iter().filter_map(|(id, token)| Some((id.parse().ok()?, token))).collect();
+    let named: HashSet<&str> = named.iter().map(|named| named.content.as_str()).collect();
     let token = |value: &Value| {
         let mut token = described(value, false)?;
-        token.special |= named.iter().any(|named| named.content == token.content);
+        token.special |= named.contains(token.content.as_str());
         Some(token)
     };
     by_id.into_values().filter_map(token).collect()

@@ -211,7 +211,9 @@ async fn decided_by(
 async fn a_champion_that_cannot_be_run_to_the_end_is_absent_and_the_others_are_decided() {
     let second_wins = |entry: usize, _: Unit| if entry == 2 { 1.0 } else { 0.0 };
     let scripted = || Scripted::new(1, usize::MAX, second_wins);
-    let breaks: [Breaks; 2] = [|entry, _| entry == 0, |entry, made| entry == 0 && made >= 5];
+    // Before anybody has answered, early, and after a challenger has answered more than the bout between the others asks for.
+    let breaks: [Breaks; 3] =
+        [|entry, _| entry == 0, |entry, made| entry == 0 && made >= 5, |entry, made| entry == 0 && made >= 120];
     for breaks in breaks {
         let executor = Fragile::new(scripted(), breaks);
         let (conclusion, absent) = decided_by(&Subnet::new(), &executor).await;
@@ -222,7 +224,16 @@ async fn a_champion_that_cannot_be_run_to_the_end_is_absent_and_the_others_are_d
         assert!(conclusion.entries[0].rollouts.is_empty() && conclusion.entries[0].weight == 0.0);
         assert_eq!(conclusion.champion, Some(2));
         assert_eq!(conclusion.duel_of(2).unwrap().decision.verdict, pareto::Verdict::Dethroned);
+        holds(&conclusion).await;
     }
+}
+
+/// Checks that a window's evidence passes an audit.
+async fn holds(conclusion: &crate::record::Conclusion) {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, _) = crate::evidence::ValidatorKey::read_or_make(&folder.path().join("key")).unwrap();
+    let (log, _) = crate::job::evidence(conclusion, &key);
+    crate::evidence::audit(log.as_bytes()).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Tokenizer built from checked parts.
 
 use std::{
+    collections::HashSet,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -62,8 +63,9 @@ impl Tokenizer {
     /// # Errors
     /// If they are too many or too long.
     pub(crate) fn with_files(mut self, files: &ChatFiles) -> Result<Self, Refusal> {
-        let known = self.inner.get_added_tokens_decoder();
-        let tokens = files.added_tokens(|content| known.values().any(|token| token.content == content));
+        let known: HashSet<String> =
+            self.inner.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
+        let tokens = files.added_tokens(|content| known.contains(content));
         check_added(&tokens)?;
         if let Some(long) = tokens.iter().map(|token| token.content.len()).find(|length| *length > LONGEST_TOKEN) {
             return Err(refuse(format!("a token has {long} bytes and at most {LONGEST_TOKEN} are allowed")));
