@@ -39,6 +39,7 @@ fn check(name: &str, arguments: &[&str], output: &Output) {
     settings.add_filter(r"/tmp/\.tmp\w+", "[FOLDER]");
     settings.add_filter(r"\d+\.\d s\b", "[TIME]");
     settings.add_filter(r"\(\d+\.\d%\)", "[SHARE]");
+    settings.add_filter(r"\d+ tokens/s(, at most [^\n]* left)?", "[PACE]");
     settings.add_filter(r"[ \t]+\n", "\n");
     settings.bind(|| insta::assert_snapshot!(name, screen));
 }

@@ -271,28 +271,56 @@ fn check_field(field: &Field<'_>, prints: &[PrintRecord]) -> Result<(), Evidence
 }
 
 /// Checks that former champions' models were called upon in their order, as far as they were needed and no farther, and then
-/// the one that stands guard.
+/// the one that stands guard; and again wherever a champion or a guard has left the window while it played.
 fn check_reserves(field: &Field<'_>) -> Result<(), EvidenceError> {
     let mut called = field.admissions.to_vec();
     for (entry, admission) in field.terms.entries.iter().zip(&mut called) {
         if entry.role == Role::Former {
             *admission = Admission { outcome: AdmissionOutcome::Reserve, files: Vec::new() };
+        } else if has_left(admission) {
+            admission.outcome = AdmissionOutcome::Admitted;
         }
     }
+    let is_missing = field.next_reserve().is_some() || field.next_guard().is_some();
+    match !is_missing && follows_from_calls(field, called) {
+        true => Ok(()),
+        false => Err(EvidenceError::Differs { what: "which former champion's model was called upon".to_owned() }),
+    }
+}
+
+/// True of an entry that was admitted and could not be run in its place.
+fn has_left(admission: &Admission) -> bool {
+    matches!(admission.outcome, AdmissionOutcome::Absent(_)) && !admission.files.is_empty()
+}
+
+/// True if the log's admissions follow from these by calls upon reserves, and by champions and guards that leave in some order.
+fn follows_from_calls(field: &Field<'_>, mut called: Vec<Admission>) -> bool {
+    let arrived = |place: usize| {
+        let admission = &field.admissions[place];
+        let outcome = if has_left(admission) { AdmissionOutcome::Admitted } else { admission.outcome.clone() };
+        Admission { outcome, files: admission.files.clone() }
+    };
     while let Some((place, _)) = (Field { admissions: &called, ..*field }).next_reserve() {
         if called[place] == field.admissions[place] {
             break;
         }
-        called[place] = field.admissions[place].clone();
+        called[place] = arrived(place);
     }
     if let Some(place) = (Field { admissions: &called, ..*field }).next_guard() {
-        called[place] = field.admissions[place].clone();
+        called[place] = arrived(place);
     }
-    let is_missing = field.next_reserve().is_some() || field.next_guard().is_some();
-    match !is_missing && called == field.admissions {
-        true => Ok(()),
-        false => Err(EvidenceError::Differs { what: "which former champion's model was called upon".to_owned() }),
+    if called == field.admissions {
+        return true;
     }
+    let now = Field { admissions: &called, ..*field };
+    let reigning = now.crowned().or_else(|| now.playing().first().copied());
+    let leaving = [reigning, now.guard()].into_iter().flatten();
+    let leaving: Vec<usize> = leaving.filter(|place| has_left(&field.admissions[*place])).collect();
+    leaving.into_iter().any(|place| {
+        let mut left = called.clone();
+        left[place] = field.admissions[place].clone();
+        follows_from_calls(field, left)
+    })
 }
 
 /// Checks that an admission is one that an entry of these terms can have.

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::record::Standing;
-use crate::registry::RegistryState;
+use crate::registry::{RegistryState, Role};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::units::Unit;
@@ -232,8 +232,37 @@ async fn a_champion_that_cannot_be_run_to_the_end_is_absent_and_the_others_are_d
 async fn holds(conclusion: &crate::record::Conclusion) {
     let folder = tempfile::tempdir().unwrap();
     let (key, _) = crate::evidence::ValidatorKey::read_or_make(&folder.path().join("key")).unwrap();
-    let (log, _) = crate::job::evidence(conclusion, &key);
+    // The script does not know the seeds of tasks.
+    let (mut conclusion, seed) = (conclusion.clone(), conclusion.terms.seed().unwrap());
+    for rollout in conclusion.entries.iter_mut().flat_map(|entry| &mut entry.rollouts) {
+        rollout.seed = seed.task(&conclusion.terms.environments[rollout.environment], rollout.task).0;
+    }
+    let (log, _) = crate::job::evidence(&conclusion, &key);
     crate::evidence::audit(log.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reserve_is_called_upon_for_a_champion_that_leaves_while_it_plays() {
+    let subnet = Subnet::new();
+    let (store, reporter) = (subnet.store().await, Recorder::default());
+    let settings = Settings { deciding: settings(200, 16).deciding, ..subnet.settings.clone() };
+    let executor = Fragile::new(
+        Scripted::new(1, usize::MAX, |entry: usize, _: Unit| if entry == 2 { 1.0 } else { 0.0 }),
+        |entry, made| entry == 0 && made >= 3,
+    );
+    let mut runs = Vec::new();
+    // The second process finds what the first has recorded.
+    for _ in 0..2 {
+        let window = opened_from(Some(after_ten_reigns()), registry(3), &settings, 1, &store, &reporter).await;
+        let conclusion = decide(window, &subnet.loader(), Some(&executor)).await.unwrap().conclusion;
+        assert_eq!(conclusion.standing(0), Standing::Absent);
+        // The reserve's files are gone, too, and the crown is vacant until somebody wins it.
+        let reserve = conclusion.entries.iter().find(|concluded| concluded.entry.role == Role::Former).unwrap();
+        assert_eq!(reserve.admission.outcome.word(), "refused");
+        holds(&conclusion).await;
+        runs.push(conclusion);
+    }
+    assert_eq!(runs[0], runs[1]);
 }
 
 #[tokio::test]
