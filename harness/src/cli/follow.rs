@@ -45,11 +45,11 @@ pub(super) struct Arguments {
 #[derive(Debug, Serialize)]
 struct Followed {
     hotkey: Hotkey,
-    /// What it has published.
+    /// Root that it has published.
     root: WindowRoot,
     /// The block of the publication.
     published: u64,
-    /// What an audit of its log has checked.
+    /// Findings of an audit of its log.
     audited: Audited,
     /// This validator has decided the window, too, and states the same; none where it has not decided it.
     same: Option<bool>,
