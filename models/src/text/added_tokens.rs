@@ -1,7 +1,7 @@
 //! Tokens that the files beside `tokenizer.json` add to it (transformers 5.24, `TokenizersBackend`): those listed with their ids,
 //! and named special ones that it does not know as such.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
@@ -25,7 +25,7 @@ impl ChatFiles {
             Some(listed) => decoder(listed, &named),
             None => self.of_older_file(&named, &is_added),
         };
-        let mut seen: HashSet<String> = tokens.iter().map(|token| token.content.clone()).collect();
+        let mut seen: BTreeSet<String> = tokens.iter().map(|token| token.content.clone()).collect();
         for token in named.into_iter().chain(self.more()) {
             if !is_added(&token.content) && seen.insert(token.content.clone()) {
                 tokens.push(token);
@@ -59,7 +59,7 @@ impl ChatFiles {
         let by_id: BTreeMap<u64, &String> =
             listed.iter().filter_map(|(token, id)| Some((id.as_u64()?, token))).collect();
         let tokens = by_id.into_values().filter(|token| !is_added(token));
-        let special: HashSet<&str> = named.iter().chain(&more).map(|special| special.content.as_str()).collect();
+        let special: BTreeSet<&str> = named.iter().chain(&more).map(|special| special.content.as_str()).collect();
         tokens.map(|token| AddedToken::from(token.clone(), special.contains(token.as_str()))).collect()
     }
 }
@@ -68,7 +68,7 @@ impl ChatFiles {
 fn decoder(listed: &Map<String, Value>, named: &[AddedToken]) -> Vec<AddedToken> {
     let by_id: BTreeMap<u64, &Value> =
         listed.iter().filter_map(|(id, token)| Some((id.parse().ok()?, token))).collect();
-    let named: HashSet<&str> = named.iter().map(|named| named.content.as_str()).collect();
+    let named: BTreeSet<&str> = named.iter().map(|named| named.content.as_str()).collect();
     let token = |value: &Value| {
         let mut token = described(value, false)?;
         token.special |= named.contains(token.content.as_str());

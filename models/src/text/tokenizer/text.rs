@@ -1,7 +1,7 @@
 //! Tokenizer built from checked parts.
 
 use std::{
-    collections::HashSet,
+    collections::BTreeSet,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -63,7 +63,7 @@ impl Tokenizer {
     /// # Errors
     /// If they are too many or too long.
     pub(crate) fn with_files(mut self, files: &ChatFiles) -> Result<Self, Refusal> {
-        let known: HashSet<String> =
+        let known: BTreeSet<String> =
             self.inner.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
         let tokens = files.added_tokens(|content| known.contains(content));
         check_added(&tokens)?;
